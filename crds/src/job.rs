@@ -1,0 +1,558 @@
+//! `SparkJob`: work to run, Mesos's framework.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema};
+use proffer_core::ranges::Ranges;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::quantity::Quantity;
+use crate::rules;
+
+/// A SparkJob is work in stages of partitioned tasks. Its executors come from resource offers: the
+/// job's pool is offered nodes in dominant-resource-fair order, the job accepts what suits it.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[kube(
+    group = "proffer.dev",
+    version = "v1alpha1",
+    doc = "A SparkJob is work in stages of partitioned tasks, run by executors on offered resources.",
+    kind = "SparkJob",
+    namespaced,
+    shortname = "sj",
+    category = "proffer",
+    status = "SparkJobStatus",
+    derive = "PartialEq",
+    printcolumn(name = "Pool", type_ = "string", json_path = ".spec.pool"),
+    printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
+    printcolumn(name = "Executors", type_ = "string", json_path = ".status.executors.summary"),
+    printcolumn(name = "Tasks", type_ = "string", json_path = ".status.tasks"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.message", priority = 1),
+    validation = Rule::new("self.metadata.name.size() <= 40").message("a job's name has at most 40 characters, so that the names of its executors fit")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct SparkJobSpec {
+    /// The ResourcePool that the job's resources are charged to. Defaults to `default`.
+    #[serde(default = "crate::default_pool")]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = ("self == oldSelf", "a job cannot move to another pool"))]
+    pub pool: String,
+
+    /// The job's place among the jobs of its pool: those with a higher number are offered resources
+    /// first. Jobs of one priority share fairly. Defaults to 0.
+    #[serde(default, skip_serializing_if = "crate::is_default")]
+    #[schemars(range(min = -1_000_000, max = 1_000_000))]
+    pub priority: i32,
+
+    /// What each executor needs and how many there are.
+    #[serde(default)]
+    pub executor: ExecutorTemplate,
+
+    /// The job's work. A stage starts when those it depends on have finished.
+    #[schemars(length(min = 1, max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub stages: Vec<Stage>,
+
+    /// Where the job's data lives: a mounted volume as `file:///mnt/work`, or an object store as
+    /// `s3://bucket/path`. Stages with output or with input from files need it.
+    #[serde(default, rename = "workURI", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z][a-z0-9+.-]*://')").message("workURI is a URI such as file:///mnt/work or s3://bucket/path"))]
+    pub work_uri: Option<String>,
+
+    /// Environment variables of every task.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub env: Vec<EnvVar>,
+
+    /// How often one task may fail before the job does. Defaults to 4.
+    #[serde(default = "four")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_task_failures: i32,
+
+    /// How many executors may die by themselves before the job fails. Defaults to twice the number
+    /// of instances, at least 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100_000))]
+    pub max_executor_failures: Option<i32>,
+
+    /// Whether a job that failed is run again. Tasks that finished stay finished.
+    #[serde(default, skip_serializing_if = "crate::is_default")]
+    pub restart_policy: RestartPolicy,
+
+    /// The job fails when it has not ended this many seconds after it was first seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub deadline_seconds: Option<i64>,
+}
+
+/// What each executor of a job needs, and how many there are.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecutorTemplate {
+    /// How many task slots an executor has. Defaults to 1.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1024))]
+    pub cores: i32,
+
+    /// The cpu that an executor is given. Defaults to one cpu per core.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = rules::between("cpu", "1m", "1M"))]
+    pub cpu: Option<Quantity>,
+
+    /// The memory that an executor is given, for all tasks that run on it at once. Defaults to 1Gi.
+    #[serde(default = "one_gibibyte")]
+    #[x_kube(validation = rules::not_in_milli_bytes())]
+    #[x_kube(validation = rules::sensible_memory())]
+    pub memory: Quantity,
+
+    /// Other resources that an executor is given, such as `nvidia.com/gpu: 1`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 8))]
+    #[x_kube(validation = Rule::new("!('cpu' in self) && !('memory' in self)").message("cpu and memory have fields of their own"))]
+    #[x_kube(validation = rules::none_negative("resources"))]
+    pub resources: BTreeMap<String, Quantity>,
+
+    /// How many executors the job runs on. It starts with fewer when no more can be had, unless
+    /// `gang` is set. Defaults to 1.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub instances: i32,
+
+    /// All executors or none: no task starts before every instance is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gang: Option<Gang>,
+
+    /// Which node a job prefers among those that are offered: `Spread` takes the one with the fewest
+    /// of the job's executors, `Pack` the fullest one that fits. Defaults to `Spread`.
+    #[serde(default, skip_serializing_if = "crate::is_default")]
+    pub placement: Placement,
+
+    /// How long a task that is told to stop may take, in seconds, before it is killed. Defaults to 30.
+    #[serde(default = "thirty")]
+    #[schemars(range(min = 0, max = 86_400))]
+    pub termination_grace_period_seconds: i64,
+}
+
+/// All executors of a job start together.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Gang {
+    /// When not all executors are ready this many seconds after they were launched, all are given
+    /// back and the job waits for new offers. Defaults to 300.
+    #[serde(default = "three_hundred")]
+    #[schemars(range(min = 1, max = 86_400))]
+    pub timeout_seconds: i64,
+}
+
+/// Which node a job prefers.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// The node with the fewest executors of the job, then the emptiest.
+    #[default]
+    Spread,
+    /// The fullest node that the executor fits on.
+    Pack,
+}
+
+/// A step of a job: tasks that run side by side.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.tasks) != has(self.command)").message("a stage has either tasks, each with a name and a command, or one command for all partitions"),
+    validation = Rule::new("!has(self.tasks) || !has(self.partitions)").message("partitions goes with command; a stage with tasks has one partition per task")
+)]
+pub struct Stage {
+    /// The stage's name.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub name: String,
+
+    /// The stages that have to finish before this one starts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(max = 63)))]
+    pub depends_on: Vec<String>,
+
+    /// Tasks with a name and a command of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 256))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub tasks: Vec<Task>,
+
+    /// The command that every partition runs: a program and its arguments, without a shell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub command: Vec<String>,
+
+    /// How many tasks run `command`, each with its number in `PROFFER_PARTITION`. Defaults to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub partitions: Option<i32>,
+
+    /// How many of an executor's slots one task takes. Defaults to 1.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1024))]
+    pub slots: i32,
+
+    /// What the tasks read: each gets its share, cut at line ends, on its standard input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Input>,
+
+    /// Where the tasks' standard output goes: files `part-00000` and on, and `_SUCCESS` when all are
+    /// complete. Without it, standard output is logged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Output>,
+}
+
+/// A task with a name.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Task {
+    /// The task's name; its result stands under it in the status.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub name: String,
+
+    /// A program and its arguments, without a shell.
+    #[schemars(length(min = 1, max = 1024))]
+    pub command: Vec<String>,
+}
+
+/// What a stage reads. Exactly one field is set.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("[has(self.text), has(self.uri), has(self.stage)].filter(set, set).size() == 1").message("an input has exactly one of text, uri and stage"))]
+pub struct Input {
+    /// The text itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 262_144))]
+    pub text: Option<String>,
+
+    /// Files: a URI or a path below the job's work URI, where `*`, `?` and `[…]` match within a name
+    /// and `**` across folders. They are listed once; every attempt reads the same bytes. Files that
+    /// end in `.gz` are unpacked and never split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub uri: Option<String>,
+
+    /// An earlier stage: its output, or when it has none its results, a line or more each, in the
+    /// order of the partitions. This stage then depends on that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub stage: Option<String>,
+}
+
+/// Where a stage writes.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Output {
+    /// A folder: a URI or a path below the job's work URI. Defaults to the stage's name. It has to
+    /// be new, or this job's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub uri: Option<String>,
+}
+
+/// An environment variable.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvVar {
+    /// The variable's name.
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"))]
+    pub name: String,
+
+    /// Its value.
+    #[serde(default)]
+    #[schemars(length(max = 32_768))]
+    pub value: String,
+}
+
+/// Whether a job that failed is run again.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RestartPolicy {
+    /// `Never` or `OnFailure`. Defaults to `Never`.
+    #[serde(default, rename = "type")]
+    pub kind: RestartKind,
+
+    /// How often a failed job is run again. Defaults to 3.
+    #[serde(default = "three")]
+    #[schemars(range(min = 0, max = 1000))]
+    pub on_failure_retries: i32,
+
+    /// How many seconds pass before it is. Defaults to 10.
+    #[serde(default = "ten")]
+    #[schemars(range(min = 0, max = 86_400))]
+    pub on_failure_retry_interval_seconds: i64,
+}
+
+/// When a job is run again.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RestartKind {
+    /// A failure is final.
+    #[default]
+    Never,
+    /// A job that failed is run again.
+    OnFailure,
+}
+
+/// What became of a job so far.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct SparkJobStatus {
+    /// The generation of the spec that this status describes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// `Pending`, `Running`, `Restarting`, `Succeeded` or `Failed`.
+    #[serde(default)]
+    pub state: JobState,
+
+    /// A sentence: what the job waits for, or why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+
+    /// Its place among the waiting jobs of its pool, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<i32>,
+
+    /// How often the job was run again.
+    #[serde(default, skip_serializing_if = "crate::is_default")]
+    pub restarts: i32,
+
+    /// When the first executor was launched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Time>,
+
+    /// When the job ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion_time: Option<Time>,
+
+    /// The job's executors.
+    #[serde(default)]
+    pub executors: ExecutorCounts,
+
+    /// Tasks that finished, of all: `7/10`.
+    #[serde(default)]
+    pub tasks: String,
+
+    /// The stages in the order of the spec.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub stages: Vec<StageStatus>,
+
+    /// The last failures of tasks, newest last, at most ten.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub failures: Vec<TaskFailure>,
+
+    /// What is true of the job, in the words of Kueue and of batch/v1: `QuotaReserved`, `PodsReady`,
+    /// `Finished`, `Complete`, `Failed`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// Where a job stands.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JobState {
+    /// It waits for its first executor.
+    #[default]
+    Pending,
+    /// It has executors, or had some and waits for more.
+    Running,
+    /// It failed and will be run again.
+    Restarting,
+    /// Every task finished.
+    Succeeded,
+    /// It ended without finishing.
+    Failed,
+}
+
+/// How many executors a job has.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecutorCounts {
+    /// Executors that can run tasks.
+    #[serde(default)]
+    pub ready: i32,
+
+    /// Executors that hold resources.
+    #[serde(default)]
+    pub launched: i32,
+
+    /// Executors that the job wants now.
+    #[serde(default)]
+    pub wanted: i32,
+
+    /// Executors that died by themselves.
+    #[serde(default, skip_serializing_if = "crate::is_default")]
+    pub failed: i32,
+
+    /// Ready of wanted: `2/4`.
+    #[serde(default)]
+    pub summary: String,
+}
+
+/// What became of a stage so far.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct StageStatus {
+    /// The stage's name.
+    pub name: String,
+
+    /// `Waiting` for other stages, `Running`, `Finished` or `Failed`.
+    #[serde(default)]
+    pub state: StageState,
+
+    /// The number of tasks.
+    #[serde(default)]
+    pub tasks: i32,
+
+    /// Tasks that run now.
+    #[serde(default)]
+    pub running: i32,
+
+    /// The partitions that finished, such as `0-99,105`.
+    #[serde(default, with = "crate::ranges")]
+    #[schemars(with = "String")]
+    pub finished: Ranges,
+
+    /// Whether the output was committed as a whole: `_SUCCESS` is there.
+    #[serde(default, skip_serializing_if = "crate::is_default")]
+    pub committed: bool,
+
+    /// Attempts that failed, by partition.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub failures: BTreeMap<String, i32>,
+
+    /// Attempts that were lost with their executor through no fault of theirs, by partition.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub losses: BTreeMap<String, i32>,
+
+    /// What tasks left in the file named by `PROFFER_RESULT`, by the task's name or its partition.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub results: BTreeMap<String, String>,
+
+    /// Where the results are when they are too many or too large for this status.
+    #[serde(default, rename = "resultsURI", skip_serializing_if = "Option::is_none")]
+    pub results_uri: Option<String>,
+}
+
+/// Where a stage stands.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StageState {
+    /// It waits for other stages.
+    #[default]
+    Waiting,
+    /// Its tasks may run.
+    Running,
+    /// All its tasks finished.
+    Finished,
+    /// One of its tasks failed for good.
+    Failed,
+}
+
+/// One attempt that failed.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskFailure {
+    /// The name of the stage.
+    pub stage: String,
+
+    /// The task's name or partition.
+    pub task: String,
+
+    /// The attempt's number, from 0.
+    pub attempt: i32,
+
+    /// One word, as in [`crate::executor::AttemptFailure`], or `ExecutorLost` or `ExecutorFailed`.
+    pub reason: String,
+
+    /// A sentence: what happened.
+    pub message: String,
+
+    /// The end of what the task wrote to its standard error.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stderr: String,
+}
+
+impl Default for ExecutorTemplate {
+    fn default() -> Self {
+        Self {
+            cores: one(),
+            cpu: None,
+            memory: one_gibibyte(),
+            resources: BTreeMap::new(),
+            instances: one(),
+            gang: None,
+            placement: Placement::default(),
+            termination_grace_period_seconds: thirty(),
+        }
+    }
+}
+
+impl Default for RestartPolicy {
+    fn default() -> Self {
+        Self {
+            kind: RestartKind::default(),
+            on_failure_retries: three(),
+            on_failure_retry_interval_seconds: ten(),
+        }
+    }
+}
+
+impl Stage {
+    /// The number of tasks.
+    pub fn task_count(&self) -> i32 {
+        if self.tasks.is_empty() {
+            self.partitions.unwrap_or(1)
+        } else {
+            i32::try_from(self.tasks.len()).unwrap_or(i32::MAX)
+        }
+    }
+
+    /// What a partition is called in results and logs: its task's name, or its number.
+    pub fn task_name(&self, partition: u32) -> String {
+        usize::try_from(partition)
+            .ok()
+            .and_then(|index| self.tasks.get(index))
+            .map_or_else(|| partition.to_string(), |task| task.name.clone())
+    }
+}
+
+impl JobState {
+    /// Whether the job will not change any more.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed)
+    }
+}
+
+fn one() -> i32 {
+    1
+}
+
+fn three() -> i32 {
+    3
+}
+
+fn four() -> i32 {
+    4
+}
+
+fn ten() -> i64 {
+    10
+}
+
+fn thirty() -> i64 {
+    30
+}
+
+fn three_hundred() -> i64 {
+    300
+}
+
+fn one_gibibyte() -> Quantity {
+    Quantity::from_bytes(1 << 30)
+}

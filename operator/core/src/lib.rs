@@ -1,0 +1,3 @@
+//! The pure engine of Proffer: offers, fairness and jobs.
+
+pub mod ranges;
