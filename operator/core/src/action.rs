@@ -1,0 +1,40 @@
+//! What the engine wants.
+//!
+//! Actions are level-based: each says how something should look, so a repeated one changes nothing.
+
+use crate::event::StageAttempts;
+use crate::executors::ExecutorKey;
+use crate::view::JobStatus;
+
+/// Something that should be made so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// There should be this executor.
+    Launch(Launch),
+    /// An executor should be told what to do.
+    Assign(Assignment),
+    /// There should not be this executor any more. When it is gone, the engine wants to hear.
+    Remove(ExecutorKey),
+    /// A job's status should be published.
+    Status(Box<JobStatus>),
+}
+
+/// An accepted offer: the executor that takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launch {
+    /// The executor's name.
+    pub key: ExecutorKey,
+    /// The node whose offer was accepted.
+    pub node: Box<str>,
+}
+
+/// All that an executor should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// The executor's name.
+    pub key: ExecutorKey,
+    /// The last report whose contents are stored.
+    pub acknowledged_report: u64,
+    /// The attempts that it should run.
+    pub attempts: Vec<StageAttempts>,
+}

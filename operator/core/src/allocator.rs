@@ -1,0 +1,164 @@
+//! Who is offered what next.
+//!
+//! A [`Round`] fills the cluster progressively: again and again the claim that is furthest below its
+//! fair share is offered one executor, until nobody can be given more. It borrows nodes and pools,
+//! keeps its own account of what it handed out, and knows nothing of jobs: a [`Claim`] is all it
+//! sees of one.
+//!
+//! ```text
+//! claims ─► tree of pools (who is next: fairness.rs) ─► limits, headroom ─► node (placement.rs) ─► Grant
+//!                         ▲                                  │ cannot
+//!                         └───── blocked, with a Rejection ◄─┘
+//! ```
+//!
+//! Sources: DRF (Ghodsi et al., NSDI 2011), its hierarchical form H-DRF (Bhattacharya et al., SoCC
+//! 2013) with weights, guarantees and limits as Mesos's quota has them (`docs/quota.md`), but
+//! binding for whole subtrees.
+
+mod fairness;
+mod placement;
+
+use std::collections::BTreeMap;
+
+use crate::explain::Rejection;
+use crate::nodes::{NodeId, Nodes};
+use crate::pools::{PoolId, Pools};
+use crate::resources::{Kind, Resources};
+use fairness::Tree;
+use placement::Free;
+
+pub use placement::Placement;
+
+/// What one job asks for in a round.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    /// The pool that pays.
+    pub(crate) pool: PoolId,
+    /// Claims of a pool with a higher number come first.
+    pub(crate) priority: i32,
+    /// Breaks ties: earlier claims have lower numbers.
+    pub(crate) sequence: u64,
+    /// What the claimant holds already.
+    pub(crate) held: Resources,
+    /// What one executor needs.
+    pub(crate) request: Resources,
+    /// How many executors more it could use.
+    pub(crate) wanted: u32,
+    /// Whether it takes all that it wants or none.
+    pub(crate) gang: bool,
+    /// Which of the nodes that fit it prefers.
+    pub(crate) placement: Placement,
+    /// How many of its executors are on which node.
+    pub(crate) on_nodes: BTreeMap<NodeId, u32>,
+}
+
+/// What a round gives to a claim: one executor on each of these nodes, all or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Grant {
+    /// The claim's place in the list that the round was started with.
+    pub(crate) claim: usize,
+    pub(crate) nodes: Vec<NodeId>,
+}
+
+/// One filling of what is free.
+pub(crate) struct Round<'a> {
+    claims: Vec<Claim>,
+    tree: Tree<'a>,
+    free: Free<'a>,
+    rejections: Vec<Option<Rejection>>,
+    /// Shapes that fit nowhere any more. What is free only shrinks in a round.
+    hopeless: Vec<(Resources, Rejection)>,
+}
+
+impl<'a> Round<'a> {
+    /// Starts a round over what is free now.
+    pub(crate) fn new(
+        nodes: &'a Nodes,
+        pools: &'a Pools,
+        shared: &'a [Kind],
+        claims: Vec<Claim>,
+    ) -> Self {
+        let rejections = vec![None; claims.len()];
+        let tree = Tree::new(pools, nodes.total(), shared, &claims);
+        Self { claims, tree, free: Free::new(nodes), rejections, hopeless: Vec::new() }
+    }
+
+    /// The next grant, already accounted for; `None` when nobody can be given more.
+    pub(crate) fn next_grant(&mut self) -> Option<Grant> {
+        while let Some(index) = self.tree.first() {
+            let count = if self.claims[index].gang { self.claims[index].wanted } else { 1 };
+            match self.place(index, count) {
+                Ok(nodes) => {
+                    let claim = &mut self.claims[index];
+                    claim.wanted -= count;
+                    claim.held = claim.held.plus(&times(&claim.request, count));
+                    self.tree.granted(index, claim, count);
+                    return Some(Grant { claim: index, nodes });
+                }
+                Err(rejection) => {
+                    self.tree.blocked(index, &self.claims[index]);
+                    self.rejections[index] = Some(rejection);
+                }
+            }
+        }
+        None
+    }
+
+    /// Why each claim that is still wanting was given no more, by its place in the list.
+    pub(crate) fn into_rejections(self) -> Vec<Option<Rejection>> {
+        self.rejections
+    }
+
+    /// Finds nodes for `count` executors and takes them, or changes nothing.
+    fn place(&mut self, index: usize, count: u32) -> Result<Vec<NodeId>, Rejection> {
+        let claim = &mut self.claims[index];
+        let request = claim.request;
+        if let Some((_, rejection)) = self.hopeless.iter().find(|(shape, _)| *shape == request) {
+            return Err(rejection.clone());
+        }
+        let all = times(&request, count);
+        self.tree.check_limits(claim.pool, &request, &all)?;
+        self.tree.check_headroom(claim.pool, &all, self.free.sum())?;
+        let mut chosen = Vec::with_capacity(count as usize);
+        while chosen.len() < count as usize {
+            match self.free.choose(&request, claim.placement, &claim.on_nodes) {
+                Some(node) => {
+                    self.free.take(node, &request);
+                    *claim.on_nodes.entry(node).or_default() += 1;
+                    chosen.push(node);
+                }
+                None => break,
+            }
+        }
+        if chosen.len() == count as usize {
+            return Ok(chosen);
+        }
+        let rejection = self.free.explain(&request);
+        if chosen.is_empty() {
+            self.hopeless.push((request, rejection.clone()));
+        }
+        let fitting = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
+        for node in chosen {
+            self.free.give_back(node, &request);
+            if let Some(count) = claim.on_nodes.get_mut(&node) {
+                *count -= 1;
+            }
+        }
+        if claim.gang && count > 1 {
+            return Err(Rejection::Gang { fitting, wanted: count, cause: Box::new(rejection) });
+        }
+        Err(rejection)
+    }
+}
+
+/// A request times a number of executors.
+pub(crate) fn times(request: &Resources, count: u32) -> Resources {
+    let mut product = Resources::NONE;
+    for (kind, amount) in request.iter() {
+        product[kind] = amount.saturating_mul(i64::from(count));
+    }
+    product
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! Tasks to executors.
+
+use super::Engine;
+use crate::arena::Arena;
+use crate::action::{Action, Assignment};
+use crate::event::StageAttempts;
+use crate::executors::{Executor, ExecutorId};
+use crate::jobs::{Job, JobId, JobState, StageState};
+
+impl Engine {
+    /// Gives back executors that their jobs can make no use of any more.
+    pub(super) fn release_idle_executors(&mut self) {
+        let mut idle = Vec::new();
+        for &id in &self.touched {
+            let Some(job) = self.state.jobs.get(id) else { continue };
+            if job.state != JobState::Running || job.gang_forming {
+                continue;
+            }
+            let surplus = job.launched().saturating_sub(job.wanted_executors());
+            let candidates = job.executors.values().rev().filter(|&&id| {
+                let executor = self.state.executors.get(id);
+                executor.is_some_and(|executor| !executor.stopping && executor.assigned_slots == 0)
+            });
+            idle.extend(candidates.take(surplus as usize).copied());
+        }
+        for executor in idle {
+            self.stop_executor(executor);
+        }
+    }
+
+    /// Fills the slots of executors with tasks, and tells those for which something changed.
+    pub(super) fn assign_tasks(&mut self) {
+        let ids: Vec<JobId> = self.touched.iter().copied().collect();
+        for id in ids {
+            let Some(job) = self.state.jobs.get_mut(id) else { continue };
+            let executors: Vec<ExecutorId> = job.executors.values().copied().collect();
+            if job.state == JobState::Running && !job.gang_forming {
+                let arena = &mut self.state.executors;
+                let can_run = |executor: &Executor| executor.ready && !executor.stopping;
+                let mut usable = executors.clone();
+                usable.retain(|&id| arena.get(id).is_some_and(can_run));
+                // First what runs at once, evenly; then what keeps executors busy between reports.
+                fill(job, arena, &usable, 0);
+                let fair = guided_slots(job, usable.len());
+                fill(job, arena, &usable, fair);
+            }
+            for executor_id in executors {
+                if let Some(executor) = self.state.executors.get_mut(executor_id)
+                    && executor.assignment_changed
+                    && !executor.stopping
+                {
+                    executor.assignment_changed = false;
+                    self.outgoing.push(Action::Assign(assignment(job, executor)));
+                }
+            }
+        }
+    }
+}
+
+/// Gives tasks to executors in turn until none takes any more. Each takes as many as it has slots,
+/// and at most `advance` slots' worth more.
+fn fill(
+    job: &mut Job,
+    executors: &mut Arena<ExecutorId, Executor>,
+    usable: &[ExecutorId],
+    advance: u32,
+) {
+    let mut open = usable.to_vec();
+    while !open.is_empty() {
+        open.retain(|&id| {
+            executors.get_mut(id).is_some_and(|executor| {
+                let window = job.spec.executor.slots + executor.prefetch_slots.min(advance);
+                give_one(job, executor, window)
+            })
+        });
+    }
+}
+
+/// The share of the waiting tasks that one executor may have in advance: half an equal part, so that
+/// the last tasks spread evenly (guided self-scheduling, Polychronopoulos and Kuck 1987).
+fn guided_slots(job: &Job, executors: usize) -> u32 {
+    let waiting: u64 = job
+        .stages
+        .iter()
+        .filter(|stage| stage.state == StageState::Running)
+        .map(|stage| stage.pending.len() * u64::from(stage.slots))
+        .sum();
+    let parts = u64::try_from(executors.max(1)).unwrap_or(1) * 2;
+    u32::try_from(waiting / parts).unwrap_or(u32::MAX)
+}
+
+/// Gives an executor its next task, if one fits into the window; says whether it did.
+fn give_one(job: &mut Job, executor: &mut Executor, window: u32) -> bool {
+    if executor.exclusive {
+        return false;
+    }
+    let alone = executor.assigned_slots == 0;
+    for (index, stage) in job.stages.iter_mut().enumerate() {
+        if stage.state != StageState::Running
+            || executor.assigned_slots.saturating_add(stage.slots) > window
+        {
+            continue;
+        }
+        if let Some((partition, exclusive)) = stage.take_next(alone) {
+            executor.assign(index, stage.next_attempt(partition), partition, stage.slots);
+            executor.exclusive = exclusive;
+            return true;
+        }
+    }
+    false
+}
+
+fn assignment(job: &Job, executor: &Executor) -> Assignment {
+    let attempts = executor.assigned.iter().map(|(&(stage, attempt), partitions)| StageAttempts {
+        stage: job.spec.stages[stage].name.clone(),
+        attempt,
+        partitions: partitions.clone(),
+    });
+    Assignment {
+        key: executor.key.clone(),
+        acknowledged_report: executor.acknowledged,
+        attempts: attempts.collect(),
+    }
+}

@@ -1,0 +1,233 @@
+//! Nodes, pools and jobs as they come and go.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::Engine;
+use crate::event::{Departure, JobObservation, NodeObservation, PoolObservation};
+use crate::explain::Rejection;
+use crate::jobs::{
+    ExecutorSpec, Job, JobFailure, JobId, JobKey, JobSpec, JobState, Milliseconds, StageRun,
+};
+use crate::pools::Settings;
+use crate::resources::{Kinds, Resources, TooManyKinds};
+
+impl Engine {
+    pub(super) fn observe_node(&mut self, node: NodeObservation) {
+        self.state.nodes.observe(&self.state.kinds, node);
+        self.offers_due = true;
+    }
+
+    pub(super) fn forget_node(&mut self, now: Milliseconds, name: &str) {
+        let Some(id) = self.state.nodes.find(name) else { return };
+        let on_it = self.state.executors.iter().filter(|(_, executor)| executor.node == id);
+        let keys: Vec<_> = on_it.map(|(_, executor)| executor.key.clone()).collect();
+        for key in keys {
+            self.take_departure(now, &key, Departure::Lost(format!("node {name} is gone")));
+        }
+        self.state.nodes.remove(name);
+        self.offers_due = true;
+    }
+
+    pub(super) fn observe_pool(&mut self, pool: &PoolObservation) {
+        let guarantee = self.intern(&pool.guarantee, Resources::NONE);
+        let limit = self.intern(&pool.limit, Resources::UNLIMITED);
+        // A guarantee above the limit could never be used, and would be kept free for ever.
+        let guarantee = guarantee.minus(&guarantee.above(&limit));
+        self.state.pools.declare(&pool.name, Settings { weight: pool.weight, guarantee, limit });
+        self.offers_due = true;
+    }
+
+    pub(super) fn forget_pool(&mut self, name: &str) {
+        self.state.pools.retire(name);
+        self.offers_due = true;
+    }
+
+    pub(super) fn observe_job(&mut self, now: Milliseconds, observed: JobObservation) {
+        self.offers_due = true;
+        let known = self.state.job_by_key.get(&observed.key).copied();
+        if let Some(id) = known
+            && let Some(job) = self.state.jobs.get_mut(id)
+            && job.uid == observed.uid
+        {
+            let was_invalid = job.spec.stages.is_empty();
+            match observed.spec {
+                Ok(spec) if !was_invalid => {
+                    adopt(job, spec);
+                    job.generation = observed.generation;
+                    if let Some(limit) = job.spec.deadline_milliseconds {
+                        let deadline = job.created_at.saturating_add(limit);
+                        self.set_timer(deadline, id);
+                    }
+                    self.touch(id);
+                    return;
+                }
+                Err(_) if !was_invalid => return,
+                _ => {}
+            }
+        }
+        // A new job, one that replaces another of its name, or one that makes sense at last.
+        let epochs = known.map(|id| self.replace(id)).unwrap_or_default();
+        self.admit(now, observed, epochs);
+    }
+
+    pub(super) fn forget_job(&mut self, key: &JobKey) {
+        if let Some(id) = self.state.job_by_key.remove(key) {
+            self.stop_executors(id);
+            self.drop_if_done(id);
+            self.offers_due = true;
+        }
+    }
+
+    /// Removes a job that no name leads to any more, once its last executor is gone.
+    pub(super) fn drop_if_done(&mut self, id: JobId) {
+        let Some(job) = self.state.jobs.get(id) else { return };
+        if self.state.job_by_key.get(&job.key) == Some(&id) || !job.executors.is_empty() {
+            return;
+        }
+        let pool = job.pool;
+        self.state.jobs.remove(id);
+        self.state.pools.leave(pool);
+        self.wanting.remove(&id);
+        self.touched.remove(&id);
+        self.timers.retain(|&(_, job)| job != id);
+    }
+
+    /// Takes the name from a job and returns the epochs that its executors have used, so that no
+    /// executor of the next job of this name is taken for one of this.
+    fn replace(&mut self, id: JobId) -> BTreeMap<u32, u32> {
+        let Some(job) = self.state.jobs.get(id) else { return BTreeMap::new() };
+        let mut epochs = job.epochs.clone();
+        for (&index, &executor) in &job.executors {
+            if let Some(executor) = self.state.executors.get(executor) {
+                epochs.insert(index, executor.key.epoch + 1);
+            }
+        }
+        let key = job.key.clone();
+        self.forget_job(&key);
+        epochs
+    }
+
+    fn admit(&mut self, now: Milliseconds, observed: JobObservation, epochs: BTreeMap<u32, u32>) {
+        let (spec, problem) = match observed.spec {
+            Ok(spec) => (spec, None),
+            Err(problem) => (senseless(), Some(problem)),
+        };
+        let request = self.request(&spec.executor);
+        let pool = self.state.pools.enter(&spec.pool);
+        let stages = spec.stages.iter().map(StageRun::new).collect();
+        let sequence = self.state.next_sequence;
+        self.state.next_sequence += 1;
+        let mut job = Job {
+            key: observed.key.clone(),
+            uid: observed.uid,
+            generation: observed.generation,
+            created_at: observed.created_at,
+            sequence,
+            request,
+            pool,
+            state: JobState::Pending,
+            failure: None,
+            waiting: None,
+            position: None,
+            restarts: 0,
+            restart_at: None,
+            started_at: None,
+            ended_at: None,
+            stages,
+            executors: BTreeMap::new(),
+            epochs,
+            executor_failures: 0,
+            last_executor_failure: String::new(),
+            gang_forming: spec.executor.gang_timeout_milliseconds.is_some(),
+            gang_deadline: None,
+            failures: VecDeque::new(),
+            result_bytes: 0,
+            status_changed: true,
+            status_at: None,
+            spec,
+        };
+        job.open_stages();
+        if let Some(message) = problem {
+            job.state = JobState::Failed;
+            job.ended_at = Some(now);
+            job.failure = Some(JobFailure { reason: "InvalidSpec", message });
+        }
+        let deadline = job.spec.deadline_milliseconds;
+        let deadline = deadline.map(|limit| job.created_at.saturating_add(limit));
+        let id = self.state.jobs.insert(job);
+        self.state.job_by_key.insert(observed.key, id);
+        if let Some(at) = deadline {
+            self.set_timer(at, id);
+        }
+        self.touch(id);
+    }
+
+    /// What one executor needs as a vector.
+    fn request(&mut self, spec: &ExecutorSpec) -> Result<Resources, Rejection> {
+        let mut request = Resources::NONE;
+        for (name, amount) in &spec.request {
+            let interned = self.state.kinds.intern(name);
+            match interned {
+                Ok((kind, new)) => {
+                    request[kind] = *amount;
+                    self.recount_if(new);
+                }
+                Err(TooManyKinds { name }) => {
+                    return Err(Rejection::TooManyKinds { name: name.into() });
+                }
+            }
+        }
+        Ok(request)
+    }
+
+    /// Named amounts over a base; kinds that find no place keep the base's amount.
+    fn intern(&mut self, amounts: &[(Box<str>, i64)], base: Resources) -> Resources {
+        let mut vector = base;
+        for (name, amount) in amounts {
+            if let Ok((kind, new)) = self.state.kinds.intern(name) {
+                vector[kind] = *amount;
+                self.recount_if(new);
+            }
+        }
+        vector
+    }
+
+    fn recount_if(&mut self, new: bool) {
+        if new {
+            let kinds: &Kinds = &self.state.kinds;
+            self.state.nodes.recount(kinds);
+        }
+    }
+}
+
+/// Takes over the settings that may change while a job runs: not what its executors hold, not what
+/// its stages are.
+fn adopt(job: &mut Job, spec: JobSpec) {
+    job.spec.priority = spec.priority;
+    job.spec.max_task_failures = spec.max_task_failures;
+    job.spec.max_executor_failures = spec.max_executor_failures;
+    job.spec.restart = spec.restart;
+    job.spec.deadline_milliseconds = spec.deadline_milliseconds;
+    job.spec.executor.instances = spec.executor.instances;
+    job.spec.executor.placement = spec.executor.placement;
+}
+
+/// The settings of a job whose settings make no sense: it never runs.
+fn senseless() -> JobSpec {
+    JobSpec {
+        pool: "default".into(),
+        priority: 0,
+        executor: ExecutorSpec {
+            slots: 1,
+            request: Vec::new(),
+            instances: 0,
+            gang_timeout_milliseconds: None,
+            placement: crate::allocator::Placement::default(),
+        },
+        stages: Vec::new(),
+        max_task_failures: 1,
+        max_executor_failures: None,
+        restart: None,
+        deadline_milliseconds: None,
+    }
+}

@@ -1,0 +1,188 @@
+//! Offers: from what is free to executors.
+
+use std::collections::BTreeMap;
+
+use super::Engine;
+use crate::action::{Action, Launch};
+use crate::allocator::{Claim, Grant, Round};
+use crate::executors::{Attempts, Executor, ExecutorKey};
+use crate::explain::Rejection;
+use crate::jobs::{Job, JobId, JobState, Milliseconds};
+use crate::nodes::NodeId;
+use crate::resources::Resources;
+use crate::share::shared_kinds;
+
+impl Engine {
+    /// Fills what is free, and launches an executor for every offer that a job accepts.
+    pub(super) fn make_offers(&mut self, now: Milliseconds) {
+        for &id in &self.touched {
+            let wants = self
+                .state
+                .jobs
+                .get(id)
+                .is_some_and(|job| job.wanted_executors() > job.launched());
+            if wants {
+                self.offers_due |= self.wanting.insert(id);
+            } else if self.wanting.remove(&id)
+                && let Some(job) = self.state.jobs.get_mut(id)
+            {
+                (job.waiting, job.position) = (None, None);
+            }
+        }
+        if !std::mem::take(&mut self.offers_due) || self.wanting.is_empty() {
+            return;
+        }
+        let (ids, claims) = self.claims();
+        let shared = shared_kinds(&self.state.kinds);
+        let mut round = Round::new(&self.state.nodes, &self.state.pools, &shared, claims);
+        let mut grants = Vec::new();
+        while let Some(grant) = round.next_grant() {
+            grants.push(grant);
+        }
+        let rejections = round.into_rejections();
+        for Grant { claim, nodes } in grants {
+            for node in nodes {
+                self.launch(now, ids[claim], node);
+            }
+        }
+        for (&id, rejection) in ids.iter().zip(rejections) {
+            self.explain(id, rejection);
+        }
+        self.number_waiting_jobs();
+    }
+
+    /// What the wanting jobs ask for. Those that cannot be offered anything are told why at once.
+    fn claims(&mut self) -> (Vec<JobId>, Vec<Claim>) {
+        let mut ids = Vec::with_capacity(self.wanting.len());
+        let mut claims = Vec::with_capacity(self.wanting.len());
+        let mut refused = Vec::new();
+        for &id in &self.wanting {
+            let Some(job) = self.state.jobs.get(id) else { continue };
+            let declared = self.state.pools.get(job.pool).is_some_and(|pool| pool.declared);
+            if !declared {
+                refused.push((id, Rejection::NoPool { pool: job.spec.pool.clone() }));
+                continue;
+            }
+            let request = match &job.request {
+                Ok(request) => *request,
+                Err(rejection) => {
+                    refused.push((id, rejection.clone()));
+                    continue;
+                }
+            };
+            if let Some(claim) = self.claim(job, request) {
+                ids.push(id);
+                claims.push(claim);
+            }
+        }
+        for (id, rejection) in refused {
+            self.explain(id, Some(rejection));
+        }
+        (ids, claims)
+    }
+
+    fn claim(&self, job: &Job, request: Resources) -> Option<Claim> {
+        let mut on_nodes: BTreeMap<NodeId, u32> = BTreeMap::new();
+        let mut held = Resources::NONE;
+        for &id in job.executors.values() {
+            let executor = self.state.executors.get(id)?;
+            if executor.stopping && job.gang_forming {
+                // What is left of a gang that did not form goes first.
+                return None;
+            }
+            *on_nodes.entry(executor.node).or_default() += 1;
+            held = held.plus(&executor.request);
+        }
+        Some(Claim {
+            pool: job.pool,
+            priority: job.spec.priority,
+            sequence: job.sequence,
+            held,
+            request,
+            wanted: job.wanted_executors().saturating_sub(job.launched()),
+            gang: job.gang_forming,
+            placement: job.spec.executor.placement,
+            on_nodes,
+        })
+    }
+
+    /// The job accepts the offer of a node: an executor takes what it needs there.
+    fn launch(&mut self, now: Milliseconds, id: JobId, node: NodeId) {
+        let Some(job) = self.state.jobs.get_mut(id) else { return };
+        let Ok(request) = job.request else { return };
+        let index = (0..job.spec.executor.instances).find(|index| !job.executors.contains_key(index));
+        let (Some(index), Some(name)) =
+            (index, self.state.nodes.get(node).map(|node| node.observed.name.clone()))
+        else {
+            return;
+        };
+        let epoch = job.epochs.get(&index).copied().unwrap_or(0);
+        let key = ExecutorKey { job: job.key.clone(), index, epoch };
+        let executor = self.state.executors.insert(Executor {
+            key: key.clone(),
+            job: id,
+            node,
+            request,
+            ready: false,
+            stopping: false,
+            assigned: Attempts::new(),
+            assigned_slots: 0,
+            exclusive: false,
+            running: Attempts::new(),
+            acknowledged: 0,
+            prefetch_slots: 0,
+            assignment_changed: true,
+        });
+        job.executors.insert(index, executor);
+        job.position = None;
+        if job.state == JobState::Pending {
+            job.state = JobState::Running;
+            job.started_at.get_or_insert(now);
+        }
+        if let (true, Some(timeout)) = (job.gang_forming, job.spec.executor.gang_timeout_milliseconds) {
+            let deadline = now.saturating_add(timeout);
+            job.gang_deadline = Some(deadline);
+            self.timers.insert((deadline, id));
+        }
+        self.state.executor_by_key.insert(key.clone(), executor);
+        self.state.nodes.charge(node, &request);
+        let pool = job.pool;
+        self.state.pools.charge(pool, &request);
+        self.outgoing.push(Action::Launch(Launch { key, node: name }));
+        self.touch(id);
+    }
+
+    /// Notes why a job was given no more.
+    fn explain(&mut self, id: JobId, rejection: Option<Rejection>) {
+        if let Some(job) = self.state.jobs.get_mut(id)
+            && job.waiting != rejection
+        {
+            job.waiting = rejection;
+            self.touch(id);
+        }
+    }
+
+    /// Gives the jobs without executors their places in the queues of their pools.
+    fn number_waiting_jobs(&mut self) {
+        let mut queue: Vec<_> = self
+            .wanting
+            .iter()
+            .filter_map(|&id| Some((id, self.state.jobs.get(id)?)))
+            .filter(|(_, job)| job.executors.is_empty())
+            .map(|(id, job)| (job.pool, std::cmp::Reverse(job.spec.priority), job.sequence, id))
+            .collect();
+        queue.sort_unstable();
+        let mut previous = None;
+        let mut place = 0;
+        for (pool, _, _, id) in queue {
+            place = if previous == Some(pool) { place + 1 } else { 1 };
+            previous = Some(pool);
+            if let Some(job) = self.state.jobs.get_mut(id)
+                && job.position != Some(place)
+            {
+                job.position = Some(place);
+                self.touch(id);
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What the engine is told.
+
+use crate::executors::ExecutorKey;
+use crate::jobs::{JobKey, JobSpec, Milliseconds, ResultValue};
+pub use crate::nodes::NodeObservation;
+use crate::ranges::Ranges;
+use crate::share::WeightMilli;
+
+/// Something that happened or was seen. Each observation replaces the one before.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A node as it is now.
+    Node(NodeObservation),
+    /// There is no node of this name any more, and nothing on it.
+    NodeGone(Box<str>),
+    /// A pool as it is now.
+    Pool(PoolObservation),
+    /// There is no pool of this name any more.
+    PoolGone(Box<str>),
+    /// A job as it is now.
+    Job(Box<JobObservation>),
+    /// There is no job of this name any more.
+    JobGone(JobKey),
+    /// What an executor says.
+    Report(ExecutorKey, Report),
+    /// An executor is gone, and nothing of it runs any more.
+    ExecutorGone(ExecutorKey, Departure),
+    /// What an executor should do could not be delivered to it; it is told again.
+    NotDelivered(ExecutorKey),
+}
+
+/// A pool's settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolObservation {
+    /// The pool's name; dots separate it from its parents'.
+    pub name: Box<str>,
+    /// The weight in thousandths.
+    pub weight: WeightMilli,
+    /// What the subtree gets first, by resource name; cpu in thousandths, memory in bytes.
+    pub guarantee: Vec<(Box<str>, i64)>,
+    /// What the subtree gets at most, by resource name. What is not named is unlimited.
+    pub limit: Vec<(Box<str>, i64)>,
+}
+
+/// A job as observed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobObservation {
+    /// The job's name.
+    pub key: JobKey,
+    /// Tells the job from others that had or will have its name.
+    pub uid: Box<str>,
+    /// The number of the version of its settings.
+    pub generation: i64,
+    /// When it was created.
+    pub created_at: Milliseconds,
+    /// Its settings, or why they make no sense.
+    pub spec: Result<JobSpec, String>,
+}
+
+/// What an executor says: all that it has not been told is stored, and what it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Each report has a higher number than the one before.
+    pub number: u64,
+    /// Whether it can run tasks.
+    pub ready: bool,
+    /// Attempts that run.
+    pub running: Vec<StageAttempts>,
+    /// Attempts that succeeded.
+    pub finished: Vec<StageAttempts>,
+    /// Attempts that failed.
+    pub failures: Vec<AttemptFailure>,
+    /// Results of attempts that succeeded.
+    pub results: Vec<AttemptResult>,
+}
+
+/// Attempts at tasks of one stage that have the same number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageAttempts {
+    /// The stage's name.
+    pub stage: Box<str>,
+    /// The attempts' number.
+    pub attempt: u32,
+    /// The partitions.
+    pub partitions: Ranges,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptFailure {
+    /// The stage's name.
+    pub stage: Box<str>,
+    /// The partition.
+    pub partition: u32,
+    /// The attempt's number.
+    pub attempt: u32,
+    /// One word.
+    pub reason: Box<str>,
+    /// A sentence.
+    pub message: String,
+    /// The end of the task's standard error.
+    pub stderr: String,
+    /// Whether another attempt cannot succeed.
+    pub is_final: bool,
+}
+
+/// What a task left as its result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptResult {
+    /// The stage's name.
+    pub stage: Box<str>,
+    /// The partition.
+    pub partition: u32,
+    /// The result.
+    pub value: ResultValue,
+}
+
+/// Why an executor is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// It was told to go.
+    Asked,
+    /// It was lost through no fault of its tasks, as with its node.
+    Lost(String),
+    /// It used more memory than it was given.
+    OutOfMemory(String),
+    /// It exited by itself.
+    Exited(String),
+    /// It never started.
+    NotStarted(String),
+}

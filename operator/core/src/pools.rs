@@ -1,0 +1,182 @@
+//! The tree of pools and what each subtree holds: Mesos's roles.
+
+use std::collections::BTreeMap;
+
+use crate::arena::{Arena, Id, id};
+use crate::resources::Resources;
+use crate::share::WeightMilli;
+
+id! {
+    /// A pool that the engine knows, declared or implied by a child's name.
+    PoolId
+}
+
+/// The settings of a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) weight: WeightMilli,
+    /// What the subtree gets first.
+    pub(crate) guarantee: Resources,
+    /// What the subtree gets at most.
+    pub(crate) limit: Resources,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { weight: 1000, guarantee: Resources::NONE, limit: Resources::UNLIMITED }
+    }
+}
+
+/// A pool with its account.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool {
+    pub(crate) name: Box<str>,
+    pub(crate) parent: Option<PoolId>,
+    pub(crate) children: Vec<PoolId>,
+    /// Whether there is an object of this name; otherwise a child's name implies the pool.
+    pub(crate) declared: bool,
+    pub(crate) settings: Settings,
+    /// What the executors of the subtree hold.
+    pub(crate) held: Resources,
+    /// What the executors of the pool's own jobs hold.
+    pub(crate) own_held: Resources,
+    /// The number of jobs that name this pool.
+    pub(crate) jobs: u32,
+}
+
+/// The forest of pools; `a.dev` is a child of `a`.
+#[derive(Clone, Debug)]
+pub(crate) struct Pools {
+    pools: Arena<PoolId, Pool>,
+    by_name: BTreeMap<Box<str>, PoolId>,
+}
+
+impl Default for Pools {
+    fn default() -> Self {
+        Self { pools: Arena::new(), by_name: BTreeMap::new() }
+    }
+}
+
+impl Pools {
+    /// Takes in a pool's new settings, making its parents where they are only implied.
+    pub(crate) fn declare(&mut self, name: &str, settings: Settings) {
+        let id = self.ensure(name);
+        if let Some(pool) = self.pools.get_mut(id) {
+            pool.declared = true;
+            pool.settings = settings;
+        }
+    }
+
+    /// Forgets that a pool was declared. It goes when no job and no child needs it any more.
+    pub(crate) fn retire(&mut self, name: &str) {
+        if let Some(id) = self.find(name) {
+            if let Some(pool) = self.pools.get_mut(id) {
+                pool.declared = false;
+            }
+            self.prune(id);
+        }
+    }
+
+    /// Counts a job in. The pool is made if it is missing, so that the job has a place.
+    pub(crate) fn enter(&mut self, name: &str) -> PoolId {
+        let id = self.ensure(name);
+        if let Some(pool) = self.pools.get_mut(id) {
+            pool.jobs += 1;
+        }
+        id
+    }
+
+    /// Counts a job out.
+    pub(crate) fn leave(&mut self, id: PoolId) {
+        if let Some(pool) = self.pools.get_mut(id) {
+            pool.jobs -= 1;
+        }
+        self.prune(id);
+    }
+
+    /// Charges what an executor holds to its pool and all pools above.
+    pub(crate) fn charge(&mut self, id: PoolId, request: &Resources) {
+        self.along(id, |pool, own| {
+            pool.held = pool.held.plus(request);
+            if own {
+                pool.own_held = pool.own_held.plus(request);
+            }
+        });
+    }
+
+    /// Gives back what an executor held.
+    pub(crate) fn release(&mut self, id: PoolId, request: &Resources) {
+        self.along(id, |pool, own| {
+            pool.held = pool.held.minus(request);
+            if own {
+                pool.own_held = pool.own_held.minus(request);
+            }
+        });
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<PoolId> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(crate) fn get(&self, id: PoolId) -> Option<&Pool> {
+        self.pools.get(id)
+    }
+
+    /// All pools by name, so that a parent comes before its children.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (PoolId, &Pool)> {
+        self.by_name.values().filter_map(|&id| Some((id, self.pools.get(id)?)))
+    }
+
+    /// One more than the largest index of a pool.
+    pub(crate) fn bound(&self) -> usize {
+        self.pools.bound()
+    }
+
+    fn along(&mut self, id: PoolId, mut change: impl FnMut(&mut Pool, bool)) {
+        let mut next = Some(id);
+        while let Some(pool) = next.and_then(|id| self.pools.get_mut(id)) {
+            change(pool, next == Some(id));
+            next = pool.parent;
+        }
+    }
+
+    fn ensure(&mut self, name: &str) -> PoolId {
+        if let Some(id) = self.find(name) {
+            return id;
+        }
+        let parent = name.rsplit_once('.').map(|(parent, _)| self.ensure(parent));
+        let id = self.pools.insert(Pool {
+            name: name.into(),
+            parent,
+            children: Vec::new(),
+            declared: false,
+            settings: Settings::default(),
+            held: Resources::NONE,
+            own_held: Resources::NONE,
+            jobs: 0,
+        });
+        self.by_name.insert(name.into(), id);
+        if let Some(parent) = parent.and_then(|parent| self.pools.get_mut(parent)) {
+            parent.children.push(id);
+        }
+        id
+    }
+
+    /// Removes a pool that nothing needs, then its parent if nothing needs that.
+    fn prune(&mut self, id: PoolId) {
+        let unneeded = self
+            .pools
+            .get(id)
+            .is_some_and(|pool| !pool.declared && pool.jobs == 0 && pool.children.is_empty());
+        let Some(pool) = unneeded.then(|| self.pools.remove(id)).flatten() else {
+            return;
+        };
+        self.by_name.remove(&pool.name);
+        if let Some(parent) = pool.parent {
+            if let Some(parent) = self.pools.get_mut(parent) {
+                parent.children.retain(|&child| child.index() != id.index());
+            }
+            self.prune(parent);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! All that the engine knows, in one place.
+
+use std::collections::BTreeMap;
+
+use crate::arena::Arena;
+use crate::executors::{Executor, ExecutorId, ExecutorKey};
+use crate::jobs::{Job, JobId, JobKey};
+use crate::nodes::Nodes;
+use crate::pools::Pools;
+use crate::resources::Kinds;
+
+/// Nodes, pools, jobs and executors, with their indices.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    pub(crate) kinds: Kinds,
+    pub(crate) nodes: Nodes,
+    pub(crate) pools: Pools,
+    /// Jobs, with those that are gone but whose executors are not.
+    pub(crate) jobs: Arena<JobId, Job>,
+    pub(crate) job_by_key: BTreeMap<JobKey, JobId>,
+    pub(crate) executors: Arena<ExecutorId, Executor>,
+    pub(crate) executor_by_key: BTreeMap<ExecutorKey, ExecutorId>,
+    pub(crate) next_sequence: u64,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            kinds: Kinds::default(),
+            nodes: Nodes::default(),
+            pools: Pools::default(),
+            jobs: Arena::new(),
+            job_by_key: BTreeMap::new(),
+            executors: Arena::new(),
+            executor_by_key: BTreeMap::new(),
+            next_sequence: 0,
+        }
+    }
+}
+
+impl State {
+    /// The executor of this name, with its job.
+    pub(crate) fn executor_mut(
+        &mut self,
+        key: &ExecutorKey,
+    ) -> Option<(ExecutorId, &mut Executor, JobId, &mut Job)> {
+        let id = *self.executor_by_key.get(key)?;
+        let executor = self.executors.get_mut(id)?;
+        let job_id = executor.job;
+        Some((id, executor, job_id, self.jobs.get_mut(job_id)?))
+    }
+}
