@@ -1,1 +1,446 @@
+//! The engine against a small world: executors that do what they are told, when the test says so.
+
+mod random;
+mod world;
+
 use super::*;
+use crate::event::Departure;
+use crate::jobs::{JobState, Restart, ResultValue, StageState};
+use world::{World, job, stage};
+
+#[test]
+fn a_job_of_two_tasks_runs_and_keeps_its_results() {
+    let mut world = World::with_nodes(&[2]);
+    let mut arithmetic = stage("arithmetic", 2);
+    arithmetic.task_names = vec!["sum".into(), "product".into()];
+    world.submit("sum-product", job("default", 2, vec![arithmetic]));
+    assert_eq!(world.state("sum-product"), JobState::Running);
+    world.make_ready();
+    let tasks = world.running("sum-product");
+    assert_eq!(tasks, ["arithmetic/0/0 on 0-0", "arithmetic/1/0 on 1-0"]);
+    world.finish_with("arithmetic", 0, "7");
+    world.finish_with("arithmetic", 1, "12");
+    let status = world.status("sum-product");
+    assert_eq!(status.state, JobState::Succeeded);
+    let results = &status.stages[0].results;
+    assert_eq!(results.get("sum"), Some(&ResultValue::Inline("7".to_owned())));
+    assert_eq!(results.get("product"), Some(&ResultValue::Inline("12".to_owned())));
+    assert_eq!(world.live_executors(), 0);
+    world.check_account();
+}
+
+#[test]
+fn a_stage_waits_for_those_it_depends_on() {
+    let mut world = World::with_nodes(&[4]);
+    let mut merge = stage("merge", 1);
+    merge.depends_on = vec![1, 2];
+    world.submit("j", job("default", 4, vec![merge, stage("left", 1), stage("right", 1)]));
+    world.make_ready();
+    assert_eq!(world.running_stages("j"), ["left", "right"]);
+    world.finish("right", 0);
+    assert_eq!(world.running_stages("j"), ["left"]);
+    assert_eq!(world.status("j").stages[0].state, StageState::Waiting);
+    world.finish("left", 0);
+    assert_eq!(world.running_stages("j"), ["merge"]);
+    world.finish("merge", 0);
+    assert_eq!(world.state("j"), JobState::Succeeded);
+}
+
+#[test]
+fn output_is_committed_after_the_last_task() {
+    let mut world = World::with_nodes(&[2]);
+    let mut write = stage("write", 2);
+    write.commits = true;
+    let mut read = stage("read", 1);
+    read.depends_on = vec![0];
+    world.submit("j", job("default", 2, vec![write, read]));
+    world.make_ready();
+    world.finish("write", 0);
+    world.finish("write", 1);
+    assert_eq!(world.running("j"), ["write/2/0 on 0-0"], "partition 2 of 2 is the commit");
+    world.finish("write", 2);
+    assert!(world.status("j").stages[0].committed);
+    assert_eq!(world.running_stages("j"), ["read"]);
+}
+
+#[test]
+fn tasks_take_slots() {
+    let mut world = World::with_nodes(&[4]);
+    let mut wide = stage("wide", 1);
+    wide.slots = 3;
+    let mut spec = job("default", 1, vec![wide, stage("narrow", 5)]);
+    spec.executor.slots = 4;
+    spec.executor.request = vec![("cpu".into(), 4000)];
+    world.submit("j", spec);
+    world.make_ready();
+    assert_eq!(world.running("j"), ["wide/0/0 on 0-0", "narrow/0/0 on 0-0"]);
+    world.finish("wide", 0);
+    assert_eq!(world.running("j").len(), 4);
+}
+
+#[test]
+fn a_task_that_keeps_failing_fails_the_job_with_its_reason() {
+    let mut world = World::with_nodes(&[1]);
+    world.submit("j", job("default", 1, vec![stage("s", 1)]));
+    world.make_ready();
+    for attempt in 0..4 {
+        assert_eq!(world.running("j"), [format!("s/0/{attempt} on 0-0")]);
+        world.fail("s", 0, "exited with code 3");
+    }
+    let status = world.status("j");
+    assert_eq!(status.state, JobState::Failed);
+    assert_eq!(status.reason, Some("TaskFailed"));
+    let message = "task 0 of stage s failed 4 times, the last time: exited with code 3";
+    assert_eq!(status.message.as_deref(), Some(message));
+    assert_eq!(status.failures.len(), 4);
+    assert_eq!(status.stages[0].state, StageState::Failed);
+    assert_eq!(world.live_executors(), 0);
+}
+
+#[test]
+fn a_final_failure_is_not_tried_again() {
+    let mut world = World::with_nodes(&[1]);
+    world.submit("j", job("default", 1, vec![stage("s", 1)]));
+    world.make_ready();
+    world.fail_for_good("s", 0, "output belongs to job default/other");
+    let message = world.status("j").message;
+    let expected = "task 0 of stage s cannot succeed: output belongs to job default/other";
+    assert_eq!(message.as_deref(), Some(expected));
+}
+
+#[test]
+fn tasks_lost_with_their_node_run_again_without_blame_ten_times() {
+    let mut world = World::with_nodes(&[1]);
+    world.submit("j", job("default", 1, vec![stage("s", 1)]));
+    for loss in 0..=10 {
+        world.make_ready();
+        assert_eq!(world.running("j"), [format!("s/0/{loss} on 0-{loss}")]);
+        world.depart_all(&Departure::Lost("node n0 is gone".to_owned()));
+    }
+    let status = world.status("j");
+    assert_eq!(status.state, JobState::Failed);
+    assert_eq!(status.reason, Some("TaskLost"));
+    assert_eq!(status.stages[0].failures.len(), 0);
+    assert_eq!(status.executors_failed, 0);
+}
+
+#[test]
+fn a_node_that_goes_takes_its_executors_along() {
+    let mut world = World::with_nodes(&[1, 1]);
+    world.submit("j", job("default", 2, vec![stage("s", 2)]));
+    world.make_ready();
+    world.remove_node(0);
+    assert_eq!(world.status("j").executors_launched, 1);
+    assert_eq!(world.status("j").stages[0].losses.values().sum::<u32>(), 1);
+    world.add_node("late", 1);
+    world.run_to_the_end();
+    assert_eq!(world.state("j"), JobState::Succeeded);
+}
+
+#[test]
+fn an_executor_that_dies_counts_against_its_tasks_and_its_job() {
+    let mut world = World::with_nodes(&[2]);
+    let mut spec = job("default", 2, vec![stage("s", 2)]);
+    spec.max_task_failures = 100;
+    world.submit("j", spec);
+    for death in 1..=5 {
+        world.make_ready();
+        world.depart_one(&Departure::OutOfMemory("the executor used more than 1Gi".to_owned()));
+        assert_eq!(world.status("j").executors_failed, death);
+    }
+    let status = world.status("j");
+    let expected = "more than 4 executors failed, the last one: the executor used more than 1Gi";
+    assert_eq!(status.message.as_deref(), Some(expected));
+    assert_eq!(status.stages[0].failures.values().sum::<u32>(), 5);
+}
+
+#[test]
+fn a_repeat_suspect_runs_alone() {
+    let mut world = World::with_nodes(&[2]);
+    let mut spec = job("default", 1, vec![stage("s", 4)]);
+    spec.executor.slots = 2;
+    spec.max_executor_failures = Some(10);
+    spec.max_task_failures = 10;
+    world.submit("j", spec);
+    for _ in 0..2 {
+        world.make_ready();
+        assert_eq!(world.running("j").len(), 2);
+        world.depart_one(&Departure::Exited("killed by signal 9".to_owned()));
+    }
+    world.make_ready();
+    assert_eq!(world.running("j"), ["s/0/2 on 0-2"], "alone although there are two slots");
+    world.finish("s", 0);
+    assert_eq!(world.running("j"), ["s/1/2 on 0-2"], "the other suspect, alone too");
+    world.finish("s", 1);
+    assert_eq!(world.running("j").len(), 2, "tasks that were never suspects share again");
+}
+
+#[test]
+fn an_executor_that_cannot_start_costs_no_task_anything() {
+    let mut world = World::with_nodes(&[1]);
+    world.submit("j", job("default", 1, vec![stage("s", 1)]));
+    for _ in 0..4 {
+        world.depart_one(&Departure::NotStarted("no such image".to_owned()));
+    }
+    let status = world.status("j");
+    assert_eq!(status.reason, Some("ExecutorsFailed"));
+    assert!(status.stages[0].failures.is_empty());
+}
+
+#[test]
+fn a_gang_starts_when_all_are_ready_and_gives_up_after_its_timeout() {
+    let mut world = World::with_nodes(&[3]);
+    let mut spec = job("default", 3, vec![stage("s", 3)]);
+    spec.executor.gang_timeout_milliseconds = Some(5000);
+    world.submit("j", spec);
+    world.make_one_ready();
+    world.make_one_ready();
+    assert!(world.running("j").is_empty(), "two of three are ready");
+    world.advance(4999);
+    assert_eq!(world.live_executors(), 3);
+    world.advance(1);
+    assert_eq!(world.epochs("j"), [1, 1, 1], "all were given back and launched again");
+    world.make_ready();
+    assert_eq!(world.running("j").len(), 3);
+    world.advance(10_000);
+    world.run_to_the_end();
+    assert_eq!(world.state("j"), JobState::Succeeded);
+}
+
+#[test]
+fn a_gang_that_does_not_fit_holds_nothing() {
+    let mut world = World::with_nodes(&[2]);
+    let mut spec = job("default", 3, vec![stage("s", 3)]);
+    spec.executor.gang_timeout_milliseconds = Some(5000);
+    world.submit("gang", spec);
+    assert_eq!(world.live_executors(), 0);
+    let message = world.status("gang").message.unwrap();
+    assert_eq!(
+        message,
+        "waits for its first executor: only 2 of 3 executors fit at once: no node has 1 cpu free; largest 0"
+    );
+    world.submit("small", job("default", 1, vec![stage("s", 1)]));
+    world.run_to_the_end();
+    assert_eq!(world.state("small"), JobState::Succeeded);
+    world.add_node("more", 1);
+    world.run_to_the_end();
+    assert_eq!(world.state("gang"), JobState::Succeeded);
+}
+
+#[test]
+fn a_failed_job_is_run_again_and_keeps_what_finished() {
+    let mut world = World::with_nodes(&[1]);
+    let mut spec = job("default", 1, vec![stage("s", 2)]);
+    spec.max_task_failures = 1;
+    spec.restart = Some(Restart { retries: 1, interval_milliseconds: 10_000 });
+    world.submit("j", spec);
+    world.make_ready();
+    world.finish("s", 0);
+    world.fail("s", 1, "exited with code 1");
+    assert_eq!(world.state("j"), JobState::Restarting);
+    assert_eq!(world.live_executors(), 0);
+    world.advance(9_999);
+    assert_eq!(world.state("j"), JobState::Restarting);
+    world.advance(1);
+    world.make_ready();
+    assert_eq!(world.running("j"), ["s/1/1 on 0-1"], "only what is missing, as a new attempt");
+    world.fail("s", 1, "exited with code 1");
+    assert_eq!(world.state("j"), JobState::Failed);
+    assert_eq!(world.status("j").restarts, 1);
+}
+
+#[test]
+fn a_deadline_ends_a_job_that_runs_and_one_that_waits() {
+    for nodes in [&[1][..], &[]] {
+        let mut world = World::with_nodes(nodes);
+        let mut spec = job("default", 1, vec![stage("s", 1)]);
+        spec.deadline_milliseconds = Some(60_000);
+        world.submit("j", spec);
+        world.advance(59_999);
+        assert!(!world.state("j").is_final());
+        world.advance(1);
+        let status = world.status("j");
+        assert_eq!((status.state, status.reason), (JobState::Failed, Some("DeadlineExceeded")));
+        assert_eq!(world.live_executors(), 0);
+    }
+}
+
+#[test]
+fn executors_that_nothing_is_left_for_are_given_back() {
+    let mut world = World::with_nodes(&[3]);
+    world.submit("j", job("default", 3, vec![stage("s", 4)]));
+    world.make_ready();
+    world.finish("s", 0);
+    assert_eq!(world.live_executors(), 3);
+    world.finish("s", 1);
+    world.finish("s", 2);
+    assert_eq!(world.live_executors(), 1, "one task is left");
+    world.check_account();
+}
+
+#[test]
+fn a_job_never_gets_more_executors_than_it_has_tasks_for() {
+    let mut world = World::with_nodes(&[8]);
+    world.submit("j", job("default", 8, vec![stage("s", 2)]));
+    assert_eq!(world.live_executors(), 2);
+}
+
+#[test]
+fn jobs_of_two_pools_share_by_weight_and_use_what_the_other_leaves() {
+    let mut world = World::with_nodes(&[6]);
+    world.pool("a", 1000);
+    world.pool("b", 2000);
+    world.submit("x", job("a", 6, vec![stage("s", 12)]));
+    world.submit_quietly("y", job("b", 6, vec![stage("s", 6)]));
+    assert_eq!(world.status("x").executors_launched, 6, "x was alone");
+    world.tick();
+    assert_eq!(world.status("y").executors_launched, 0, "nothing is taken away");
+    let mut world = World::with_nodes(&[6]);
+    world.pool("a", 1000);
+    world.pool("b", 2000);
+    world.submit_quietly("x", job("a", 6, vec![stage("s", 12)]));
+    world.submit_quietly("y", job("b", 6, vec![stage("s", 6)]));
+    world.tick();
+    let launched = |world: &World, name: &str| world.status(name).executors_launched;
+    assert_eq!((launched(&world, "x"), launched(&world, "y")), (2, 4));
+}
+
+#[test]
+fn a_job_in_an_unknown_pool_waits_until_there_is_one() {
+    let mut world = World::with_nodes(&[1]);
+    world.submit("j", job("team", 1, vec![stage("s", 1)]));
+    let message = world.status("j").message;
+    assert_eq!(message.as_deref(), Some("waits for its first executor: there is no pool team"));
+    world.pool("team", 1000);
+    world.run_to_the_end();
+    assert_eq!(world.state("j"), JobState::Succeeded);
+}
+
+#[test]
+fn waiting_jobs_know_their_place() {
+    let mut world = World::with_nodes(&[1]);
+    for name in ["first", "second", "third"] {
+        world.submit(name, job("default", 1, vec![stage("s", 1)]));
+    }
+    let mut urgent = job("default", 1, vec![stage("s", 1)]);
+    urgent.priority = 5;
+    world.submit("urgent", urgent);
+    let position = |world: &World, name: &str| world.status(name).position;
+    assert_eq!(position(&world, "first"), None);
+    assert_eq!(position(&world, "urgent"), Some(1));
+    assert_eq!(position(&world, "second"), Some(2));
+    assert_eq!(position(&world, "third"), Some(3));
+    world.make_ready();
+    world.finish("s", 0);
+    assert_eq!(position(&world, "urgent"), None);
+    assert_eq!(position(&world, "second"), Some(1));
+}
+
+#[test]
+fn a_job_that_makes_no_sense_fails_until_it_does() {
+    let mut world = World::with_nodes(&[1]);
+    world.submit_senseless("j", "stages wait for each other: a, b");
+    let status = world.status("j");
+    assert_eq!((status.state, status.reason), (JobState::Failed, Some("InvalidSpec")));
+    world.submit("j", job("default", 1, vec![stage("s", 1)]));
+    world.run_to_the_end();
+    assert_eq!(world.state("j"), JobState::Succeeded);
+}
+
+#[test]
+fn a_deleted_job_takes_everything_along() {
+    let mut world = World::with_nodes(&[2]);
+    world.submit("j", job("default", 2, vec![stage("s", 5)]));
+    world.make_ready();
+    world.delete("j");
+    assert_eq!(world.live_executors(), 0);
+    world.check_account();
+    assert_eq!(world.engine.state.jobs.iter().count(), 0);
+    assert!(world.engine.timers.is_empty());
+}
+
+#[test]
+fn a_job_that_replaces_another_of_its_name_gets_executors_of_its_own() {
+    let mut world = World::with_nodes(&[1]);
+    world.submit("j", job("default", 1, vec![stage("s", 1)]));
+    world.make_ready();
+    world.hold_departures = true;
+    world.resubmit("j", job("default", 1, vec![stage("s", 1)]));
+    assert_eq!(world.status("j").executors_launched, 0, "the old executor still holds the node");
+    world.hold_departures = false;
+    world.tick();
+    assert_eq!(world.epochs("j"), [1]);
+    world.run_to_the_end();
+    assert_eq!(world.state("j"), JobState::Succeeded);
+    world.check_account();
+}
+
+#[test]
+fn settings_that_may_change_do_and_others_do_not() {
+    let mut world = World::with_nodes(&[4]);
+    world.submit("j", job("default", 1, vec![stage("s", 8)]));
+    assert_eq!(world.live_executors(), 1);
+    let mut changed = job("default", 3, vec![stage("other", 1)]);
+    changed.executor.request = vec![("cpu".into(), 64_000)];
+    world.submit("j", changed);
+    assert_eq!(world.live_executors(), 3);
+    assert_eq!(&*world.status("j").stages[0].name, "s");
+}
+
+#[test]
+fn a_repeated_report_changes_nothing() {
+    let mut world = World::with_nodes(&[1]);
+    world.submit("j", job("default", 1, vec![stage("s", 2)]));
+    world.make_ready();
+    world.finish("s", 0);
+    let before = world.status("j");
+    world.repeat_last_report();
+    assert_eq!(world.status("j"), before);
+}
+
+#[test]
+fn what_was_not_delivered_is_told_again() {
+    let mut world = World::with_nodes(&[1]);
+    world.submit("j", job("default", 1, vec![stage("s", 1)]));
+    world.lose_next_assignment = true;
+    world.make_ready();
+    world.tick();
+    assert_eq!(world.running("j"), ["s/0/0 on 0-0"]);
+}
+
+#[test]
+fn short_tasks_are_handed_out_many_at_a_time() {
+    let mut world = World::with_nodes(&[2]);
+    world.submit("j", job("default", 2, vec![stage("s", 10_000)]));
+    world.make_ready();
+    world.run_to_the_end();
+    assert_eq!(world.state("j"), JobState::Succeeded);
+    assert!(world.assignments < 200, "{} assignments for 10000 tasks", world.assignments);
+}
+
+#[test]
+fn results_that_are_too_large_together_fail_the_job() {
+    let mut world = World::with_nodes(&[1]);
+    world.submit("j", job("default", 1, vec![stage("s", 100)]));
+    world.make_ready();
+    for partition in 0..13 {
+        world.finish_with("s", partition, &"x".repeat(4096));
+    }
+    assert_eq!(world.status("j").reason, Some("ResultsTooLarge"));
+}
+
+#[test]
+fn statuses_are_published_at_most_once_an_interval() {
+    let mut world = World::with_nodes(&[1]);
+    world.submit("j", job("default", 1, vec![stage("s", 50)]));
+    world.make_ready();
+    let before = world.published;
+    for partition in 0..49 {
+        world.finish("s", partition);
+    }
+    assert_eq!(world.published, before);
+    world.advance(1000);
+    assert_eq!(world.published, before + 1);
+    world.finish("s", 49);
+    assert!(world.published > before + 1, "the end goes out at once");
+}

@@ -1,0 +1,136 @@
+//! Random worlds: executors die, nodes go, tasks fail, and every job still ends with each of its
+//! tasks finished once.
+
+use proptest::prelude::*;
+
+use super::world::{World, job, stage};
+use crate::event::Departure;
+use crate::jobs::JobState;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Finish(usize, usize),
+    Fail(usize, usize),
+    Lose(usize),
+    Die(usize),
+    MakeReady,
+    Advance(u64),
+    Repeat,
+    AddNode(i64),
+    RemoveNode(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (0..8_usize, 0..8_usize).prop_map(|(executor, task)| Step::Finish(executor, task)),
+        2 => (0..8_usize, 0..8_usize).prop_map(|(executor, task)| Step::Fail(executor, task)),
+        1 => (0..8_usize).prop_map(Step::Lose),
+        1 => (0..8_usize).prop_map(Step::Die),
+        4 => Just(Step::MakeReady),
+        1 => (0..2000_u64).prop_map(Step::Advance),
+        1 => Just(Step::Repeat),
+        1 => (1..4_i64).prop_map(Step::AddNode),
+        1 => (0..3_usize).prop_map(Step::RemoveNode),
+    ]
+}
+
+/// A world with jobs of three kinds in two pools.
+fn world(tasks: &[u32]) -> World {
+    let mut world = World::with_nodes(&[3, 2, 4]);
+    world.pool("team.a", 500);
+    for (index, &tasks) in tasks.iter().enumerate() {
+        let mut write = stage("write", tasks);
+        write.commits = index % 2 == 0;
+        let mut read = stage("read", tasks.div_ceil(2));
+        read.depends_on = vec![0];
+        let pool = if index % 2 == 0 { "default" } else { "team.a" };
+        let mut spec = job(pool, 3, vec![write, read]);
+        spec.executor.slots = 2;
+        // Nothing fails for good here: what is tested is that nothing is lost or doubled.
+        (spec.max_task_failures, spec.max_executor_failures) = (u32::MAX, Some(u32::MAX));
+        if index % 3 == 2 {
+            spec.executor.gang_timeout_milliseconds = Some(1000);
+        }
+        world.submit(&format!("j{index}"), spec);
+    }
+    world
+}
+
+fn apply(world: &mut World, number: usize, step: &Step) {
+    let executors = world.executors();
+    let pick = |index: usize| executors.get(index % executors.len().max(1));
+    let task = |executor: usize, task: usize| {
+        let (key, assigned) = pick(executor).filter(|(key, _)| world.is_ready(key))?;
+        let all: Vec<_> = assigned
+            .iter()
+            .flat_map(|attempts| attempts.partitions.iter().map(|p| (attempts.stage.clone(), p)))
+            .collect();
+        let (stage, partition) = all.get(task % all.len().max(1))?.clone();
+        Some((key.job.name.clone(), stage, partition))
+    };
+    match *step {
+        Step::Finish(executor, index) => {
+            if let Some((job, stage, partition)) = task(executor, index) {
+                world.finish_of(&job, &stage, partition);
+            }
+        }
+        Step::Fail(executor, index) => {
+            if let Some((job, stage, partition)) = task(executor, index) {
+                world.fail_of(&job, &stage, partition);
+            }
+        }
+        Step::Lose(index) => {
+            if let Some((key, _)) = pick(index) {
+                world.depart(key, &Departure::NotStarted("no image".to_owned()));
+            }
+        }
+        Step::Die(index) => {
+            if let Some((key, _)) = pick(index) {
+                world.depart(key, &Departure::Exited("killed by signal 9".to_owned()));
+            }
+        }
+        Step::MakeReady => world.make_ready(),
+        Step::Advance(milliseconds) => world.advance(milliseconds),
+        Step::Repeat => world.repeat_last_report(),
+        Step::AddNode(cores) => world.add_node(&format!("late{number}"), cores),
+        Step::RemoveNode(index) => world.remove_node(index),
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_task_finishes_once_whatever_happens(
+        tasks in prop::collection::vec(1..12_u32, 1..4),
+        steps in prop::collection::vec(step(), 0..120),
+    ) {
+        let mut world = world(&tasks);
+        for (number, step) in steps.iter().enumerate() {
+            apply(&mut world, number, step);
+            world.check_account();
+        }
+        world.add_node("enough", 16);
+        world.advance(10_000);
+        world.run_to_the_end();
+        for (index, &tasks) in tasks.iter().enumerate() {
+            let status = world.status(&format!("j{index}"));
+            prop_assert_eq!(status.state, JobState::Succeeded, "{:?}", status);
+            prop_assert_eq!(status.stages[0].finished.len(), u64::from(tasks));
+            prop_assert_eq!(status.stages[1].finished.len(), u64::from(tasks.div_ceil(2)));
+        }
+        prop_assert_eq!(world.live_executors(), 0);
+        world.check_account();
+    }
+
+    #[test]
+    fn the_same_events_give_the_same_actions(
+        tasks in prop::collection::vec(1..12_u32, 1..4),
+        steps in prop::collection::vec(step(), 0..40),
+    ) {
+        let run = || {
+            let mut world = world(&tasks);
+            steps.iter().enumerate().for_each(|(number, step)| apply(&mut world, number, step));
+            world.log
+        };
+        prop_assert_eq!(run(), run());
+    }
+}

@@ -1,0 +1,428 @@
+//! Executors that do what they are told.
+
+use std::collections::BTreeMap;
+
+use crate::Placement;
+use crate::action::{Action, Assignment};
+use crate::engine::{Engine, Settings};
+use crate::event::{
+    AttemptFailure, AttemptResult, Departure, Event, JobObservation, NodeObservation,
+    PoolObservation, Report, StageAttempts,
+};
+use crate::executors::ExecutorKey;
+use crate::jobs::{
+    ExecutorSpec, JobKey, JobSpec, JobState, Milliseconds, ResultValue, StageSpec,
+};
+use crate::ranges::Ranges;
+use crate::resources::Resources;
+use crate::view::JobStatus;
+
+/// A job of executors with one slot and one core each.
+pub(super) fn job(pool: &str, instances: u32, stages: Vec<StageSpec>) -> JobSpec {
+    JobSpec {
+        pool: pool.into(),
+        priority: 0,
+        executor: ExecutorSpec {
+            slots: 1,
+            request: vec![("cpu".into(), 1000)],
+            instances,
+            gang_timeout_milliseconds: None,
+            placement: Placement::Spread,
+        },
+        stages,
+        max_task_failures: 4,
+        max_executor_failures: None,
+        restart: None,
+        deadline_milliseconds: None,
+    }
+}
+
+/// A stage of numbered tasks that depends on none.
+pub(super) fn stage(name: &str, tasks: u32) -> StageSpec {
+    StageSpec {
+        name: name.into(),
+        depends_on: Vec::new(),
+        tasks,
+        task_names: Vec::new(),
+        slots: 1,
+        commits: false,
+    }
+}
+
+#[derive(Default)]
+struct Fake {
+    ready: bool,
+    reports: u64,
+    last: Report,
+    /// What it was told to run, in order.
+    assigned: Vec<StageAttempts>,
+}
+
+pub(super) struct World {
+    pub(super) engine: Engine,
+    pub(super) now: Milliseconds,
+    fakes: BTreeMap<ExecutorKey, Fake>,
+    departing: Vec<ExecutorKey>,
+    /// Keeps executors that were told to go until it is set back.
+    pub(super) hold_departures: bool,
+    pub(super) lose_next_assignment: bool,
+    pub(super) assignments: usize,
+    pub(super) published: usize,
+    uids: BTreeMap<String, u32>,
+    last_report: Option<(ExecutorKey, Report)>,
+    /// Every action, in order.
+    pub(super) log: Vec<Action>,
+}
+
+impl World {
+    /// A world with a default pool and nodes of so many cores.
+    pub(super) fn with_nodes(cores: &[i64]) -> Self {
+        let mut world = Self {
+            engine: Engine::new(Settings::default()),
+            now: 1_000_000,
+            fakes: BTreeMap::new(),
+            departing: Vec::new(),
+            hold_departures: false,
+            lose_next_assignment: false,
+            assignments: 0,
+            published: 0,
+            uids: BTreeMap::new(),
+            last_report: None,
+            log: Vec::new(),
+        };
+        world.pool("default", 1000);
+        for (index, &cores) in cores.iter().enumerate() {
+            world.add_node(&format!("n{index}"), cores);
+        }
+        world
+    }
+
+    pub(super) fn add_node(&mut self, name: &str, cores: i64) {
+        self.tell(Event::Node(NodeObservation {
+            name: name.into(),
+            allocatable: vec![("cpu".into(), cores * 1000), ("memory".into(), cores << 30)],
+            taken_by_others: Vec::new(),
+            offered: true,
+        }));
+        self.tick();
+    }
+
+    pub(super) fn remove_node(&mut self, index: usize) {
+        let before = self.engine.state.executor_by_key.clone();
+        self.tell(Event::NodeGone(format!("n{index}").into()));
+        self.fakes.retain(|key, _| {
+            !before.contains_key(key) || self.engine.state.executor_by_key.contains_key(key)
+        });
+        self.tick();
+    }
+
+    pub(super) fn pool(&mut self, name: &str, weight: u32) {
+        let (guarantee, limit) = (Vec::new(), Vec::new());
+        self.tell(Event::Pool(PoolObservation { name: name.into(), weight, guarantee, limit }));
+        self.tick();
+    }
+
+    pub(super) fn submit(&mut self, name: &str, spec: JobSpec) {
+        self.submit_quietly(name, spec);
+        self.tick();
+    }
+
+    /// Submits without letting the engine decide yet.
+    pub(super) fn submit_quietly(&mut self, name: &str, spec: JobSpec) {
+        self.observe(name, Ok(spec));
+    }
+
+    pub(super) fn submit_senseless(&mut self, name: &str, problem: &str) {
+        self.observe(name, Err(problem.to_owned()));
+        self.tick();
+    }
+
+    /// Deletes and creates a job before the engine hears of it.
+    pub(super) fn resubmit(&mut self, name: &str, spec: JobSpec) {
+        *self.uids.entry(name.to_owned()).or_default() += 1;
+        self.submit(name, spec);
+    }
+
+    pub(super) fn delete(&mut self, name: &str) {
+        self.tell(Event::JobGone(key(name)));
+        self.tick();
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        self.engine.handle(self.now, event);
+    }
+
+    /// Lets time pass, stopping at each moment that the engine asked for.
+    pub(super) fn advance(&mut self, milliseconds: Milliseconds) {
+        let end = self.now + milliseconds;
+        while let Some(at) = self.engine.next_wakeup().filter(|&at| at <= end) {
+            self.now = self.now.max(at);
+            self.tick();
+        }
+        self.now = end;
+        self.tick();
+    }
+
+    /// Lets the engine decide until it wants nothing more.
+    pub(super) fn tick(&mut self) {
+        loop {
+            let actions = self.engine.tick(self.now);
+            let departing =
+                if self.hold_departures { Vec::new() } else { std::mem::take(&mut self.departing) };
+            if actions.is_empty() && departing.is_empty() {
+                return;
+            }
+            for key in departing {
+                if self.fakes.remove(&key).is_some() {
+                    self.tell(Event::ExecutorGone(key, Departure::Asked));
+                }
+            }
+            self.log.extend_from_slice(&actions);
+            actions.into_iter().for_each(|action| self.apply(action));
+        }
+    }
+
+    fn apply(&mut self, action: Action) {
+        match action {
+            Action::Launch(launch) => {
+                let same = |key: &&ExecutorKey| key.job == launch.key.job && key.index == launch.key.index;
+                assert!(!self.fakes.keys().any(|key| same(&key)), "two executors {}", launch.key);
+                self.fakes.insert(launch.key, Fake::default());
+            }
+            Action::Assign(Assignment { key, .. }) if self.lose_next_assignment => {
+                self.lose_next_assignment = false;
+                self.tell(Event::NotDelivered(key));
+            }
+            Action::Assign(assignment) => {
+                self.assignments += 1;
+                let fake = self.fakes.get_mut(&assignment.key).unwrap();
+                fake.assigned = assignment.attempts;
+            }
+            Action::Remove(key) => self.departing.push(key),
+            Action::Status(_) => self.published += 1,
+        }
+    }
+
+    pub(super) fn make_ready(&mut self) {
+        while self.make_one_ready() {}
+    }
+
+    pub(super) fn make_one_ready(&mut self) -> bool {
+        let unready = self.fakes.iter_mut().find(|(_, fake)| !fake.ready);
+        let Some((key, fake)) = unready else { return false };
+        fake.ready = true;
+        let key = key.clone();
+        self.report(&key, |_| {});
+        true
+    }
+
+    /// Sends the next report of an executor, which says that all it was assigned runs.
+    fn report<F: FnOnce(&mut Report)>(&mut self, key: &ExecutorKey, fill: F) {
+        let fake = self.fakes.get_mut(key).unwrap();
+        fake.reports += 1;
+        let mut report = Report { number: fake.reports, ready: fake.ready, ..Report::default() };
+        fill(&mut report);
+        let ended: Vec<_> = report
+            .finished
+            .iter()
+            .flat_map(|ended| ended.partitions.iter().map(|p| (ended.stage.clone(), ended.attempt, p)))
+            .chain(report.failures.iter().map(|f| (f.stage.clone(), f.attempt, f.partition)))
+            .collect();
+        report.running.clone_from(&fake.assigned);
+        for running in &mut report.running {
+            for (stage, attempt, partition) in &ended {
+                if (stage, attempt) == (&running.stage, &running.attempt) {
+                    running.partitions.remove(*partition);
+                }
+            }
+        }
+        report.running.retain(|running| !running.partitions.is_empty());
+        fake.last = report.clone();
+        self.last_report = Some((key.clone(), report.clone()));
+        self.tell(Event::Report(key.clone(), report));
+        self.tick();
+        if let Some(fake) = self.fakes.get(key)
+            && !fake.assigned.is_empty()
+            && fake.last.running != fake.assigned
+        {
+            // What was assigned meanwhile runs now.
+            self.report(key, no_news);
+        }
+    }
+
+    pub(super) fn repeat_last_report(&mut self) {
+        if let Some((key, report)) = self.last_report.clone() {
+            self.tell(Event::Report(key, report));
+            self.tick();
+        }
+    }
+
+    pub(super) fn finish(&mut self, stage: &str, partition: u32) {
+        self.finish_of("", stage, partition);
+    }
+
+    /// Finishes a task of a job, or of any job if that is empty.
+    pub(super) fn finish_of(&mut self, job: &str, stage: &str, partition: u32) {
+        let (key, attempts) = self.find(job, stage, partition);
+        self.report(&key, |report| report.finished.push(attempts));
+    }
+
+    pub(super) fn finish_with(&mut self, stage: &str, partition: u32, result: &str) {
+        let (key, attempts) = self.find("", stage, partition);
+        let value = ResultValue::Inline(result.to_owned());
+        self.report(&key, |report| {
+            report.finished.push(attempts);
+            report.results.push(AttemptResult { stage: stage.into(), partition, value });
+        });
+    }
+
+    pub(super) fn fail(&mut self, stage: &str, partition: u32, message: &str) {
+        self.fail_with("", stage, partition, message, false);
+    }
+
+    pub(super) fn fail_of(&mut self, job: &str, stage: &str, partition: u32) {
+        self.fail_with(job, stage, partition, "exited with code 1", false);
+    }
+
+    pub(super) fn fail_for_good(&mut self, stage: &str, partition: u32, message: &str) {
+        self.fail_with("", stage, partition, message, true);
+    }
+
+    fn fail_with(&mut self, job: &str, stage: &str, partition: u32, message: &str, is_final: bool) {
+        let (key, attempts) = self.find(job, stage, partition);
+        self.report(&key, |report| {
+            report.failures.push(AttemptFailure {
+                stage: stage.into(),
+                partition,
+                attempt: attempts.attempt,
+                reason: "Exited".into(),
+                message: message.to_owned(),
+                stderr: String::new(),
+                is_final,
+            });
+        });
+    }
+
+    /// The executor that was told to run a partition.
+    fn find(&self, job: &str, stage: &str, partition: u32) -> (ExecutorKey, StageAttempts) {
+        for (key, fake) in &self.fakes {
+            if !job.is_empty() && &*key.job.name != job {
+                continue;
+            }
+            for attempts in &fake.assigned {
+                if &*attempts.stage == stage && attempts.partitions.contains(partition) {
+                    let partitions = Ranges::one(partition);
+                    return (key.clone(), StageAttempts { partitions, ..attempts.clone() });
+                }
+            }
+        }
+        panic!("nobody runs {stage}/{partition}");
+    }
+
+    pub(super) fn depart_one(&mut self, departure: &Departure) {
+        let key = self.fakes.keys().next().cloned().unwrap();
+        self.depart(&key, departure);
+    }
+
+    pub(super) fn depart_all(&mut self, departure: &Departure) {
+        let keys: Vec<_> = self.fakes.keys().cloned().collect();
+        keys.iter().for_each(|key| self.depart(key, departure));
+    }
+
+    pub(super) fn depart(&mut self, key: &ExecutorKey, departure: &Departure) {
+        self.fakes.remove(key);
+        self.departing.retain(|departing| departing != key);
+        self.tell(Event::ExecutorGone(key.clone(), departure.clone()));
+        self.tick();
+    }
+
+    /// Finishes everything that is assigned, again and again.
+    pub(super) fn run_to_the_end(&mut self) {
+        loop {
+            self.make_ready();
+            let busy = self.fakes.iter().find(|(_, fake)| !fake.assigned.is_empty());
+            let Some((key, fake)) = busy else { return };
+            let (key, finished) = (key.clone(), fake.assigned.clone());
+            self.report(&key, |report| report.finished = finished);
+        }
+    }
+
+    pub(super) fn status(&self, name: &str) -> JobStatus {
+        let jobs = self.engine.view().jobs;
+        jobs.into_iter().find(|job| &*job.key.name == name).unwrap()
+    }
+
+    pub(super) fn state(&self, name: &str) -> JobState {
+        self.status(name).state
+    }
+
+    /// What a job's executors were told to run, as `stage/partition/attempt on index-epoch`.
+    pub(super) fn running(&self, name: &str) -> Vec<String> {
+        let mut running = Vec::new();
+        for (key, fake) in self.fakes.iter().filter(|(key, _)| &*key.job.name == name) {
+            for attempts in &fake.assigned {
+                running.extend(attempts.partitions.iter().map(|partition| {
+                    let (stage, attempt) = (&attempts.stage, attempts.attempt);
+                    format!("{stage}/{partition}/{attempt} on {}-{}", key.index, key.epoch)
+                }));
+            }
+        }
+        running
+    }
+
+    pub(super) fn running_stages(&self, name: &str) -> Vec<String> {
+        let stage = |task: &String| task.split('/').next().unwrap_or("").to_owned();
+        self.running(name).iter().map(stage).collect()
+    }
+
+    pub(super) fn live_executors(&self) -> usize {
+        self.fakes.len()
+    }
+
+    pub(super) fn executors(&self) -> Vec<(ExecutorKey, Vec<StageAttempts>)> {
+        self.fakes.iter().map(|(key, fake)| (key.clone(), fake.assigned.clone())).collect()
+    }
+
+    pub(super) fn is_ready(&self, key: &ExecutorKey) -> bool {
+        self.fakes.get(key).is_some_and(|fake| fake.ready)
+    }
+
+    pub(super) fn epochs(&self, name: &str) -> Vec<u32> {
+        let of_job = self.fakes.keys().filter(|key| &*key.job.name == name);
+        of_job.map(|key| key.epoch).collect()
+    }
+
+    /// What executors hold is what nodes and pools are charged, and no node is past what it has.
+    pub(super) fn check_account(&self) {
+        let state = &self.engine.state;
+        let mut sum = Resources::NONE;
+        for (id, node) in state.nodes.iter() {
+            let on_it = state.executors.iter().filter(|(_, executor)| executor.node == id);
+            let held = on_it.fold(Resources::NONE, |sum, (_, executor)| sum.plus(&executor.request));
+            assert_eq!(node.held, held, "node {}", node.observed.name);
+            assert!(held.fits_in(&node.usable), "node {} is overcommitted", node.observed.name);
+            sum = sum.plus(&held);
+        }
+        let roots = state.pools.iter().filter(|(_, pool)| pool.parent.is_none());
+        assert_eq!(roots.fold(Resources::NONE, |sum, (_, pool)| sum.plus(&pool.held)), sum);
+        assert_eq!(state.executors.iter().count(), self.fakes.len());
+    }
+
+    fn observe(&mut self, name: &str, spec: Result<JobSpec, String>) {
+        let number = self.uids.entry(name.to_owned()).or_default();
+        let uid = format!("{name}-{number}").into();
+        self.tell(Event::Job(Box::new(JobObservation {
+            key: key(name),
+            uid,
+            generation: 1,
+            created_at: self.now,
+            spec,
+        })));
+    }
+}
+
+fn no_news(_: &mut Report) {}
+
+fn key(name: &str) -> JobKey {
+    JobKey { namespace: "default".into(), name: name.into() }
+}
