@@ -173,6 +173,7 @@ pub struct Stage {
     /// The stages that have to finish before this one starts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(max = 63)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
     pub depends_on: Vec<String>,
 
     /// Tasks with a name and a command of their own.
@@ -183,7 +184,7 @@ pub struct Stage {
 
     /// The command that every partition runs: a program and its arguments, without a shell.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(min = 1, max = 1024))]
+    #[schemars(length(min = 1, max = 1024), inner(length(max = 131_072)))]
     pub command: Vec<String>,
 
     /// How many tasks run `command`, each with its number in `PROFFER_PARTITION`. Defaults to 1.
@@ -215,7 +216,7 @@ pub struct Task {
     pub name: String,
 
     /// A program and its arguments, without a shell.
-    #[schemars(length(min = 1, max = 1024))]
+    #[schemars(length(min = 1, max = 1024), inner(length(max = 131_072)))]
     pub command: Vec<String>,
 }
 

@@ -7,7 +7,12 @@
 
 // The KubeSchema derive repeats each struct in a private scope, as `pub`.
 #![allow(unreachable_pub)]
+// The names of kinds are plain words in what `kubectl explain` prints.
+#![allow(clippy::doc_markdown)]
+// Columns of one type are repeated attributes to the lint.
+#![allow(clippy::duplicated_attributes)]
 
+mod definitions;
 pub mod executor;
 pub mod job;
 pub mod pool;
@@ -15,28 +20,17 @@ pub mod quantity;
 mod ranges;
 mod rules;
 
+pub use definitions::definitions;
 pub use executor::{SparkExecutor, SparkExecutorSpec, SparkExecutorStatus};
 pub use job::{SparkJob, SparkJobSpec, SparkJobStatus};
 pub use pool::{ResourcePool, ResourcePoolSpec, ResourcePoolStatus};
 pub use quantity::Quantity;
-
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::CustomResourceExt;
 
 /// The API group of every resource here.
 pub const GROUP: &str = "proffer.dev";
 
 /// The pool of jobs that name none.
 pub const DEFAULT_POOL: &str = "default";
-
-/// The definitions of all custom resources, each with the name of its file in `crds/`.
-pub fn definitions() -> [(&'static str, CustomResourceDefinition); 3] {
-    [
-        ("sparkjobs.yaml", SparkJob::crd()),
-        ("resourcepools.yaml", ResourcePool::crd()),
-        ("sparkexecutors.yaml", SparkExecutor::crd()),
-    ]
-}
 
 fn default_pool() -> String {
     DEFAULT_POOL.to_owned()

@@ -26,10 +26,7 @@ use crate::rules;
     printcolumn(name = "Share", type_ = "string", json_path = ".status.dominantShare"),
     printcolumn(name = "Running", type_ = "integer", json_path = ".status.runningJobs"),
     printcolumn(name = "Pending", type_ = "integer", json_path = ".status.pendingJobs"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    validation = Rule::new(
-        "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')"
-    ).message("a pool's name is lower-case words joined by dots, such as analytics or analytics.dev")
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ResourcePoolSpec {

@@ -14,8 +14,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-/// The pattern of valid quantities, as Kubernetes prints it in its own CRDs.
-const PATTERN: &str = r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$";
+/// The pattern of valid quantities. Kubernetes prints one in its own CRDs that lets the exponent
+/// have a fraction, which its parser then refuses; this one does not.
+pub const PATTERN: &str =
+    r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?[0-9]+))?$";
 
 /// 2^63 - 1 in thousandths: no quantity is larger in magnitude.
 const MAXIMUM_MILLI: u128 = i64::MAX as u128 * 1000;

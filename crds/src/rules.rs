@@ -15,7 +15,7 @@ pub(crate) fn between(field: &str, minimum: &str, maximum: &str) -> Rule {
 /// A map of quantities, none of them negative.
 pub(crate) fn none_negative(field: &str) -> Rule {
     Rule::new("self.all(name, quantity(string(self[name])).compareTo(quantity('0')) >= 0)")
-        .message(format!("no resource of {field} is negative").as_str())
+        .message(format!("no value of {field} is negative").as_str())
 }
 
 /// Memory in thousandths of a byte is always a slip: `512m` is what the JVM calls 512Mi.
@@ -36,3 +36,6 @@ pub(crate) fn sensible_memory() -> Rule {
     )
     .message("memory is between 1Mi and 1Pi")
 }
+
+#[cfg(test)]
+mod tests;

@@ -134,4 +134,11 @@ proptest! {
         prop_assert_eq!(Quantity::from_bytes(number).as_str().parse::<Quantity>().map(|q| q.units()), Ok(number));
         prop_assert_eq!(Quantity::from_milli(number).as_str().parse::<Quantity>().map(|q| q.milli()), Ok(number));
     }
+
+    /// The schema's pattern accepts exactly what the types read.
+    #[test]
+    fn agrees_with_the_pattern(text in "[-+]?[0-9.]{0,4}([numkKMGTPEe]?i?|[eE][-+]?[0-9.]{0,3})") {
+        let pattern = regex::Regex::new(PATTERN).unwrap();
+        prop_assert_eq!(pattern.is_match(&text), text.parse::<Quantity>().is_ok(), "{}", text);
+    }
 }

@@ -1,0 +1,248 @@
+use std::collections::BTreeSet;
+
+use kube::core::cel::{ErrorKind, ValidationError, ValidationErrors, Validator};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::Quantity;
+
+fn schema(file: &str) -> Value {
+    let definition = crate::definitions().into_iter().find(|(name, _)| *name == file);
+    let version = definition.unwrap().1.spec.versions.remove(0);
+    serde_json::to_value(version.schema.unwrap().open_api_v3_schema.unwrap()).unwrap()
+}
+
+fn broken(file: &str, object: &Value, old: Option<&Value>) -> Vec<ValidationError> {
+    let result = Validator::new().validate(&schema(file), object, old);
+    result.map_err(ValidationErrors::into_vec).err().unwrap_or_default()
+}
+
+/// A job that obeys every rule, with one field changed: a pointer and its value.
+fn job(changes: &[(&str, Value)]) -> Value {
+    let mut job = json!({
+        "apiVersion": "proffer.dev/v1alpha1",
+        "kind": "SparkJob",
+        "metadata": { "name": "sums" },
+        "spec": {
+            "workURI": "s3://bucket/path",
+            "executor": { "cpu": "500m", "memory": "2Gi", "resources": { "nvidia.com/gpu": 1 } },
+            "stages": [
+                { "name": "count", "command": ["wc"], "partitions": 2, "input": { "text": "a" } },
+                { "name": "merge", "tasks": [{ "name": "all", "command": ["cat"] }] },
+            ],
+        },
+    });
+    set(&mut job, changes);
+    job
+}
+
+fn pool(changes: &[(&str, Value)]) -> Value {
+    let mut pool = json!({
+        "apiVersion": "proffer.dev/v1alpha1",
+        "kind": "ResourcePool",
+        "metadata": { "name": "analytics.dev" },
+        "spec": { "weight": "0.5", "guarantee": { "cpu": 4 }, "limit": { "memory": "64Gi" } },
+    });
+    set(&mut pool, changes);
+    pool
+}
+
+fn set(object: &mut Value, changes: &[(&str, Value)]) {
+    for (pointer, value) in changes {
+        if let Some(there) = object.pointer_mut(pointer) {
+            *there = value.clone();
+        } else {
+            let (parent, field) = pointer.rsplit_once('/').unwrap();
+            object.pointer_mut(parent).unwrap()[field] = value.clone();
+        }
+    }
+}
+
+/// What each rule refuses: the change, the field that is blamed and the message.
+fn refusals() -> Vec<(&'static str, Value, &'static str, &'static str)> {
+    let memory = "/spec/executor/memory";
+    let one_input = "an input has exactly one of text, uri and stage";
+    let one_command = "a stage has either tasks, each with a name and a command, or one command \
+                       for all partitions";
+    let no_partitions =
+        "partitions goes with command; a stage with tasks has one partition per task";
+    let uri = "workURI is a URI such as file:///mnt/work or s3://bucket/path";
+    vec![
+        (
+            "/metadata/name",
+            json!("a".repeat(41)),
+            "",
+            "a job's name has at most 40 characters, so that the names of its executors fit",
+        ),
+        ("/spec/workURI", json!("bucket/path"), "spec.workURI", uri),
+        ("/spec/workURI", json!("S3://bucket"), "spec.workURI", uri),
+        ("/spec/executor/cpu", json!("999u"), "spec.executor.cpu", "cpu is between 1m and 1M"),
+        ("/spec/executor/cpu", json!(1_000_001), "spec.executor.cpu", "cpu is between 1m and 1M"),
+        ("/spec/executor/cpu", json!(-1), "spec.executor.cpu", "cpu is between 1m and 1M"),
+        (
+            memory,
+            json!("512m"),
+            "spec.executor.memory",
+            "512m is thousandths of a byte; did you mean 512Mi?",
+        ),
+        (memory, json!("1023Ki"), "spec.executor.memory", "memory is between 1Mi and 1Pi"),
+        (memory, json!(4096), "spec.executor.memory", "memory is between 1Mi and 1Pi"),
+        (memory, json!("2Pi"), "spec.executor.memory", "memory is between 1Mi and 1Pi"),
+        (
+            "/spec/executor/resources",
+            json!({ "cpu": 1 }),
+            "spec.executor.resources",
+            "cpu and memory have fields of their own",
+        ),
+        (
+            "/spec/executor/resources",
+            json!({ "memory": 1 }),
+            "spec.executor.resources",
+            "cpu and memory have fields of their own",
+        ),
+        (
+            "/spec/executor/resources",
+            json!({ "a/b": 1, "a/c": "-1m" }),
+            "spec.executor.resources",
+            "no value of resources is negative",
+        ),
+        ("/spec/stages/0", json!({ "name": "a" }), "spec.stages[0]", one_command),
+        ("/spec/stages/1/command", json!(["cat"]), "spec.stages[1]", one_command),
+        ("/spec/stages/1/partitions", json!(3), "spec.stages[1]", no_partitions),
+        ("/spec/stages/0/input", json!({}), "spec.stages[0].input", one_input),
+        (
+            "/spec/stages/0/input",
+            json!({ "text": "a", "uri": "b" }),
+            "spec.stages[0].input",
+            one_input,
+        ),
+        (
+            "/spec/stages/0/input",
+            json!({ "text": "a", "uri": "b", "stage": "c" }),
+            "spec.stages[0].input",
+            one_input,
+        ),
+    ]
+}
+
+fn pool_refusals() -> Vec<(&'static str, Value, &'static str, &'static str)> {
+    vec![
+        ("/spec/weight", json!("-1m"), "spec.weight", "weight is between 0 and 1000000"),
+        ("/spec/weight", json!(1_000_001), "spec.weight", "weight is between 0 and 1000000"),
+        (
+            "/spec/guarantee/memory",
+            json!("-1Gi"),
+            "spec.guarantee",
+            "no value of guarantee is negative",
+        ),
+        ("/spec/limit/cpu", json!(-1), "spec.limit", "no value of limit is negative"),
+    ]
+}
+
+fn check(file: &str, object: &Value, field: &str, message: &str) -> String {
+    let errors = broken(file, object, None);
+    let found: Vec<_> = errors
+        .iter()
+        .map(|error| (error.kind.clone(), error.field_path.as_str(), error.message.as_str()))
+        .collect();
+    assert_eq!(found, [(ErrorKind::ValidationFailure, field, message)], "{object}");
+    errors[0].rule.clone()
+}
+
+/// All rules of a schema that look at one version of an object only.
+fn rules(schema: &Value, found: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(fields) => {
+            for validation in fields
+                .get("x-kubernetes-validations")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+            {
+                let rule = validation["rule"].as_str().unwrap();
+                if !rule.contains("oldSelf") {
+                    found.insert(rule.to_owned());
+                }
+            }
+            fields.values().for_each(|value| rules(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| rules(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_rule_refuses_what_it_is_there_for() {
+    let mut tried = BTreeSet::new();
+    for (pointer, value, field, message) in refusals() {
+        tried.insert(check("sparkjobs.yaml", &job(&[(pointer, value)]), field, message));
+    }
+    for (pointer, value, field, message) in pool_refusals() {
+        tried.insert(check("resourcepools.yaml", &pool(&[(pointer, value)]), field, message));
+    }
+    let mut all = BTreeSet::new();
+    for (file, _) in crate::definitions() {
+        rules(&schema(file), &mut all);
+    }
+    assert_eq!(tried, all, "each rule needs a case above");
+}
+
+#[test]
+fn what_is_right_is_accepted() {
+    let jobs = [
+        job(&[]),
+        job(&[("/metadata/name", json!("a".repeat(40)))]),
+        job(&[("/spec/workURI", json!("file:///mnt/work"))]),
+        job(&[("/spec/executor/cpu", json!("1m"))]),
+        job(&[("/spec/executor/cpu", json!("1M"))]),
+        job(&[("/spec/executor/memory", json!("1Mi"))]),
+        job(&[("/spec/executor/memory", json!(1 << 30))]),
+        job(&[("/spec/executor/memory", json!("1Pi"))]),
+        job(&[("/spec/executor/resources", json!({ "a/b": 0, "cpus": 1 }))]),
+        job(&[("/spec/stages/0/input", json!({ "uri": "*.txt" }))]),
+        job(&[("/spec/stages/1/input", json!({ "stage": "count" }))]),
+    ];
+    for job in jobs {
+        assert_eq!(broken("sparkjobs.yaml", &job, None), [], "{job}");
+    }
+    for weight in [json!(0), json!("0"), json!(1_000_000), json!("1M"), json!("1.5")] {
+        let pool = pool(&[("/spec/weight", weight)]);
+        assert_eq!(broken("resourcepools.yaml", &pool, None), [], "{pool}");
+    }
+}
+
+#[test]
+fn a_job_stays_in_its_pool() {
+    let errors = broken("sparkjobs.yaml", &job(&[("/spec/pool", json!("b"))]), Some(&job(&[])));
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors[0].message, "a job cannot move to another pool");
+    // Unset and the default are the same.
+    let same = broken("sparkjobs.yaml", &job(&[("/spec/pool", json!("default"))]), Some(&job(&[])));
+    assert_eq!(same, []);
+}
+
+proptest! {
+    /// A quantity that the types read is one that the rules can evaluate, unless it is so large that
+    /// the client's CEL overflows: then it is refused all the same.
+    #[test]
+    fn rules_read_the_quantities_that_the_types_read(
+        text in "[+-]?([0-9]{1,6}([.][0-9]{0,6})?|[.][0-9]{1,6})([KMGT]i|[numkMGT]|[eE][+-]?[0-9])?"
+    ) {
+        prop_assert!(text.parse::<Quantity>().is_ok());
+        let pool = pool(&[("/spec/weight", json!(text))]);
+        for error in broken("resourcepools.yaml", &pool, None) {
+            prop_assert_eq!(error.kind, ErrorKind::ValidationFailure, "{}: {}", text, error.message);
+        }
+    }
+
+    /// The rules compare quantities as the types do.
+    #[test]
+    fn rules_compare_as_the_types_do(
+        text in "-?[0-9]{1,9}([.][0-9]{0,3})?([KMG]i|[numkMG]|[eE][+-]?[0-9])?"
+    ) {
+        let weight: Quantity = text.parse().unwrap();
+        let accepted = broken("resourcepools.yaml", &pool(&[("/spec/weight", json!(text))]), None).is_empty();
+        let most = Quantity::from_milli(1_000_000_000);
+        prop_assert_eq!(accepted, !weight.is_negative() && weight <= most, "{}", weight);
+    }
+}
