@@ -1,1 +1,36 @@
-//! Stub.
+//! Runs the tasks of a Proffer executor as child processes and reports on them.
+//!
+//! ```text
+//! operator ─► stdio ─► supervisor ─► session: what to start, stop and report
+//!                          │  ▲
+//!                          ▼  │ how it ended
+//!                         run: input ─► process ─► result, output
+//! ```
+//!
+//! - `session` decides and keeps what is not acknowledged; it does no IO.
+//! - `supervisor` is the loop around it; `stdio` is its way to the operator.
+//! - `run` is one attempt. `input` finds and cuts what it reads, `process` runs the command,
+//!   `results` and `output` keep what it leaves, in a `store`.
+//! - [`processes`] finds and kills processes; `memory` keeps them within a limit.
+
+mod arguments;
+mod attempt;
+mod ending;
+mod failure;
+mod input;
+mod install;
+mod log;
+mod memory;
+mod output;
+mod process;
+pub mod processes;
+mod results;
+mod run;
+mod session;
+mod stdio;
+mod store;
+mod supervisor;
+
+pub use arguments::{ExecutorArguments, Options};
+pub use install::{PROGRAM, install};
+pub use stdio::run_stdio;

@@ -1,2 +1,74 @@
-//! Stub.
-fn main() {}
+//! The program that runs in executor pods.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use proffer_executor::{ExecutorArguments, install, run_stdio};
+use tracing_subscriber::EnvFilter;
+
+/// Run the tasks of a Proffer executor
+#[derive(Parser)]
+#[command(name = "proffer-executor", version, about, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Run what the operator assigns
+    #[command(after_help = RUN_EXAMPLE)]
+    Run(ExecutorArguments),
+
+    /// Copy this program into a folder, for a container whose image does not have it
+    Install {
+        /// The folder, made when it is not there
+        folder: PathBuf,
+    },
+}
+
+const EXAMPLES: &str = "\
+Proffer starts executors itself; there is seldom a reason to do so by hand.
+
+  proffer-executor install /proffer     in an init container, with a volume at /proffer
+  /proffer/proffer-executor run --stdio in the container with the tasks' programs
+
+Set RUST_LOG=debug for more in the log.";
+
+const RUN_EXAMPLE: &str = r#"To see it work, type these two lines into `proffer-executor run --stdio`, and end with Ctrl-D:
+
+{"kind":"SparkJob","apiVersion":"proffer.dev/v1alpha1","metadata":{"name":"hello","uid":"1"},"spec":{"stages":[{"name":"hello","command":["echo","hello"]}]}}
+{"kind":"SparkExecutor","apiVersion":"proffer.dev/v1alpha1","metadata":{"name":"hello-0","generation":1},"spec":{"protocolVersion":1,"job":"hello","assignments":[{"stage":"hello","ranges":"0"}]}}"#;
+
+fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    let done = match Arguments::parse().command {
+        Command::Run(arguments) => run(arguments),
+        Command::Install { folder } => install(&folder).map(|target| {
+            println!("{}", target.display());
+        }),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("proffer-executor: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: ExecutorArguments) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let end = runtime.block_on(run_stdio(arguments.into()));
+    // Nothing that is stuck in a store keeps the process.
+    runtime.shutdown_background();
+    end
+}
