@@ -1,2 +1,7 @@
-//! Stub.
-fn main() {}
+//! The program `proffer`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    proffer::cli::main()
+}

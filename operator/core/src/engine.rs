@@ -44,7 +44,7 @@ pub struct Engine {
     wanting: BTreeSet<JobId>,
     /// When to look at which job again. Entries may be out of date.
     timers: BTreeSet<(Milliseconds, JobId)>,
-    /// Executors to remove, and executors to tell, in the next tick.
+    /// Executors to launch, to tell and to remove, for the next tick to give out.
     outgoing: Vec<Action>,
 }
 
@@ -64,7 +64,7 @@ impl Engine {
             Event::Job(job) => self.observe_job(now, *job),
             Event::JobGone(key) => self.forget_job(&key),
             Event::Report(key, report) => self.take_report(now, &key, report),
-            Event::ExecutorGone(key, departure) => self.take_departure(now, &key, departure),
+            Event::ExecutorGone(key, departure) => self.take_departure(now, &key, &departure),
             Event::NotDelivered(key) => self.deliver_again(&key),
         }
     }
@@ -75,8 +75,10 @@ impl Engine {
         self.release_idle_executors();
         self.make_offers(now);
         self.assign_tasks();
-        self.publish_statuses(now);
-        std::mem::take(&mut self.outgoing)
+        // Statuses come first: what is assigned may refer to results that stand in them.
+        let mut actions = self.publish_statuses(now);
+        actions.append(&mut self.outgoing);
+        actions
     }
 
     /// When the engine wants to be ticked again, if nothing happens before.

@@ -35,6 +35,8 @@ impl fmt::Display for ExecutorKey {
 pub(crate) type Attempts = BTreeMap<(usize, u32), Ranges>;
 
 /// An executor with its account.
+// Each of the flags can be set whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Debug)]
 pub(crate) struct Executor {
     pub(crate) key: ExecutorKey,
@@ -70,7 +72,13 @@ impl Executor {
     }
 
     /// Removes an attempt that ended; says whether it was there.
-    pub(crate) fn unassign(&mut self, stage: usize, attempt: u32, partition: u32, slots: u32) -> bool {
+    pub(crate) fn unassign(
+        &mut self,
+        stage: usize,
+        attempt: u32,
+        partition: u32,
+        slots: u32,
+    ) -> bool {
         let Some(ranges) = self.assigned.get_mut(&(stage, attempt)) else {
             return false;
         };

@@ -131,6 +131,8 @@ pub(crate) struct Job {
     pub(crate) result_bytes: usize,
     /// Whether the status changed since it was last given out.
     pub(crate) status_changed: bool,
+    /// Whether the change does not wait for the next interval.
+    pub(crate) status_urgent: bool,
     pub(crate) status_at: Option<Milliseconds>,
 }
 

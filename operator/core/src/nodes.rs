@@ -43,14 +43,14 @@ impl Node {
 /// All nodes, with the sum of what they have.
 #[derive(Clone, Debug)]
 pub(crate) struct Nodes {
-    nodes: Arena<NodeId, Node>,
+    by_id: Arena<NodeId, Node>,
     by_name: BTreeMap<Box<str>, NodeId>,
     total: Resources,
 }
 
 impl Default for Nodes {
     fn default() -> Self {
-        Self { nodes: Arena::new(), by_name: BTreeMap::new(), total: Resources::NONE }
+        Self { by_id: Arena::new(), by_name: BTreeMap::new(), total: Resources::NONE }
     }
 }
 
@@ -58,21 +58,21 @@ impl Nodes {
     /// Takes in a node's new version.
     pub(crate) fn observe(&mut self, kinds: &Kinds, observed: NodeObservation) {
         let usable = usable(kinds, &observed);
-        if let Some(node) = self.find(&observed.name).and_then(|id| self.nodes.get_mut(id)) {
+        if let Some(node) = self.find(&observed.name).and_then(|id| self.by_id.get_mut(id)) {
             self.total = self.total.minus(&node.usable).plus(&usable);
             node.usable = usable;
             node.observed = observed;
         } else {
             self.total = self.total.plus(&usable);
             let name = observed.name.clone();
-            let id = self.nodes.insert(Node { observed, usable, held: Resources::NONE });
+            let id = self.by_id.insert(Node { observed, usable, held: Resources::NONE });
             self.by_name.insert(name, id);
         }
     }
 
     /// Forgets a node.
     pub(crate) fn remove(&mut self, name: &str) {
-        if let Some(node) = self.by_name.remove(name).and_then(|id| self.nodes.remove(id)) {
+        if let Some(node) = self.by_name.remove(name).and_then(|id| self.by_id.remove(id)) {
             self.total = self.total.minus(&node.usable);
         }
     }
@@ -80,7 +80,7 @@ impl Nodes {
     /// Counts again after a kind of resource was added to `kinds`.
     pub(crate) fn recount(&mut self, kinds: &Kinds) {
         self.total = Resources::NONE;
-        for (_, node) in self.nodes.iter_mut() {
+        for (_, node) in self.by_id.iter_mut() {
             node.usable = usable(kinds, &node.observed);
             self.total = self.total.plus(&node.usable);
         }
@@ -88,14 +88,14 @@ impl Nodes {
 
     /// Charges what an executor holds to its node.
     pub(crate) fn charge(&mut self, id: NodeId, request: &Resources) {
-        if let Some(node) = self.nodes.get_mut(id) {
+        if let Some(node) = self.by_id.get_mut(id) {
             node.held = node.held.plus(request);
         }
     }
 
     /// Gives back what an executor held.
     pub(crate) fn release(&mut self, id: NodeId, request: &Resources) {
-        if let Some(node) = self.nodes.get_mut(id) {
+        if let Some(node) = self.by_id.get_mut(id) {
             node.held = node.held.minus(request);
         }
     }
@@ -110,17 +110,17 @@ impl Nodes {
     }
 
     pub(crate) fn get(&self, id: NodeId) -> Option<&Node> {
-        self.nodes.get(id)
+        self.by_id.get(id)
     }
 
     /// All nodes in the order in which they were first seen.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (NodeId, &Node)> {
-        self.nodes.iter()
+        self.by_id.iter()
     }
 
     /// One more than the largest index of a node.
     pub(crate) fn bound(&self) -> usize {
-        self.nodes.bound()
+        self.by_id.bound()
     }
 }
 

@@ -47,13 +47,13 @@ pub(crate) struct Pool {
 /// The forest of pools; `a.dev` is a child of `a`.
 #[derive(Clone, Debug)]
 pub(crate) struct Pools {
-    pools: Arena<PoolId, Pool>,
+    by_id: Arena<PoolId, Pool>,
     by_name: BTreeMap<Box<str>, PoolId>,
 }
 
 impl Default for Pools {
     fn default() -> Self {
-        Self { pools: Arena::new(), by_name: BTreeMap::new() }
+        Self { by_id: Arena::new(), by_name: BTreeMap::new() }
     }
 }
 
@@ -61,7 +61,7 @@ impl Pools {
     /// Takes in a pool's new settings, making its parents where they are only implied.
     pub(crate) fn declare(&mut self, name: &str, settings: Settings) {
         let id = self.ensure(name);
-        if let Some(pool) = self.pools.get_mut(id) {
+        if let Some(pool) = self.by_id.get_mut(id) {
             pool.declared = true;
             pool.settings = settings;
         }
@@ -70,7 +70,7 @@ impl Pools {
     /// Forgets that a pool was declared. It goes when no job and no child needs it any more.
     pub(crate) fn retire(&mut self, name: &str) {
         if let Some(id) = self.find(name) {
-            if let Some(pool) = self.pools.get_mut(id) {
+            if let Some(pool) = self.by_id.get_mut(id) {
                 pool.declared = false;
             }
             self.prune(id);
@@ -80,7 +80,7 @@ impl Pools {
     /// Counts a job in. The pool is made if it is missing, so that the job has a place.
     pub(crate) fn enter(&mut self, name: &str) -> PoolId {
         let id = self.ensure(name);
-        if let Some(pool) = self.pools.get_mut(id) {
+        if let Some(pool) = self.by_id.get_mut(id) {
             pool.jobs += 1;
         }
         id
@@ -88,7 +88,7 @@ impl Pools {
 
     /// Counts a job out.
     pub(crate) fn leave(&mut self, id: PoolId) {
-        if let Some(pool) = self.pools.get_mut(id) {
+        if let Some(pool) = self.by_id.get_mut(id) {
             pool.jobs -= 1;
         }
         self.prune(id);
@@ -119,22 +119,22 @@ impl Pools {
     }
 
     pub(crate) fn get(&self, id: PoolId) -> Option<&Pool> {
-        self.pools.get(id)
+        self.by_id.get(id)
     }
 
     /// All pools by name, so that a parent comes before its children.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (PoolId, &Pool)> {
-        self.by_name.values().filter_map(|&id| Some((id, self.pools.get(id)?)))
+        self.by_name.values().filter_map(|&id| Some((id, self.by_id.get(id)?)))
     }
 
     /// One more than the largest index of a pool.
     pub(crate) fn bound(&self) -> usize {
-        self.pools.bound()
+        self.by_id.bound()
     }
 
     fn along(&mut self, id: PoolId, mut change: impl FnMut(&mut Pool, bool)) {
         let mut next = Some(id);
-        while let Some(pool) = next.and_then(|id| self.pools.get_mut(id)) {
+        while let Some(pool) = next.and_then(|id| self.by_id.get_mut(id)) {
             change(pool, next == Some(id));
             next = pool.parent;
         }
@@ -145,7 +145,7 @@ impl Pools {
             return id;
         }
         let parent = name.rsplit_once('.').map(|(parent, _)| self.ensure(parent));
-        let id = self.pools.insert(Pool {
+        let id = self.by_id.insert(Pool {
             name: name.into(),
             parent,
             children: Vec::new(),
@@ -156,7 +156,7 @@ impl Pools {
             jobs: 0,
         });
         self.by_name.insert(name.into(), id);
-        if let Some(parent) = parent.and_then(|parent| self.pools.get_mut(parent)) {
+        if let Some(parent) = parent.and_then(|parent| self.by_id.get_mut(parent)) {
             parent.children.push(id);
         }
         id
@@ -165,15 +165,15 @@ impl Pools {
     /// Removes a pool that nothing needs, then its parent if nothing needs that.
     fn prune(&mut self, id: PoolId) {
         let unneeded = self
-            .pools
+            .by_id
             .get(id)
             .is_some_and(|pool| !pool.declared && pool.jobs == 0 && pool.children.is_empty());
-        let Some(pool) = unneeded.then(|| self.pools.remove(id)).flatten() else {
+        let Some(pool) = unneeded.then(|| self.by_id.remove(id)).flatten() else {
             return;
         };
         self.by_name.remove(&pool.name);
         if let Some(parent) = pool.parent {
-            if let Some(parent) = self.pools.get_mut(parent) {
+            if let Some(parent) = self.by_id.get_mut(parent) {
                 parent.children.retain(|&child| child.index() != id.index());
             }
             self.prune(parent);

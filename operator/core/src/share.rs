@@ -29,13 +29,19 @@ impl Share {
     }
 
     /// The dominant share of `held` in `total`. Kinds of which there is nothing do not count.
-    pub fn dominant(held: &Resources, total: &Resources, shared: &[crate::resources::Kind]) -> Self {
+    pub fn dominant(
+        held: &Resources,
+        total: &Resources,
+        shared: &[crate::resources::Kind],
+    ) -> Self {
         let mut dominant = Self::ZERO;
         for &kind in shared {
             let (held, total) = (held[kind], total[kind]);
             if held > 0 && total > 0 {
-                dominant =
-                    dominant.max(Self::new(u128::from(held.unsigned_abs()), u128::from(total.unsigned_abs())));
+                dominant = dominant.max(Self::new(
+                    u128::from(held.unsigned_abs()),
+                    u128::from(total.unsigned_abs()),
+                ));
             }
         }
         dominant

@@ -204,7 +204,13 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    fn grow(&mut self, parent: usize, pool: &'a str, settings: &Settings, held: Resources) -> usize {
+    fn grow(
+        &mut self,
+        parent: usize,
+        pool: &'a str,
+        settings: &Settings,
+        held: Resources,
+    ) -> usize {
         let index = self.branches.len();
         self.branches.push(Branch {
             parent,
@@ -310,8 +316,7 @@ impl<'a> Tree<'a> {
         for &kind in self.shared {
             let held = u128::try_from(branch.held[kind]).unwrap_or(0);
             let total = u128::try_from(self.total[kind]).unwrap_or(0);
-            branch.scaled[kind.index()] =
-                if total == 0 { 0 } else { (held * SCALE / total).min(SCALE) };
+            branch.scaled[kind.index()] = (held * SCALE).checked_div(total).unwrap_or(0).min(SCALE);
         }
         Share::dominant(&branch.held, self.total, self.shared)
     }

@@ -23,22 +23,22 @@ pub enum Placement {
 pub(super) struct Free<'a> {
     nodes: &'a Nodes,
     /// By index of the node; nothing where a node is not offered.
-    free: Vec<Resources>,
+    by_node: Vec<Resources>,
     sum: Resources,
 }
 
 impl<'a> Free<'a> {
     pub(super) fn new(nodes: &'a Nodes) -> Self {
-        let mut free = vec![Resources::NONE; nodes.bound()];
+        let mut by_node = vec![Resources::NONE; nodes.bound()];
         let mut sum = Resources::NONE;
         for (id, node) in nodes.iter() {
             if node.observed.offered {
                 // A node that shrank under its executors has nothing free, not less than nothing.
-                free[id.index()] = node.free().max(&Resources::NONE);
-                sum = sum.plus(&free[id.index()]);
+                by_node[id.index()] = node.free().max(&Resources::NONE);
+                sum = sum.plus(&by_node[id.index()]);
             }
         }
-        Self { nodes, free, sum }
+        Self { nodes, by_node, sum }
     }
 
     /// What is free on all nodes together.
@@ -47,12 +47,12 @@ impl<'a> Free<'a> {
     }
 
     pub(super) fn take(&mut self, node: NodeId, request: &Resources) {
-        self.free[node.index()] = self.free[node.index()].minus(request);
+        self.by_node[node.index()] = self.by_node[node.index()].minus(request);
         self.sum = self.sum.minus(request);
     }
 
     pub(super) fn give_back(&mut self, node: NodeId, request: &Resources) {
-        self.free[node.index()] = self.free[node.index()].plus(request);
+        self.by_node[node.index()] = self.by_node[node.index()].plus(request);
         self.sum = self.sum.plus(request);
     }
 
@@ -65,7 +65,7 @@ impl<'a> Free<'a> {
     ) -> Option<NodeId> {
         let mut best: Option<(NodeId, u32, Share)> = None;
         for (id, node) in self.nodes.iter().filter(|(_, node)| node.observed.offered) {
-            let free = &self.free[id.index()];
+            let free = &self.by_node[id.index()];
             if !request.fits_in(free) {
                 continue;
             }
@@ -98,7 +98,7 @@ impl<'a> Free<'a> {
         let mut ever = false;
         for (id, node) in offered() {
             largest = largest.max(&node.usable);
-            largest_free = largest_free.max(&self.free[id.index()]);
+            largest_free = largest_free.max(&self.by_node[id.index()]);
             ever |= request.fits_in(&node.usable);
         }
         let short = |has: &Resources| request.iter().find(|&(kind, amount)| amount > has[kind]);

@@ -38,9 +38,9 @@ impl Cluster {
     }
 
     fn pool(mut self, name: &str, weight: f64, guarantee: i64, limit: i64) -> Self {
-        let mut settings = Settings::default();
-        settings.weight = format!("{:.0}", weight * 1000.0).parse().unwrap();
-        settings.guarantee = amount(guarantee, 0);
+        let weight = format!("{:.0}", weight * 1000.0).parse().unwrap();
+        let guarantee = amount(guarantee, 0);
+        let mut settings = Settings { weight, guarantee, ..Settings::default() };
         settings.limit[Kind::CPU] = limit.saturating_mul(1000);
         self.pools.declare(name, settings);
         self
@@ -113,7 +113,8 @@ fn weights_divide_what_is_scarce() {
 /// Armada's scheduling tests: demands of 1, 40 and 1000 of 100.
 #[test]
 fn what_a_small_demand_leaves_is_shared_by_the_others() {
-    let cluster = Cluster::new(&[(100, 0)]).weighted("a", 1.0).weighted("b", 1.0).weighted("c", 1.0);
+    let cluster =
+        Cluster::new(&[(100, 0)]).weighted("a", 1.0).weighted("b", 1.0).weighted("c", 1.0);
     let cluster = cluster.job("a", 1, 0, 1).job("b", 1, 0, 40).job("c", 1, 0, 1000);
     assert_eq!(cluster.counts(), [1, 40, 59]);
 }
@@ -197,7 +198,8 @@ fn higher_priorities_of_a_pool_come_first() {
 fn a_gang_gets_all_or_nothing() {
     let cluster = Cluster::new(&[(2, 0), (3, 0)]).weighted("a", 1.0);
     let gang = |wanted| {
-        let cluster = Cluster { nodes: cluster.nodes.clone(), pools: cluster.pools.clone(), claims: vec![] };
+        let cluster =
+            Cluster { nodes: cluster.nodes.clone(), pools: cluster.pools.clone(), claims: vec![] };
         cluster.job("a", 2, 0, wanted).change(|claim| claim.gang = true).job("a", 1, 0, PLENTY)
     };
     assert_eq!(gang(2).counts(), [2, 1]);

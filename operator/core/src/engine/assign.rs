@@ -1,8 +1,8 @@
 //! Tasks to executors.
 
 use super::Engine;
-use crate::arena::Arena;
 use crate::action::{Action, Assignment};
+use crate::arena::Arena;
 use crate::event::StageAttempts;
 use crate::executors::{Executor, ExecutorId};
 use crate::jobs::{Job, JobId, JobState, StageState};

@@ -22,7 +22,7 @@ impl Engine {
         let on_it = self.state.executors.iter().filter(|(_, executor)| executor.node == id);
         let keys: Vec<_> = on_it.map(|(_, executor)| executor.key.clone()).collect();
         for key in keys {
-            self.take_departure(now, &key, Departure::Lost(format!("node {name} is gone")));
+            self.take_departure(now, &key, &Departure::Lost(format!("node {name} is gone")));
         }
         self.state.nodes.remove(name);
         self.offers_due = true;
@@ -52,7 +52,7 @@ impl Engine {
             let was_invalid = job.spec.stages.is_empty();
             match observed.spec {
                 Ok(spec) if !was_invalid => {
-                    adopt(job, spec);
+                    adopt(job, &spec);
                     job.generation = observed.generation;
                     if let Some(limit) = job.spec.deadline_milliseconds {
                         let deadline = job.created_at.saturating_add(limit);
@@ -143,6 +143,7 @@ impl Engine {
             failures: VecDeque::new(),
             result_bytes: 0,
             status_changed: true,
+            status_urgent: false,
             status_at: None,
             spec,
         };
@@ -150,6 +151,7 @@ impl Engine {
         if let Some(message) = problem {
             job.state = JobState::Failed;
             job.ended_at = Some(now);
+            job.status_urgent = true;
             job.failure = Some(JobFailure { reason: "InvalidSpec", message });
         }
         let deadline = job.spec.deadline_milliseconds;
@@ -202,7 +204,7 @@ impl Engine {
 
 /// Takes over the settings that may change while a job runs: not what its executors hold, not what
 /// its stages are.
-fn adopt(job: &mut Job, spec: JobSpec) {
+fn adopt(job: &mut Job, spec: &JobSpec) {
     job.spec.priority = spec.priority;
     job.spec.max_task_failures = spec.max_task_failures;
     job.spec.max_executor_failures = spec.max_executor_failures;

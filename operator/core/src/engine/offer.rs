@@ -16,11 +16,8 @@ impl Engine {
     /// Fills what is free, and launches an executor for every offer that a job accepts.
     pub(super) fn make_offers(&mut self, now: Milliseconds) {
         for &id in &self.touched {
-            let wants = self
-                .state
-                .jobs
-                .get(id)
-                .is_some_and(|job| job.wanted_executors() > job.launched());
+            let wants =
+                self.state.jobs.get(id).is_some_and(|job| job.wanted_executors() > job.launched());
             if wants {
                 self.offers_due |= self.wanting.insert(id);
             } else if self.wanting.remove(&id)
@@ -110,7 +107,8 @@ impl Engine {
     fn launch(&mut self, now: Milliseconds, id: JobId, node: NodeId) {
         let Some(job) = self.state.jobs.get_mut(id) else { return };
         let Ok(request) = job.request else { return };
-        let index = (0..job.spec.executor.instances).find(|index| !job.executors.contains_key(index));
+        let index =
+            (0..job.spec.executor.instances).find(|index| !job.executors.contains_key(index));
         let (Some(index), Some(name)) =
             (index, self.state.nodes.get(node).map(|node| node.observed.name.clone()))
         else {
@@ -139,7 +137,9 @@ impl Engine {
             job.state = JobState::Running;
             job.started_at.get_or_insert(now);
         }
-        if let (true, Some(timeout)) = (job.gang_forming, job.spec.executor.gang_timeout_milliseconds) {
+        if let (true, Some(timeout)) =
+            (job.gang_forming, job.spec.executor.gang_timeout_milliseconds)
+        {
             let deadline = now.saturating_add(timeout);
             job.gang_deadline = Some(deadline);
             self.timers.insert((deadline, id));

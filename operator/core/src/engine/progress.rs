@@ -54,10 +54,10 @@ impl Engine {
         &mut self,
         now: Milliseconds,
         key: &ExecutorKey,
-        departure: Departure,
+        departure: &Departure,
     ) {
         let Some((id, executor, job_id, job)) = self.state.executor_mut(key) else { return };
-        let verdict = take_back(job, executor, &departure);
+        let verdict = take_back(job, executor, departure);
         job.executors.remove(&key.index);
         job.epochs.insert(key.index, key.epoch + 1);
         let (node, request, pool) = (executor.node, executor.request, job.pool);
@@ -149,6 +149,7 @@ impl Engine {
         job.state = state;
         job.failure = failure;
         job.ended_at = Some(now);
+        job.status_urgent = true;
         (job.restart_at, job.gang_deadline) = (None, None);
         self.stop_executors(id);
     }
@@ -189,7 +190,7 @@ fn take_finished(job: &mut Job, executor: &mut Executor, finished: &[StageAttemp
         let stage = &mut job.stages[index];
         for partition in attempts.partitions.iter() {
             if executor.unassign(index, attempts.attempt, partition, stage.slots) {
-                stage.finish(partition);
+                job.status_urgent |= stage.finish(partition);
                 slots += stage.slots;
             }
         }
@@ -201,7 +202,8 @@ fn take_results(job: &mut Job, results: Vec<AttemptResult>) -> Verdict {
     for result in results {
         let Some(index) = job.stage_index(&result.stage) else { continue };
         let stage = &mut job.stages[index];
-        if stage.finished.contains(result.partition) && !stage.results.contains_key(&result.partition)
+        if stage.finished.contains(result.partition)
+            && !stage.results.contains_key(&result.partition)
         {
             let (ResultValue::Inline(text) | ResultValue::Uri(text)) = &result.value;
             job.result_bytes += text.len();

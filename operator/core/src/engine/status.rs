@@ -10,8 +10,10 @@ use crate::share::{Share, shared_kinds};
 use crate::view::{JobStatus, NodeStatus, PoolStatus, StageStatus};
 
 impl Engine {
-    /// Publishes the statuses that changed, each at most once an interval.
-    pub(super) fn publish_statuses(&mut self, now: Milliseconds) {
+    /// The statuses that changed, each at most once an interval but for what others wait for: the end
+    /// of the job and of its stages.
+    pub(super) fn publish_statuses(&mut self, now: Milliseconds) -> Vec<Action> {
+        let mut statuses = Vec::new();
         let ids: Vec<JobId> = std::mem::take(&mut self.touched).into_iter().collect();
         for id in ids {
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
@@ -21,16 +23,17 @@ impl Engine {
             }
             let interval = self.settings.status_interval_milliseconds;
             let due = job.status_at.map_or(now, |at| at.saturating_add(interval));
-            if due <= now || job.state.is_final() {
-                job.status_changed = false;
+            if due <= now || job.status_urgent {
+                (job.status_changed, job.status_urgent) = (false, false);
                 job.status_at = Some(now);
                 if let Some(status) = self.job_status(id) {
-                    self.outgoing.push(Action::Status(Box::new(status)));
+                    statuses.push(Action::Status(Box::new(status)));
                 }
             } else {
                 self.set_timer(due, id);
             }
         }
+        statuses
     }
 
     pub(super) fn job_statuses(&self) -> Vec<JobStatus> {
@@ -93,9 +96,8 @@ impl Engine {
             .filter(|((stage, _), _)| *stage == index)
             .map(|(_, partitions)| partitions.len())
             .sum();
-        let named = |(partition, value): (&u32, &ResultValue)| {
-            (spec.task_name(*partition), value.clone())
-        };
+        let named =
+            |(partition, value): (&u32, &ResultValue)| (spec.task_name(*partition), value.clone());
         StageStatus {
             name: spec.name.clone(),
             state: run.state,

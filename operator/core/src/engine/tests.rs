@@ -3,7 +3,6 @@
 mod random;
 mod world;
 
-use super::*;
 use crate::event::Departure;
 use crate::jobs::{JobState, Restart, ResultValue, StageState};
 use world::{World, job, stage};

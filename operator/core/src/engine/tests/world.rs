@@ -10,9 +10,7 @@ use crate::event::{
     PoolObservation, Report, StageAttempts,
 };
 use crate::executors::ExecutorKey;
-use crate::jobs::{
-    ExecutorSpec, JobKey, JobSpec, JobState, Milliseconds, ResultValue, StageSpec,
-};
+use crate::jobs::{ExecutorSpec, JobKey, JobSpec, JobState, Milliseconds, ResultValue, StageSpec};
 use crate::ranges::Ranges;
 use crate::resources::Resources;
 use crate::view::JobStatus;
@@ -185,7 +183,8 @@ impl World {
     fn apply(&mut self, action: Action) {
         match action {
             Action::Launch(launch) => {
-                let same = |key: &&ExecutorKey| key.job == launch.key.job && key.index == launch.key.index;
+                let same =
+                    |key: &&ExecutorKey| key.job == launch.key.job && key.index == launch.key.index;
                 assert!(!self.fakes.keys().any(|key| same(&key)), "two executors {}", launch.key);
                 self.fakes.insert(launch.key, Fake::default());
             }
@@ -225,7 +224,9 @@ impl World {
         let ended: Vec<_> = report
             .finished
             .iter()
-            .flat_map(|ended| ended.partitions.iter().map(|p| (ended.stage.clone(), ended.attempt, p)))
+            .flat_map(|ended| {
+                ended.partitions.iter().map(|p| (ended.stage.clone(), ended.attempt, p))
+            })
             .chain(report.failures.iter().map(|f| (f.stage.clone(), f.attempt, f.partition)))
             .collect();
         report.running.clone_from(&fake.assigned);
@@ -398,7 +399,8 @@ impl World {
         let mut sum = Resources::NONE;
         for (id, node) in state.nodes.iter() {
             let on_it = state.executors.iter().filter(|(_, executor)| executor.node == id);
-            let held = on_it.fold(Resources::NONE, |sum, (_, executor)| sum.plus(&executor.request));
+            let held =
+                on_it.fold(Resources::NONE, |sum, (_, executor)| sum.plus(&executor.request));
             assert_eq!(node.held, held, "node {}", node.observed.name);
             assert!(held.fits_in(&node.usable), "node {} is overcommitted", node.observed.name);
             sum = sum.plus(&held);

@@ -1,0 +1,128 @@
+//! The command line.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{CommandFactory, Parser};
+use clap_complete::Shell;
+use proffer_executor::ExecutorArguments;
+use tracing_subscriber::EnvFilter;
+
+use crate::crds_output;
+use crate::local::{self, LocalArguments};
+
+/// Apache Mesos's resource offers on Kubernetes
+///
+/// Teams get pools with weights, guarantees and limits; jobs are offered resources in dominant
+/// resource fair order and run their tasks there.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  proffer local manifests/sum-product.yaml         run a job on this machine
+  proffer local --nodes 4x2cpu,4Gi jobs/*.yaml     on four made-up nodes
+  proffer crds | kubectl apply -f -                define the resources in a cluster
+  source <(proffer completion bash)                complete commands in this shell";
+
+const LOCAL_HELP: &str = "\
+The jobs of all files run side by side and share the nodes by pool. Tasks are processes of this
+machine, run in the current folder. Ctrl-C stops them within their grace period, a second one at
+once.
+
+Exit code: 0 if every job succeeded, 1 if one failed, 2 if the files or arguments are wrong, 130
+after Ctrl-C.
+
+Examples:
+  proffer local manifests/sum-product.yaml
+  proffer local -o json manifests/sum-product.yaml | jq .status.stages[0].results
+  proffer local --nodes 2x1cpu,1Gi manifests/pools.yaml";
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Run jobs on this machine, without a cluster
+    #[command(after_help = LOCAL_HELP)]
+    Local(LocalArguments),
+
+    /// Print the custom resource definitions
+    Crds {
+        /// Write a file for each into this folder instead
+        #[arg(long, value_name = "FOLDER")]
+        write: Option<PathBuf>,
+    },
+
+    /// Print the completions for a shell
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+
+    /// Run the tasks of an executor; local mode starts this program again with it
+    #[command(hide = true)]
+    Executor(ExecutorArguments),
+}
+
+/// Runs what the command line says.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("proffer: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Local(arguments) => {
+            log_to_stderr("warn");
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(local::run(arguments))
+        }
+        Command::Crds { write: None } => {
+            for (_, text) in crds_output::render()? {
+                print!("---\n{text}");
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Crds { write: Some(folder) } => {
+            for (name, text) in crds_output::render()? {
+                let file = folder.join(name);
+                std::fs::write(&file, text)
+                    .with_context(|| format!("cannot write {}", file.display()))?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Completion { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(shell, &mut command, "proffer", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Executor(arguments) => {
+            log_to_stderr("info");
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            let end = runtime.block_on(proffer_executor::run_stdio(arguments.into()));
+            // Nothing that is stuck in a store keeps the process.
+            runtime.shutdown_background();
+            end.map(|()| ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn log_to_stderr(level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}

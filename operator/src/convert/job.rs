@@ -1,0 +1,166 @@
+//! `SparkJob` to the engine's settings of a job.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proffer_core::Placement;
+use proffer_core::jobs::graph::find_cycle;
+use proffer_core::jobs::{ExecutorSpec, JobSpec, Restart, StageSpec};
+use proffer_crds::job::{self, ExecutorTemplate, RestartKind, SparkJob, SparkJobSpec, Stage};
+
+use super::{Problem, amount, count, milliseconds};
+
+/// The engine's settings of a job, or everything that is wrong with it beyond its schema.
+pub fn job_spec(job: &SparkJob) -> Result<JobSpec, Vec<Problem>> {
+    let spec = &job.spec;
+    let mut problems = Vec::new();
+    let stages = stages(spec, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(JobSpec {
+        pool: spec.pool.as_str().into(),
+        priority: spec.priority,
+        executor: executor(&spec.executor),
+        stages,
+        max_task_failures: count(spec.max_task_failures).max(1),
+        max_executor_failures: spec.max_executor_failures.map(count),
+        restart: restart(&spec.restart_policy),
+        deadline_milliseconds: spec.deadline_seconds.map(milliseconds),
+    })
+}
+
+fn executor(template: &ExecutorTemplate) -> ExecutorSpec {
+    let cpu = match &template.cpu {
+        Some(cpu) => amount("cpu", cpu),
+        None => i64::from(template.cores).saturating_mul(1000),
+    };
+    let mut request = vec![("cpu".into(), cpu), ("memory".into(), template.memory.units())];
+    let others = template.resources.iter();
+    request.extend(others.map(|(name, quantity)| (name.as_str().into(), amount(name, quantity))));
+    ExecutorSpec {
+        slots: count(template.cores).max(1),
+        request,
+        instances: count(template.instances).max(1),
+        gang_timeout_milliseconds: template
+            .gang
+            .as_ref()
+            .map(|gang| milliseconds(gang.timeout_seconds)),
+        placement: match template.placement {
+            job::Placement::Spread => Placement::Spread,
+            job::Placement::Pack => Placement::Pack,
+        },
+    }
+}
+
+fn restart(policy: &job::RestartPolicy) -> Option<Restart> {
+    match policy.kind {
+        RestartKind::Never => None,
+        RestartKind::OnFailure => Some(Restart {
+            retries: count(policy.on_failure_retries),
+            interval_milliseconds: milliseconds(policy.on_failure_retry_interval_seconds),
+        }),
+    }
+}
+
+fn stages(spec: &SparkJobSpec, problems: &mut Vec<Problem>) -> Vec<StageSpec> {
+    if spec.stages.is_empty() {
+        problems.push(Problem::new("spec.stages", "a job has at least one stage"));
+    }
+    let mut indices = BTreeMap::new();
+    for (index, stage) in spec.stages.iter().enumerate() {
+        if indices.insert(stage.name.as_str(), index).is_some() {
+            let message = format!("there is another stage \"{}\"", stage.name);
+            problems.push(Problem::new(format!("spec.stages[{index}].name"), message));
+        }
+    }
+    let dependencies: Vec<Vec<usize>> = spec
+        .stages
+        .iter()
+        .enumerate()
+        .map(|(index, stage)| dependencies(index, stage, &indices, problems))
+        .collect();
+    if let Some(cycle) = find_cycle(&dependencies) {
+        let first = cycle.first().copied().unwrap_or(0);
+        let names = cycle.iter().chain([&first]).map(|&index| spec.stages[index].name.as_str());
+        let message = format!(
+            "these stages wait for each other and would never start: {}",
+            names.collect::<Vec<_>>().join(" → ")
+        );
+        problems.push(Problem::new(dependency_field(first, &spec.stages[first]), message));
+    }
+    for (index, stage) in spec.stages.iter().enumerate() {
+        check_stage(spec, index, stage, problems);
+    }
+    spec.stages.iter().zip(dependencies).map(|(stage, on)| stage_spec(stage, on)).collect()
+}
+
+fn stage_spec(stage: &Stage, depends_on: Vec<usize>) -> StageSpec {
+    StageSpec {
+        name: stage.name.as_str().into(),
+        depends_on,
+        tasks: count(stage.task_count()).max(1),
+        task_names: stage.tasks.iter().map(|task| task.name.as_str().into()).collect(),
+        slots: count(stage.slots).max(1),
+        commits: stage.output.is_some(),
+    }
+}
+
+/// The field that makes a stage wait for others.
+fn dependency_field(index: usize, stage: &Stage) -> String {
+    let field = if stage.depends_on.is_empty() { "input.stage" } else { "dependsOn" };
+    format!("spec.stages[{index}].{field}")
+}
+
+/// The stages that one waits for, by index: those it names, and the one that it reads.
+fn dependencies(
+    index: usize,
+    stage: &Stage,
+    indices: &BTreeMap<&str, usize>,
+    problems: &mut Vec<Problem>,
+) -> Vec<usize> {
+    let listed = stage.depends_on.iter().enumerate();
+    let listed = listed
+        .map(|(place, name)| (format!("spec.stages[{index}].dependsOn[{place}]"), name.as_str()));
+    let read = stage.input.as_ref().and_then(|input| input.stage.as_deref());
+    let read = read.map(|name| (format!("spec.stages[{index}].input.stage"), name));
+    let mut depends_on = BTreeSet::new();
+    for (field, name) in listed.chain(read) {
+        if let Some(&other) = indices.get(name) {
+            depends_on.insert(other);
+            continue;
+        }
+        let names: Vec<&str> = indices.keys().copied().collect();
+        let message = format!("there is no stage \"{name}\"; the stages are: {}", names.join(", "));
+        problems.push(Problem::new(field, message));
+    }
+    depends_on.into_iter().collect()
+}
+
+fn check_stage(spec: &SparkJobSpec, index: usize, stage: &Stage, problems: &mut Vec<Problem>) {
+    let mut problem = |field: &str, message: String| {
+        problems.push(Problem::new(format!("spec.stages[{index}].{field}"), message));
+    };
+    let cores = spec.executor.cores;
+    if stage.slots > cores {
+        let slots = stage.slots;
+        problem(
+            "slots",
+            format!(
+                "a task takes {slots} slots, but an executor has {cores} (spec.executor.cores)"
+            ),
+        );
+    }
+    if spec.work_uri.is_some() {
+        return;
+    }
+    if stage.output.is_some() {
+        let message =
+            "a stage with output needs spec.workURI, the place where the job's data lives";
+        problem("output", message.to_owned());
+    }
+    if stage.input.as_ref().is_some_and(|input| input.uri.is_some()) {
+        let message = "input from files needs spec.workURI, where the list of the files is kept so \
+                       that every attempt reads the same";
+        problem("input.uri", message.to_owned());
+    }
+}

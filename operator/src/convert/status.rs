@@ -1,0 +1,197 @@
+//! The engine's statuses to those of the API.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use proffer_core::jobs::{JobState, Milliseconds, ResultValue, StageState};
+use proffer_core::view::{JobStatus, PoolStatus, StageStatus};
+use proffer_crds::job::{self, ExecutorCounts, SparkJobStatus};
+use proffer_crds::{Quantity, ResourcePoolStatus};
+
+use super::{number, quantity};
+
+/// The status of a job as the API has it. `previous` is the one before, whose conditions keep their
+/// transition times where they still hold.
+pub fn job_status(status: &JobStatus, previous: &[Condition], now: Milliseconds) -> SparkJobStatus {
+    let finished: u64 = status.stages.iter().map(|stage| stage.finished.len()).sum();
+    let tasks: u64 = status.stages.iter().map(|stage| u64::from(stage.tasks)).sum();
+    let (ready, wanted) = (status.executors_ready, status.executors_wanted);
+    SparkJobStatus {
+        observed_generation: Some(status.generation),
+        state: state(status.state),
+        message: status.message.clone(),
+        position: status.position.map(number),
+        restarts: number(status.restarts),
+        start_time: status.started_at.and_then(time),
+        completion_time: status.ended_at.and_then(time),
+        executors: ExecutorCounts {
+            ready: number(ready),
+            launched: number(status.executors_launched),
+            wanted: number(wanted),
+            failed: number(status.executors_failed),
+            summary: format!("{ready}/{wanted}"),
+        },
+        tasks: format!("{finished}/{tasks}"),
+        stages: status.stages.iter().map(stage).collect(),
+        failures: status.failures.iter().map(failure).collect(),
+        conditions: conditions(status, previous, now),
+    }
+}
+
+/// The status of a pool as the API has it.
+pub fn pool_status(
+    status: &PoolStatus,
+    previous: &[Condition],
+    generation: Option<i64>,
+    now: Milliseconds,
+) -> ResourcePoolStatus {
+    let amounts = status.allocated.iter();
+    let billionths = status.dominant_share.billionths();
+    let whole = billionths / 1_000_000_000;
+    let share = format!("{whole}.{:03}", billionths % 1_000_000_000 / 1_000_000);
+    let mut builder = Conditions { previous, generation, now, list: Vec::new() };
+    let (reason, message) = if status.guarantee_met {
+        ("Met", "the pool holds what it is guaranteed, or wants no more")
+    } else {
+        ("WaitingForResources", "jobs of the pool wait although it is below its guarantee")
+    };
+    builder.add("GuaranteeMet", status.guarantee_met, reason, message);
+    ResourcePoolStatus {
+        observed_generation: generation,
+        allocated: amounts
+            .map(|(name, amount)| (name.to_string(), quantity(name, *amount)))
+            .collect::<BTreeMap<String, Quantity>>(),
+        dominant_share: Some(share),
+        running_jobs: number(status.running_jobs),
+        pending_jobs: number(status.pending_jobs),
+        conditions: builder.list,
+    }
+}
+
+fn state(state: JobState) -> job::JobState {
+    match state {
+        JobState::Pending => job::JobState::Pending,
+        JobState::Running => job::JobState::Running,
+        JobState::Restarting => job::JobState::Restarting,
+        JobState::Succeeded => job::JobState::Succeeded,
+        JobState::Failed => job::JobState::Failed,
+    }
+}
+
+fn stage(status: &StageStatus) -> job::StageStatus {
+    let counts = |counts: &BTreeMap<u32, u32>| {
+        counts.iter().map(|(partition, &count)| (partition.to_string(), number(count))).collect()
+    };
+    let mut results = BTreeMap::new();
+    let mut results_uri = None;
+    for (task, value) in &status.results {
+        match value {
+            ResultValue::Inline(text) => {
+                results.insert(task.clone(), text.clone());
+            }
+            ResultValue::Uri(uri) => {
+                results_uri = uri.rsplit_once('/').map(|(folder, _)| format!("{folder}/"));
+            }
+        }
+    }
+    job::StageStatus {
+        name: status.name.to_string(),
+        state: match status.state {
+            StageState::Waiting => job::StageState::Waiting,
+            StageState::Running => job::StageState::Running,
+            StageState::Finished => job::StageState::Finished,
+            StageState::Failed => job::StageState::Failed,
+        },
+        tasks: number(status.tasks),
+        running: number(status.running),
+        finished: status.finished.clone(),
+        committed: status.committed,
+        failures: counts(&status.failures),
+        losses: counts(&status.losses),
+        results,
+        results_uri,
+    }
+}
+
+fn failure(failure: &proffer_core::jobs::TaskFailure) -> job::TaskFailure {
+    job::TaskFailure {
+        stage: failure.stage.to_string(),
+        task: failure.task.clone(),
+        attempt: number(failure.attempt),
+        reason: failure.reason.to_string(),
+        message: failure.message.clone(),
+        stderr: failure.stderr.clone(),
+    }
+}
+
+/// The conditions of a job, in the words of Kueue's `Workload` and of batch/v1's `Job`.
+fn conditions(status: &JobStatus, previous: &[Condition], now: Milliseconds) -> Vec<Condition> {
+    let generation = Some(status.generation);
+    let mut conditions = Conditions { previous, generation, now, list: Vec::new() };
+    let waiting = status.reason.unwrap_or("Pending");
+    let message = status.message.as_deref().unwrap_or_default();
+    let ended = status.state.is_final();
+    let launched = status.executors_launched > 0;
+    if !ended {
+        let (reason, sentence) = if launched {
+            ("OfferAccepted", "the job holds resources")
+        } else {
+            (waiting, message)
+        };
+        conditions.add("QuotaReserved", launched, reason, sentence);
+        let ready = launched && status.executors_ready >= status.executors_wanted;
+        let reason = if ready { "Ready" } else { "WaitForExecutors" };
+        let (have, want) = (status.executors_ready, status.executors_wanted);
+        conditions.add(
+            "PodsReady",
+            ready,
+            reason,
+            &format!("{have} of {want} executors are ready"),
+        );
+    }
+    let succeeded = status.state == JobState::Succeeded;
+    let reason = if succeeded { "Succeeded" } else { status.reason.unwrap_or("Failed") };
+    if ended {
+        let sentence = if succeeded { "every task finished" } else { message };
+        conditions.add("Finished", true, reason, sentence);
+        let kind = if succeeded { "Complete" } else { "Failed" };
+        conditions.add(kind, true, reason, sentence);
+    }
+    conditions.list
+}
+
+struct Conditions<'a> {
+    previous: &'a [Condition],
+    generation: Option<i64>,
+    now: Milliseconds,
+    list: Vec<Condition>,
+}
+
+impl Conditions<'_> {
+    /// Adds a condition; its transition time is that of the one before if the status is the same.
+    fn add(&mut self, kind: &str, status: bool, reason: &str, message: &str) {
+        let status = if status { "True" } else { "False" };
+        let unchanged = self
+            .previous
+            .iter()
+            .find(|previous| previous.type_ == kind && previous.status == status)
+            .map(|previous| previous.last_transition_time.clone());
+        let last_transition_time =
+            unchanged.or_else(|| time(self.now)).unwrap_or(Time(Timestamp::UNIX_EPOCH));
+        self.list.push(Condition {
+            type_: kind.to_owned(),
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+            observed_generation: self.generation,
+            last_transition_time,
+        });
+    }
+}
+
+/// A time of the engine, in milliseconds since 1970, in whole seconds as the API has it.
+pub fn time(milliseconds: Milliseconds) -> Option<Time> {
+    let seconds = i64::try_from(milliseconds / 1000).ok()?;
+    Timestamp::from_second(seconds).ok().map(Time)
+}

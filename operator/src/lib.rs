@@ -1,0 +1,14 @@
+//! Apache Mesos's resource offers on Kubernetes: the operator's adapters and its command line.
+//!
+//! Decisions are made in `proffer_core`; here is what it needs to see and do:
+//!
+//! - [`local`] makes this machine a cluster, with processes for executors.
+//! - [`convert`] is the way between the API's types and the engine's.
+//! - [`manifests`] reads files as an API server would.
+//! - [`cli`] is the command line.
+
+pub mod cli;
+pub mod convert;
+pub mod crds_output;
+pub mod local;
+pub mod manifests;

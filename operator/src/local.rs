@@ -1,0 +1,172 @@
+//! Local mode: manifests, run on this machine.
+//!
+//! ```text
+//! manifests ─► convert ─► engine ─► executors, which are processes of this program
+//! ```
+
+mod cluster;
+mod machine;
+mod output;
+mod process;
+mod progress;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use kube::ResourceExt;
+use proffer_core::jobs::JobSpec;
+use proffer_crds::job::JobState;
+use proffer_crds::{DEFAULT_POOL, ResourcePool, ResourcePoolSpec, SparkJob};
+use proffer_executor::processes;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::convert::{self, Problem};
+use crate::manifests::{self, Located, ManifestError, Manifests};
+use cluster::LocalCluster;
+pub use machine::NodeSpec;
+pub use output::OutputFormat;
+use progress::Progress;
+
+/// The command line arguments of local mode.
+#[derive(Clone, Debug, clap::Args)]
+pub struct LocalArguments {
+    /// Manifests of SparkJobs and ResourcePools; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Offer these nodes instead of this machine, such as 4x2cpu,4Gi
+    ///
+    /// Written as [COUNTx]CPUcpu,MEMORY[,RESOURCE=AMOUNT…]. They are as virtual as you like: nothing
+    /// stops you from offering more than this machine has. Can be given several times.
+    #[arg(long, value_name = "NODES")]
+    nodes: Vec<NodeSpec>,
+
+    /// Print the final objects, and nothing else, on standard output
+    #[arg(short, long, value_name = "FORMAT")]
+    output: Option<OutputFormat>,
+
+    /// Print neither progress nor the lines of tasks
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// The exit code of a run in which a job failed.
+const JOB_FAILED: u8 = 1;
+
+/// The exit code of a run that could not start, because of its arguments or files.
+const BAD_INPUT: u8 = 2;
+
+/// How a run ended.
+enum End {
+    /// Every job ended by itself.
+    Complete,
+    /// A signal of this number stopped it.
+    Stopped(u8),
+}
+
+/// Runs the jobs of some files to their end.
+pub async fn run(arguments: LocalArguments) -> anyhow::Result<ExitCode> {
+    let (jobs, pools) = match load(&arguments.files) {
+        Ok(loaded) => loaded,
+        Err(message) => {
+            eprintln!("{message}");
+            return Ok(ExitCode::from(BAD_INPUT));
+        }
+    };
+    processes::become_subreaper()
+        .context("cannot become the parent of what executors leave behind")?;
+    let nodes = machine::nodes(&arguments.nodes).context("cannot tell what this machine has")?;
+    let progress = Progress::new(arguments.quiet);
+    let mut cluster = LocalCluster::new(nodes, pools, progress.clone())?;
+    for (job, spec) in jobs {
+        cluster.submit(job, spec)?;
+    }
+    let end = run_until_signalled(&mut cluster, &progress).await?;
+    progress.finish();
+    let (jobs, pools) = cluster.objects();
+    match arguments.output {
+        Some(format) => print!("{}", output::objects(format, &jobs, &pools)?),
+        None => print!("{}", output::summary(&jobs)),
+    }
+    let succeeded = |job: &SparkJob| {
+        job.status.as_ref().is_some_and(|status| status.state == JobState::Succeeded)
+    };
+    Ok(match end {
+        End::Stopped(number) => ExitCode::from(128 + number),
+        End::Complete if jobs.iter().all(succeeded) => ExitCode::SUCCESS,
+        End::Complete => ExitCode::from(JOB_FAILED),
+    })
+}
+
+/// Runs until all jobs have ended. The first signal stops executors, which lets tasks end within
+/// their grace period; the second one kills everything.
+async fn run_until_signalled(
+    cluster: &mut LocalCluster,
+    progress: &Progress,
+) -> anyhow::Result<End> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut stopped = None;
+    loop {
+        let number = tokio::select! {
+            done = cluster.run() => {
+                done?;
+                return Ok(stopped.map_or(End::Complete, End::Stopped));
+            }
+            _ = interrupt.recv() => 2,
+            _ = terminate.recv() => 15,
+        };
+        if stopped.is_some() {
+            let own = std::process::id();
+            processes::kill_descendants(own, &[]).await.context("cannot kill what was started")?;
+            return Ok(End::Stopped(number));
+        }
+        stopped = Some(number);
+        progress.line("stopping; once more to kill at once");
+        cluster.stop();
+    }
+}
+
+type Loaded = (Vec<(SparkJob, JobSpec)>, Vec<ResourcePool>);
+
+/// Reads and checks everything; the error is all that is wrong, a line each.
+fn load(files: &[PathBuf]) -> Result<Loaded, String> {
+    let Manifests { jobs, pools } = manifests::load(files).map_err(|errors| errors.to_string())?;
+    let mut errors: Vec<ManifestError> = Vec::new();
+    for pool in &pools {
+        collect(&mut errors, pool, convert::pool_problems(&pool.object));
+    }
+    let mut pools: Vec<ResourcePool> = pools.into_iter().map(|pool| pool.object).collect();
+    if !pools.iter().any(|pool| pool.name_any() == DEFAULT_POOL) {
+        pools.push(ResourcePool::new(DEFAULT_POOL, ResourcePoolSpec::default()));
+    }
+    let names: BTreeSet<String> = pools.iter().map(ResourceExt::name_any).collect();
+    let mut specs = Vec::new();
+    for job in jobs {
+        if !names.contains(&job.object.spec.pool) {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let (pool, names) = (&job.object.spec.pool, names.join(", "));
+            let message =
+                format!("there is no pool \"{pool}\" in these files; the pools are: {names}");
+            errors.push(job.source.error("spec.pool", message));
+        }
+        match convert::job_spec(&job.object) {
+            Ok(spec) => specs.push((job.object, spec)),
+            Err(problems) => collect(&mut errors, &job, problems),
+        }
+    }
+    if errors.is_empty() && specs.is_empty() {
+        return Err("there is no SparkJob in these files, so there is nothing to run".to_owned());
+    }
+    if errors.is_empty() {
+        return Ok((specs, pools));
+    }
+    Err(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+fn collect<T>(errors: &mut Vec<ManifestError>, object: &Located<T>, problems: Vec<Problem>) {
+    let problems = problems.into_iter();
+    errors.extend(problems.map(|problem| object.source.error(&problem.field, problem.message)));
+}

@@ -1,0 +1,260 @@
+//! This machine as a cluster: the engine's loop, with executors as processes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::ResourceExt;
+use proffer_core::ExecutorKey;
+use proffer_core::action::{Action, Assignment, Launch};
+use proffer_core::engine::{Engine, Settings};
+use proffer_core::event::{Event, JobObservation, NodeObservation};
+use proffer_core::jobs::{JobKey, JobSpec, Milliseconds};
+use proffer_core::view::{JobStatus, View};
+use proffer_crds::{ResourcePool, SparkExecutor, SparkJob};
+use proffer_executor::processes::Children;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::process::{Launcher, Wanted};
+use super::progress::Progress;
+use crate::convert;
+
+/// How often an executor may report. Local reports cost little, and short tasks wait for them.
+const REPORT_INTERVAL_MILLISECONDS: i32 = 20;
+
+/// How often a job's status is shown.
+const STATUS_INTERVAL_MILLISECONDS: Milliseconds = 100;
+
+/// Events that wait to be taken in; executors wait when there are more.
+const EVENT_QUEUE_LENGTH: usize = 1024;
+
+/// This machine as a cluster.
+pub(super) struct LocalCluster {
+    engine: Engine,
+    clock: Clock,
+    events: mpsc::Receiver<Event>,
+    launcher: Launcher,
+    jobs: BTreeMap<JobKey, LocalJob>,
+    pools: Vec<ResourcePool>,
+    executors: BTreeMap<ExecutorKey, LocalExecutor>,
+    /// Whether everything was told to stop.
+    stopping: bool,
+}
+
+struct LocalJob {
+    object: SparkJob,
+    /// The object as its executors know it.
+    line: Arc<str>,
+    /// Whether the line lacks results that a stage may read.
+    line_is_stale: bool,
+    /// The stages that were finished when the line was written.
+    finished_stages: usize,
+    ended: bool,
+}
+
+struct LocalExecutor {
+    /// Dropped to tell the executor to go.
+    wanted: Option<watch::Sender<Wanted>>,
+    generation: i64,
+    node: Box<str>,
+}
+
+/// Milliseconds since 1970 that never go back.
+struct Clock {
+    started: Instant,
+    started_at: Duration,
+}
+
+impl Clock {
+    fn now(&self) -> Milliseconds {
+        let now = self.started_at + self.started.elapsed();
+        u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn instant(&self, at: Milliseconds) -> Instant {
+        self.started + Duration::from_millis(at).saturating_sub(self.started_at)
+    }
+}
+
+impl LocalCluster {
+    /// A cluster of these nodes and pools, without jobs.
+    pub(super) fn new(
+        nodes: Vec<NodeObservation>,
+        pools: Vec<ResourcePool>,
+        progress: Progress,
+    ) -> anyhow::Result<Self> {
+        let started_at = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .context("this machine's clock stands before 1970")?;
+        let clock = Clock { started: Instant::now(), started_at };
+        let settings = Settings { status_interval_milliseconds: STATUS_INTERVAL_MILLISECONDS };
+        let mut engine = Engine::new(settings);
+        for node in nodes {
+            engine.handle(clock.now(), Event::Node(node));
+        }
+        for pool in &pools {
+            engine.handle(clock.now(), Event::Pool(convert::pool_observation(pool)));
+        }
+        let (sender, events) = mpsc::channel(EVENT_QUEUE_LENGTH);
+        let launcher =
+            Launcher { events: sender, children: Arc::new(Children::default()), progress };
+        let (jobs, executors) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { engine, clock, events, launcher, jobs, pools, executors, stopping: false })
+    }
+
+    /// Adds a job.
+    pub(super) fn submit(&mut self, mut object: SparkJob, spec: JobSpec) -> anyhow::Result<()> {
+        let uid = uuid::Uuid::new_v4().to_string();
+        let now = self.clock.now();
+        object.metadata.uid = Some(uid.clone());
+        object.metadata.generation = Some(1);
+        object.metadata.creation_timestamp = convert::time(now);
+        let key = JobKey {
+            namespace: object.namespace().unwrap_or_default().into(),
+            name: object.name_any().into(),
+        };
+        let line = serde_json::to_string(&object).context("cannot write a job as JSON")?.into();
+        let job = LocalJob { object, line, line_is_stale: false, finished_stages: 0, ended: false };
+        self.jobs.insert(key.clone(), job);
+        let observed =
+            JobObservation { key, uid: uid.into(), generation: 1, created_at: now, spec: Ok(spec) };
+        self.engine.handle(now, Event::Job(Box::new(observed)));
+        Ok(())
+    }
+
+    /// Runs until every job has ended and every executor is gone, or until it was told to stop and
+    /// every executor is gone.
+    pub(super) async fn run(&mut self) -> anyhow::Result<()> {
+        loop {
+            self.tick()?;
+            let ended = self.stopping || self.jobs.values().all(|job| job.ended);
+            if ended && self.executors.is_empty() {
+                return Ok(());
+            }
+            let wakeup = self.engine.next_wakeup().filter(|_| !self.stopping);
+            let wakeup = wakeup.map(|at| self.clock.instant(at));
+            tokio::select! {
+                event = self.events.recv() => self.take(event),
+                () = sleep_until(wakeup) => {}
+            }
+            // Everything that has come meanwhile is decided on at once.
+            while let Ok(event) = self.events.try_recv() {
+                self.take(Some(event));
+            }
+        }
+    }
+
+    /// Tells every executor to go.
+    pub(super) fn stop(&mut self) {
+        self.stopping = true;
+        for executor in self.executors.values_mut() {
+            executor.wanted = None;
+        }
+    }
+
+    /// The jobs and pools as they are now, with their statuses.
+    pub(super) fn objects(&mut self) -> (Vec<SparkJob>, Vec<ResourcePool>) {
+        let View { jobs, pools, .. } = self.engine.view();
+        jobs.iter().for_each(|status| self.update(status));
+        let now = self.clock.now();
+        for object in &mut self.pools {
+            let name = object.name_any();
+            if let Some(status) = pools.iter().find(|status| *status.name == *name) {
+                object.status = Some(convert::pool_status(status, &[], None, now));
+            }
+        }
+        let jobs = self.jobs.values().map(|job| job.object.clone()).collect();
+        (jobs, self.pools.clone())
+    }
+
+    fn take(&mut self, event: Option<Event>) {
+        let Some(event) = event else { return };
+        if let Event::ExecutorGone(key, _) = &event {
+            self.executors.remove(key);
+        }
+        self.engine.handle(self.clock.now(), event);
+    }
+
+    fn tick(&mut self) -> anyhow::Result<()> {
+        if self.stopping {
+            return Ok(());
+        }
+        for action in self.engine.tick(self.clock.now()) {
+            match action {
+                Action::Launch(launch) => self.launch(launch),
+                Action::Assign(assignment) => self.assign(&assignment)?,
+                Action::Remove(key) => {
+                    if let Some(executor) = self.executors.get_mut(&key) {
+                        executor.wanted = None;
+                    }
+                }
+                Action::Status(status) => {
+                    self.launcher.progress.job(&status);
+                    self.update(&status);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn launch(&mut self, launch: Launch) {
+        let Some(job) = self.jobs.get(&launch.key.job) else { return };
+        let memory = job.object.spec.executor.memory.units();
+        let wanted = Wanted { job: job.line.clone(), executor: None };
+        let (sender, receiver) = watch::channel(wanted);
+        tokio::spawn(self.launcher.clone().run(launch.key.clone(), memory, receiver));
+        let executor = LocalExecutor { wanted: Some(sender), generation: 0, node: launch.node };
+        self.executors.insert(launch.key, executor);
+    }
+
+    fn assign(&mut self, assignment: &Assignment) -> anyhow::Result<()> {
+        let key = &assignment.key;
+        let (Some(job), Some(executor)) =
+            (self.jobs.get_mut(&key.job), self.executors.get_mut(key))
+        else {
+            return Ok(());
+        };
+        let Some(wanted) = &executor.wanted else { return Ok(()) };
+        if std::mem::take(&mut job.line_is_stale) {
+            job.line =
+                serde_json::to_string(&job.object).context("cannot write a job as JSON")?.into();
+        }
+        executor.generation += 1;
+        let object = SparkExecutor {
+            metadata: ObjectMeta {
+                name: Some(format!("{}-{}-{}", key.job.name, key.index, key.epoch)),
+                namespace: Some(key.job.namespace.to_string()),
+                generation: Some(executor.generation),
+                ..ObjectMeta::default()
+            },
+            spec: convert::assigned_spec(assignment, &executor.node, REPORT_INTERVAL_MILLISECONDS),
+            status: None,
+        };
+        let line = serde_json::to_string(&object).context("cannot write an executor as JSON")?;
+        wanted.send_replace(Wanted { job: job.line.clone(), executor: Some(line.into()) });
+        Ok(())
+    }
+
+    /// Takes a job's status into its object.
+    fn update(&mut self, status: &JobStatus) {
+        let Some(job) = self.jobs.get_mut(&status.key) else { return };
+        let conditions = job.object.status.take().map(|status| status.conditions);
+        let previous = conditions.as_deref().unwrap_or_default();
+        job.object.status = Some(convert::job_status(status, previous, self.clock.now()));
+        job.ended = status.state.is_final();
+        let state = proffer_core::jobs::StageState::Finished;
+        let finished = status.stages.iter().filter(|stage| stage.state == state).count();
+        job.line_is_stale |= finished > job.finished_stages;
+        job.finished_stages = finished;
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,51 @@
+use super::*;
+
+type Nodes = Vec<(String, Vec<(Box<str>, i64)>)>;
+
+fn read(text: &str) -> Result<Nodes, String> {
+    let spec: NodeSpec = text.parse().map_err(|error: InvalidNodeSpec| error.problem)?;
+    let nodes = nodes(&[spec]).map_err(|error| error.to_string())?;
+    Ok(nodes.into_iter().map(|node| (node.name.to_string(), node.allocatable)).collect())
+}
+
+#[test]
+fn reads_counts_cpu_memory_and_more() {
+    let node = |cpu: i64, memory: i64| vec![("cpu".into(), cpu), ("memory".into(), memory)];
+    let expected = (0..4).map(|index| (format!("node-{index}"), node(2000, 4 << 30))).collect();
+    assert_eq!(read("4x2cpu,4Gi"), Ok(expected));
+    assert_eq!(read("0.5cpu,512Mi"), Ok(vec![("node-0".to_owned(), node(500, 512 << 20))]));
+    let mut with_gpu = node(8000, 1 << 30);
+    with_gpu.push(("nvidia.com/gpu".into(), 2));
+    assert_eq!(read("1x8cpu,1Gi,nvidia.com/gpu=2"), Ok(vec![("node-0".to_owned(), with_gpu)]));
+}
+
+#[test]
+fn says_what_is_wrong() {
+    for (text, problem) in [
+        ("", "\"\" does not end in \"cpu\""),
+        ("4x", "\"\" does not end in \"cpu\""),
+        ("2cpu", "the memory is missing"),
+        ("2cpu,abc", "\"abc\" is not a quantity such as 2, 500m, 0.5, 512Mi or 4Gi"),
+        ("0x2cpu,4Gi", "there are between 1 and 10000 nodes"),
+        ("99999999999x2cpu,4Gi", "\"99999999999\" is not a count"),
+        ("0cpu,4Gi", "0 is not above 0"),
+        ("-1cpu,4Gi", "-1 is not above 0"),
+        ("2cpu,512m", "512m bytes of memory are less than 1Mi"),
+        ("2cpu,4Gi,gpu", "\"gpu\" is not RESOURCE=AMOUNT"),
+    ] {
+        assert_eq!(read(text), Err(problem.to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn this_machine_has_something_to_offer() {
+    let nodes = nodes(&[]).unwrap();
+    assert!(nodes[0].allocatable.iter().all(|&(_, amount)| amount > 0), "{nodes:?}");
+}
+
+#[test]
+fn reads_the_available_memory() {
+    let meminfo = "MemTotal:  24000 kB\nMemAvailable:   12000 kB\n";
+    assert_eq!(available_bytes(meminfo), Some(12_288_000));
+    assert_eq!(available_bytes("MemTotal: 1 kB"), None);
+}

@@ -1,0 +1,102 @@
+//! Manifest files: `SparkJob` and `ResourcePool` objects as people write them.
+//!
+//! ```text
+//! files ─► yaml (with positions) ─► objects (kind, metadata) ─► schema ─► CEL rules ─► types
+//! ```
+//!
+//! On a cluster the API server does all of this; here the same definitions are applied to files, so
+//! that a mistake is named with its file, line and field. Everything that is wrong is found in one
+//! go. What needs to see several objects at once, such as a stage that depends on itself, is the
+//! business of the caller, who has [`Source::error`] for it.
+
+mod error;
+mod files;
+mod kinds;
+mod objects;
+mod quote;
+mod schema;
+mod source;
+mod yaml;
+
+use std::cell::LazyCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use proffer_crds::{ResourcePool, SparkJob};
+
+pub use error::{ManifestError, ManifestErrors};
+pub use source::{Position, Source};
+
+use error::Errors;
+use kinds::Kinds;
+
+/// The objects of all files.
+#[derive(Debug, Default)]
+pub struct Manifests {
+    /// The jobs, in the order of the files.
+    pub jobs: Vec<Located<SparkJob>>,
+    /// The pools, in the order of the files.
+    pub pools: Vec<Located<ResourcePool>>,
+}
+
+/// An object and where it was read.
+#[derive(Debug, Clone)]
+pub struct Located<T> {
+    /// The object, with the defaults of its schema.
+    pub object: T,
+    /// Where each of its fields is.
+    pub source: Source,
+}
+
+/// Reads manifest files; `-` is the standard input.
+pub fn load(paths: &[PathBuf]) -> Result<Manifests, ManifestErrors> {
+    let mut errors = Errors::default();
+    let mut texts = Vec::new();
+    for path in paths {
+        match files::read(path) {
+            Ok(file) => texts.push(file),
+            Err(error) => errors.push(error),
+        }
+    }
+    collect(&texts, errors)
+}
+
+/// Reads manifests from texts, each with the name that errors call it by.
+pub fn parse(files: &[(String, String)]) -> Result<Manifests, ManifestErrors> {
+    collect(files, Errors::default())
+}
+
+fn collect(files: &[(String, String)], mut errors: Errors) -> Result<Manifests, ManifestErrors> {
+    let kinds = LazyCell::new(Kinds::new);
+    let mut manifests = Manifests::default();
+    let mut names = BTreeMap::new();
+    for (name, text) in files {
+        for source in documents(name, text, &mut errors) {
+            objects::read(&kinds, source, &mut names, &mut manifests, &mut errors);
+        }
+    }
+    errors.into_result().map(|()| manifests)
+}
+
+/// The objects of a file, those of lists one by one.
+fn documents(name: &str, text: &str, errors: &mut Errors) -> Vec<Source> {
+    let errors_before = errors.count();
+    let documents = match yaml::documents(text) {
+        Ok(documents) => documents,
+        Err(problem) => {
+            errors.push(ManifestError::new(name, problem.position, "", problem.message));
+            return Vec::new();
+        }
+    };
+    let mut sources = Vec::new();
+    for document in documents.into_iter().filter(|document| !document.is_null()) {
+        objects::flatten(Source::new(name, document), &mut sources, errors);
+    }
+    if sources.is_empty() && errors.count() == errors_before {
+        errors.push(ManifestError::new(name, None, "", "there are no objects in this file"));
+    }
+    sources
+}
+
+#[cfg(test)]
+mod tests;
