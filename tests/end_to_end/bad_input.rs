@@ -1,0 +1,126 @@
+//! What people get wrong, and what they are told.
+
+use rustix::process::Signal;
+
+use crate::run::Folder;
+
+const HEAD: &str = "apiVersion: proffer.dev/v1alpha1\nkind: SparkJob\nmetadata: {name: j}\n";
+
+/// What `proffer local` says of a file, before anything runs.
+#[track_caller]
+fn refused(text: &str) -> String {
+    let folder = Folder::new();
+    folder.write("bad.yaml", text);
+    let ended = folder.run(&["local", "bad.yaml"]).expect_code(2);
+    assert_eq!(ended.stdout, "");
+    ended.stderr
+}
+
+#[test]
+fn files_that_cannot_be_read() {
+    let folder = Folder::new();
+    let missing = folder.run(&["local", "missing.yaml"]).expect_code(2).stderr;
+    assert!(missing.starts_with("missing.yaml: "), "{missing}");
+    let broken = refused("a: [1, 2\nb: }");
+    assert!(broken.starts_with("bad.yaml:"), "{broken}");
+}
+
+#[test]
+fn fields_are_named_with_their_line_and_what_is_allowed() {
+    for (spec, line, field, allowed) in [
+        ("spec: {stages: [{name: s, comand: [x]}]}", 4, "comand", "command"),
+        (
+            "spec:\n  executor: {memory: 512m}\n  stages: [{name: s, command: [x]}]",
+            5,
+            "spec.executor.memory",
+            "512Mi",
+        ),
+        (
+            "spec:\n  executor: {cores: -1}\n  stages: [{name: s, command: [x]}]",
+            5,
+            "spec.executor.cores",
+            "1",
+        ),
+        (
+            "spec:\n  executor: {cpu: '1e30'}\n  stages: [{name: s, command: [x]}]",
+            5,
+            "spec.executor.cpu",
+            "1M",
+        ),
+        (
+            "spec:\n  stages:\n  - {name: a, command: [x], dependsOn: [b]}\n  - {name: b, command: [x], dependsOn: [a]}",
+            6,
+            "spec.stages[0].dependsOn",
+            "a → b → a",
+        ),
+        (
+            "spec:\n  stages:\n  - {name: a, command: [x], dependsOn: [c]}",
+            6,
+            "spec.stages[0].dependsOn[0]",
+            "the stages are: a",
+        ),
+        (
+            "spec:\n  pool: nowhere\n  stages: [{name: s, command: [x]}]",
+            5,
+            "spec.pool",
+            "the pools are: default",
+        ),
+    ] {
+        let message = refused(&format!("{HEAD}{spec}\n"));
+        assert!(message.starts_with(&format!("bad.yaml:{line}: ")), "{message}");
+        assert!(message.contains(field) && message.contains(allowed), "{message}");
+    }
+}
+
+#[test]
+fn a_guarantee_above_the_limit() {
+    let pool = "apiVersion: proffer.dev/v1alpha1\nkind: ResourcePool\nmetadata: {name: a}\nspec:\n  \
+                guarantee: {cpu: 4}\n  limit: {cpu: 2}\n";
+    let message = refused(pool);
+    assert!(
+        message.starts_with("bad.yaml:5: spec.guarantee.cpu: a guarantee of 4 cpu"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_command_that_does_not_exist_fails_after_its_retries() {
+    let folder = Folder::new();
+    folder.job("stages: [{name: s, command: [no-such-program, --fast]}]");
+    let ended = folder.run_job().expect_code(1);
+    let status = ended.status();
+    assert_eq!(status["stages"][0]["failures"]["0"], 4);
+    assert_eq!(status["failures"][0]["reason"], "CannotStart");
+    let message = status["message"].as_str().unwrap();
+    assert!(message.contains("failed 4 times") && message.contains("no-such-program"), "{message}");
+}
+
+#[test]
+fn a_failed_job_shows_the_end_of_its_task_s_standard_error() {
+    let folder = Folder::new();
+    folder.job("stages: [{name: s, command: [sh, -c, 'echo the disk is on fire >&2; exit 3']}]");
+    let ended = folder.run(&["local", "-q", "job.yaml"]).expect_code(1);
+    let expected = "j failed: task 0 of stage s failed 4 times, the last time: exited with code 3\n  \
+                    the disk is on fire\n";
+    assert!(ended.stdout.ends_with(expected), "{}", ended.stdout);
+}
+
+#[test]
+fn an_executor_larger_than_any_node_waits_and_says_so() {
+    let folder = Folder::new();
+    folder.job("executor: {cpu: 64}\nstages: [{name: s, command: ['true']}]");
+    let mut running = folder.start(&["local", "--nodes", "2x2cpu,4Gi", "job.yaml"]);
+    running.wait_for(&["j: waits for its first executor: an executor needs 64 cpu, more than any node has; the largest has 2"]);
+    assert!(running.is_running());
+    running.signal(Signal::INT);
+    running.wait().expect_code(130);
+}
+
+#[test]
+fn results_that_are_too_large_say_what_to_do() {
+    let folder = Folder::new();
+    folder.job("stages: [{name: s, command: [sh, -c, 'head -c 5000 /dev/zero | tr \"\\\\0\" x > \"$PROFFER_RESULT\"']}]");
+    let ended = folder.run_job().expect_code(1);
+    let message = ended.status()["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("workURI"), "{message}");
+}

@@ -1,0 +1,212 @@
+//! Jobs that run as they should.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::run::Folder;
+
+/// A file of the project's examples.
+fn example(name: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    root.join("manifests").join(name).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_sum_and_the_product_of_two_numbers() {
+    let folder = Folder::new();
+    let ended = folder.run(&["local", "-o", "json", &example("sum-product.yaml")]).expect_code(0);
+    assert_eq!(ended.results(), json!({ "sum": "13", "product": "42" }));
+    assert_eq!(ended.status()["state"], "Succeeded");
+    let people = folder.run(&["local", &example("sum-product.yaml")]).expect_code(0);
+    let expected = "\
+JOB          STATE      TASKS
+sum-product  Succeeded  2/2
+
+sum-product/arithmetic
+  sum      13
+  product  42
+";
+    assert_eq!(people.stdout, expected);
+    assert!(
+        people.stderr.contains("sum-product/arithmetic: started, 2 tasks"),
+        "{}",
+        people.stderr
+    );
+}
+
+#[test]
+fn the_words_of_a_text_are_counted() {
+    let file = example("word-count.yaml");
+    let ended = Folder::new().run(&["local", "-o", "json", &file]).expect_code(0);
+    let job = ended.job();
+    let text = job["spec"]["stages"][0]["input"]["text"].as_str().unwrap().to_lowercase();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for word in text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty()) {
+        *counts.entry(word).or_default() += 1;
+    }
+    let mut sorted: Vec<_> = counts.into_iter().collect();
+    sorted.sort_by_key(|&(word, count)| (std::cmp::Reverse(count), word));
+    let top: Vec<String> =
+        sorted.iter().take(10).map(|(word, count)| format!("{count} {word}")).collect();
+    assert_eq!(job["status"]["stages"][1]["results"]["top-ten"], top.join("\n"));
+}
+
+#[test]
+fn two_teams_share_by_weight() {
+    let file = example("pools.yaml");
+    let ended = Folder::new().run(&["local", "--nodes", "1x6cpu,6Gi", &file]).expect_code(0);
+    // Whoever waits at first waits because the other team holds its share: 4 and 2 of 6.
+    assert!(ended.stderr.contains("report: runs on 4 of 6 executors"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("experiment: runs on 2 of 6 executors"), "{}", ended.stderr);
+}
+
+#[test]
+fn tasks_know_where_they_are() {
+    let folder = Folder::new();
+    folder.job(
+        r#"
+env: [{name: GREETING, value: "good day"}]
+executor: {cores: 3}
+stages:
+  - name: s
+    partitions: 3
+    command: [sh, -c, 'echo "$GREETING $PROFFER_JOB $PROFFER_STAGE $PROFFER_PARTITION/$PROFFER_PARTITIONS $PROFFER_ATTEMPT" > "$PROFFER_RESULT"']
+"#,
+    );
+    let ended =
+        folder.run(&["local", "--nodes", "3cpu,1Gi", "-o", "json", "job.yaml"]).expect_code(0);
+    let results =
+        json!({ "0": "good day j s 0/3 0", "1": "good day j s 1/3 0", "2": "good day j s 2/3 0" });
+    assert_eq!(ended.results(), results);
+}
+
+#[test]
+fn what_tasks_print_is_logged_with_their_names() {
+    let folder = Folder::new();
+    folder.job(
+        "stages: [{name: s, tasks: [{name: talk, command: [sh, -c, 'echo out; echo err >&2']}]}]",
+    );
+    let ended = folder.run_job().expect_code(0);
+    assert!(ended.stderr.contains("j/s/talk: out\n"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("j/s/talk: err\n"), "{}", ended.stderr);
+    let quiet = folder.run(&["local", "-q", "job.yaml"]).expect_code(0);
+    assert_eq!(quiet.stderr, "");
+}
+
+#[test]
+fn ten_thousand_short_tasks() {
+    let folder = Folder::new();
+    folder.job("executor: {instances: 2, memory: 64Mi}\nstages: [{name: s, partitions: 10000, command: ['true']}]");
+    let ended = folder.run_job().expect_code(0);
+    assert_eq!(ended.status()["stages"][0]["finished"], "0-9999");
+    assert_eq!(ended.status()["tasks"], "10000/10000");
+}
+
+#[test]
+fn a_task_that_fails_now_and_then_is_run_again() {
+    let folder = Folder::new();
+    folder.job(
+        r#"
+stages:
+  - name: s
+    partitions: 4
+    command: [sh, -c, 'test "$PROFFER_ATTEMPT" -ge 2 || { echo "not yet" >&2; exit 7; }; echo "$PROFFER_ATTEMPT" > "$PROFFER_RESULT"']
+"#,
+    );
+    let ended = folder.run_job().expect_code(0);
+    assert_eq!(ended.results(), json!({ "0": "2", "1": "2", "2": "2", "3": "2" }));
+    let stage = &ended.status()["stages"][0];
+    assert_eq!(stage["failures"], json!({ "0": 2, "1": 2, "2": 2, "3": 2 }));
+    assert_eq!(ended.status()["failures"][0]["message"], "exited with code 7");
+    assert_eq!(ended.status()["failures"][0]["stderr"], "not yet\n");
+}
+
+#[test]
+fn a_job_that_failed_is_run_again_and_finished_tasks_are_not() {
+    let folder = Folder::new();
+    folder.job(
+        r#"
+maxTaskFailures: 1
+restartPolicy: {type: OnFailure, onFailureRetries: 2, onFailureRetryIntervalSeconds: 0}
+stages:
+  - {name: once, command: [sh, -c, 'echo ran >> once.txt']}
+  - {name: later, dependsOn: [once], command: [sh, -c, 'echo tried >> later.txt; test "$(wc -l < later.txt)" -ge 3']}
+"#,
+    );
+    let ended = folder.run_job().expect_code(0);
+    assert_eq!(ended.status()["restarts"], 2);
+    assert_eq!(folder.read("once.txt"), "ran\n");
+    assert_eq!(folder.read("later.txt"), "tried\ntried\ntried\n");
+}
+
+#[test]
+fn a_deadline_ends_a_job() {
+    let folder = Folder::new();
+    folder.job("deadlineSeconds: 1\nstages: [{name: s, command: [sleep, '1000']}]");
+    let ended = folder.run_job().expect_code(1);
+    let conditions = ended.status()["conditions"].clone();
+    let failed = conditions.as_array().unwrap().iter().find(|c| c["type"] == "Failed").unwrap();
+    assert_eq!(failed["reason"], "DeadlineExceeded");
+}
+
+#[test]
+fn gangs_start_together() {
+    let folder = Folder::new();
+    // Each task waits for the other, so that one executor at a time could never finish.
+    folder.job(
+        r#"
+executor: {instances: 2, memory: 64Mi, gang: {timeoutSeconds: 60}}
+stages:
+  - name: s
+    partitions: 2
+    command: [sh, -c, 'touch "here-$PROFFER_PARTITION"; until test -e here-0 -a -e here-1; do sleep 0.01; done']
+"#,
+    );
+    folder.run(&["local", "--nodes", "2x1cpu,1Gi", "job.yaml"]).expect_code(0);
+}
+
+#[test]
+fn manifests_come_from_standard_input_and_objects_go_out_as_yaml() {
+    let folder = Folder::new();
+    let job = std::fs::read_to_string(example("sum-product.yaml")).unwrap();
+    let ended = folder.run_with_input(&["local", "-q", "-o", "yaml", "-"], &job).expect_code(0);
+    assert!(ended.stdout.starts_with("apiVersion: v1\n"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("product: \"42\""), "{}", ended.stdout);
+    assert_eq!(ended.stderr, "");
+    // What comes out can go in again: the status is not part of what is asked for.
+    folder.write("again.yaml", &ended.stdout);
+    folder.run(&["local", "-q", "again.yaml"]).expect_code(0);
+}
+
+#[test]
+fn final_objects_are_whole() {
+    let folder = Folder::new();
+    let ended = folder.run(&["local", "-o", "json", &example("pools.yaml")]).expect_code(0);
+    let list: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let names: Vec<_> =
+        list["items"].as_array().unwrap().iter().map(|i| i["metadata"]["name"].clone()).collect();
+    assert_eq!(names, ["analytics", "research", "default", "experiment", "report"]);
+    for item in list["items"].as_array().unwrap() {
+        assert!(item["status"].is_object(), "{item}");
+    }
+}
+
+#[test]
+fn the_command_line_explains_itself() {
+    let folder = Folder::new();
+    let help = folder.run(&["local", "--help"]).expect_code(0).stdout;
+    assert!(help.contains("Exit code: 0 if every job succeeded"), "{help}");
+    assert!(folder.run(&["completion", "bash"]).expect_code(0).stdout.contains("_proffer"));
+    assert_eq!(
+        folder
+            .run(&["crds"])
+            .expect_code(0)
+            .stdout
+            .matches("kind: CustomResourceDefinition")
+            .count(),
+        3
+    );
+    folder.run(&["local", "--nodes", "2", "x.yaml"]).expect_code(2);
+}

@@ -1,0 +1,10 @@
+//! The real program, with real processes.
+
+// All of this is test code, helpers included.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod bad_input;
+mod faults;
+mod files;
+mod local;
+mod run;
