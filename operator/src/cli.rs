@@ -107,7 +107,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Executor(arguments) => {
-            log_to_stderr("info");
+            // What becomes of tasks is told by the one who started this.
+            log_to_stderr("error");
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             let end = runtime.block_on(proffer_executor::run_stdio(arguments.into()));
             // Nothing that is stuck in a store keeps the process.

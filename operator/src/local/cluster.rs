@@ -42,6 +42,15 @@ pub(super) struct LocalCluster {
     executors: BTreeMap<ExecutorKey, LocalExecutor>,
     /// Whether everything was told to stop.
     stopping: bool,
+    ticks: Ticks,
+}
+
+/// How long the engine took to decide.
+#[derive(Debug, Default)]
+struct Ticks {
+    count: u32,
+    total: Duration,
+    longest: Duration,
 }
 
 struct LocalJob {
@@ -66,6 +75,14 @@ struct LocalExecutor {
 struct Clock {
     started: Instant,
     started_at: Duration,
+}
+
+impl Ticks {
+    fn add(&mut self, taken: Duration) {
+        self.count += 1;
+        self.total += taken;
+        self.longest = self.longest.max(taken);
+    }
 }
 
 impl Clock {
@@ -102,7 +119,17 @@ impl LocalCluster {
         let launcher =
             Launcher { events: sender, children: Arc::new(Children::default()), progress };
         let (jobs, executors) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { engine, clock, events, launcher, jobs, pools, executors, stopping: false })
+        Ok(Self {
+            engine,
+            clock,
+            events,
+            launcher,
+            jobs,
+            pools,
+            executors,
+            stopping: false,
+            ticks: Ticks::default(),
+        })
     }
 
     /// Adds a job.
@@ -132,6 +159,7 @@ impl LocalCluster {
             self.tick()?;
             let ended = self.stopping || self.jobs.values().all(|job| job.ended);
             if ended && self.executors.is_empty() {
+                tracing::debug!(ticks = ?self.ticks, "the engine has decided");
                 return Ok(());
             }
             let wakeup = self.engine.next_wakeup().filter(|_| !self.stopping);
@@ -182,7 +210,10 @@ impl LocalCluster {
         if self.stopping {
             return Ok(());
         }
-        for action in self.engine.tick(self.clock.now()) {
+        let start = Instant::now();
+        let actions = self.engine.tick(self.clock.now());
+        self.ticks.add(start.elapsed());
+        for action in actions {
             match action {
                 Action::Launch(launch) => self.launch(launch),
                 Action::Assign(assignment) => self.assign(&assignment)?,
