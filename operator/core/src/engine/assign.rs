@@ -16,12 +16,12 @@ impl Engine {
             if job.state != JobState::Running || job.gang_forming {
                 continue;
             }
-            let surplus = job.launched().saturating_sub(job.wanted_executors());
-            let candidates = job.executors.values().rev().filter(|&&id| {
-                let executor = self.state.executors.get(id);
-                executor.is_some_and(|executor| !executor.stopping && executor.assigned_slots == 0)
+            let staying = job.executors.iter().rev().filter_map(|(_, &id)| {
+                let executor = self.state.executors.get(id)?;
+                (!executor.stopping).then_some((id, executor.assigned_slots == 0))
             });
-            idle.extend(candidates.take(surplus as usize).copied());
+            let surplus = staying.clone().count().saturating_sub(job.wanted_executors() as usize);
+            idle.extend(staying.filter(|&(_, is_idle)| is_idle).map(|(id, _)| id).take(surplus));
         }
         for executor in idle {
             self.stop_executor(executor);

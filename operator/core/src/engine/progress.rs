@@ -227,6 +227,11 @@ fn take_failure(job: &mut Job, executor: &mut Executor, failed: AttemptFailure) 
     if !executor.unassign(index, failed.attempt, failed.partition, slots) {
         return Verdict::GoesOn;
     }
+    if executor.stopping {
+        // It was told to go: what fails on the way out says nothing about the task.
+        job.stages[index].give_back(failed.partition);
+        return Verdict::GoesOn;
+    }
     let failure = TaskFailure {
         task: job.spec.stages[index].task_name(failed.partition),
         stage: failed.stage,

@@ -278,6 +278,47 @@ fn executors_that_nothing_is_left_for_are_given_back() {
 }
 
 #[test]
+fn executors_on_their_way_out_are_not_counted_as_surplus_again() {
+    let mut world = World::with_nodes(&[4]);
+    let mut later = stage("later", 2);
+    later.depends_on = vec![0];
+    world.submit("j", job("default", 4, vec![stage("s", 4), later]));
+    world.make_ready();
+    world.hold_departures = true;
+    for partition in 0..3 {
+        world.finish("s", partition);
+    }
+    // Three tasks are left, two of them for later: one executor was told to go and still holds what
+    // it holds, two are idle and stay.
+    world.repeat_last_report();
+    world.advance(5000);
+    world.hold_departures = false;
+    world.tick();
+    assert_eq!(world.live_executors(), 3);
+    world.run_to_the_end();
+    assert_eq!(world.launches, 4);
+}
+
+#[test]
+fn what_fails_on_the_way_out_does_not_count() {
+    let mut world = World::with_nodes(&[2]);
+    let mut spec = job("default", 2, vec![stage("s", 2)]);
+    spec.max_task_failures = 1;
+    spec.restart = Some(Restart { retries: 1, interval_milliseconds: 10 });
+    world.submit("j", spec);
+    world.make_ready();
+    world.hold_departures = true;
+    world.fail("s", 0, "exited with code 1");
+    world.fail("s", 1, "exited with code 1");
+    assert_eq!(world.status("j").restarts, 1);
+    assert_eq!(world.state("j"), JobState::Restarting);
+    world.hold_departures = false;
+    world.advance(10);
+    world.run_to_the_end();
+    assert_eq!(world.state("j"), JobState::Succeeded);
+}
+
+#[test]
 fn a_job_never_gets_more_executors_than_it_has_tasks_for() {
     let mut world = World::with_nodes(&[8]);
     world.submit("j", job("default", 8, vec![stage("s", 2)]));

@@ -65,6 +65,7 @@ pub(super) struct World {
     pub(super) hold_departures: bool,
     pub(super) lose_next_assignment: bool,
     pub(super) assignments: usize,
+    pub(super) launches: usize,
     pub(super) published: usize,
     uids: BTreeMap<String, u32>,
     last_report: Option<(ExecutorKey, Report)>,
@@ -83,6 +84,7 @@ impl World {
             hold_departures: false,
             lose_next_assignment: false,
             assignments: 0,
+            launches: 0,
             published: 0,
             uids: BTreeMap::new(),
             last_report: None,
@@ -183,6 +185,7 @@ impl World {
     fn apply(&mut self, action: Action) {
         match action {
             Action::Launch(launch) => {
+                self.launches += 1;
                 let same =
                     |key: &&ExecutorKey| key.job == launch.key.job && key.index == launch.key.index;
                 assert!(!self.fakes.keys().any(|key| same(&key)), "two executors {}", launch.key);
