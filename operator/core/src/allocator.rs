@@ -1,9 +1,9 @@
 //! Who is offered what next.
 //!
 //! A [`Round`] fills the cluster progressively: again and again the claim that is furthest below its
-//! fair share is offered one executor, until nobody can be given more. It borrows nodes and pools,
-//! keeps its own account of what it handed out, and knows nothing of jobs: a [`Claim`] is all it
-//! sees of one.
+//! fair share is offered one executor, until nobody can be given more. It knows nothing of jobs: a
+//! [`Claim`] is all that it sees of one. What a round grants is charged to the nodes at once; its pools are the caller's to
+//! charge.
 //!
 //! ```text
 //! claims ─► tree of pools (who is next: fairness.rs) ─► limits, headroom ─► node (placement.rs) ─► Grant
@@ -25,7 +25,6 @@ use crate::nodes::{NodeId, Nodes};
 use crate::pools::{PoolId, Pools};
 use crate::resources::{Kind, Resources};
 use fairness::Tree;
-use placement::Free;
 
 pub use placement::Placement;
 
@@ -64,23 +63,23 @@ pub(crate) struct Grant {
 pub(crate) struct Round<'a> {
     claims: Vec<Claim>,
     tree: Tree<'a>,
-    free: Free<'a>,
+    nodes: &'a mut Nodes,
     rejections: Vec<Option<Rejection>>,
     /// Shapes that fit nowhere any more. What is free only shrinks in a round.
-    hopeless: Vec<(Resources, Rejection)>,
+    hopeless: BTreeMap<Resources, Rejection>,
 }
 
 impl<'a> Round<'a> {
     /// Starts a round over what is free now.
     pub(crate) fn new(
-        nodes: &'a Nodes,
+        nodes: &'a mut Nodes,
         pools: &'a Pools,
         shared: &'a [Kind],
         claims: Vec<Claim>,
     ) -> Self {
         let rejections = vec![None; claims.len()];
-        let tree = Tree::new(pools, nodes.total(), shared, &claims);
-        Self { claims, tree, free: Free::new(nodes), rejections, hopeless: Vec::new() }
+        let tree = Tree::new(pools, *nodes.total(), shared, &claims);
+        Self { claims, tree, nodes, rejections, hopeless: BTreeMap::new() }
     }
 
     /// The next grant, already accounted for; `None` when nobody can be given more.
@@ -104,26 +103,26 @@ impl<'a> Round<'a> {
         None
     }
 
-    /// Why each claim that is still wanting was given no more, by its place in the list.
-    pub(crate) fn into_rejections(self) -> Vec<Option<Rejection>> {
-        self.rejections
+    /// The claims as they are now, each with why it was given no more if it still wants more.
+    pub(crate) fn finish(self) -> impl Iterator<Item = (Claim, Option<Rejection>)> {
+        self.claims.into_iter().zip(self.rejections)
     }
 
     /// Finds nodes for `count` executors and takes them, or changes nothing.
     fn place(&mut self, index: usize, count: u32) -> Result<Vec<NodeId>, Rejection> {
         let claim = &mut self.claims[index];
         let request = claim.request;
-        if let Some((_, rejection)) = self.hopeless.iter().find(|(shape, _)| *shape == request) {
+        if let Some(rejection) = self.hopeless.get(&request) {
             return Err(rejection.clone());
         }
         let all = times(&request, count);
         self.tree.check_limits(claim.pool, &request, &all)?;
-        self.tree.check_headroom(claim.pool, &all, self.free.sum())?;
+        self.tree.check_headroom(claim.pool, &all, self.nodes.free_sum())?;
         let mut chosen = Vec::with_capacity(count as usize);
         while chosen.len() < count as usize {
-            match self.free.choose(&request, claim.placement, &claim.on_nodes) {
+            match placement::choose(self.nodes, &request, claim.placement, &claim.on_nodes) {
                 Some(node) => {
-                    self.free.take(node, &request);
+                    self.nodes.charge(node, &request);
                     *claim.on_nodes.entry(node).or_default() += 1;
                     chosen.push(node);
                 }
@@ -133,13 +132,13 @@ impl<'a> Round<'a> {
         if chosen.len() == count as usize {
             return Ok(chosen);
         }
-        let rejection = self.free.explain(&request);
+        let rejection = placement::explain(self.nodes, &request);
         if chosen.is_empty() {
-            self.hopeless.push((request, rejection.clone()));
+            self.hopeless.insert(request, rejection.clone());
         }
         let fitting = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
         for node in chosen {
-            self.free.give_back(node, &request);
+            self.nodes.release(node, &request);
             if let Some(count) = claim.on_nodes.get_mut(&node) {
                 *count -= 1;
             }

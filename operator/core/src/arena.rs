@@ -71,12 +71,6 @@ impl<I: Id, T> Arena<I, T> {
         (0..).zip(&self.places).filter_map(|(index, value)| Some((I::at(index), value.as_ref()?)))
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (I, &mut T)> {
-        (0..)
-            .zip(&mut self.places)
-            .filter_map(|(index, value)| Some((I::at(index), value.as_mut()?)))
-    }
-
     /// One more than the largest index in use so far.
     pub(crate) fn bound(&self) -> usize {
         self.places.len()

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use crate::arena::id;
 use crate::executors::ExecutorId;
 use crate::explain::Rejection;
+use crate::nodes::NodeId;
 use crate::pools::PoolId;
+use crate::ranges::Ranges;
 use crate::resources::Resources;
 pub use spec::{ExecutorSpec, JobSpec, Restart, StageSpec};
 pub(crate) use stages::StageRun;
@@ -118,6 +120,12 @@ pub(crate) struct Job {
     pub(crate) stages: Vec<StageRun>,
     /// The live executor of each index.
     pub(crate) executors: BTreeMap<u32, ExecutorId>,
+    /// The indices of the live executors.
+    pub(crate) indices: Ranges,
+    /// How many executors are on which node.
+    pub(crate) on_nodes: BTreeMap<NodeId, u32>,
+    /// What the executors hold.
+    pub(crate) held: Resources,
     /// The epoch of the next executor of each index that had one.
     pub(crate) epochs: BTreeMap<u32, u32>,
     pub(crate) executor_failures: u32,

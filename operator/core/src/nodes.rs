@@ -1,6 +1,10 @@
 //! Nodes and what is left on them: Mesos's agents.
 
+mod index;
+
 use std::collections::BTreeMap;
+
+use index::Index;
 
 use crate::arena::{Arena, id};
 use crate::resources::{Kinds, Resources};
@@ -34,9 +38,10 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// What is left for executors; negative where the node shrank under them.
-    pub(crate) fn free(&self) -> Resources {
-        self.usable.minus(&self.held)
+    /// What can be offered: what is left for executors, nothing where the node shrank under them,
+    /// `None` where no more may go there.
+    fn offerable(&self) -> Option<Resources> {
+        self.observed.offered.then(|| self.usable.above(&self.held))
     }
 }
 
@@ -46,58 +51,103 @@ pub(crate) struct Nodes {
     by_id: Arena<NodeId, Node>,
     by_name: BTreeMap<Box<str>, NodeId>,
     total: Resources,
+    /// What is free on offered nodes together.
+    free_sum: Resources,
+    /// Offered nodes by what is free on them.
+    free: Index,
+    /// Offered nodes by what would be free on them without executors.
+    usable: Index,
 }
 
 impl Default for Nodes {
     fn default() -> Self {
-        Self { by_id: Arena::new(), by_name: BTreeMap::new(), total: Resources::NONE }
+        Self {
+            by_id: Arena::new(),
+            by_name: BTreeMap::new(),
+            total: Resources::NONE,
+            free_sum: Resources::NONE,
+            free: Index::default(),
+            usable: Index::default(),
+        }
     }
 }
 
 impl Nodes {
     /// Takes in a node's new version.
     pub(crate) fn observe(&mut self, kinds: &Kinds, observed: NodeObservation) {
-        let usable = usable(kinds, &observed);
-        if let Some(node) = self.find(&observed.name).and_then(|id| self.by_id.get_mut(id)) {
-            self.total = self.total.minus(&node.usable).plus(&usable);
-            node.usable = usable;
-            node.observed = observed;
-        } else {
-            self.total = self.total.plus(&usable);
+        let id = self.find(&observed.name).unwrap_or_else(|| {
             let name = observed.name.clone();
-            let id = self.by_id.insert(Node { observed, usable, held: Resources::NONE });
+            let observed = NodeObservation { offered: false, ..observed.clone() };
+            let (usable, held) = (Resources::NONE, Resources::NONE);
+            let id = self.by_id.insert(Node { observed, usable, held });
             self.by_name.insert(name, id);
-        }
+            id
+        });
+        let usable = usable(kinds, &observed);
+        self.change(id, |node| (node.observed, node.usable) = (observed, usable));
     }
 
     /// Forgets a node.
     pub(crate) fn remove(&mut self, name: &str) {
-        if let Some(node) = self.by_name.remove(name).and_then(|id| self.by_id.remove(id)) {
-            self.total = self.total.minus(&node.usable);
+        if let Some(id) = self.by_name.remove(name) {
+            self.change(id, |node| {
+                node.observed.offered = false;
+                node.usable = Resources::NONE;
+            });
+            self.by_id.remove(id);
         }
     }
 
     /// Counts again after a kind of resource was added to `kinds`.
     pub(crate) fn recount(&mut self, kinds: &Kinds) {
-        self.total = Resources::NONE;
-        for (_, node) in self.by_id.iter_mut() {
-            node.usable = usable(kinds, &node.observed);
-            self.total = self.total.plus(&node.usable);
+        let ids: Vec<NodeId> = self.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            self.change(id, |node| node.usable = usable(kinds, &node.observed));
         }
     }
 
     /// Charges what an executor holds to its node.
     pub(crate) fn charge(&mut self, id: NodeId, request: &Resources) {
-        if let Some(node) = self.by_id.get_mut(id) {
-            node.held = node.held.plus(request);
-        }
+        self.change(id, |node| node.held = node.held.plus(request));
     }
 
     /// Gives back what an executor held.
     pub(crate) fn release(&mut self, id: NodeId, request: &Resources) {
-        if let Some(node) = self.by_id.get_mut(id) {
-            node.held = node.held.minus(request);
-        }
+        self.change(id, |node| node.held = node.held.minus(request));
+    }
+
+    /// The node with the fewest of these executors that a request fits on, then the emptiest.
+    pub(crate) fn emptiest(
+        &self,
+        request: &Resources,
+        executors: &BTreeMap<NodeId, u32>,
+    ) -> Option<NodeId> {
+        self.free.emptiest(request, executors)
+    }
+
+    /// The fullest node that a request fits on, of the first few.
+    pub(crate) fn fullest(&self, request: &Resources) -> Option<NodeId> {
+        self.free.fullest(request)
+    }
+
+    /// What is free on all offered nodes together.
+    pub(crate) fn free_sum(&self) -> &Resources {
+        &self.free_sum
+    }
+
+    /// The most that is free on an offered node of each kind; below nothing if none is offered.
+    pub(crate) fn largest_free(&self) -> Resources {
+        self.free.largest()
+    }
+
+    /// The most that an offered node has of each kind; below nothing if none is offered.
+    pub(crate) fn largest_usable(&self) -> Resources {
+        self.usable.largest()
+    }
+
+    /// Whether a request would fit on some offered node without executors.
+    pub(crate) fn fits_when_empty(&self, request: &Resources) -> bool {
+        self.usable.fits(request)
     }
 
     /// What all nodes have together for executors.
@@ -118,9 +168,19 @@ impl Nodes {
         self.by_id.iter()
     }
 
-    /// One more than the largest index of a node.
-    pub(crate) fn bound(&self) -> usize {
-        self.by_id.bound()
+    /// Changes a node, and everything that is summed up over nodes with it.
+    fn change(&mut self, id: NodeId, change: impl FnOnce(&mut Node)) {
+        let Some(node) = self.by_id.get_mut(id) else { return };
+        let (usable, free) = (node.usable, node.offerable());
+        change(node);
+        let now = node.offerable();
+        self.total = self.total.minus(&usable).plus(&node.usable);
+        let none = Resources::NONE;
+        self.free_sum = self.free_sum.minus(&free.unwrap_or(none)).plus(&now.unwrap_or(none));
+        self.free.set(id, now.as_ref(), &node.usable);
+        if usable != node.usable || free.is_some() != now.is_some() {
+            self.usable.set(id, now.is_some().then_some(&node.usable), &node.usable);
+        }
     }
 }
 

@@ -58,6 +58,14 @@ impl Ranges {
         self.0.last().map(|&(_, last)| last)
     }
 
+    /// The smallest number that is not a member.
+    pub fn first_missing(&self) -> u32 {
+        match self.0.first() {
+            Some(&(0, last)) => last.saturating_add(1),
+            _ => 0,
+        }
+    }
+
     /// Whether `member` is in the set.
     pub fn contains(&self, member: u32) -> bool {
         let at = self.0.partition_point(|&(_, last)| last < member);

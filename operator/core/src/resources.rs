@@ -139,12 +139,14 @@ fn decimal(
 
 /// An amount of each kind of resource. Arithmetic saturates: absurd numbers stay absurd, and nothing
 /// wraps around.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Resources([i64; KIND_LIMIT]);
 
 impl Resources {
     /// Nothing of any kind.
     pub const NONE: Self = Self([0; KIND_LIMIT]);
+    /// Less than nothing of any kind: nothing fits in it.
+    pub(crate) const LESS_THAN_NONE: Self = Self([-1; KIND_LIMIT]);
     /// As much of every kind as can be written.
     pub const UNLIMITED: Self = Self([i64::MAX; KIND_LIMIT]);
 
@@ -168,7 +170,7 @@ impl Resources {
 
     /// The larger of each kind.
     #[must_use]
-    pub fn max(&self, other: &Self) -> Self {
+    pub fn max_each(&self, other: &Self) -> Self {
         self.zip(other, i64::max)
     }
 

@@ -28,7 +28,7 @@ const SCALE: u128 = 1 << 44;
 const ROOT: usize = 0;
 
 pub(super) struct Tree<'a> {
-    total: &'a Resources,
+    total: Resources,
     shared: &'a [Kind],
     branches: Vec<Branch<'a>>,
     /// The branch that holds a pool's own claims, by index of the pool.
@@ -82,7 +82,7 @@ struct ClaimRank {
 impl<'a> Tree<'a> {
     pub(super) fn new(
         pools: &'a Pools,
-        total: &'a Resources,
+        total: Resources,
         shared: &'a [Kind],
         claims: &[Claim],
     ) -> Self {
@@ -191,7 +191,7 @@ impl<'a> Tree<'a> {
         while index != ROOT {
             let branch = &self.branches[index];
             let unmet = branch.guarantee.above(&branch.held.plus(amount));
-            let after = unmet.max(&branch.children_required.minus(&relief));
+            let after = unmet.max_each(&branch.children_required.minus(&relief));
             relief = branch.required.minus(&after);
             index = branch.parent;
         }
@@ -260,7 +260,7 @@ impl<'a> Tree<'a> {
     fn claim_rank(&self, index: usize, claim: &Claim) -> ClaimRank {
         ClaimRank {
             priority: Reverse(claim.priority),
-            share: Share::dominant(&claim.held, self.total, self.shared),
+            share: Share::dominant(&claim.held, &self.total, self.shared),
             sequence: claim.sequence,
             claim: index,
         }
@@ -289,7 +289,7 @@ impl<'a> Tree<'a> {
         };
         let branch = &mut self.branches[index];
         let unmet = branch.guarantee.above(&branch.held);
-        let required = unmet.max(&branch.children_required);
+        let required = unmet.max_each(&branch.children_required);
         let relief = branch.required.minus(&required);
         branch.required = required;
         let own_need = unmet.iter().any(|(kind, _)| branch.demand_of(kind) > 0);
@@ -318,7 +318,7 @@ impl<'a> Tree<'a> {
             let total = u128::try_from(self.total[kind]).unwrap_or(0);
             branch.scaled[kind.index()] = (held * SCALE).checked_div(total).unwrap_or(0).min(SCALE);
         }
-        Share::dominant(&branch.held, self.total, self.shared)
+        Share::dominant(&branch.held, &self.total, self.shared)
     }
 
     fn scale_children(&mut self, index: usize) -> Share {

@@ -72,20 +72,21 @@ impl Cluster {
         self
     }
 
-    fn round(&self) -> Round<'_> {
-        Round::new(&self.nodes, &self.pools, &SHARED, self.claims.clone())
+    fn round<'a>(&'a self, nodes: &'a mut Nodes) -> Round<'a> {
+        Round::new(nodes, &self.pools, &SHARED, self.claims.clone())
     }
 
     /// How many executors each claim is given, and why it is given no more.
     fn fill(&self) -> (Vec<u32>, Vec<Option<String>>) {
-        let mut round = self.round();
+        let mut nodes = self.nodes.clone();
+        let mut round = self.round(&mut nodes);
         let mut counts = vec![0; self.claims.len()];
         while let Some(grant) = round.next_grant() {
             counts[grant.claim] += u32::try_from(grant.nodes.len()).unwrap();
         }
         let kinds = Kinds::default();
         let text = |rejection: &Rejection| rejection.display(&kinds).to_string();
-        (counts, round.into_rejections().iter().map(|r| r.as_ref().map(text)).collect())
+        (counts, round.finish().map(|(_, rejection)| rejection.as_ref().map(text)).collect())
     }
 
     fn counts(&self) -> Vec<u32> {
@@ -214,7 +215,8 @@ fn spread_and_pack_choose_nodes() {
     let nodes_of = |placement| {
         let cluster = Cluster::new(&[(4, 4), (4, 4), (8, 8)]).weighted("a", 1.0);
         let cluster = cluster.job("a", 1, 1, 4).change(|claim| claim.placement = placement);
-        let mut round = cluster.round();
+        let mut charged = cluster.nodes.clone();
+        let mut round = cluster.round(&mut charged);
         let mut per_node = [0; 3];
         while let Some(grant) = round.next_grant() {
             grant.nodes.iter().for_each(|&node| per_node[crate::arena::Id::index(node)] += 1);
@@ -272,7 +274,8 @@ proptest! {
     /// why there is none.
     #[test]
     fn promises_hold_on_random_clusters(cluster in cluster()) {
-        let mut round = cluster.round();
+        let mut charged = cluster.nodes.clone();
+        let mut round = cluster.round(&mut charged);
         let (mut nodes, mut pools) = (cluster.nodes.clone(), cluster.pools.clone());
         let mut given = vec![0_u32; cluster.claims.len()];
         while let Some(grant) = round.next_grant() {
@@ -292,10 +295,12 @@ proptest! {
         for (_, pool) in pools.iter() {
             prop_assert!(pool.held.fits_in(&pool.settings.limit), "pool {} past its limit", pool.name);
         }
-        let rejections = round.into_rejections();
-        for ((claim, given), rejection) in cluster.claims.iter().zip(&given).zip(&rejections) {
+        for ((claim, given), (after, rejection)) in cluster.claims.iter().zip(&given).zip(round.finish()) {
             prop_assert_eq!(*given < claim.wanted, rejection.is_some());
+            prop_assert_eq!(after.on_nodes.values().sum::<u32>(), *given);
         }
+        let held = |nodes: &Nodes| nodes.iter().map(|(_, node)| node.held).collect::<Vec<_>>();
+        prop_assert_eq!(held(&charged), held(&nodes), "what is granted is charged");
     }
 
     /// Whatever guarantees are not met when a round ends, what is left free is enough for them, or
@@ -308,7 +313,7 @@ proptest! {
             let by_name: Vec<_> = pools.iter().collect();
             for (_, pool) in by_name.into_iter().rev() {
                 let children = sums.get(&Some(pool.name.clone())).copied().unwrap_or_default();
-                let required = pool.settings.guarantee.above(&pool.held).max(&children);
+                let required = pool.settings.guarantee.above(&pool.held).max_each(&children);
                 let parent = pool.parent.and_then(|id| pools.get(id)).map(|parent| parent.name.clone());
                 let sum = sums.entry(parent).or_default();
                 *sum = sum.plus(&required);
@@ -317,15 +322,15 @@ proptest! {
         };
         let (mut nodes, mut pools) = (cluster.nodes.clone(), cluster.pools.clone());
         let overcommitted = !required(&pools).fits_in(nodes.total());
-        let mut round = cluster.round();
+        let mut charged = cluster.nodes.clone();
+        let mut round = cluster.round(&mut charged);
         while let Some(grant) = round.next_grant() {
             for node in grant.nodes {
                 nodes.charge(node, &cluster.claims[grant.claim].request);
                 pools.charge(cluster.claims[grant.claim].pool, &cluster.claims[grant.claim].request);
             }
         }
-        let free = nodes.iter().fold(Resources::NONE, |sum, (_, node)| sum.plus(&node.free()));
-        prop_assert!(overcommitted || required(&pools).fits_in(&free));
+        prop_assert!(overcommitted || required(&pools).fits_in(nodes.free_sum()));
     }
 
     /// As long as nobody was stopped, no pool is ahead of another by more than its last executor.
@@ -339,7 +344,8 @@ proptest! {
             cluster = cluster.weighted(&format!("p{index}"), f64::from(weight));
             cluster = cluster.job(&format!("p{index}"), cpu.max(i64::from(memory == 0)), memory, PLENTY);
         }
-        let mut round = cluster.round();
+        let mut charged = cluster.nodes.clone();
+        let mut round = cluster.round(&mut charged);
         let mut held = vec![Resources::NONE; jobs.len()];
         let mut before_last = held.clone();
         while let Some(grant) = round.next_grant() {

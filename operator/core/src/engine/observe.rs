@@ -9,6 +9,7 @@ use crate::jobs::{
     ExecutorSpec, Job, JobFailure, JobId, JobKey, JobSpec, JobState, Milliseconds, StageRun,
 };
 use crate::pools::Settings;
+use crate::ranges::Ranges;
 use crate::resources::{Kinds, Resources, TooManyKinds};
 
 impl Engine {
@@ -135,6 +136,9 @@ impl Engine {
             ended_at: None,
             stages,
             executors: BTreeMap::new(),
+            indices: Ranges::new(),
+            on_nodes: BTreeMap::new(),
+            held: Resources::NONE,
             epochs,
             executor_failures: 0,
             last_executor_failure: String::new(),

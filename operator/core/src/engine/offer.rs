@@ -1,15 +1,12 @@
 //! Offers: from what is free to executors.
 
-use std::collections::BTreeMap;
-
 use super::Engine;
 use crate::action::{Action, Launch};
 use crate::allocator::{Claim, Grant, Round};
-use crate::executors::{Attempts, Executor, ExecutorKey};
+use crate::executors::{Attempts, Executor, ExecutorId, ExecutorKey};
 use crate::explain::Rejection;
-use crate::jobs::{Job, JobId, JobState, Milliseconds};
+use crate::jobs::{JobId, JobState, Milliseconds};
 use crate::nodes::NodeId;
-use crate::resources::Resources;
 use crate::share::shared_kinds;
 
 impl Engine {
@@ -31,19 +28,23 @@ impl Engine {
         }
         let (ids, claims) = self.claims();
         let shared = shared_kinds(&self.state.kinds);
-        let mut round = Round::new(&self.state.nodes, &self.state.pools, &shared, claims);
+        let mut round = Round::new(&mut self.state.nodes, &self.state.pools, &shared, claims);
         let mut grants = Vec::new();
         while let Some(grant) = round.next_grant() {
             grants.push(grant);
         }
-        let rejections = round.into_rejections();
+        let outcome: Vec<_> =
+            round.finish().map(|(claim, rejection)| (claim.on_nodes, rejection)).collect();
+        for (&id, (on_nodes, rejection)) in ids.iter().zip(outcome) {
+            if let Some(job) = self.state.jobs.get_mut(id) {
+                job.on_nodes = on_nodes;
+            }
+            self.explain(id, rejection);
+        }
         for Grant { claim, nodes } in grants {
             for node in nodes {
                 self.launch(now, ids[claim], node);
             }
-        }
-        for (&id, rejection) in ids.iter().zip(rejections) {
-            self.explain(id, rejection);
         }
         self.number_waiting_jobs();
     }
@@ -54,22 +55,33 @@ impl Engine {
         let mut claims = Vec::with_capacity(self.wanting.len());
         let mut refused = Vec::new();
         for &id in &self.wanting {
-            let Some(job) = self.state.jobs.get(id) else { continue };
+            let Some(job) = self.state.jobs.get_mut(id) else { continue };
             let declared = self.state.pools.get(job.pool).is_some_and(|pool| pool.declared);
             if !declared {
                 refused.push((id, Rejection::NoPool { pool: job.spec.pool.clone() }));
                 continue;
             }
-            let request = match &job.request {
-                Ok(request) => *request,
-                Err(rejection) => {
-                    refused.push((id, rejection.clone()));
-                    continue;
-                }
+            let stopping = |&executor: &ExecutorId| {
+                self.state.executors.get(executor).is_some_and(|executor| executor.stopping)
             };
-            if let Some(claim) = self.claim(job, request) {
-                ids.push(id);
-                claims.push(claim);
+            match &job.request {
+                // What is left of a gang that did not form goes first.
+                Ok(_) if job.gang_forming && job.executors.values().any(stopping) => {}
+                Ok(request) => {
+                    ids.push(id);
+                    claims.push(Claim {
+                        pool: job.pool,
+                        priority: job.spec.priority,
+                        sequence: job.sequence,
+                        held: job.held,
+                        request: *request,
+                        wanted: job.wanted_executors().saturating_sub(job.launched()),
+                        gang: job.gang_forming,
+                        placement: job.spec.executor.placement,
+                        on_nodes: std::mem::take(&mut job.on_nodes),
+                    });
+                }
+                Err(rejection) => refused.push((id, rejection.clone())),
             }
         }
         for (id, rejection) in refused {
@@ -78,42 +90,15 @@ impl Engine {
         (ids, claims)
     }
 
-    fn claim(&self, job: &Job, request: Resources) -> Option<Claim> {
-        let mut on_nodes: BTreeMap<NodeId, u32> = BTreeMap::new();
-        let mut held = Resources::NONE;
-        for &id in job.executors.values() {
-            let executor = self.state.executors.get(id)?;
-            if executor.stopping && job.gang_forming {
-                // What is left of a gang that did not form goes first.
-                return None;
-            }
-            *on_nodes.entry(executor.node).or_default() += 1;
-            held = held.plus(&executor.request);
-        }
-        Some(Claim {
-            pool: job.pool,
-            priority: job.spec.priority,
-            sequence: job.sequence,
-            held,
-            request,
-            wanted: job.wanted_executors().saturating_sub(job.launched()),
-            gang: job.gang_forming,
-            placement: job.spec.executor.placement,
-            on_nodes,
-        })
-    }
-
-    /// The job accepts the offer of a node: an executor takes what it needs there.
+    /// The job accepts the offer of a node, which the round has charged: an executor takes what it
+    /// needs there.
     fn launch(&mut self, now: Milliseconds, id: JobId, node: NodeId) {
         let Some(job) = self.state.jobs.get_mut(id) else { return };
         let Ok(request) = job.request else { return };
-        let index =
-            (0..job.spec.executor.instances).find(|index| !job.executors.contains_key(index));
-        let (Some(index), Some(name)) =
-            (index, self.state.nodes.get(node).map(|node| node.observed.name.clone()))
-        else {
+        let Some(name) = self.state.nodes.get(node).map(|node| node.observed.name.clone()) else {
             return;
         };
+        let index = job.indices.first_missing();
         let epoch = job.epochs.get(&index).copied().unwrap_or(0);
         let key = ExecutorKey { job: job.key.clone(), index, epoch };
         let executor = self.state.executors.insert(Executor {
@@ -132,6 +117,7 @@ impl Engine {
             assignment_changed: true,
         });
         job.executors.insert(index, executor);
+        job.indices.insert(index);
         job.position = None;
         if job.state == JobState::Pending {
             job.state = JobState::Running;
@@ -145,7 +131,7 @@ impl Engine {
             self.timers.insert((deadline, id));
         }
         self.state.executor_by_key.insert(key.clone(), executor);
-        self.state.nodes.charge(node, &request);
+        job.held = job.held.plus(&request);
         let pool = job.pool;
         self.state.pools.charge(pool, &request);
         self.outgoing.push(Action::Launch(Launch { key, node: name }));

@@ -1,5 +1,7 @@
 //! What executors report, what becomes of jobs through it, and executors that go.
 
+use std::collections::btree_map::Entry;
+
 use super::Engine;
 use crate::action::Action;
 use crate::event::{AttemptFailure, AttemptResult, Departure, Report, StageAttempts};
@@ -59,6 +61,14 @@ impl Engine {
         let Some((id, executor, job_id, job)) = self.state.executor_mut(key) else { return };
         let verdict = take_back(job, executor, departure);
         job.executors.remove(&key.index);
+        job.indices.remove(key.index);
+        job.held = job.held.minus(&executor.request);
+        if let Entry::Occupied(mut entry) = job.on_nodes.entry(executor.node) {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
         job.epochs.insert(key.index, key.epoch + 1);
         let (node, request, pool) = (executor.node, executor.request, job.pool);
         self.state.nodes.release(node, &request);
