@@ -52,7 +52,7 @@ fn job(index: u32, size: Size) -> Event {
             request: vec![("cpu".into(), cpu), ("memory".into(), memory)],
             instances: size.executors,
             gang_timeout_milliseconds: None,
-            placement: if index % 2 == 0 { Placement::Spread } else { Placement::Pack },
+            placement: if index.is_multiple_of(2) { Placement::Spread } else { Placement::Pack },
         },
         stages: vec![StageSpec {
             name: "s".into(),

@@ -39,6 +39,8 @@ pub(crate) struct Claim {
     pub(crate) sequence: u64,
     /// What the claimant holds already.
     pub(crate) held: Resources,
+    /// How many executors it was ever given.
+    pub(crate) allocations: u64,
     /// What one executor needs.
     pub(crate) request: Resources,
     /// How many executors more it could use.
@@ -49,6 +51,26 @@ pub(crate) struct Claim {
     pub(crate) placement: Placement,
     /// How many of its executors are on which node.
     pub(crate) on_nodes: BTreeMap<NodeId, u32>,
+}
+
+/// How claims are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fairness {
+    /// H-DRF with weights: pools of pools are compared by what their children hold, scaled down to
+    /// the one that is furthest behind (Bhattacharya et al., SoCC 2013).
+    #[default]
+    Hdrf,
+    /// As Mesos does: pools of pools are compared by all that their children hold. Of equal shares
+    /// the one comes first that was given something less often.
+    Drf,
+}
+
+/// How a round compares claims.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Order<'a> {
+    pub(crate) fairness: Fairness,
+    /// The kinds of resources that shares are taken of.
+    pub(crate) shared: &'a [Kind],
 }
 
 /// What a round gives to a claim: one executor on each of these nodes, all or none.
@@ -74,11 +96,11 @@ impl<'a> Round<'a> {
     pub(crate) fn new(
         nodes: &'a mut Nodes,
         pools: &'a Pools,
-        shared: &'a [Kind],
+        order: &Order<'a>,
         claims: Vec<Claim>,
     ) -> Self {
         let rejections = vec![None; claims.len()];
-        let tree = Tree::new(pools, *nodes.total(), shared, &claims);
+        let tree = Tree::new(pools, *nodes.total(), *order, &claims);
         Self { claims, tree, nodes, rejections, hopeless: BTreeMap::new() }
     }
 
@@ -91,6 +113,7 @@ impl<'a> Round<'a> {
                     let claim = &mut self.claims[index];
                     claim.wanted -= count;
                     claim.held = claim.held.plus(&times(&claim.request, count));
+                    claim.allocations += u64::from(count);
                     self.tree.granted(index, claim, count);
                     return Some(Grant { claim: index, nodes });
                 }

@@ -9,6 +9,7 @@ mod status;
 use std::collections::BTreeSet;
 
 use crate::action::Action;
+use crate::allocator::Fairness;
 use crate::event::Event;
 use crate::jobs::{JobId, JobState, Milliseconds};
 use crate::state::State;
@@ -20,11 +21,13 @@ pub struct Settings {
     /// The least time between two versions of a job's status; the first change and the end go at
     /// once.
     pub status_interval_milliseconds: Milliseconds,
+    /// Who is offered resources next.
+    pub fairness: Fairness,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { status_interval_milliseconds: 1000 }
+        Self { status_interval_milliseconds: 1000, fairness: Fairness::default() }
     }
 }
 

@@ -126,6 +126,8 @@ pub(crate) struct Job {
     pub(crate) on_nodes: BTreeMap<NodeId, u32>,
     /// What the executors hold.
     pub(crate) held: Resources,
+    /// How many executors the job was ever given.
+    pub(crate) allocations: u64,
     /// The epoch of the next executor of each index that had one.
     pub(crate) epochs: BTreeMap<u32, u32>,
     pub(crate) executor_failures: u32,

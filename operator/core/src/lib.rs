@@ -24,6 +24,6 @@ pub mod share;
 mod state;
 pub mod view;
 
-pub use allocator::Placement;
+pub use allocator::{Fairness, Placement};
 pub use engine::Engine;
 pub use executors::ExecutorKey;

@@ -175,8 +175,8 @@ impl Nodes {
         change(node);
         let now = node.offerable();
         self.total = self.total.minus(&usable).plus(&node.usable);
-        let none = Resources::NONE;
-        self.free_sum = self.free_sum.minus(&free.unwrap_or(none)).plus(&now.unwrap_or(none));
+        let freed = now.unwrap_or(Resources::NONE);
+        self.free_sum = self.free_sum.minus(&free.unwrap_or(Resources::NONE)).plus(&freed);
         self.free.set(id, now.as_ref(), &node.usable);
         if usable != node.usable || free.is_some() != now.is_some() {
             self.usable.set(id, now.is_some().then_some(&node.usable), &node.usable);

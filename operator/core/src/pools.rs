@@ -40,6 +40,10 @@ pub(crate) struct Pool {
     pub(crate) held: Resources,
     /// What the executors of the pool's own jobs hold.
     pub(crate) own_held: Resources,
+    /// How many executors the subtree was ever given.
+    pub(crate) allocations: u64,
+    /// How many executors the pool's own jobs were ever given.
+    pub(crate) own_allocations: u64,
     /// The number of jobs that name this pool.
     pub(crate) jobs: u32,
 }
@@ -98,8 +102,10 @@ impl Pools {
     pub(crate) fn charge(&mut self, id: PoolId, request: &Resources) {
         self.along(id, |pool, own| {
             pool.held = pool.held.plus(request);
+            pool.allocations += 1;
             if own {
                 pool.own_held = pool.own_held.plus(request);
+                pool.own_allocations += 1;
             }
         });
     }
@@ -153,6 +159,8 @@ impl Pools {
             settings: Settings::default(),
             held: Resources::NONE,
             own_held: Resources::NONE,
+            allocations: 0,
+            own_allocations: 0,
             jobs: 0,
         });
         self.by_name.insert(name.into(), id);

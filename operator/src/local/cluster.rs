@@ -107,7 +107,10 @@ impl LocalCluster {
             .duration_since(UNIX_EPOCH)
             .context("this machine's clock stands before 1970")?;
         let clock = Clock { started: Instant::now(), started_at };
-        let settings = Settings { status_interval_milliseconds: STATUS_INTERVAL_MILLISECONDS };
+        let settings = Settings {
+            status_interval_milliseconds: STATUS_INTERVAL_MILLISECONDS,
+            ..Settings::default()
+        };
         let mut engine = Engine::new(settings);
         for node in nodes {
             engine.handle(clock.now(), Event::Node(node));

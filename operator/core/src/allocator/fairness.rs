@@ -9,12 +9,13 @@
 //! The share of a pool is the dominant share of what its jobs hold. The share of a pool of pools is
 //! that of its children's holdings, where the children that can still grow are first scaled down to
 //! the smallest weighted share among those of them that hold something (H-DRF, section 4.2:
-//! otherwise siblings with different dominant resources pay for each other).
+//! otherwise siblings with different dominant resources pay for each other). With [`Fairness::Drf`] it
+//! is that of all that the subtree holds, as in Mesos, and the number of allocations breaks ties.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use super::{Claim, times};
+use super::{Claim, Fairness, Order, times};
 use crate::arena::Id;
 use crate::explain::Rejection;
 use crate::pools::{PoolId, Pools, Settings};
@@ -29,7 +30,7 @@ const ROOT: usize = 0;
 
 pub(super) struct Tree<'a> {
     total: Resources,
-    shared: &'a [Kind],
+    order: Order<'a>,
     branches: Vec<Branch<'a>>,
     /// The branch that holds a pool's own claims, by index of the pool.
     leaf_of_pool: Vec<usize>,
@@ -44,6 +45,7 @@ struct Branch<'a> {
     guarantee: Resources,
     limit: Resources,
     held: Resources,
+    allocations: u64,
     children: Vec<usize>,
     /// The children that can still grow.
     growing: BTreeSet<Rank>,
@@ -67,6 +69,8 @@ struct Rank {
     above_guarantee: bool,
     leftovers_only: bool,
     share: Share,
+    /// How often it was given something; 0 where that does not count.
+    allocations: u64,
     branch: usize,
 }
 
@@ -75,6 +79,7 @@ struct Rank {
 struct ClaimRank {
     priority: Reverse<i32>,
     share: Share,
+    allocations: u64,
     sequence: u64,
     claim: usize,
 }
@@ -83,28 +88,29 @@ impl<'a> Tree<'a> {
     pub(super) fn new(
         pools: &'a Pools,
         total: Resources,
-        shared: &'a [Kind],
+        order: Order<'a>,
         claims: &[Claim],
     ) -> Self {
         let mut tree = Self {
             total,
-            shared,
+            order,
             branches: Vec::new(),
             leaf_of_pool: vec![ROOT; pools.bound()],
             ranks: Vec::with_capacity(claims.len()),
         };
         let everything = Settings { weight: 1000, ..Settings::default() };
-        tree.grow(ROOT, "", &everything, Resources::NONE);
+        tree.grow(ROOT, "", &everything, (Resources::NONE, 0));
         let mut branch_of_pool = vec![ROOT; pools.bound()];
         // Pools come by name, so a parent's branch is there before its children's.
         for (id, pool) in pools.iter() {
             let parent = pool.parent.map_or(ROOT, |parent| branch_of_pool[parent.index()]);
-            let branch = tree.grow(parent, &pool.name, &pool.settings, pool.held);
+            let branch =
+                tree.grow(parent, &pool.name, &pool.settings, (pool.held, pool.allocations));
             branch_of_pool[id.index()] = branch;
             tree.leaf_of_pool[id.index()] = if pool.children.is_empty() {
                 branch
             } else {
-                tree.grow(branch, &pool.name, &everything, pool.own_held)
+                tree.grow(branch, &pool.name, &everything, (pool.own_held, pool.own_allocations))
             };
         }
         for (index, claim) in claims.iter().enumerate() {
@@ -139,6 +145,7 @@ impl<'a> Tree<'a> {
         }
         self.along(leaf, |branch| {
             branch.held = branch.held.plus(&amount);
+            branch.allocations += u64::from(count);
             if satisfied {
                 branch.count_out(&claim.request);
             }
@@ -209,7 +216,7 @@ impl<'a> Tree<'a> {
         parent: usize,
         pool: &'a str,
         settings: &Settings,
-        held: Resources,
+        (held, allocations): (Resources, u64),
     ) -> usize {
         let index = self.branches.len();
         self.branches.push(Branch {
@@ -219,6 +226,7 @@ impl<'a> Tree<'a> {
             guarantee: settings.guarantee,
             limit: settings.limit,
             held,
+            allocations,
             children: Vec::new(),
             growing: BTreeSet::new(),
             claims: BTreeSet::new(),
@@ -228,6 +236,7 @@ impl<'a> Tree<'a> {
                 above_guarantee: true,
                 leftovers_only: false,
                 share: Share::ZERO,
+                allocations: 0,
                 branch: index,
             },
             scaled: [0; KIND_LIMIT],
@@ -260,7 +269,8 @@ impl<'a> Tree<'a> {
     fn claim_rank(&self, index: usize, claim: &Claim) -> ClaimRank {
         ClaimRank {
             priority: Reverse(claim.priority),
-            share: Share::dominant(&claim.held, &self.total, self.shared),
+            share: Share::dominant(&claim.held, &self.total, self.order.shared),
+            allocations: self.order.counted(claim.allocations),
             sequence: claim.sequence,
             claim: index,
         }
@@ -282,7 +292,10 @@ impl<'a> Tree<'a> {
     /// Computes anew what follows from a branch's holdings and its children's state, and moves it to
     /// its place among its siblings.
     fn refresh(&mut self, index: usize) {
-        let share = if self.branches[index].children.is_empty() {
+        let is_leaf = self.branches[index].children.is_empty();
+        let share = if self.order.fairness == Fairness::Drf {
+            Share::dominant(&self.branches[index].held, &self.total, self.order.shared)
+        } else if is_leaf {
             self.scale_leaf(index)
         } else {
             self.scale_children(index)
@@ -299,6 +312,7 @@ impl<'a> Tree<'a> {
             above_guarantee: !own_need && !childs_need,
             leftovers_only,
             share: if leftovers_only { share } else { share.weighted(branch.weight) },
+            allocations: self.order.counted(branch.allocations),
             branch: index,
         };
         let (old, wanting, parent) = (branch.rank, branch.wanting, branch.parent);
@@ -313,12 +327,12 @@ impl<'a> Tree<'a> {
 
     fn scale_leaf(&mut self, index: usize) -> Share {
         let branch = &mut self.branches[index];
-        for &kind in self.shared {
+        for &kind in self.order.shared {
             let held = u128::try_from(branch.held[kind]).unwrap_or(0);
             let total = u128::try_from(self.total[kind]).unwrap_or(0);
             branch.scaled[kind.index()] = (held * SCALE).checked_div(total).unwrap_or(0).min(SCALE);
         }
-        Share::dominant(&branch.held, &self.total, self.shared)
+        Share::dominant(&branch.held, &self.total, self.order.shared)
     }
 
     fn scale_children(&mut self, index: usize) -> Share {
@@ -348,6 +362,13 @@ impl<'a> Tree<'a> {
         let branch = &mut self.branches[index];
         branch.scaled = sum.map(|part| part.min(SCALE));
         Share::new(sum.into_iter().max().unwrap_or(0), SCALE)
+    }
+}
+
+impl Order<'_> {
+    /// The allocations that count when shares are equal.
+    fn counted(&self, allocations: u64) -> u64 {
+        if self.fairness == Fairness::Drf { allocations } else { 0 }
     }
 }
 

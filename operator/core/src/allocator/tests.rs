@@ -20,6 +20,7 @@ struct Cluster {
     nodes: Nodes,
     pools: Pools,
     claims: Vec<Claim>,
+    fairness: Fairness,
 }
 
 impl Cluster {
@@ -58,6 +59,7 @@ impl Cluster {
             priority: 0,
             sequence,
             held: Resources::NONE,
+            allocations: 0,
             request: amount(cpu, memory),
             wanted,
             gang: false,
@@ -73,7 +75,8 @@ impl Cluster {
     }
 
     fn round<'a>(&'a self, nodes: &'a mut Nodes) -> Round<'a> {
-        Round::new(nodes, &self.pools, &SHARED, self.claims.clone())
+        let order = Order { fairness: self.fairness, shared: &SHARED };
+        Round::new(nodes, &self.pools, &order, self.claims.clone())
     }
 
     /// How many executors each claim is given, and why it is given no more.
@@ -135,6 +138,36 @@ fn siblings_with_different_dominant_resources_do_not_pay_for_each_other() {
     let cluster = cluster.weighted("eng.dev", 50.0).weighted("eng.prod", 50.0);
     let cluster = cluster.job("sci", 1, 1, 10).job("eng.dev", 1, 0, 10).job("eng.prod", 0, 1, 10);
     assert_eq!(cluster.counts(), [5, 5, 5]);
+}
+
+/// The same with the order of Mesos: what dev and prod hold together is what eng holds.
+#[test]
+fn drf_adds_up_what_siblings_hold() {
+    let cluster = Cluster { fairness: Fairness::Drf, ..Cluster::new(&[(100, 100)]) };
+    let cluster = cluster.weighted("sci", 1.0).weighted("eng", 1.0);
+    let cluster =
+        cluster.job("sci", 1, 1, 10).job("eng.dev", 1, 0, PLENTY).job("eng.prod", 0, 1, 10);
+    let (counts, _) = cluster.fill();
+    assert_eq!(counts, [10, 90, 10]);
+    let contested = Cluster { fairness: Fairness::Drf, ..Cluster::new(&[(6, 6)]) };
+    let contested = contested.weighted("sci", 1.0).weighted("eng", 1.0);
+    let contested = contested.job("sci", 1, 1, PLENTY).job("eng.dev", 1, 0, PLENTY);
+    assert_eq!(contested.job("eng.prod", 0, 1, PLENTY).counts(), [3, 3, 3]);
+}
+
+/// Mesos's sorter test `AllocationCountTieBreak`: equal shares, fewer allocations first.
+#[test]
+fn drf_breaks_ties_by_the_number_of_allocations() {
+    let first = |fairness| {
+        let cluster = Cluster { fairness, ..Cluster::new(&[(4, 0)]) };
+        let cluster =
+            cluster.weighted("a", 1.0).job("a", 1, 0, 1).change(|claim| claim.allocations = 5);
+        let cluster = cluster.job("a", 1, 0, 1).change(|claim| claim.allocations = 4);
+        let mut nodes = cluster.nodes.clone();
+        cluster.round(&mut nodes).next_grant().map(|grant| grant.claim)
+    };
+    assert_eq!(first(Fairness::Drf), Some(1));
+    assert_eq!(first(Fairness::Hdrf), Some(0), "the one that came first");
 }
 
 #[test]
@@ -199,8 +232,11 @@ fn higher_priorities_of_a_pool_come_first() {
 fn a_gang_gets_all_or_nothing() {
     let cluster = Cluster::new(&[(2, 0), (3, 0)]).weighted("a", 1.0);
     let gang = |wanted| {
-        let cluster =
-            Cluster { nodes: cluster.nodes.clone(), pools: cluster.pools.clone(), claims: vec![] };
+        let cluster = Cluster {
+            nodes: cluster.nodes.clone(),
+            pools: cluster.pools.clone(),
+            ..Cluster::default()
+        };
         cluster.job("a", 2, 0, wanted).change(|claim| claim.gang = true).job("a", 1, 0, PLENTY)
     };
     assert_eq!(gang(2).counts(), [2, 1]);

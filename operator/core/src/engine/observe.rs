@@ -139,6 +139,7 @@ impl Engine {
             indices: Ranges::new(),
             on_nodes: BTreeMap::new(),
             held: Resources::NONE,
+            allocations: 0,
             epochs,
             executor_failures: 0,
             last_executor_failure: String::new(),

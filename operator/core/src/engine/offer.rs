@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::action::{Action, Launch};
-use crate::allocator::{Claim, Grant, Round};
+use crate::allocator::{Claim, Grant, Order, Round};
 use crate::executors::{Attempts, Executor, ExecutorId, ExecutorKey};
 use crate::explain::Rejection;
 use crate::jobs::{JobId, JobState, Milliseconds};
@@ -28,7 +28,8 @@ impl Engine {
         }
         let (ids, claims) = self.claims();
         let shared = shared_kinds(&self.state.kinds);
-        let mut round = Round::new(&mut self.state.nodes, &self.state.pools, &shared, claims);
+        let order = Order { fairness: self.settings.fairness, shared: &shared };
+        let mut round = Round::new(&mut self.state.nodes, &self.state.pools, &order, claims);
         let mut grants = Vec::new();
         while let Some(grant) = round.next_grant() {
             grants.push(grant);
@@ -74,6 +75,7 @@ impl Engine {
                         priority: job.spec.priority,
                         sequence: job.sequence,
                         held: job.held,
+                        allocations: job.allocations,
                         request: *request,
                         wanted: job.wanted_executors().saturating_sub(job.launched()),
                         gang: job.gang_forming,
@@ -132,6 +134,7 @@ impl Engine {
         }
         self.state.executor_by_key.insert(key.clone(), executor);
         job.held = job.held.plus(&request);
+        job.allocations += 1;
         let pool = job.pool;
         self.state.pools.charge(pool, &request);
         self.outgoing.push(Action::Launch(Launch { key, node: name }));
