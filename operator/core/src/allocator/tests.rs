@@ -140,6 +140,24 @@ fn siblings_with_different_dominant_resources_do_not_pay_for_each_other() {
     assert_eq!(cluster.counts(), [5, 5, 5]);
 }
 
+/// After Bhattacharya et al., SoCC 2013, section 4: dev was alone and holds much cpu, prod has just
+/// come and wants memory. That dev is ahead must not cost prod its turn.
+#[test]
+fn a_sibling_that_is_ahead_does_not_cost_others_their_turn() {
+    let first = |fairness| {
+        let mut cluster = Cluster { fairness, ..Cluster::new(&[(10, 10)]) };
+        for (pool, cpu, memory) in [("sci", 3, 3), ("eng.dev", 6, 0), ("eng.prod", 0, 1)] {
+            cluster = cluster.weighted(pool, 1.0).job(pool, cpu.min(1), memory.min(1), PLENTY);
+            let pool = cluster.pools.find(pool).unwrap();
+            cluster.pools.charge(pool, &amount(cpu, memory));
+        }
+        let mut nodes = cluster.nodes.clone();
+        cluster.round(&mut nodes).next_grant().map(|grant| grant.claim)
+    };
+    assert_eq!(first(Fairness::Hdrf), Some(2), "eng counts as what prod holds");
+    assert_eq!(first(Fairness::Drf), Some(0), "eng counts as what dev holds");
+}
+
 /// The same with the order of Mesos: what dev and prod hold together is what eng holds.
 #[test]
 fn drf_adds_up_what_siblings_hold() {

@@ -3,7 +3,7 @@
 mod random;
 mod world;
 
-use crate::event::Departure;
+use crate::event::{Departure, Event, NodeObservation, PoolObservation};
 use crate::jobs::{JobState, Restart, ResultValue, StageState};
 use world::{World, job, stage};
 
@@ -175,6 +175,27 @@ fn a_repeat_suspect_runs_alone() {
 }
 
 #[test]
+fn a_repeat_suspect_does_not_join_others() {
+    let mut world = World::with_nodes(&[4]);
+    let mut spec = job("default", 2, vec![stage("s", 8)]);
+    spec.executor.slots = 2;
+    (spec.max_executor_failures, spec.max_task_failures) = (Some(10), 10);
+    world.submit("j", spec);
+    world.make_ready();
+    for _ in 0..2 {
+        assert_eq!(world.running("j").len(), 4);
+        world.depart_one(&Departure::Exited("killed by signal 9".to_owned()));
+        world.make_ready();
+    }
+    // Partitions 0 and 1 were on both; the other executor runs 2 and 3.
+    world.finish("s", 2);
+    let on_other: Vec<_> =
+        world.running("j").into_iter().filter(|task| task.ends_with("1-0")).collect();
+    assert_eq!(on_other[..2], ["s/3/0 on 1-0", "s/4/0 on 1-0"]);
+    assert!(!on_other.iter().any(|task| task.starts_with("s/0/") || task.starts_with("s/1/")));
+}
+
+#[test]
 fn an_executor_that_cannot_start_costs_no_task_anything() {
     let mut world = World::with_nodes(&[1]);
     world.submit("j", job("default", 1, vec![stage("s", 1)]));
@@ -224,6 +245,22 @@ fn a_gang_that_does_not_fit_holds_nothing() {
     world.add_node("more", 1);
     world.run_to_the_end();
     assert_eq!(world.state("gang"), JobState::Succeeded);
+}
+
+#[test]
+fn what_is_left_of_a_gang_goes_before_it_forms_again() {
+    let mut world = World::with_nodes(&[3]);
+    let mut spec = job("default", 3, vec![stage("s", 3)]);
+    spec.executor.gang_timeout_milliseconds = Some(5000);
+    world.submit("j", spec);
+    world.hold_departures = true;
+    world.advance(5000);
+    let keys: Vec<_> = world.executors().into_iter().map(|(key, _)| key).collect();
+    world.depart(&keys[0], &Departure::Asked);
+    world.depart(&keys[1], &Departure::Asked);
+    assert_eq!(world.epochs("j"), [0], "two could be launched, but a gang has three");
+    world.depart(&keys[2], &Departure::Asked);
+    assert_eq!(world.epochs("j"), [1, 1, 1]);
 }
 
 #[test]
@@ -436,6 +473,71 @@ fn a_repeated_report_changes_nothing() {
     let before = world.status("j");
     world.repeat_last_report();
     assert_eq!(world.status("j"), before);
+}
+
+#[test]
+fn a_report_that_comes_late_changes_nothing() {
+    let mut world = World::with_nodes(&[1]);
+    world.submit("j", job("default", 1, vec![stage("s", 1)]));
+    world.make_ready();
+    let before = world.last_report.clone().unwrap();
+    world.finish("s", 0);
+    world.submit("k", job("default", 1, vec![stage("s", 2)]));
+    world.make_ready();
+    let (key, late) = (world.executors()[0].0.clone(), before.1);
+    let status = world.status("k");
+    assert_eq!(status.stages[0].running, 1);
+    world.tell(Event::Report(key, crate::event::Report { running: Vec::new(), ..late }));
+    world.tick();
+    assert_eq!(world.status("k"), status);
+}
+
+#[test]
+fn a_kind_of_resource_counts_from_when_a_job_names_it() {
+    let mut world = World::with_nodes(&[4]);
+    world.tell(Event::Node(NodeObservation {
+        name: "gpu".into(),
+        allocatable: vec![("cpu".into(), 2000), ("nvidia.com/gpu".into(), 1)],
+        taken_by_others: Vec::new(),
+        offered: true,
+    }));
+    let mut spec = job("default", 2, vec![stage("s", 2)]);
+    spec.executor.request.push(("nvidia.com/gpu".into(), 1));
+    world.submit("j", spec);
+    let status = world.status("j");
+    assert_eq!(status.executors_launched, 1);
+    let message = "runs on 1 of 2 executors: no node has 1 nvidia.com/gpu free; largest 0";
+    assert_eq!(status.message.as_deref(), Some(message));
+}
+
+#[test]
+fn a_guarantee_above_the_limit_keeps_nothing_more_than_the_limit() {
+    let mut world = World::with_nodes(&[4]);
+    world.tell(Event::Pool(PoolObservation {
+        name: "odd".into(),
+        weight: 1000,
+        guarantee: vec![("cpu".into(), 4000)],
+        limit: vec![("cpu".into(), 1000)],
+    }));
+    world.submit("j", job("default", 4, vec![stage("s", 4)]));
+    assert_eq!(world.status("j").executors_launched, 3);
+}
+
+#[test]
+fn a_pool_goes_with_the_parents_that_only_it_implied() {
+    let mut world = World::with_nodes(&[1]);
+    world.pool("a.b.c", 1000);
+    let names = |world: &World| {
+        let pools = world.engine.view().pools;
+        pools.into_iter().map(|pool| pool.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&world), ["a", "a.b", "a.b.c", "default"]);
+    world.submit("j", job("a.b.c", 1, vec![stage("s", 1)]));
+    world.tell(Event::PoolGone("a.b.c".into()));
+    assert_eq!(names(&world).len(), 4, "a job still needs it");
+    world.run_to_the_end();
+    world.delete("j");
+    assert_eq!(names(&world), ["default"]);
 }
 
 #[test]

@@ -68,7 +68,7 @@ pub(super) struct World {
     pub(super) launches: usize,
     pub(super) published: usize,
     uids: BTreeMap<String, u32>,
-    last_report: Option<(ExecutorKey, Report)>,
+    pub(super) last_report: Option<(ExecutorKey, Report)>,
     /// Every action, in order.
     pub(super) log: Vec<Action>,
 }
