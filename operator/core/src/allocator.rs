@@ -24,7 +24,7 @@ use crate::explain::Rejection;
 use crate::nodes::{NodeId, Nodes};
 use crate::pools::{PoolId, Pools};
 use crate::resources::{Kind, Resources};
-use fairness::Tree;
+pub(crate) use fairness::Tree;
 
 pub use placement::Placement;
 

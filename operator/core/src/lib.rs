@@ -21,6 +21,7 @@ mod pools;
 pub mod ranges;
 pub mod resources;
 pub mod share;
+pub mod sorter;
 mod state;
 pub mod view;
 

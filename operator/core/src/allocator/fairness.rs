@@ -28,7 +28,7 @@ const SCALE: u128 = 1 << 44;
 
 const ROOT: usize = 0;
 
-pub(super) struct Tree<'a> {
+pub(crate) struct Tree<'a> {
     total: Resources,
     order: Order<'a>,
     branches: Vec<Branch<'a>>,
@@ -85,7 +85,7 @@ struct ClaimRank {
 }
 
 impl<'a> Tree<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         pools: &'a Pools,
         total: Resources,
         order: Order<'a>,
@@ -123,7 +123,7 @@ impl<'a> Tree<'a> {
     }
 
     /// The claim that is to be served next.
-    pub(super) fn first(&self) -> Option<usize> {
+    pub(crate) fn first(&self) -> Option<usize> {
         let mut branch = &self.branches[ROOT];
         loop {
             if let Some(rank) = branch.claims.first() {
@@ -153,7 +153,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Takes in that a claim cannot be given more in this round.
-    pub(super) fn blocked(&mut self, index: usize, claim: &Claim) {
+    pub(crate) fn blocked(&mut self, index: usize, claim: &Claim) {
         let leaf = self.leaf_of_pool[claim.pool.index()];
         self.branches[leaf].claims.remove(&self.ranks[index]);
         self.along(leaf, |branch| branch.count_out(&claim.request));
