@@ -78,8 +78,9 @@ pub(crate) enum End {
     Stopped,
 }
 
-/// How long the last lines of a task that was told to stop may take, where nobody reads the log.
-const LOG_PATIENCE: Duration = Duration::from_secs(1);
+/// How long cleaning up after a task that was told to stop may take: logging its last lines, where
+/// nobody may read them, and giving up what it has uploaded.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs a command to its end, and kills what is left of its process group.
 pub(crate) async fn run(
@@ -143,7 +144,7 @@ pub(crate) async fn run(
         if !is_read && broken.get().is_none() {
             // What it wrote last is in the pipes. Storing that may take long.
             if matches!(told, Some(Control::Stop | Control::Kill)) {
-                let _ = tokio::time::timeout(LOG_PATIENCE, streams).await;
+                let _ = tokio::time::timeout(PATIENCE, streams).await;
             } else {
                 tokio::select! {
                     () = streams => {}
@@ -156,7 +157,12 @@ pub(crate) async fn run(
 
     let failure = match told {
         Some(Control::Fail(failure)) => Some(failure),
-        Some(_) => return End::Stopped,
+        Some(_) => {
+            if let Sink::Output(output, aside) = stdout {
+                let _ = tokio::time::timeout(PATIENCE, output.abandon(*aside)).await;
+            }
+            return End::Stopped;
+        }
         None => broken.into_inner().or_else(|| match exit {
             Ok(status) => ending::failure(status),
             Err(error) => {
@@ -357,6 +363,3 @@ impl Sink<'_> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -107,7 +107,7 @@ impl Work<'_> {
         }
         if self.stage.output.is_none() {
             let (_, result) = self.execute(None, control).await?;
-            return unless_told(control, self.keep(result)).await;
+            return unless_told(control, self.keep(result?)).await;
         }
         let output = unless_told(control, self.output()).await?;
         if partition == tasks {
@@ -120,13 +120,25 @@ impl Work<'_> {
         }
         let aside = output.aside(self.attempt, &self.shop.executor)?;
         let (aside, result) = self.execute(Some((&output, aside)), control).await?;
-        if let Some(text) = &result {
-            // Once there is a record, the task does not run again.
-            results::check(text, self.job.spec.work_uri.is_some())?;
-        }
         let Some(aside) = aside else {
             let message = "the task's output was lost on the way";
             return Err(Failure::new(Reason::OutputFailed, message).into());
+        };
+        // Once there is a record, the task does not run again.
+        let checked = result.and_then(|result| {
+            let has_work_uri = self.job.spec.work_uri.is_some();
+            result.as_deref().map_or(Ok(()), |text| results::check(text, has_work_uri))?;
+            Ok(result)
+        });
+        let result = match checked {
+            Ok(result) => result,
+            Err(failure) => {
+                tokio::select! {
+                    () = output.abandon(*aside) => {}
+                    () = stopped(control) => {}
+                }
+                return Err(failure.into());
+            }
         };
         let complete = output.complete(self.attempt, &self.shop.executor, *aside, result);
         let record = unless_told(control, complete).await?;
@@ -138,7 +150,7 @@ impl Work<'_> {
         &self,
         output: Option<(&Output, Aside)>,
         control: &mut Told,
-    ) -> Result<(Option<Box<Aside>>, Option<String>), Stop> {
+    ) -> Result<(Option<Box<Aside>>, Result<Option<String>, Failure>), Stop> {
         let Self { shop, job, stage, attempt } = self;
         let input = if stage.input.is_some() {
             let work = self.work(Reason::InputFailed)?;
@@ -177,7 +189,7 @@ impl Work<'_> {
         let end = process::run(launch, attempt, &shop.leaders, control).await;
         let result = results::take(&result);
         match end {
-            End::Succeeded(aside) => Ok((aside, result?)),
+            End::Succeeded(aside) => Ok((aside, result)),
             End::Failed(failure) => Err(failure.into()),
             End::Stopped => Err(Stop::Told),
         }

@@ -80,7 +80,7 @@ impl Session {
         &mut self,
         executor: &SparkExecutor,
     ) -> Result<Vec<Attempt>, UnknownProtocol> {
-        let generation = executor.metadata.generation.unwrap_or(0);
+        let generation = executor.metadata.generation.unwrap_or(1);
         if generation < self.generation {
             return Ok(Vec::new());
         }

@@ -17,7 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::Options;
 use crate::attempt::{Attempt, Control, Outcome};
-use crate::failure::{Failure, Reason};
+use crate::failure::Failure;
 use crate::log::Logger;
 use crate::memory::{self, Victim};
 use crate::processes::{self, Children};
@@ -61,8 +61,6 @@ struct Supervisor {
     shop: Option<Arc<Workshop>>,
     running: JoinSet<(Attempt, Outcome)>,
     controls: HashMap<Attempt, watch::Sender<Control>>,
-    /// Attempts that were killed for their memory and have not ended.
-    condemned: usize,
     is_stopping: bool,
     began: Instant,
     end: anyhow::Result<()>,
@@ -98,7 +96,6 @@ pub(crate) async fn supervise(
         shop: None,
         running: JoinSet::new(),
         controls: HashMap::new(),
-        condemned: 0,
         is_stopping: false,
         began: Instant::now(),
         end: Ok(()),
@@ -188,7 +185,10 @@ impl Supervisor {
 
     fn hear(&mut self, message: Option<anyhow::Result<Message>>) {
         match message {
-            Some(Ok(Message::Job(job))) => self.session.set_job(*job),
+            Some(Ok(Message::Job(job))) => {
+                allow_files(job.spec.executor.cores);
+                self.session.set_job(*job);
+            }
             Some(Ok(Message::Executor(executor))) => {
                 if self.shop.is_none() {
                     let name = executor.metadata.name.clone();
@@ -244,9 +244,6 @@ impl Supervisor {
             Ok((attempt, outcome)) => {
                 if let Outcome::Failed(failure) = &outcome {
                     tracing::warn!("{attempt}: {failure}");
-                    if failure.reason == Reason::OutOfMemory {
-                        self.condemned = self.condemned.saturating_sub(1);
-                    }
                 }
                 self.controls.remove(&attempt);
                 self.session.end(attempt, outcome);
@@ -279,9 +276,11 @@ impl Supervisor {
         }
     }
 
-    fn measure(&mut self) {
-        let Some(limit_bytes) = self.options.memory_limit_bytes.filter(|_| self.condemned == 0)
-        else {
+    fn measure(&self) {
+        // One that was killed for its memory has to be gone before another one is.
+        let is_clearing =
+            self.controls.values().any(|control| matches!(*control.borrow(), Control::Fail(_)));
+        let Some(limit_bytes) = self.options.memory_limit_bytes.filter(|_| !is_clearing) else {
             return;
         };
         let victim = match memory::measure(&self.leaders.listed()) {
@@ -303,22 +302,35 @@ impl Supervisor {
         }
     }
 
-    fn condemn(&mut self, attempt: &Attempt, failure: Failure) {
+    fn condemn(&self, attempt: &Attempt, failure: Failure) {
         if let Some(control) = self.controls.get(attempt) {
             // What is told to stop goes anyway.
-            let is_new = control.send_if_modified(|told| {
+            control.send_if_modified(|told| {
                 let is_running = *told == Control::Run;
                 if is_running {
                     *told = Control::Fail(failure);
                 }
                 is_running
             });
-            self.condemned += usize::from(is_new);
         }
     }
 
     fn now_milliseconds(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Lets this process have as many files open as its tasks take at once: three pipes each, a process
+/// and two files of the store. Tasks inherit the limit, so it stays as it is where it suffices.
+fn allow_files(cores: i32) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let needed = 6 * u64::try_from(cores).unwrap_or(0) + 128;
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < needed) {
+        limit.current = Some(limit.maximum.map_or(needed, |maximum| maximum.min(needed)));
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::warn!("cannot raise the number of open files to {needed}: {error}");
+        }
     }
 }
 

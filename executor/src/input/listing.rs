@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use futures::TryStreamExt;
+use object_store::ObjectMeta;
 use proffer_crds::SparkJob;
 use proffer_crds::job::Stage;
 use serde::{Deserialize, Serialize};
@@ -100,13 +101,29 @@ fn parse(work: &Folder, record: &str, bytes: &[u8]) -> Result<Listing, Failure> 
 /// Lists what is there now.
 async fn list(folder: &Folder, wanted: &Wanted<'_>) -> Result<Listing, Failure> {
     let mut found: Vec<(u64, File)> = Vec::new();
+    if let Wanted::Matching { pattern, .. } = wanted
+        && let Some(name) = pattern.literal()
+    {
+        // One file needs no listing of the others beside it.
+        let object = folder.head(name).await.map_err(|error| passing(&error))?;
+        let found = object.map(|object| (0, File::of(object)));
+        return in_order(found.into_iter().collect(), folder, wanted);
+    }
     let mut objects = folder.list();
     while let Some(object) = objects.try_next().await.map_err(|error| passing(&error))? {
         if let Some(order) = wanted.place(folder.below(&object)) {
-            let path = object.location.to_string();
-            found.push((order, File { path, size: object.size, tag: object.e_tag }));
+            found.push((order, File::of(object)));
         }
     }
+    in_order(found, folder, wanted)
+}
+
+/// Puts files into the order in which they are read, unless there is none where one has to be.
+fn in_order(
+    mut found: Vec<(u64, File)>,
+    folder: &Folder,
+    wanted: &Wanted<'_>,
+) -> Result<Listing, Failure> {
     found.sort_unstable_by(|(order, file), (other_order, other)| {
         (order, &file.path).cmp(&(other_order, &other.path))
     });
@@ -128,6 +145,12 @@ async fn list(folder: &Folder, wanted: &Wanted<'_>) -> Result<Listing, Failure> 
         _ => {}
     }
     Ok(Listing { files: found.into_iter().map(|(_, file)| file).collect() })
+}
+
+impl File {
+    fn of(object: ObjectMeta) -> Self {
+        Self { path: object.location.to_string(), size: object.size, tag: object.e_tag }
+    }
 }
 
 impl Wanted<'_> {

@@ -9,6 +9,8 @@ pub(crate) struct Pattern {
     folder: String,
     /// Matches the path below that folder.
     whole: GlobMatcher,
+    /// The path below that folder, when it is that of one file.
+    literal: Option<String>,
     /// Matchers of the parts of the pattern that name hidden files: by their first character.
     hidden: Vec<(char, GlobMatcher)>,
 }
@@ -60,7 +62,9 @@ impl Pattern {
                 Some((first, matcher(part).ok()?))
             })
             .collect();
+        let literal = (special == pattern.len()).then(|| rest.to_owned());
         Ok(Self {
+            literal,
             folder: pattern[..cut].to_owned(),
             whole: matcher(rest).map_err(|error| invalid(error.kind().to_string()))?,
             hidden,
@@ -70,6 +74,11 @@ impl Pattern {
     /// The folder that every match lies in.
     pub(crate) fn folder(&self) -> &str {
         &self.folder
+    }
+
+    /// The path below the folder, when the pattern names one file.
+    pub(crate) fn literal(&self) -> Option<&str> {
+        self.literal.as_deref()
     }
 
     /// Whether a path below the folder matches. Names that begin with `_` or `.`, and all that is

@@ -252,10 +252,10 @@ proptest! {
         runtime.block_on(async {
             let store = Arc::new(InMemory::new());
             let mut reported = Vec::new();
-            let attempts = lives.iter().enumerate().map(|(number, &operations)| {
-                let life = Life::of(operations).with_pauses(seed.rotate_left(number as u32 * 7));
+            let attempts = (0_i32..).zip(&lives).map(|(number, &operations)| {
+                let life = Life::of(operations).with_pauses(seed.rotate_left(7 * number.unsigned_abs()));
                 let output = output(Arc::new(Faulty::new(Arc::clone(&store) as _, life)));
-                let attempt = attempt(0, 10 + number as i32);
+                let attempt = attempt(0, 10 + number);
                 let bytes = format!("bytes of attempt {}", attempt.number);
                 async move { run(&output, &attempt, &bytes).await }
             });

@@ -7,14 +7,31 @@ fn process(id: u32, parent: u32) -> Process {
     Process { id, parent, group: id, resident_bytes: 0, is_zombie: false }
 }
 
-/// A shell with a child in another session, both told when to go on by nobody.
-fn family() -> Child {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "setsid sleep 1000 & echo started; sleep 1000"]);
-    let mut shell = shell.process_group(0).stdout(Stdio::piped()).spawn().unwrap();
-    let mut started = [0; 8];
-    std::io::Read::read_exact(shell.stdout.as_mut().unwrap(), &mut started).unwrap();
-    shell
+/// A shell that waits for the end of its input, with two children, one in another session.
+struct Family(Child);
+
+impl Family {
+    fn new() -> Self {
+        let mut shell = Command::new("sh");
+        let script = "setsid sleep 1000 & sleep 1000 & echo started; read end";
+        shell.args(["-c", script]).process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut shell = shell.spawn().unwrap();
+        let mut started = [0; 8];
+        std::io::Read::read_exact(shell.stdout.as_mut().unwrap(), &mut started).unwrap();
+        Self(shell)
+    }
+
+    fn below(&self) -> Vec<u32> {
+        descendants(self.0.id()).unwrap().iter().map(|process| process.id).collect()
+    }
+}
+
+impl Drop for Family {
+    fn drop(&mut self) {
+        self.below().into_iter().for_each(|id| kill(id, Signal::KILL));
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]
@@ -47,24 +64,17 @@ fn this_process_is_among_all() {
 
 #[tokio::test]
 async fn descendants_are_killed_whatever_group_they_are_in() {
-    let mut shell = family();
-    let below = descendants(shell.id()).unwrap();
-    assert!(!below.is_empty());
-    let killed = kill_descendants(shell.id(), &[]).await.unwrap();
-    assert!(killed >= below.len());
-    assert!(descendants(shell.id()).unwrap().is_empty());
-    shell.kill().unwrap();
-    shell.wait().unwrap();
+    let family = Family::new();
+    let below = family.below();
+    assert_eq!(below.len(), 2);
+    assert_eq!(kill_descendants(family.0.id(), &[]).await.unwrap(), 2);
+    assert!(family.below().is_empty());
 }
 
 #[tokio::test]
 async fn spared_processes_live() {
-    let mut shell = family();
-    let spare = descendants(shell.id()).unwrap()[0].id;
-    kill_descendants(shell.id(), &[spare]).await.unwrap();
-    let left: Vec<u32> = descendants(shell.id()).unwrap().iter().map(|left| left.id).collect();
-    assert_eq!(left, [spare]);
-    kill_descendants(shell.id(), &[]).await.unwrap();
-    shell.kill().unwrap();
-    shell.wait().unwrap();
+    let family = Family::new();
+    let spare = family.below()[0];
+    assert_eq!(kill_descendants(family.0.id(), &[spare]).await.unwrap(), 1);
+    assert_eq!(family.below(), [spare]);
 }

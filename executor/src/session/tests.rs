@@ -339,7 +339,7 @@ proptest! {
             let is_spec = !matches!(step, Step::End(..) | Step::Report);
             match step {
                 Step::Assign(first, count) => (first..first + count)
-                    .filter(|&partition| !known.contains_key(&(partition as i32)))
+                    .filter(|&partition| !known.contains_key(&partition.cast_signed()))
                     .for_each(|partition| { assigned.insert(partition); }),
                 Step::Withdraw(partition) => { assigned.remove(partition); }
                 Step::End(which, size, kind) if !running.is_empty() => {
@@ -354,7 +354,7 @@ proptest! {
                     if assigned.contains(attempt.partition)
                         || matches!(outcome, Outcome::Finished(_))
                     {
-                        ended.insert(attempt.partition as i32, outcome.clone());
+                        ended.insert(attempt.partition.cast_signed(), outcome.clone());
                     }
                     session.end(attempt, outcome);
                 }
@@ -373,7 +373,7 @@ proptest! {
                     if report.report > acknowledged {
                         acknowledged = report.report;
                         for partition in report.finished.iter().flat_map(|f| f.ranges.iter()) {
-                            known.insert(partition as i32, None);
+                            known.insert(partition.cast_signed(), None);
                             assigned.remove(partition);
                         }
                         for result in &report.results {
@@ -381,7 +381,7 @@ proptest! {
                         }
                         for failure in &report.failures {
                             known.insert(failure.partition, None);
-                            assigned.remove(failure.partition as u32);
+                            assigned.remove(failure.partition.cast_unsigned());
                         }
                     }
                 }
@@ -395,7 +395,7 @@ proptest! {
             if at < steps.len() {
                 running.extend(std::iter::from_fn(|| session.next_start()));
             }
-            prop_assert!(running.len() <= cores as usize);
+            prop_assert!(running.len() as u64 <= u64::from(cores.unsigned_abs()));
         }
         for (partition, outcome) in ended {
             let learned = known.get(&partition);

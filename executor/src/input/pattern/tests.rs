@@ -18,6 +18,14 @@ fn the_folder_is_the_longest_part_without_special_characters() {
 }
 
 #[test]
+fn a_pattern_without_special_characters_names_one_file() {
+    let literal = |text| Pattern::parse(text).unwrap().literal().map(ToOwned::to_owned);
+    assert_eq!(literal("data/a.csv").as_deref(), Some("a.csv"));
+    assert_eq!(literal("file:///data/a%20b.csv").as_deref(), Some("a b.csv"));
+    assert_eq!(literal("data/a*.csv"), None);
+}
+
+#[test]
 fn a_star_stays_within_a_folder_and_two_do_not() {
     let paths = ["a.csv", "b.txt", "x/a.csv", "x/y/a.csv"];
     assert_eq!(matching("data/*.csv", &paths), ["a.csv"]);
