@@ -149,7 +149,7 @@ pub struct AttemptFailure {
     pub attempt: i32,
 
     /// One word: `Exited`, `Killed`, `OOMKilled`, `CannotStart`, `InputFailed`, `OutputFailed`,
-    /// `ResultTooLarge`, `Rejected`.
+    /// `ResultTooLarge`, `InvalidResult`, `Rejected`.
     pub reason: String,
 
     /// A sentence for people: what happened, and what to change.
@@ -175,11 +175,11 @@ pub struct AttemptResult {
     #[schemars(range(min = 0))]
     pub partition: i32,
 
-    /// The text, without a line end at its end. Absent when it is too large for the status.
+    /// The text, without a line end at its end. Absent when it is too large for a report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
 
-    /// Where the text is instead, under the job's work URI.
+    /// Where the text is stored, when the job has a work URI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
 }

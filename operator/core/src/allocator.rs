@@ -87,21 +87,44 @@ pub(crate) struct Round<'a> {
     tree: Tree<'a>,
     nodes: &'a mut Nodes,
     rejections: Vec<Option<Rejection>>,
-    /// Shapes that fit nowhere any more. What is free only shrinks in a round.
-    hopeless: BTreeMap<Resources, Rejection>,
+    /// Why nodes are found for no executor of a shape any more, by shape. What is free only shrinks
+    /// in a round.
+    shapes: BTreeMap<Resources, Option<Rejection>>,
 }
 
 impl<'a> Round<'a> {
-    /// Starts a round over what is free now.
+    /// Starts a round over what is free now. Claims that nothing can be given to are set aside at
+    /// once: whether a pool can grow counts when its parent's share is taken.
     pub(crate) fn new(
         nodes: &'a mut Nodes,
         pools: &'a Pools,
         order: &Order<'a>,
         claims: Vec<Claim>,
     ) -> Self {
-        let rejections = vec![None; claims.len()];
-        let tree = Tree::new(pools, *nodes.total(), *order, &claims);
-        Self { claims, tree, nodes, rejections, hopeless: BTreeMap::new() }
+        // Many claims have the same shape, which fits or does not.
+        let mut shapes: BTreeMap<Resources, Option<Rejection>> = BTreeMap::new();
+        let mut rejections: Vec<Option<Rejection>> = vec![None; claims.len()];
+        for (claim, rejection) in claims.iter().zip(&mut rejections) {
+            let request = &claim.request;
+            let shape = shapes.entry(*request).or_insert_with(|| {
+                (!nodes.fits(request)).then(|| placement::explain(nodes, request))
+            });
+            if claim.wanted > 0 {
+                rejection.clone_from(shape);
+            }
+        }
+        let can_grow = |index: usize| rejections.get(index).is_some_and(Option::is_none);
+        let mut tree = Tree::new(pools, *nodes.total(), *order, &claims, can_grow);
+        for (index, (claim, rejection)) in claims.iter().zip(&mut rejections).enumerate() {
+            if claim.wanted > 0
+                && rejection.is_none()
+                && let Err(reached) = tree.check_limits(claim.pool, &claim.request, &claim.request)
+            {
+                tree.blocked(index, claim);
+                *rejection = Some(reached);
+            }
+        }
+        Self { claims, tree, nodes, rejections, shapes }
     }
 
     /// The next grant, already accounted for; `None` when nobody can be given more.
@@ -135,7 +158,7 @@ impl<'a> Round<'a> {
     fn place(&mut self, index: usize, count: u32) -> Result<Vec<NodeId>, Rejection> {
         let claim = &mut self.claims[index];
         let request = claim.request;
-        if let Some(rejection) = self.hopeless.get(&request) {
+        if let Some(Some(rejection)) = self.shapes.get(&request) {
             return Err(rejection.clone());
         }
         let all = times(&request, count);
@@ -157,7 +180,7 @@ impl<'a> Round<'a> {
         }
         let rejection = placement::explain(self.nodes, &request);
         if chosen.is_empty() {
-            self.hopeless.insert(request, rejection.clone());
+            self.shapes.insert(request, Some(rejection.clone()));
         }
         let fitting = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
         for node in chosen {

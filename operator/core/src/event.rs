@@ -1,7 +1,7 @@
 //! What the engine is told.
 
 use crate::executors::ExecutorKey;
-use crate::jobs::{JobKey, JobSpec, Milliseconds, ResultValue};
+use crate::jobs::{JobKey, JobSpec, Milliseconds};
 pub use crate::nodes::NodeObservation;
 use crate::ranges::Ranges;
 use crate::share::WeightMilli;
@@ -111,8 +111,10 @@ pub struct AttemptResult {
     pub stage: Box<str>,
     /// The partition.
     pub partition: u32,
-    /// The result.
-    pub value: ResultValue,
+    /// The text, unless it is too large for a report.
+    pub value: Option<String>,
+    /// Where the text is stored, if the job has a place for that.
+    pub uri: Option<String>,
 }
 
 /// Why an executor is gone.

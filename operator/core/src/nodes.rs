@@ -145,6 +145,11 @@ impl Nodes {
         self.usable.largest()
     }
 
+    /// Whether a request fits on some node.
+    pub(crate) fn fits(&self, request: &Resources) -> bool {
+        self.free.fits(request)
+    }
+
     /// Whether a request would fit on some offered node without executors.
     pub(crate) fn fits_when_empty(&self, request: &Resources) -> bool {
         self.usable.fits(request)

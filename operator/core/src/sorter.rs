@@ -109,7 +109,7 @@ impl Sorter {
             active.filter_map(|(path, client)| Some((&**path, self.claim(path, client)?))).unzip();
         let shared = shared_kinds(&self.kinds);
         let order = Order { fairness: self.fairness, shared: &shared };
-        let mut tree = Tree::new(&self.pools, self.total, order, &claims);
+        let mut tree = Tree::new(&self.pools, self.total, order, &claims, |_| true);
         let mut asked = Vec::with_capacity(paths.len());
         while let Some(index) = tree.first() {
             asked.push(paths[index]);

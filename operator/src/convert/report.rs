@@ -2,7 +2,6 @@
 
 use proffer_core::action::Assignment;
 use proffer_core::event::{self, Report, StageAttempts};
-use proffer_core::jobs::ResultValue;
 use proffer_crds::executor::{self, PROTOCOL_VERSION, SparkExecutorSpec, SparkExecutorStatus};
 
 use super::{count, number};
@@ -38,7 +37,7 @@ pub fn report(status: SparkExecutorStatus) -> Report {
         running: attempts(status.running),
         finished: attempts(status.finished),
         failures: status.failures.into_iter().map(failure).collect(),
-        results: status.results.into_iter().filter_map(result).collect(),
+        results: status.results.into_iter().map(result).collect(),
     }
 }
 
@@ -63,12 +62,11 @@ fn failure(failure: executor::AttemptFailure) -> event::AttemptFailure {
     }
 }
 
-fn result(result: executor::AttemptResult) -> Option<event::AttemptResult> {
-    let value = match (result.value, result.uri) {
-        (Some(text), _) => ResultValue::Inline(text),
-        (None, Some(uri)) => ResultValue::Uri(uri),
-        (None, None) => return None,
-    };
-    let (stage, partition) = (result.stage.into(), count(result.partition));
-    Some(event::AttemptResult { stage, partition, value })
+fn result(result: executor::AttemptResult) -> event::AttemptResult {
+    event::AttemptResult {
+        stage: result.stage.into(),
+        partition: count(result.partition),
+        value: result.value,
+        uri: result.uri,
+    }
 }

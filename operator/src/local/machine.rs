@@ -69,7 +69,7 @@ fn positive(text: &str) -> Result<Quantity, String> {
 }
 
 /// The nodes that these describe; this machine if there are none.
-pub(super) fn nodes(specs: &[NodeSpec]) -> std::io::Result<Vec<NodeObservation>> {
+pub(crate) fn nodes(specs: &[NodeSpec]) -> std::io::Result<Vec<NodeObservation>> {
     if specs.is_empty() {
         return Ok(vec![this_machine()?]);
     }

@@ -90,6 +90,7 @@ impl<'a> Tree<'a> {
         total: Resources,
         order: Order<'a>,
         claims: &[Claim],
+        can_grow: impl Fn(usize) -> bool,
     ) -> Self {
         let mut tree = Self {
             total,
@@ -114,7 +115,7 @@ impl<'a> Tree<'a> {
             };
         }
         for (index, claim) in claims.iter().enumerate() {
-            tree.enter(index, claim);
+            tree.enter(index, claim, can_grow(index));
         }
         for branch in (1..tree.branches.len()).rev() {
             tree.refresh(branch);
@@ -249,10 +250,10 @@ impl<'a> Tree<'a> {
         index
     }
 
-    fn enter(&mut self, index: usize, claim: &Claim) {
+    fn enter(&mut self, index: usize, claim: &Claim, can_grow: bool) {
         let rank = self.claim_rank(index, claim);
         self.ranks.push(rank);
-        if claim.wanted == 0 {
+        if claim.wanted == 0 || !can_grow {
             return;
         }
         let mut branch = self.leaf_of_pool[claim.pool.index()];

@@ -208,19 +208,30 @@ fn take_finished(job: &mut Job, executor: &mut Executor, finished: &[StageAttemp
     slots
 }
 
+/// Keeps results in the status as long as they fit there; beyond that only where they are stored.
 fn take_results(job: &mut Job, results: Vec<AttemptResult>) -> Verdict {
-    for result in results {
-        let Some(index) = job.stage_index(&result.stage) else { continue };
+    let mut too_large = false;
+    for AttemptResult { stage, partition, value, uri } in results {
+        let Some(index) = job.stage_index(&stage) else { continue };
         let stage = &mut job.stages[index];
-        if stage.finished.contains(result.partition)
-            && !stage.results.contains_key(&result.partition)
-        {
-            let (ResultValue::Inline(text) | ResultValue::Uri(text)) = &result.value;
-            job.result_bytes += text.len();
-            stage.results.insert(result.partition, result.value);
+        if !stage.finished.contains(partition) || stage.results.contains_key(&partition) {
+            continue;
         }
+        let room = RESULT_BYTES_LIMIT.saturating_sub(job.result_bytes);
+        let kept = match (value, uri) {
+            (Some(text), _) if text.len() <= room => {
+                job.result_bytes += text.len();
+                ResultValue::Inline(text)
+            }
+            (_, Some(uri)) => ResultValue::Uri(uri),
+            (text, None) => {
+                too_large |= text.is_some();
+                continue;
+            }
+        };
+        stage.results.insert(partition, kept);
     }
-    if job.result_bytes <= RESULT_BYTES_LIMIT {
+    if !too_large {
         return Verdict::GoesOn;
     }
     let message = format!(

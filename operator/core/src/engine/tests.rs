@@ -572,6 +572,22 @@ fn results_that_are_too_large_together_fail_the_job() {
 }
 
 #[test]
+fn results_that_are_stored_stay_there_when_the_status_is_full() {
+    let mut world = World::with_nodes(&[1]);
+    world.submit("j", job("default", 1, vec![stage("s", 14)]));
+    world.make_ready();
+    for partition in 0..14 {
+        let uri = format!("file:///work/{partition}");
+        world.finish_stored("s", partition, &"x".repeat(4096), Some(uri));
+    }
+    let status = world.status("j");
+    assert_eq!(status.state, JobState::Succeeded);
+    let results = &status.stages[0].results;
+    assert_eq!(results["11"], ResultValue::Inline("x".repeat(4096)));
+    assert_eq!(results["12"], ResultValue::Uri("file:///work/12".to_owned()));
+}
+
+#[test]
 fn statuses_are_published_at_most_once_an_interval() {
     let mut world = World::with_nodes(&[1]);
     world.submit("j", job("default", 1, vec![stage("s", 50)]));

@@ -10,7 +10,7 @@ use crate::event::{
     PoolObservation, Report, StageAttempts,
 };
 use crate::executors::ExecutorKey;
-use crate::jobs::{ExecutorSpec, JobKey, JobSpec, JobState, Milliseconds, ResultValue, StageSpec};
+use crate::jobs::{ExecutorSpec, JobKey, JobSpec, JobState, Milliseconds, StageSpec};
 use crate::ranges::Ranges;
 use crate::resources::Resources;
 use crate::view::JobStatus;
@@ -272,11 +272,22 @@ impl World {
     }
 
     pub(super) fn finish_with(&mut self, stage: &str, partition: u32, result: &str) {
+        self.finish_stored(stage, partition, result, None);
+    }
+
+    /// Finishes a task whose result is stored as well.
+    pub(super) fn finish_stored(
+        &mut self,
+        stage: &str,
+        partition: u32,
+        result: &str,
+        uri: Option<String>,
+    ) {
         let (key, attempts) = self.find("", stage, partition);
-        let value = ResultValue::Inline(result.to_owned());
+        let value = Some(result.to_owned());
         self.report(&key, |report| {
             report.finished.push(attempts);
-            report.results.push(AttemptResult { stage: stage.into(), partition, value });
+            report.results.push(AttemptResult { stage: stage.into(), partition, value, uri });
         });
     }
 
