@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::crds_output;
 use crate::local::{self, LocalArguments};
+use crate::simulate::{self, SimulateArguments};
 
 /// Apache Mesos's resource offers on Kubernetes
 ///
@@ -28,6 +29,7 @@ const EXAMPLES: &str = "\
 Examples:
   proffer local manifests/sum-product.yaml         run a job on this machine
   proffer local --nodes 4x2cpu,4Gi jobs/*.yaml     on four made-up nodes
+  proffer simulate --help                          what would become of a trace of jobs
   proffer crds | kubectl apply -f -                define the resources in a cluster
   source <(proffer completion bash)                complete commands in this shell";
 
@@ -44,11 +46,46 @@ Examples:
   proffer local -o json manifests/sum-product.yaml | jq .status.stages[0].results
   proffer local --nodes 2x1cpu,1Gi manifests/pools.yaml";
 
+const SIMULATE_HELP: &str = "\
+A trace names jobs, when they come, what they want and how long their tasks run. It is replayed by
+the real scheduler on made-up nodes and made-up time, so that days take seconds. The table tells how
+much of the cluster was held, how long jobs waited, and the shares of pools over time.
+
+The columns of a trace:
+  submit_seconds  when the job comes                 tasks         how many tasks it has
+  pool            the pool that pays                 task_seconds  how long each of them runs
+  name            its name, unique in the trace      priority      in its pool; may be left out,
+  executors       how many it can use at most                      higher ones come first
+  cpu, memory     what one executor holds
+An executor runs a task on each whole cpu that it has, one at least. Nothing fails. Lines that start
+with # are comments.
+
+A job of 80 tasks on at most 4 executors, 2 tasks at a time on each, then a single short task:
+  submit_seconds,pool,name,executors,cpu,memory,tasks,task_seconds
+  0,etl,nightly,4,2,4Gi,80,30
+  12.5,reports,daily,1,500m,1Gi,1,5
+
+A scenario is a small cluster in YAML with the numbers that must come out, of which those under
+tests/scenarios of the sources are examples. One line tells of each whether they do.
+
+Exit code: 0 if every job ended or every scenario holds, 1 if not, 2 if the files or arguments are
+wrong.
+
+Examples:
+  proffer simulate scenarios/*.yaml
+  proffer simulate --trace jobs.csv --pools pools.yaml --nodes 20x16cpu,64Gi
+  proffer simulate --trace jobs.csv --pools pools.yaml --order all --plot shares.svg
+  proffer simulate --trace jobs.csv -o json | jq '.orders[].pools[].waitingSeconds'";
+
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Run jobs on this machine, without a cluster
     #[command(after_help = LOCAL_HELP)]
     Local(LocalArguments),
+
+    /// Replay a trace of jobs on virtual time, or run scenarios
+    #[command(after_help = SIMULATE_HELP)]
+    Simulate(SimulateArguments),
 
     /// Print the custom resource definitions
     Crds {
@@ -87,6 +124,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(local::run(arguments))
         }
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Crds { write: None } => {
             for (_, text) in crds_output::render()? {
                 print!("---\n{text}");

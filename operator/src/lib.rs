@@ -5,6 +5,7 @@
 //! - [`local`] makes this machine a cluster, with processes for executors.
 //! - [`convert`] is the way between the API's types and the engine's.
 //! - [`manifests`] reads files as an API server would.
+//! - [`simulate`] replays traces of jobs on virtual time.
 //! - [`cli`] is the command line.
 
 pub mod cli;
@@ -12,3 +13,4 @@ pub mod convert;
 pub mod crds_output;
 pub mod local;
 pub mod manifests;
+pub mod simulate;

@@ -26,6 +26,7 @@ use crate::convert::{self, Problem};
 use crate::manifests::{self, Located, ManifestError, Manifests};
 use cluster::LocalCluster;
 pub use machine::NodeSpec;
+pub(crate) use machine::nodes;
 pub use output::OutputFormat;
 use progress::Progress;
 

@@ -24,10 +24,15 @@ use std::path::PathBuf;
 
 use proffer_crds::{ResourcePool, SparkJob};
 
+pub(crate) use error::Errors;
 pub use error::{ManifestError, ManifestErrors};
+pub(crate) use quote::{nearest, quote};
+pub(crate) use schema::{describe, join};
 pub use source::{Position, Source};
 
-use error::Errors;
+pub(crate) use files::read as read_text;
+pub(crate) use yaml::{Content, Dialect, Node};
+
 use kinds::Kinds;
 
 /// The objects of all files.
@@ -71,26 +76,37 @@ fn collect(files: &[(String, String)], mut errors: Errors) -> Result<Manifests, 
     let mut manifests = Manifests::default();
     let mut names = BTreeMap::new();
     for (name, text) in files {
-        for source in documents(name, text, &mut errors) {
+        for source in objects_of(name, text, &mut errors) {
             objects::read(&kinds, source, &mut names, &mut manifests, &mut errors);
         }
     }
     errors.into_result().map(|()| manifests)
 }
 
+/// The documents of a text, whatever is in them, but for those that are empty.
+pub(crate) fn documents(
+    name: &str,
+    text: &str,
+    dialect: Dialect,
+) -> Result<Vec<Source>, ManifestError> {
+    let documents = yaml::documents(text, dialect)
+        .map_err(|problem| ManifestError::new(name, problem.position, "", problem.message))?;
+    let documents = documents.into_iter().filter(|document| !document.is_null());
+    Ok(documents.map(|document| Source::new(name, document)).collect())
+}
+
 /// The objects of a file, those of lists one by one.
-fn documents(name: &str, text: &str, errors: &mut Errors) -> Vec<Source> {
+fn objects_of(name: &str, text: &str, errors: &mut Errors) -> Vec<Source> {
     let errors_before = errors.count();
-    let documents = match yaml::documents(text) {
-        Ok(documents) => documents,
-        Err(problem) => {
-            errors.push(ManifestError::new(name, problem.position, "", problem.message));
-            return Vec::new();
-        }
-    };
     let mut sources = Vec::new();
-    for document in documents.into_iter().filter(|document| !document.is_null()) {
-        objects::flatten(Source::new(name, document), &mut sources, errors);
+    match documents(name, text, Dialect::Kubernetes) {
+        Ok(documents) => documents
+            .into_iter()
+            .for_each(|document| objects::flatten(document, &mut sources, errors)),
+        Err(error) => {
+            errors.push(error);
+            return sources;
+        }
     }
     if sources.is_empty() && errors.count() == errors_before {
         errors.push(ManifestError::new(name, None, "", "there are no objects in this file"));

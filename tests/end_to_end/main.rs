@@ -8,3 +8,5 @@ mod faults;
 mod files;
 mod local;
 mod run;
+mod scenarios;
+mod simulate;

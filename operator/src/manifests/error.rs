@@ -34,7 +34,7 @@ pub struct ManifestErrors {
 
 /// Collects errors.
 #[derive(Debug, Default)]
-pub(super) struct Errors(ManifestErrors);
+pub(crate) struct Errors(ManifestErrors);
 
 impl ManifestError {
     /// An error at a place in a file.
@@ -49,7 +49,7 @@ impl ManifestError {
 }
 
 impl Errors {
-    pub(super) fn push(&mut self, error: ManifestError) {
+    pub(crate) fn push(&mut self, error: ManifestError) {
         if self.0.errors.len() < MOST_KEPT {
             self.0.errors.push(error);
         } else {
@@ -58,12 +58,12 @@ impl Errors {
     }
 
     /// How many errors there are.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.0.errors.len() + self.0.more
     }
 
     /// What was found, each file's in the order of its lines.
-    pub(super) fn into_result(self) -> Result<(), ManifestErrors> {
+    pub(crate) fn into_result(self) -> Result<(), ManifestErrors> {
         let ManifestErrors { mut errors, mut more } = self.0;
         if errors.is_empty() {
             return Ok(());

@@ -11,7 +11,7 @@ use super::source::Position;
 const MOST_BYTES: u64 = 16 << 20;
 
 /// The name that errors call a file by, and its text.
-pub(super) fn read(path: &Path) -> Result<(String, String), ManifestError> {
+pub(crate) fn read(path: &Path) -> Result<(String, String), ManifestError> {
     let is_standard_input = path.as_os_str() == "-";
     let name =
         if is_standard_input { "standard input".to_owned() } else { path.display().to_string() };
@@ -23,7 +23,7 @@ pub(super) fn read(path: &Path) -> Result<(String, String), ManifestError> {
         Err(error) => return fail(None, format!("cannot be read: {}", cause(&error))),
     };
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MOST_BYTES {
-        return fail(None, "is larger than 16 MiB, which no manifest is".to_owned());
+        return fail(None, "is larger than 16 MiB, the most that is read".to_owned());
     }
     match String::from_utf8(bytes) {
         Ok(text) if text.trim().is_empty() => fail(None, "is empty".to_owned()),

@@ -4,7 +4,7 @@
 const LONGEST: usize = 60;
 
 /// A text in quotes, shortened when it is long.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let short = match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
@@ -13,12 +13,12 @@ pub(super) fn quote(text: &str) -> String {
 }
 
 /// `1 entry`, `2 entries`.
-pub(super) fn count(number: usize, one: &str, many: &str) -> String {
+pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// What was probably meant.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     text: &str,
     choices: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

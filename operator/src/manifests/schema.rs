@@ -232,7 +232,7 @@ fn above(number: &Number, most: f64) -> bool {
 }
 
 /// The path of a field; names that would not read well after a dot stand in brackets.
-fn join(path: &str, name: &str) -> String {
+pub(crate) fn join(path: &str, name: &str) -> String {
     let is_plain = !name.is_empty()
         && name.chars().all(|character| character.is_alphanumeric() || "-_".contains(character));
     match (path.is_empty(), is_plain) {
@@ -262,7 +262,7 @@ fn unknown(key: &Key, properties: &Map<String, Value>) -> String {
 }
 
 /// What a value is, in words.
-pub(super) fn describe(content: &Content) -> String {
+pub(crate) fn describe(content: &Content) -> String {
     match content {
         Content::Null => "nothing".to_owned(),
         Content::Boolean(value) => format!("the boolean {value}"),

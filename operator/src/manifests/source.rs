@@ -29,7 +29,7 @@ impl Position {
 }
 
 impl Source {
-    pub(super) fn new(file: &str, root: Node) -> Self {
+    pub(crate) fn new(file: &str, root: Node) -> Self {
         Self { file: file.into(), root: Arc::new(root) }
     }
 
@@ -56,7 +56,7 @@ impl Source {
         ManifestError::new(self.file.as_ref(), self.position(field), field, message)
     }
 
-    pub(super) fn root(&self) -> &Node {
+    pub(crate) fn root(&self) -> &Node {
         &self.root
     }
 

@@ -12,14 +12,14 @@ use super::source::Position;
 
 /// A value and where it starts.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) content: Content,
-    pub(super) position: Option<Position>,
+pub(crate) struct Node {
+    pub(crate) content: Content,
+    pub(crate) position: Option<Position>,
 }
 
 /// What a value is.
 #[derive(Clone, Debug)]
-pub(super) enum Content {
+pub(crate) enum Content {
     Null,
     Boolean(bool),
     Number(Number),
@@ -30,23 +30,33 @@ pub(super) enum Content {
 
 /// The name of a field and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Key {
-    pub(super) name: String,
-    pub(super) position: Option<Position>,
+pub(crate) struct Key {
+    pub(crate) name: String,
+    pub(crate) position: Option<Position>,
 }
 
 /// Why a text is not YAML.
 #[derive(Debug)]
-pub(super) struct Problem {
-    pub(super) position: Option<Position>,
-    pub(super) message: String,
+pub(crate) struct Problem {
+    pub(crate) position: Option<Position>,
+    pub(crate) message: String,
+}
+
+/// Which words are not text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// YAML 1.1, as Kubernetes reads it: `yes`, `no`, `on`, `off`, `y` and `n` are booleans.
+    Kubernetes,
+    /// YAML 1.2: only `true` and `false` are.
+    Modern,
 }
 
 /// Reads all documents of a text. The limits on nesting and size are the library's; aliases may not
 /// repeat more than a manifest could sensibly need.
-pub(super) fn documents(text: &str) -> Result<Vec<Node>, Problem> {
+pub(crate) fn documents(text: &str, dialect: Dialect) -> Result<Vec<Node>, Problem> {
     let mut options = Options::default();
     options.with_snippet = false;
+    options.strict_booleans = dialect == Dialect::Modern;
     options.alias_limits.max_total_replayed_events = 100_000;
     serde_yaml::from_multiple_with_options(text, options).map_err(|error| Problem {
         position: error.location().and_then(position),
@@ -55,12 +65,12 @@ pub(super) fn documents(text: &str) -> Result<Vec<Node>, Problem> {
 }
 
 impl Node {
-    pub(super) fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         matches!(self.content, Content::Null)
     }
 
     /// The value of a field.
-    pub(super) fn get(&self, name: &str) -> Option<&Node> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Node> {
         match &self.content {
             Content::Map(fields) => {
                 fields.iter().find(|(key, _)| key.name == name).map(|(_, value)| value)
@@ -70,7 +80,7 @@ impl Node {
     }
 
     /// The text of a field.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         match &self.get(name)?.content {
             Content::Text(text) => Some(text),
             _ => None,
@@ -78,7 +88,7 @@ impl Node {
     }
 
     /// One step along a path: where it leads, what is there, and the rest of the path.
-    pub(super) fn child<'a>(&self, path: &'a str) -> Option<(Option<Position>, &Node, &'a str)> {
+    pub(crate) fn child<'a>(&self, path: &'a str) -> Option<(Option<Position>, &Node, &'a str)> {
         match &self.content {
             Content::Map(fields) => {
                 // A name may have dots in it; the longest one that fits is meant.
@@ -100,7 +110,7 @@ impl Node {
     }
 
     /// The value without positions.
-    pub(super) fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         match &self.content {
             Content::Null => Value::Null,
             Content::Boolean(value) => Value::Bool(*value),

@@ -7,7 +7,7 @@ use super::*;
 
 /// The valid manifest as JSON values.
 fn objects() -> Vec<Value> {
-    yaml::documents(VALID).unwrap().iter().map(yaml::Node::to_json).collect()
+    yaml::documents(VALID, Dialect::Kubernetes).unwrap().iter().map(yaml::Node::to_json).collect()
 }
 
 /// How many values there are in one.

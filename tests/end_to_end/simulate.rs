@@ -1,0 +1,54 @@
+//! Traces of jobs, replayed.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::run::Folder;
+
+const HEADER: &str = "submit_seconds,pool,name,executors,cpu,memory,tasks,task_seconds\n";
+
+#[test]
+fn the_shipped_example_runs_in_all_orders_and_is_drawn() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/simulate");
+    let file = |name: &str| examples.join(name).to_str().unwrap().to_owned();
+    let (trace, pools) = (file("jobs.csv"), file("pools.yaml"));
+    let arguments = ["simulate", "--trace", &trace, "--pools", &pools, "--order", "all"];
+    let folder = Folder::new();
+    let table = folder.run(&[&arguments[..], &["--plot", "shares.svg"]].concat()).expect_code(0);
+    assert!(table.stdout.starts_with("71 jobs with "), "{}", table.stdout);
+    assert!(folder.read("shares.svg").ends_with("</svg>\n"));
+    let json = folder.run(&[&arguments[..], &["-o", "json"]].concat()).expect_code(0);
+    let report: Value = serde_json::from_str(&json.stdout).unwrap();
+    let orders: Vec<&Value> =
+        report["orders"].as_array().unwrap().iter().map(|order| &order["order"]).collect();
+    assert_eq!(orders, ["hdrf", "drf", "fcfs"]);
+    assert_eq!(report["orders"][0]["jobs"], 71);
+}
+
+#[test]
+fn a_trace_may_come_on_standard_input() {
+    let trace = format!("{HEADER}0,default,a,1,1,1Gi,1,9\n");
+    let ended = Folder::new().run_with_input(&["simulate", "--trace", "-"], &trace).expect_code(0);
+    assert!(ended.stdout.contains("\nhdrf      10.0s  "), "{}", ended.stdout);
+}
+
+#[test]
+fn bad_lines_are_named_and_jobs_that_never_fit_are_told() {
+    let folder = Folder::new();
+    folder.write("jobs.csv", format!("{HEADER}0,lab,a,1,1,1Gi,1,9\n"));
+    let ended = folder.run(&["simulate", "--trace", "jobs.csv"]).expect_code(2);
+    assert_eq!(
+        ended.stderr,
+        "jobs.csv:2: pool: there is no pool \"lab\"; the pools are: default\n"
+    );
+    folder.write("jobs.csv", format!("{HEADER}0,default,a,1,17,1Gi,1,9\n"));
+    let ended = folder.run(&["simulate", "--trace", "jobs.csv"]).expect_code(1);
+    assert_eq!(
+        ended.stderr,
+        "proffer: nothing happens after 0.0s, but not all jobs have ended: a waits for its first \
+         executor: an executor needs 17 cpu, more than any node has; the largest has 16\n"
+    );
+    folder.run(&["simulate"]).expect_code(2);
+    folder.run(&["simulate", "--trace", "jobs.csv", "--order", "sjf"]).expect_code(2);
+}
