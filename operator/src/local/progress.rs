@@ -26,7 +26,8 @@ enum Screen {
 #[derive(Default)]
 struct Seen {
     bars: BTreeMap<(JobKey, usize), ProgressBar>,
-    states: BTreeMap<JobKey, (JobState, Option<String>)>,
+    /// Numbers in messages change all the time; a line is for what is new.
+    states: BTreeMap<JobKey, (JobState, Option<&'static str>)>,
     stages: BTreeMap<(JobKey, usize), StageState>,
     failures: BTreeSet<(JobKey, Box<str>, String, u32)>,
 }
@@ -76,9 +77,9 @@ impl Progress {
     }
 
     fn state(&self, seen: &mut Seen, status: &JobStatus) {
-        let now = (status.state, status.message.clone());
-        let before = seen.states.insert(status.key.clone(), now.clone());
-        if before.as_ref() == Some(&now) {
+        let now = (status.state, status.reason);
+        let before = seen.states.insert(status.key.clone(), now);
+        if before == Some(now) {
             return;
         }
         let name = &status.key.name;
