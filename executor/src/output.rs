@@ -106,7 +106,13 @@ impl Output {
             Err(StoreError::NotFound(_)) => {}
             Err(error) => return Err(failed(&error)),
         }
-        self.check_empty().await?;
+        if let Err(refusal) = self.check_empty().await {
+            // Another executor of this job may have claimed the output and published a part since.
+            return match self.folder.read(OWNER).await {
+                Ok(bytes) => self.check_owner(&bytes),
+                Err(_) => Err(refusal),
+            };
+        }
         self.check_create().await?;
         let bytes = json(&self.owner)?;
         match self.folder.create(OWNER, bytes).await {

@@ -100,6 +100,20 @@ async fn the_first_to_finish_counts() {
     assert!(!all.keys().any(|path| path.contains("attempts")), "{:?}", all.keys());
 }
 
+/// Between looking for an owner and looking for what else is there, another executor of the same job
+/// may have claimed the output and published a part.
+#[tokio::test]
+async fn what_the_same_job_publishes_meanwhile_is_no_reason_to_refuse() {
+    let store = Arc::new(InMemory::new());
+    run(&output(Arc::clone(&store) as _), &attempt(0, 0), "zero").await.unwrap();
+    let early = output(Arc::new(Faulty::new(Arc::clone(&store) as _, Life::with_early_reads(1))));
+    early.claim().await.unwrap();
+    let early = Arc::new(Faulty::new(Arc::clone(&store) as _, Life::with_early_reads(1)));
+    let other = Output::new(Folder::of(early, "out"), owner("other", "s"));
+    let refused = other.claim().await.unwrap_err();
+    assert!(refused.message.contains("belongs to job n/j (u)"), "{}", refused.message);
+}
+
 #[tokio::test]
 async fn an_output_of_another_job_or_stage_is_refused() {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());

@@ -21,6 +21,8 @@ pub(super) struct Life {
     /// Which operations wait a moment, one a bit.
     pauses: AtomicU64,
     create: Create,
+    /// How many reads come so early that there is nothing yet.
+    early_reads: AtomicUsize,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -32,11 +34,16 @@ enum Create {
 
 impl Life {
     pub(super) fn of(operations: usize) -> Self {
-        Self { operations, pauses: AtomicU64::new(0), create: Create::Heeded }
+        let (pauses, early_reads) = (AtomicU64::new(0), AtomicUsize::new(0));
+        Self { operations, pauses, create: Create::Heeded, early_reads }
     }
 
     pub(super) fn with_pauses(self, pauses: u64) -> Self {
         Self { pauses: AtomicU64::new(pauses), ..self }
+    }
+
+    pub(super) fn with_early_reads(reads: usize) -> Self {
+        Self { early_reads: AtomicUsize::new(reads), ..Self::of(usize::MAX) }
     }
 
     pub(super) fn without_create() -> Self {
@@ -121,6 +128,12 @@ impl ObjectStore for Faulty {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        let early = &self.life.early_reads;
+        let less = |left: usize| left.checked_sub(1);
+        if early.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok() {
+            let source = "it comes a moment later".into();
+            return Err(Error::NotFound { path: location.to_string(), source });
+        }
         self.operation(self.inner.get_opts(location, options)).await
     }
 
