@@ -20,6 +20,7 @@ mod failure;
 mod input;
 mod install;
 mod log;
+mod logging;
 mod memory;
 mod output;
 mod process;
@@ -33,4 +34,5 @@ mod supervisor;
 
 pub use arguments::{ExecutorArguments, Options};
 pub use install::{PROGRAM, install};
+pub use logging::log_to_stderr;
 pub use stdio::run_stdio;

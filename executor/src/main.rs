@@ -1,12 +1,10 @@
 //! The program that runs in executor pods.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use proffer_executor::{ExecutorArguments, install, run_stdio};
-use tracing_subscriber::EnvFilter;
+use proffer_executor::{ExecutorArguments, install, log_to_stderr, run_stdio};
 
 /// Run the tasks of a Proffer executor
 #[derive(Parser)]
@@ -43,13 +41,7 @@ const RUN_EXAMPLE: &str = r#"To see it work, type these two lines into `proffer-
 {"kind":"SparkExecutor","apiVersion":"proffer.dev/v1alpha1","metadata":{"name":"hello-0","generation":1},"spec":{"protocolVersion":1,"job":"hello","assignments":[{"stage":"hello","ranges":"0"}]}}"#;
 
 fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    log_to_stderr("info");
     let done = match Arguments::parse().command {
         Command::Run(arguments) => run(arguments),
         Command::Install { folder } => install(&folder).map(|target| {

@@ -1,14 +1,12 @@
 //! The command line.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
-use proffer_executor::ExecutorArguments;
-use tracing_subscriber::EnvFilter;
+use proffer_executor::{ExecutorArguments, log_to_stderr};
 
 use crate::crds_output;
 use crate::local::{self, LocalArguments};
@@ -154,14 +152,4 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             end.map(|()| ExitCode::SUCCESS)
         }
     }
-}
-
-fn log_to_stderr(level: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
 }
