@@ -2,8 +2,8 @@
 //!
 //! A [`Round`] fills the cluster progressively: again and again the claim that is furthest below its
 //! fair share is offered one executor, until nobody can be given more. It knows nothing of jobs: a
-//! [`Claim`] is all that it sees of one. What a round grants is charged to the nodes at once; its pools are the caller's to
-//! charge.
+//! [`Claim`] is all that it sees of one. What a round grants is charged to the nodes at once; its
+//! pools are the caller's to charge.
 //!
 //! ```text
 //! claims ─► tree of pools (who is next: fairness.rs) ─► limits, headroom ─► node (placement.rs) ─► Grant
@@ -19,6 +19,7 @@ mod fairness;
 mod placement;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::explain::Rejection;
 use crate::nodes::{NodeId, Nodes};
@@ -185,14 +186,22 @@ impl<'a> Round<'a> {
         let fitting = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
         for node in chosen {
             self.nodes.release(node, &request);
-            if let Some(count) = claim.on_nodes.get_mut(&node) {
-                *count -= 1;
-            }
+            count_down(&mut claim.on_nodes, node);
         }
         if claim.gang && count > 1 {
             return Err(Rejection::Gang { fitting, wanted: count, cause: Box::new(rejection) });
         }
         Err(rejection)
+    }
+}
+
+/// Takes an executor off its node's count; a node without any is not listed.
+pub(crate) fn count_down(on_nodes: &mut BTreeMap<NodeId, u32>, node: NodeId) {
+    if let Entry::Occupied(mut count) = on_nodes.entry(node) {
+        *count.get_mut() -= 1;
+        if *count.get() == 0 {
+            count.remove();
+        }
     }
 }
 

@@ -131,8 +131,6 @@ pub(crate) struct Job {
     /// The epoch of the next executor of each index that had one.
     pub(crate) epochs: BTreeMap<u32, u32>,
     pub(crate) executor_failures: u32,
-    /// What the last executor that died by itself left as its message.
-    pub(crate) last_executor_failure: String,
     /// Whether the job still waits for all executors of its gang to be ready.
     pub(crate) gang_forming: bool,
     pub(crate) gang_deadline: Option<Milliseconds>,

@@ -10,7 +10,7 @@ use crate::jobs::{
 };
 use crate::pools::Settings;
 use crate::ranges::Ranges;
-use crate::resources::{Kinds, Resources, TooManyKinds};
+use crate::resources::{Kind, Resources, TooManyKinds};
 
 impl Engine {
     pub(super) fn observe_node(&mut self, node: NodeObservation) {
@@ -142,7 +142,6 @@ impl Engine {
             allocations: 0,
             epochs,
             executor_failures: 0,
-            last_executor_failure: String::new(),
             gang_forming: spec.executor.gang_timeout_milliseconds.is_some(),
             gang_deadline: None,
             failures: VecDeque::new(),
@@ -173,16 +172,8 @@ impl Engine {
     fn request(&mut self, spec: &ExecutorSpec) -> Result<Resources, Rejection> {
         let mut request = Resources::NONE;
         for (name, amount) in &spec.request {
-            let interned = self.state.kinds.intern(name);
-            match interned {
-                Ok((kind, new)) => {
-                    request[kind] = *amount;
-                    self.recount_if(new);
-                }
-                Err(TooManyKinds { name }) => {
-                    return Err(Rejection::TooManyKinds { name: name.into() });
-                }
-            }
+            let too_many = |TooManyKinds { name }| Rejection::TooManyKinds { name: name.into() };
+            request[self.kind(name).map_err(too_many)?] = *amount;
         }
         Ok(request)
     }
@@ -191,19 +182,20 @@ impl Engine {
     fn intern(&mut self, amounts: &[(Box<str>, i64)], base: Resources) -> Resources {
         let mut vector = base;
         for (name, amount) in amounts {
-            if let Ok((kind, new)) = self.state.kinds.intern(name) {
+            if let Ok(kind) = self.kind(name) {
                 vector[kind] = *amount;
-                self.recount_if(new);
             }
         }
         vector
     }
 
-    fn recount_if(&mut self, new: bool) {
+    /// The kind of a resource. When it is new, what nodes have of it counts from now on.
+    fn kind(&mut self, name: &str) -> Result<Kind, TooManyKinds> {
+        let (kind, new) = self.state.kinds.intern(name)?;
         if new {
-            let kinds: &Kinds = &self.state.kinds;
-            self.state.nodes.recount(kinds);
+            self.state.nodes.recount(&self.state.kinds);
         }
+        Ok(kind)
     }
 }
 

@@ -1,9 +1,8 @@
 //! What executors report, what becomes of jobs through it, and executors that go.
 
-use std::collections::btree_map::Entry;
-
 use super::Engine;
 use crate::action::Action;
+use crate::allocator::count_down;
 use crate::event::{AttemptFailure, AttemptResult, Departure, Report, StageAttempts};
 use crate::executors::{Attempts, Executor, ExecutorId, ExecutorKey};
 use crate::jobs::{
@@ -63,12 +62,7 @@ impl Engine {
         job.executors.remove(&key.index);
         job.indices.remove(key.index);
         job.held = job.held.minus(&executor.request);
-        if let Entry::Occupied(mut entry) = job.on_nodes.entry(executor.node) {
-            *entry.get_mut() -= 1;
-            if *entry.get() == 0 {
-                entry.remove();
-            }
-        }
+        count_down(&mut job.on_nodes, executor.node);
         job.epochs.insert(key.index, key.epoch + 1);
         let (node, request, pool) = (executor.node, executor.request, job.pool);
         self.state.nodes.release(node, &request);
@@ -328,7 +322,6 @@ fn take_back(job: &mut Job, executor: &mut Executor, departure: &Departure) -> V
     | Departure::NotStarted(message) = departure
     {
         job.executor_failures += 1;
-        job.last_executor_failure.clone_from(message);
         let limit = job.executor_failure_limit();
         if job.executor_failures > limit {
             let message = format!("more than {limit} executors failed, the last one: {message}");
