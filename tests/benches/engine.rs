@@ -27,7 +27,7 @@ fn node(index: u32) -> Event {
         name: format!("node-{index}").into(),
         allocatable: vec![("cpu".into(), 16_000), ("memory".into(), 64 << 30)],
         taken_by_others: vec![("cpu".into(), i64::from(index % 7) * 250)],
-        offered: true,
+        ..NodeObservation::default()
     })
 }
 
@@ -35,8 +35,7 @@ fn pool(index: u32) -> Event {
     Event::Pool(PoolObservation {
         name: format!("org-{}.team-{index}", index % 10).into(),
         weight: 1000 + 500 * (index % 5),
-        guarantee: Vec::new(),
-        limit: Vec::new(),
+        ..PoolObservation::default()
     })
 }
 
@@ -51,21 +50,11 @@ fn job(index: u32, size: Size) -> Event {
             slots: 1,
             request: vec![("cpu".into(), cpu), ("memory".into(), memory)],
             instances: size.executors,
-            gang_timeout_milliseconds: None,
             placement: if index.is_multiple_of(2) { Placement::Spread } else { Placement::Pack },
+            ..ExecutorSpec::default()
         },
-        stages: vec![StageSpec {
-            name: "s".into(),
-            depends_on: Vec::new(),
-            tasks: 1_000_000,
-            task_names: Vec::new(),
-            slots: 1,
-            commits: false,
-        }],
-        max_task_failures: 4,
-        max_executor_failures: None,
-        restart: None,
-        deadline_milliseconds: None,
+        stages: vec![StageSpec { name: "s".into(), tasks: 1_000_000, ..StageSpec::default() }],
+        ..JobSpec::default()
     };
     let key = JobKey { namespace: "default".into(), name: format!("job-{index}").into() };
     let uid = format!("{index}").into();

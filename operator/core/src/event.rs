@@ -29,7 +29,7 @@ pub enum Event {
     NotDelivered(ExecutorKey),
 }
 
-/// A pool's settings.
+/// A pool's settings. By default a pool has no name, a weight of 1, no guarantee and no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolObservation {
     /// The pool's name; dots separate it from its parents'.
@@ -40,6 +40,12 @@ pub struct PoolObservation {
     pub guarantee: Vec<(Box<str>, i64)>,
     /// What the subtree gets at most, by resource name. What is not named is unlimited.
     pub limit: Vec<(Box<str>, i64)>,
+}
+
+impl Default for PoolObservation {
+    fn default() -> Self {
+        Self { name: "".into(), weight: 1000, guarantee: Vec::new(), limit: Vec::new() }
+    }
 }
 
 /// A job as observed.

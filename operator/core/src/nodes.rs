@@ -14,7 +14,7 @@ id! {
     NodeId
 }
 
-/// A node as observed.
+/// A node as observed. By default it has no name and nothing, and is offered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeObservation {
     /// The node's name.
@@ -25,6 +25,17 @@ pub struct NodeObservation {
     pub taken_by_others: Vec<(Box<str>, i64)>,
     /// Whether new executors may go there.
     pub offered: bool,
+}
+
+impl Default for NodeObservation {
+    fn default() -> Self {
+        Self {
+            name: "".into(),
+            allocatable: Vec::new(),
+            taken_by_others: Vec::new(),
+            offered: true,
+        }
+    }
 }
 
 /// A node with its account.

@@ -100,8 +100,7 @@ fn this_machine() -> std::io::Result<NodeObservation> {
 }
 
 fn node(name: String, allocatable: Vec<(Box<str>, i64)>) -> NodeObservation {
-    let taken_by_others = Vec::new();
-    NodeObservation { name: name.into(), allocatable, taken_by_others, offered: true }
+    NodeObservation { name: name.into(), allocatable, ..NodeObservation::default() }
 }
 
 fn available_bytes(meminfo: &str) -> Option<i64> {

@@ -81,12 +81,9 @@ impl Order {
     pub(super) fn pools(self, pools: &[PoolObservation]) -> Vec<PoolObservation> {
         match self {
             Self::Hdrf | Self::Drf => pools.to_vec(),
-            Self::Fcfs => vec![PoolObservation {
-                name: DEFAULT_POOL.into(),
-                weight: 1000,
-                guarantee: Vec::new(),
-                limit: Vec::new(),
-            }],
+            Self::Fcfs => {
+                vec![PoolObservation { name: DEFAULT_POOL.into(), ..PoolObservation::default() }]
+            }
         }
     }
 

@@ -5,7 +5,6 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use csv::{ReaderBuilder, StringRecord, Trim};
-use proffer_core::Placement;
 use proffer_core::jobs::{ExecutorSpec, JobSpec, Milliseconds, StageSpec};
 use proffer_crds::Quantity;
 
@@ -60,21 +59,15 @@ impl TraceJob {
                 slots,
                 request: vec![("cpu".into(), self.cpu), ("memory".into(), self.memory)],
                 instances: self.executors,
-                gang_timeout_milliseconds: None,
-                placement: Placement::default(),
+                ..ExecutorSpec::default()
             },
             stages: vec![StageSpec {
                 name: "tasks".into(),
-                depends_on: Vec::new(),
                 tasks: self.tasks,
-                task_names: Vec::new(),
-                slots: 1,
-                commits: false,
+                ..StageSpec::default()
             }],
             max_task_failures: 1,
-            max_executor_failures: None,
-            restart: None,
-            deadline_milliseconds: None,
+            ..JobSpec::default()
         }
     }
 }

@@ -30,8 +30,7 @@ impl Cluster {
             let observed = NodeObservation {
                 name: format!("n{index:03}").into(),
                 allocatable: vec![("cpu".into(), cpu * 1000), ("memory".into(), memory << 30)],
-                taken_by_others: Vec::new(),
-                offered: true,
+                ..NodeObservation::default()
             };
             cluster.nodes.observe(&Kinds::default(), observed);
         }

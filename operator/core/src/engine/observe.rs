@@ -214,19 +214,7 @@ fn adopt(job: &mut Job, spec: &JobSpec) {
 /// The settings of a job whose settings make no sense: it never runs.
 fn senseless() -> JobSpec {
     JobSpec {
-        pool: "default".into(),
-        priority: 0,
-        executor: ExecutorSpec {
-            slots: 1,
-            request: Vec::new(),
-            instances: 0,
-            gang_timeout_milliseconds: None,
-            placement: crate::allocator::Placement::default(),
-        },
-        stages: Vec::new(),
-        max_task_failures: 1,
-        max_executor_failures: None,
-        restart: None,
-        deadline_milliseconds: None,
+        executor: ExecutorSpec { instances: 0, ..ExecutorSpec::default() },
+        ..JobSpec::default()
     }
 }

@@ -498,8 +498,7 @@ fn a_kind_of_resource_counts_from_when_a_job_names_it() {
     world.tell(Event::Node(NodeObservation {
         name: "gpu".into(),
         allocatable: vec![("cpu".into(), 2000), ("nvidia.com/gpu".into(), 1)],
-        taken_by_others: Vec::new(),
-        offered: true,
+        ..NodeObservation::default()
     }));
     let mut spec = job("default", 2, vec![stage("s", 2)]);
     spec.executor.request.push(("nvidia.com/gpu".into(), 1));
@@ -515,9 +514,9 @@ fn a_guarantee_above_the_limit_keeps_nothing_more_than_the_limit() {
     let mut world = World::with_nodes(&[4]);
     world.tell(Event::Pool(PoolObservation {
         name: "odd".into(),
-        weight: 1000,
         guarantee: vec![("cpu".into(), 4000)],
         limit: vec![("cpu".into(), 1000)],
+        ..PoolObservation::default()
     }));
     world.submit("j", job("default", 4, vec![stage("s", 4)]));
     assert_eq!(world.status("j").executors_launched, 3);

@@ -3,7 +3,7 @@
 use super::Milliseconds;
 use crate::allocator::Placement;
 
-/// A job's settings.
+/// A job's settings. By default a job is in the pool `default`, has one executor and no stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobSpec {
     /// The pool that pays.
@@ -24,7 +24,7 @@ pub struct JobSpec {
     pub deadline_milliseconds: Option<Milliseconds>,
 }
 
-/// What a job's executors need.
+/// What a job's executors need. By default there is one, with one slot and no resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecutorSpec {
     /// How many task slots an executor has; at least 1.
@@ -39,7 +39,7 @@ pub struct ExecutorSpec {
     pub placement: Placement,
 }
 
-/// A stage's settings.
+/// A stage's settings. By default it has no name and one task of one slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StageSpec {
     /// The stage's name, unique in its job.
@@ -54,6 +54,46 @@ pub struct StageSpec {
     pub slots: u32,
     /// Whether the stage's output has to be committed as a whole after its last task.
     pub commits: bool,
+}
+
+impl Default for JobSpec {
+    fn default() -> Self {
+        Self {
+            pool: "default".into(),
+            priority: 0,
+            executor: ExecutorSpec::default(),
+            stages: Vec::new(),
+            max_task_failures: 4,
+            max_executor_failures: None,
+            restart: None,
+            deadline_milliseconds: None,
+        }
+    }
+}
+
+impl Default for ExecutorSpec {
+    fn default() -> Self {
+        Self {
+            slots: 1,
+            request: Vec::new(),
+            instances: 1,
+            gang_timeout_milliseconds: None,
+            placement: Placement::default(),
+        }
+    }
+}
+
+impl Default for StageSpec {
+    fn default() -> Self {
+        Self {
+            name: "".into(),
+            depends_on: Vec::new(),
+            tasks: 1,
+            task_names: Vec::new(),
+            slots: 1,
+            commits: false,
+        }
+    }
 }
 
 impl StageSpec {

@@ -34,15 +34,9 @@ impl World {
         let node = |(index, &cpus): (usize, &i64)| NodeObservation {
             name: format!("node-{index}").into(),
             allocatable: vec![("cpu".into(), cpus * 1000), ("memory".into(), cpus << 30)],
-            taken_by_others: Vec::new(),
-            offered: true,
+            ..NodeObservation::default()
         };
-        let pool = |name: &str| PoolObservation {
-            name: name.into(),
-            weight: 1000,
-            guarantee: Vec::new(),
-            limit: Vec::new(),
-        };
+        let pool = |name: &str| PoolObservation { name: name.into(), ..PoolObservation::default() };
         let pools = ["a", "b"].map(pool).to_vec();
         Self {
             settings: order.settings(),

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::Placement;
 use crate::action::{Action, Assignment};
 use crate::engine::{Engine, Settings};
 use crate::event::{
@@ -24,27 +23,16 @@ pub(super) fn job(pool: &str, instances: u32, stages: Vec<StageSpec>) -> JobSpec
             slots: 1,
             request: vec![("cpu".into(), 1000)],
             instances,
-            gang_timeout_milliseconds: None,
-            placement: Placement::Spread,
+            ..ExecutorSpec::default()
         },
         stages,
-        max_task_failures: 4,
-        max_executor_failures: None,
-        restart: None,
-        deadline_milliseconds: None,
+        ..JobSpec::default()
     }
 }
 
 /// A stage of numbered tasks that depends on none.
 pub(super) fn stage(name: &str, tasks: u32) -> StageSpec {
-    StageSpec {
-        name: name.into(),
-        depends_on: Vec::new(),
-        tasks,
-        task_names: Vec::new(),
-        slots: 1,
-        commits: false,
-    }
+    StageSpec { name: name.into(), tasks, ..StageSpec::default() }
 }
 
 #[derive(Default)]
@@ -101,8 +89,7 @@ impl World {
         self.tell(Event::Node(NodeObservation {
             name: name.into(),
             allocatable: vec![("cpu".into(), cores * 1000), ("memory".into(), cores << 30)],
-            taken_by_others: Vec::new(),
-            offered: true,
+            ..NodeObservation::default()
         }));
         self.tick();
     }
@@ -117,8 +104,8 @@ impl World {
     }
 
     pub(super) fn pool(&mut self, name: &str, weight: u32) {
-        let (guarantee, limit) = (Vec::new(), Vec::new());
-        self.tell(Event::Pool(PoolObservation { name: name.into(), weight, guarantee, limit }));
+        let name = name.into();
+        self.tell(Event::Pool(PoolObservation { name, weight, ..PoolObservation::default() }));
         self.tick();
     }
 

@@ -8,7 +8,7 @@ use proffer_core::event::{
     Departure, Event, JobObservation, NodeObservation, PoolObservation, Report, StageAttempts,
 };
 use proffer_core::jobs::{ExecutorSpec, JobKey, JobSpec, StageSpec};
-use proffer_core::{Engine, ExecutorKey, Fairness, Placement};
+use proffer_core::{Engine, ExecutorKey, Fairness};
 
 use super::{Job, Node, Pool};
 
@@ -37,8 +37,7 @@ impl Cluster {
             let node = NodeObservation {
                 name: node.name.as_str().into(),
                 allocatable: node.total.for_engine(),
-                taken_by_others: Vec::new(),
-                offered: true,
+                ..NodeObservation::default()
             };
             engine.handle(NOW, Event::Node(node));
         }
@@ -56,14 +55,8 @@ impl Cluster {
 
     /// Submits a job, which has a task for each executor that it wants.
     pub(super) fn submit(&mut self, job: &Job) {
-        let stage = StageSpec {
-            name: "work".into(),
-            depends_on: Vec::new(),
-            tasks: job.executors.max(1),
-            task_names: Vec::new(),
-            slots: 1,
-            commits: false,
-        };
+        let stage =
+            StageSpec { name: "work".into(), tasks: job.executors.max(1), ..StageSpec::default() };
         let spec = JobSpec {
             pool: job.pool.as_str().into(),
             priority: job.priority,
@@ -71,14 +64,11 @@ impl Cluster {
                 slots: 1,
                 request: job.executor.for_engine(),
                 instances: job.executors,
-                gang_timeout_milliseconds: None,
-                placement: Placement::Spread,
+                ..ExecutorSpec::default()
             },
             stages: vec![stage],
             max_task_failures: 1,
-            max_executor_failures: None,
-            restart: None,
-            deadline_milliseconds: None,
+            ..JobSpec::default()
         };
         let key = JobKey { namespace: "default".into(), name: job.name.as_str().into() };
         let observation = JobObservation {
