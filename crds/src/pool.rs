@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::quantity::Quantity;
@@ -50,6 +51,23 @@ pub struct ResourcePoolSpec {
     #[x_kube(validation = rules::none_negative("limit"))]
     #[schemars(extend("maxProperties" = 16))]
     pub limit: BTreeMap<String, Quantity>,
+
+    /// How the jobs and children of the pool are compared: `Hdrf`, hierarchical DRF with weights, or
+    /// `Drf`, as Mesos compares roles. Defaults to that of the parent, and at the top to that of the
+    /// operator, which is `Hdrf`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fairness: Option<Fairness>,
+}
+
+/// How the jobs and children of a pool are compared.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fairness {
+    /// Hierarchical DRF with weights: children with different dominant resources do not pay for
+    /// each other.
+    Hdrf,
+    /// As Mesos does: what a pool's children hold adds up, and of equal shares the one comes first
+    /// that was given something less often.
+    Drf,
 }
 
 /// What a pool holds and how that compares.
@@ -84,7 +102,7 @@ pub struct ResourcePoolStatus {
 
 impl Default for ResourcePoolSpec {
     fn default() -> Self {
-        Self { weight: one(), guarantee: BTreeMap::new(), limit: BTreeMap::new() }
+        Self { weight: one(), guarantee: BTreeMap::new(), limit: BTreeMap::new(), fairness: None }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the engine is told.
 
+use crate::allocator::Fairness;
 use crate::executors::ExecutorKey;
 use crate::jobs::{JobKey, JobSpec, Milliseconds};
 pub use crate::nodes::NodeObservation;
@@ -40,11 +41,19 @@ pub struct PoolObservation {
     pub guarantee: Vec<(Box<str>, i64)>,
     /// What the subtree gets at most, by resource name. What is not named is unlimited.
     pub limit: Vec<(Box<str>, i64)>,
+    /// How the pool's jobs and children are compared; as in the pool above if nothing is said.
+    pub fairness: Option<Fairness>,
 }
 
 impl Default for PoolObservation {
     fn default() -> Self {
-        Self { name: "".into(), weight: 1000, guarantee: Vec::new(), limit: Vec::new() }
+        Self {
+            name: "".into(),
+            weight: 1000,
+            guarantee: Vec::new(),
+            limit: Vec::new(),
+            fairness: None,
+        }
     }
 }
 

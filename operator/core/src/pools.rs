@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::allocator::Fairness;
 use crate::arena::{Arena, Id, id};
 use crate::resources::Resources;
 use crate::share::WeightMilli;
@@ -19,11 +20,18 @@ pub(crate) struct Settings {
     pub(crate) guarantee: Resources,
     /// What the subtree gets at most.
     pub(crate) limit: Resources,
+    /// How jobs and children are compared; as in the pool above if nothing is said.
+    pub(crate) fairness: Option<Fairness>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { weight: 1000, guarantee: Resources::NONE, limit: Resources::UNLIMITED }
+        Self {
+            weight: 1000,
+            guarantee: Resources::NONE,
+            limit: Resources::UNLIMITED,
+            fairness: None,
+        }
     }
 }
 

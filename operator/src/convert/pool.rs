@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use kube::ResourceExt;
+use proffer_core::Fairness;
 use proffer_core::event::PoolObservation;
-use proffer_crds::{Quantity, ResourcePool};
+use proffer_crds::{Quantity, ResourcePool, pool};
 
 use super::{Problem, amount};
 
@@ -15,6 +16,10 @@ pub fn pool_observation(pool: &ResourcePool) -> PoolObservation {
         weight: u32::try_from(pool.spec.weight.milli()).unwrap_or(0),
         guarantee: amounts(&pool.spec.guarantee),
         limit: amounts(&pool.spec.limit),
+        fairness: pool.spec.fairness.map(|fairness| match fairness {
+            pool::Fairness::Hdrf => Fairness::Hdrf,
+            pool::Fairness::Drf => Fairness::Drf,
+        }),
     }
 }
 

@@ -11,20 +11,24 @@
 //! the smallest weighted share among those of them that hold something (H-DRF, section 4.2:
 //! otherwise siblings with different dominant resources pay for each other). With [`Fairness::Drf`] it
 //! is that of all that the subtree holds, as in Mesos, and the number of allocations breaks ties.
+//!
+//! A grant costs the depth of the tree times the logarithm of the number of siblings: who is first is
+//! kept by knock-out trees, and what children add up to is kept as sums.
+
+mod bounds;
+mod branch;
+mod shares;
+mod tournament;
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
 
 use super::{Claim, Fairness, Order, times};
 use crate::arena::Id;
-use crate::explain::Rejection;
-use crate::pools::{PoolId, Pools, Settings};
-use crate::resources::{KIND_LIMIT, Kind, Resources};
-use crate::share::{Share, WeightMilli};
-
-/// The scale of scaled holdings: fractions of the total in units of 2^-44, fine enough to tell a
-/// millicore in a cluster of a hundred million cores, small enough that products fit in 128 bits.
-const SCALE: u128 = 1 << 44;
+use crate::pools::{Pools, Settings};
+use crate::resources::Resources;
+use branch::{Account, Branch, Rank};
+use shares::{Contribution, Fraction, Holdings};
+use tournament::Tournaments;
 
 const ROOT: usize = 0;
 
@@ -32,56 +36,34 @@ pub(crate) struct Tree<'a> {
     total: Resources,
     order: Order<'a>,
     branches: Vec<Branch<'a>>,
+    /// Which child that can grow is asked first.
+    growing: Tournaments,
+    /// Which child that can grow and holds something is furthest behind.
+    holding: Tournaments,
+    /// Which claim of a leaf is asked first.
+    asked: Tournaments,
     /// The branch that holds a pool's own claims, by index of the pool.
-    leaf_of_pool: Vec<usize>,
-    /// The rank under which a claim stands in its leaf, by index of the claim.
-    ranks: Vec<ClaimRank>,
+    leaf_of_pool: Vec<u32>,
+    /// Where a claim stands in its leaf, by index of the claim.
+    places: Vec<Place>,
+    /// Whether anything is guaranteed to anybody.
+    has_guarantees: bool,
 }
 
-struct Branch<'a> {
-    parent: usize,
-    pool: &'a str,
-    weight: WeightMilli,
-    guarantee: Resources,
-    limit: Resources,
-    held: Resources,
-    allocations: u64,
-    children: Vec<usize>,
-    /// The children that can still grow.
-    growing: BTreeSet<Rank>,
-    /// The branch's own claims that can still grow.
-    claims: BTreeSet<ClaimRank>,
-    /// How many claims of the subtree that can still grow request each kind.
-    demand: [u32; KIND_LIMIT],
-    /// How many claims of the subtree can still grow.
-    wanting: u32,
-    rank: Rank,
-    /// The holdings over the total, in units of 1 / [`SCALE`], scaled as H-DRF wants it.
-    scaled: [u128; KIND_LIMIT],
-    /// What has to be kept free so that the guarantees of the subtree can be met.
-    required: Resources,
-    children_required: Resources,
-}
-
-/// The order among siblings.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    above_guarantee: bool,
-    leftovers_only: bool,
-    share: Share,
-    /// How often it was given something; 0 where that does not count.
-    allocations: u64,
-    branch: usize,
+/// Where a claim stands.
+#[derive(Clone, Copy)]
+struct Place {
+    slot: u32,
+    rank: ClaimRank,
 }
 
 /// The order among the claims of a pool.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct ClaimRank {
     priority: Reverse<i32>,
-    share: Share,
+    share: Fraction,
     allocations: u64,
     sequence: u64,
-    claim: usize,
 }
 
 impl<'a> Tree<'a> {
@@ -95,28 +77,17 @@ impl<'a> Tree<'a> {
         let mut tree = Self {
             total,
             order,
-            branches: Vec::new(),
-            leaf_of_pool: vec![ROOT; pools.bound()],
-            ranks: Vec::with_capacity(claims.len()),
+            branches: Vec::with_capacity(pools.bound() + 1),
+            growing: Tournaments::default(),
+            holding: Tournaments::default(),
+            asked: Tournaments::new(claims.len()),
+            leaf_of_pool: vec![0; pools.bound()],
+            places: Vec::with_capacity(claims.len()),
+            has_guarantees: false,
         };
-        let everything = Settings { weight: 1000, ..Settings::default() };
-        tree.grow(ROOT, "", &everything, (Resources::NONE, 0));
-        let mut branch_of_pool = vec![ROOT; pools.bound()];
-        // Pools come by name, so a parent's branch is there before its children's.
-        for (id, pool) in pools.iter() {
-            let parent = pool.parent.map_or(ROOT, |parent| branch_of_pool[parent.index()]);
-            let branch =
-                tree.grow(parent, &pool.name, &pool.settings, (pool.held, pool.allocations));
-            branch_of_pool[id.index()] = branch;
-            tree.leaf_of_pool[id.index()] = if pool.children.is_empty() {
-                branch
-            } else {
-                tree.grow(branch, &pool.name, &everything, (pool.own_held, pool.own_allocations))
-            };
-        }
-        for (index, claim) in claims.iter().enumerate() {
-            tree.enter(index, claim, can_grow(index));
-        }
+        tree.plant(pools);
+        tree.arrange_children();
+        tree.enter(claims, can_grow);
         for branch in (1..tree.branches.len()).rev() {
             tree.refresh(branch);
         }
@@ -127,154 +98,165 @@ impl<'a> Tree<'a> {
     pub(crate) fn first(&self) -> Option<usize> {
         let mut branch = &self.branches[ROOT];
         loop {
-            if let Some(rank) = branch.claims.first() {
-                return Some(rank.claim);
+            if let Some(claim) = self.asked.first(branch.claims) {
+                return Some(claim as usize);
             }
-            branch = &self.branches[branch.growing.first()?.branch];
+            branch = &self.branches[self.growing.first(branch.children)? as usize];
         }
     }
 
     /// Takes in that a claim was given `count` executors; `claim` is as it is now.
     pub(super) fn granted(&mut self, index: usize, claim: &Claim, count: u32) {
-        let leaf = self.leaf_of_pool[claim.pool.index()];
-        let amount = times(&claim.request, count);
-        self.branches[leaf].claims.remove(&self.ranks[index]);
+        self.took(index, claim, &times(&claim.request, count), count);
+    }
+
+    /// Takes in that a claim was given this amount, in so many allocations of which each is one less
+    /// that it wants; `claim` is as it is now.
+    pub(super) fn took(&mut self, index: usize, claim: &Claim, amount: &Resources, count: u32) {
         let satisfied = claim.wanted == 0;
-        if !satisfied {
-            self.ranks[index] = self.claim_rank(index, claim);
-            self.branches[leaf].claims.insert(self.ranks[index]);
-        }
+        let leaf = self.leaf(claim);
+        self.places[index].rank = self.claim_rank(claim, self.fairness_of(leaf));
+        self.seat(leaf, index, !satisfied);
+        let counts_demand = self.has_guarantees;
         self.along(leaf, |branch| {
-            branch.held = branch.held.plus(&amount);
+            branch.held = branch.held.plus(amount);
             branch.allocations += u64::from(count);
-            if satisfied {
-                branch.count_out(&claim.request);
+            branch.wanting -= u32::from(satisfied);
+            if counts_demand {
+                branch.want_less(&claim.request, count);
             }
         });
     }
 
     /// Takes in that a claim cannot be given more in this round.
     pub(crate) fn blocked(&mut self, index: usize, claim: &Claim) {
-        let leaf = self.leaf_of_pool[claim.pool.index()];
-        self.branches[leaf].claims.remove(&self.ranks[index]);
-        self.along(leaf, |branch| branch.count_out(&claim.request));
-    }
-
-    /// Whether all limits above a pool leave room for `amount`.
-    pub(super) fn check_limits(
-        &self,
-        pool: PoolId,
-        request: &Resources,
-        amount: &Resources,
-    ) -> Result<(), Rejection> {
-        let mut index = self.leaf_of_pool[pool.index()];
-        while index != ROOT {
-            let branch = &self.branches[index];
-            for (kind, _) in request.iter() {
-                let (held, limit) = (branch.held[kind], branch.limit[kind]);
-                if limit != i64::MAX && held.saturating_add(amount[kind]) > limit {
-                    let pool = branch.pool.into();
-                    return Err(Rejection::Limit { pool, kind, held, limit });
-                }
+        let leaf = self.leaf(claim);
+        self.seat(leaf, index, false);
+        let counts_demand = self.has_guarantees;
+        self.along(leaf, |branch| {
+            branch.wanting -= 1;
+            if counts_demand {
+                branch.want_less(&claim.request, claim.wanted);
             }
-            index = branch.parent;
-        }
-        Ok(())
+        });
     }
 
-    /// Whether what is free stays enough for the guarantees that are not met, when a pool takes
-    /// `amount`. What goes towards a guarantee of the pool itself is always allowed, as in Mesos.
-    pub(super) fn check_headroom(
-        &self,
-        pool: PoolId,
-        amount: &Resources,
-        free: &Resources,
-    ) -> Result<(), Rejection> {
-        let before = self.branches[ROOT].children_required;
-        if before.is_none() {
-            return Ok(());
+    /// Makes a branch for each pool, parents before their children.
+    fn plant(&mut self, pools: &'a Pools) {
+        let own = Settings { weight: 1000, ..Settings::default() };
+        let account = Account::default();
+        self.branches.push(Branch::new((0, 0), "", &own, self.order.fairness, &account));
+        let mut branch_of_pool = vec![0_u32; pools.bound()];
+        // Pools come by name, so a parent's branch is there before its children's.
+        for (id, pool) in pools.iter() {
+            let parent = pool.parent.map_or(0, |parent| branch_of_pool[parent.index()]);
+            let fairness = pool.settings.fairness;
+            let fairness = fairness.unwrap_or(self.branches[parent as usize].fairness);
+            self.has_guarantees |= !pool.settings.guarantee.is_none();
+            let account =
+                Account { held: pool.held, past: Resources::NONE, allocations: pool.allocations };
+            let branch = self.push(parent, &pool.name, &pool.settings, fairness, &account);
+            branch_of_pool[id.index()] = branch;
+            self.leaf_of_pool[id.index()] = if pool.children.is_empty() {
+                branch
+            } else {
+                let (held, allocations) = (pool.own_held, pool.own_allocations);
+                let account = Account { held, past: Resources::NONE, allocations };
+                self.push(branch, &pool.name, &own, fairness, &account)
+            };
         }
-        let mut relief = Resources::NONE;
-        let mut index = self.leaf_of_pool[pool.index()];
-        while index != ROOT {
-            let branch = &self.branches[index];
-            let unmet = branch.guarantee.above(&branch.held.plus(amount));
-            let after = unmet.max_each(&branch.children_required.minus(&relief));
-            relief = branch.required.minus(&after);
-            index = branch.parent;
-        }
-        let after = before.minus(&relief);
-        for (kind, amount) in amount.iter() {
-            if relief[kind] < amount && free[kind].saturating_sub(amount) < after[kind] {
-                return Err(Rejection::Headroom { kind, free: free[kind], kept: before[kind] });
-            }
-        }
-        Ok(())
     }
 
-    fn grow(
+    fn push(
         &mut self,
-        parent: usize,
+        parent: u32,
         pool: &'a str,
         settings: &Settings,
-        (held, allocations): (Resources, u64),
-    ) -> usize {
-        let index = self.branches.len();
-        self.branches.push(Branch {
-            parent,
-            pool,
-            weight: settings.weight,
-            guarantee: settings.guarantee,
-            limit: settings.limit,
-            held,
-            allocations,
-            children: Vec::new(),
-            growing: BTreeSet::new(),
-            claims: BTreeSet::new(),
-            demand: [0; KIND_LIMIT],
-            wanting: 0,
-            rank: Rank {
-                above_guarantee: true,
-                leftovers_only: false,
-                share: Share::ZERO,
-                allocations: 0,
-                branch: index,
-            },
-            scaled: [0; KIND_LIMIT],
-            required: Resources::NONE,
-            children_required: Resources::NONE,
-        });
-        if index != ROOT {
-            self.branches[parent].children.push(index);
-        }
+        fairness: Fairness,
+        account: &Account,
+    ) -> u32 {
+        let index = u32::try_from(self.branches.len()).unwrap_or(u32::MAX);
+        self.branches.push(Branch::new((index, parent), pool, settings, fairness, account));
         index
     }
 
-    fn enter(&mut self, index: usize, claim: &Claim, can_grow: bool) {
-        let rank = self.claim_rank(index, claim);
-        self.ranks.push(rank);
-        if claim.wanted == 0 || !can_grow {
-            return;
+    /// Gives each branch its slot among the children of its parent.
+    fn arrange_children(&mut self) {
+        let mut weights = vec![0_u64; self.branches.len()];
+        for index in 1..self.branches.len() {
+            let (parent, weight) =
+                (self.branches[index].parent as usize, self.branches[index].weight);
+            weights[parent] += u64::from(weight);
+            self.branches[index].slot = self.branches[parent].children.len;
+            self.branches[parent].children.len += 1;
         }
-        let mut branch = self.leaf_of_pool[claim.pool.index()];
-        self.branches[branch].claims.insert(rank);
-        loop {
-            self.branches[branch].count_in(&claim.request);
-            if branch == ROOT {
-                return;
+        let mut start = 0;
+        for (branch, weights) in self.branches.iter_mut().zip(weights) {
+            branch.direction_bits = shares::direction_bits(weights);
+            branch.children.start = start;
+            start += branch.children.len;
+        }
+        self.growing = Tournaments::new(start as usize);
+        self.holding = Tournaments::new(start as usize);
+    }
+
+    /// Puts the claims into their leaves.
+    fn enter(&mut self, claims: &[Claim], can_grow: impl Fn(usize) -> bool) {
+        for claim in claims {
+            let leaf = self.leaf(claim);
+            let rank = self.claim_rank(claim, self.fairness_of(leaf));
+            self.places.push(Place { slot: self.branches[leaf].claims.len, rank });
+            self.branches[leaf].claims.len += 1;
+        }
+        let mut start = 0;
+        for branch in &mut self.branches {
+            branch.claims.start = start;
+            start += branch.claims.len;
+        }
+        for (index, claim) in claims.iter().enumerate() {
+            if claim.wanted == 0 || !can_grow(index) {
+                continue;
             }
-            branch = self.branches[branch].parent;
+            let mut branch = self.leaf(claim);
+            self.seat(branch, index, true);
+            loop {
+                self.branches[branch].wanting += 1;
+                if self.has_guarantees {
+                    self.branches[branch].want(&claim.request, claim.wanted);
+                }
+                if branch == ROOT {
+                    break;
+                }
+                branch = self.branches[branch].parent as usize;
+            }
         }
     }
 
-    fn claim_rank(&self, index: usize, claim: &Claim) -> ClaimRank {
+    fn leaf(&self, claim: &Claim) -> usize {
+        self.leaf_of_pool[claim.pool.index()] as usize
+    }
+
+    fn fairness_of(&self, leaf: usize) -> Fairness {
+        self.branches[leaf].fairness
+    }
+
+    fn claim_rank(&self, claim: &Claim, fairness: Fairness) -> ClaimRank {
         ClaimRank {
             priority: Reverse(claim.priority),
-            share: Share::dominant(&claim.held, &self.total, self.order.shared),
-            allocations: self.order.counted(claim.allocations),
+            share: shares::exact(&claim.held, &self.total, self.order.shared, 1000),
+            allocations: counted(fairness, claim.allocations),
             sequence: claim.sequence,
-            claim: index,
         }
+    }
+
+    /// Gives a claim its place in its leaf, or takes it from there.
+    fn seat(&mut self, leaf: usize, index: usize, takes_part: bool) {
+        let group = self.branches[leaf].claims;
+        let (slot, places) = (self.places[index].slot, &self.places);
+        let member = takes_part.then(|| u32::try_from(index).unwrap_or(u32::MAX));
+        self.asked.set(group, slot, member, |left, right| {
+            (places[left as usize].rank, left) < (places[right as usize].rank, right)
+        });
     }
 
     /// Changes a branch and all above it, and puts each in its new place.
@@ -286,114 +268,101 @@ impl<'a> Tree<'a> {
                 return;
             }
             self.refresh(index);
-            index = self.branches[index].parent;
+            index = self.branches[index].parent as usize;
         }
     }
 
     /// Computes anew what follows from a branch's holdings and its children's state, and moves it to
     /// its place among its siblings.
     fn refresh(&mut self, index: usize) {
-        let is_leaf = self.branches[index].children.is_empty();
-        let share = if self.order.fairness == Fairness::Drf {
-            Share::dominant(&self.branches[index].held, &self.total, self.order.shared)
-        } else if is_leaf {
-            self.scale_leaf(index)
-        } else {
-            self.scale_children(index)
+        let parent = self.branches[index].parent as usize;
+        let fairness = self.branches[parent].fairness;
+        let share = match fairness {
+            Fairness::Hdrf => self.scaled_share(index, parent),
+            Fairness::Drf => {
+                let branch = &self.branches[index];
+                let held = branch.held.plus(&branch.past);
+                shares::exact(&held, &self.total, self.order.shared, branch.compared_weight())
+            }
         };
+        let above_guarantee = !self.has_guarantees || self.refresh_guarantee(index, parent);
         let branch = &mut self.branches[index];
-        let unmet = branch.guarantee.above(&branch.held);
+        branch.rank = Rank {
+            above_guarantee,
+            leftovers_only: branch.weight == 0,
+            share,
+            allocations: counted(fairness, branch.allocations),
+            ..branch.rank
+        };
+        let (slot, member) = (branch.slot, branch.rank.branch);
+        let member = (branch.wanting > 0).then_some(member);
+        let (group, branches) = (self.branches[parent].children, &self.branches);
+        self.growing.set(group, slot, member, |left, right| {
+            branches[left as usize].rank < branches[right as usize].rank
+        });
+    }
+
+    /// The share of a branch as H-DRF sees it, after its parent was told of it.
+    fn scaled_share(&mut self, index: usize, parent: usize) -> Fraction {
+        let shared = self.order.shared;
+        let holdings = self.holdings(index);
+        let bits = self.branches[parent].direction_bits;
+        let branch = &mut self.branches[index];
+        branch.holdings = holdings;
+        let scales = branch.scales(shared);
+        let contribution = if scales {
+            Contribution::direction(&holdings, shared, branch.weight, bits)
+        } else {
+            Contribution::Fixed(holdings)
+        };
+        let old = std::mem::replace(&mut branch.contribution, contribution);
+        let (slot, member) = (branch.slot, scales.then_some(branch.rank.branch));
+        let share = holdings.weighted(shared, branch.compared_weight());
+        self.branches[parent].sum.replace(&old, &contribution, shared);
+        let (group, branches) = (self.branches[parent].children, &self.branches);
+        self.holding.set(group, slot, member, |left, right| {
+            let (left, right) = (&branches[left as usize], &branches[right as usize]);
+            let weighted = |branch: &Branch<'_>, other: &Branch<'_>| {
+                u128::from(branch.holdings.dominant(shared)) * u128::from(other.weight)
+            };
+            weighted(left, right) < weighted(right, left)
+        });
+        share
+    }
+
+    /// What a branch counts for: with children that are scaled less than it holds.
+    fn holdings(&self, index: usize) -> Holdings {
+        let (branch, shared) = (&self.branches[index], self.order.shared);
+        if branch.children.len == 0 || branch.fairness == Fairness::Drf {
+            return Holdings::of(&branch.held.plus(&branch.past), &self.total, shared);
+        }
+        let behind = self.holding.first(branch.children).map(|child| {
+            let child = &self.branches[child as usize];
+            (child.holdings.dominant(shared), child.weight)
+        });
+        branch.sum.holdings(behind, shared, branch.direction_bits)
+    }
+
+    /// Computes anew what has to be kept free for a branch; says whether nothing in it is below a
+    /// guarantee that it could fill.
+    fn refresh_guarantee(&mut self, index: usize, parent: usize) -> bool {
+        let branch = &mut self.branches[index];
+        let unmet = branch.unmet();
         let required = unmet.max_each(&branch.children_required);
         let relief = branch.required.minus(&required);
         branch.required = required;
-        let own_need = unmet.iter().any(|(kind, _)| branch.demand_of(kind) > 0);
-        let childs_need = branch.growing.first().is_some_and(|rank| !rank.above_guarantee);
-        let leftovers_only = branch.weight == 0;
-        let rank = Rank {
-            above_guarantee: !own_need && !childs_need,
-            leftovers_only,
-            share: if leftovers_only { share } else { share.weighted(branch.weight) },
-            allocations: self.order.counted(branch.allocations),
-            branch: index,
-        };
-        let (old, wanting, parent) = (branch.rank, branch.wanting, branch.parent);
-        branch.rank = rank;
-        let parent = &mut self.branches[parent];
-        parent.children_required = parent.children_required.minus(&relief);
-        parent.growing.remove(&old);
-        if wanting > 0 {
-            parent.growing.insert(rank);
-        }
-    }
-
-    fn scale_leaf(&mut self, index: usize) -> Share {
-        let branch = &mut self.branches[index];
-        for &kind in self.order.shared {
-            let held = u128::try_from(branch.held[kind]).unwrap_or(0);
-            let total = u128::try_from(self.total[kind]).unwrap_or(0);
-            branch.scaled[kind.index()] = (held * SCALE).checked_div(total).unwrap_or(0).min(SCALE);
-        }
-        Share::dominant(&branch.held, &self.total, self.order.shared)
-    }
-
-    fn scale_children(&mut self, index: usize) -> Share {
-        let children = &self.branches[index].children;
-        let dominant = |child: &Branch<'_>| child.scaled.iter().copied().max().unwrap_or(0);
-        // The smallest share by weight among the children that can grow and hold something, as the
-        // pair of share and weight.
-        let mut smallest: Option<(u128, u128)> = None;
-        for child in children.iter().map(|&child| &self.branches[child]) {
-            let pair = (dominant(child), u128::from(child.weight));
-            if child.scales() && smallest.is_none_or(|least| pair.0 * least.1 < least.0 * pair.1) {
-                smallest = Some(pair);
-            }
-        }
-        let mut sum = [0_u128; KIND_LIMIT];
-        for child in children.iter().map(|&child| &self.branches[child]) {
-            let (numerator, denominator) = match smallest {
-                Some((share, weight)) if child.scales() => {
-                    (share * u128::from(child.weight), weight * dominant(child))
-                }
-                _ => (1, 1),
-            };
-            for (sum, part) in sum.iter_mut().zip(child.scaled) {
-                *sum += part * numerator / denominator;
-            }
-        }
-        let branch = &mut self.branches[index];
-        branch.scaled = sum.map(|part| part.min(SCALE));
-        Share::new(sum.into_iter().max().unwrap_or(0), SCALE)
+        let own_need = branch.needs(&unmet);
+        let children = branch.children;
+        let above = &mut self.branches[parent].children_required;
+        *above = above.minus(&relief);
+        let first = self.growing.first(children);
+        let childs_need =
+            first.is_some_and(|child| !self.branches[child as usize].rank.above_guarantee);
+        !own_need && !childs_need
     }
 }
 
-impl Order<'_> {
-    /// The allocations that count when shares are equal.
-    fn counted(&self, allocations: u64) -> u64 {
-        if self.fairness == Fairness::Drf { allocations } else { 0 }
-    }
-}
-
-impl Branch<'_> {
-    /// Whether H-DRF scales the branch down: it can grow and holds something.
-    fn scales(&self) -> bool {
-        self.wanting > 0 && self.weight > 0 && self.scaled.iter().any(|&part| part > 0)
-    }
-
-    fn demand_of(&self, kind: Kind) -> u32 {
-        self.demand[kind.index()]
-    }
-
-    fn count_in(&mut self, request: &Resources) {
-        self.wanting += 1;
-        for (kind, _) in request.iter() {
-            self.demand[kind.index()] += 1;
-        }
-    }
-
-    fn count_out(&mut self, request: &Resources) {
-        self.wanting -= 1;
-        for (kind, _) in request.iter() {
-            self.demand[kind.index()] -= 1;
-        }
-    }
+/// The allocations that count when shares are equal.
+fn counted(fairness: Fairness, allocations: u64) -> u64 {
+    if fairness == Fairness::Drf { allocations } else { 0 }
 }

@@ -34,7 +34,10 @@ impl Engine {
         let limit = self.intern(&pool.limit, Resources::UNLIMITED);
         // A guarantee above the limit could never be used, and would be kept free for ever.
         let guarantee = guarantee.minus(&guarantee.above(&limit));
-        self.state.pools.declare(&pool.name, Settings { weight: pool.weight, guarantee, limit });
+        self.state.pools.declare(
+            &pool.name,
+            Settings { weight: pool.weight, guarantee, limit, fairness: pool.fairness },
+        );
         self.offers_due = true;
     }
 

@@ -47,6 +47,7 @@ impl Cluster {
                 weight: pool.weight,
                 guarantee: pool.guarantee.for_engine(),
                 limit: pool.limit.for_engine(),
+                ..PoolObservation::default()
             };
             engine.handle(NOW, Event::Pool(pool));
         }

@@ -1,0 +1,63 @@
+//! Limits, and what is kept free for guarantees.
+
+use super::{ROOT, Tree};
+use crate::arena::Id;
+use crate::explain::Rejection;
+use crate::pools::PoolId;
+use crate::resources::Resources;
+
+impl Tree<'_> {
+    /// Whether all limits above a pool leave room for `amount`.
+    pub(in crate::allocator) fn check_limits(
+        &self,
+        pool: PoolId,
+        request: &Resources,
+        amount: &Resources,
+    ) -> Result<(), Rejection> {
+        let mut index = self.leaf_of_pool[pool.index()] as usize;
+        while index != ROOT {
+            let branch = &self.branches[index];
+            if branch.is_limited {
+                for (kind, _) in request.iter() {
+                    let (held, limit) = (branch.held[kind], branch.limit[kind]);
+                    if limit != i64::MAX && held.saturating_add(amount[kind]) > limit {
+                        let pool = branch.pool.into();
+                        return Err(Rejection::Limit { pool, kind, held, limit });
+                    }
+                }
+            }
+            index = branch.parent as usize;
+        }
+        Ok(())
+    }
+
+    /// Whether what is free stays enough for the guarantees that are not met, when a pool takes
+    /// `amount`. What goes towards a guarantee of the pool itself is always allowed, as in Mesos.
+    pub(in crate::allocator) fn check_headroom(
+        &self,
+        pool: PoolId,
+        amount: &Resources,
+        free: &Resources,
+    ) -> Result<(), Rejection> {
+        let before = self.branches[ROOT].children_required;
+        if !self.has_guarantees || before.is_none() {
+            return Ok(());
+        }
+        let mut relief = Resources::NONE;
+        let mut index = self.leaf_of_pool[pool.index()] as usize;
+        while index != ROOT {
+            let branch = &self.branches[index];
+            let unmet = branch.guarantee.above(&branch.held.plus(amount));
+            let after = unmet.max_each(&branch.children_required.minus(&relief));
+            relief = branch.required.minus(&after);
+            index = branch.parent as usize;
+        }
+        let after = before.minus(&relief);
+        for (kind, amount) in amount.iter() {
+            if relief[kind] < amount && free[kind].saturating_sub(amount) < after[kind] {
+                return Err(Rejection::Headroom { kind, free: free[kind], kept: before[kind] });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! A pool in the tree of a round.
+
+use super::shares::{ChildrenSum, Contribution, Fraction, Holdings};
+use super::tournament::Group;
+use crate::allocator::Fairness;
+use crate::pools::Settings;
+use crate::resources::{KIND_LIMIT, Kind, Resources};
+use crate::share::WeightMilli;
+
+pub(super) struct Branch<'a> {
+    pub(super) parent: u32,
+    /// The place among its siblings.
+    pub(super) slot: u32,
+    pub(super) pool: &'a str,
+    /// How the children are compared.
+    pub(super) fairness: Fairness,
+    pub(super) weight: WeightMilli,
+    pub(super) guarantee: Resources,
+    pub(super) limit: Resources,
+    pub(super) is_limited: bool,
+    pub(super) held: Resources,
+    /// What it held lately, as far as that counts in its share.
+    pub(super) past: Resources,
+    pub(super) allocations: u64,
+    pub(super) children: Group,
+    /// The branch's own claims.
+    pub(super) claims: Group,
+    /// How many claims of the subtree can still grow.
+    pub(super) wanting: u32,
+    /// How much of each kind claims of the subtree that can still grow want. Only kept where
+    /// something is guaranteed.
+    pub(super) demand: [i128; KIND_LIMIT],
+    pub(super) rank: Rank,
+    /// What the branch counts for, scaled as H-DRF wants it.
+    pub(super) holdings: Holdings,
+    /// What its children count for.
+    pub(super) sum: ChildrenSum,
+    /// What it adds to its parent.
+    pub(super) contribution: Contribution,
+    /// The bits behind the point of what its children add.
+    pub(super) direction_bits: u32,
+    /// What has to be kept free so that the guarantees of the subtree can be met.
+    pub(super) required: Resources,
+    pub(super) children_required: Resources,
+}
+
+/// What a pool holds and was given.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Account {
+    pub(super) held: Resources,
+    pub(super) past: Resources,
+    pub(super) allocations: u64,
+}
+
+/// The order among siblings.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    pub(super) above_guarantee: bool,
+    pub(super) leftovers_only: bool,
+    pub(super) share: Fraction,
+    /// How often it was given something; 0 where that does not count.
+    pub(super) allocations: u64,
+    pub(super) branch: u32,
+}
+
+impl<'a> Branch<'a> {
+    pub(super) fn new(
+        (index, parent): (u32, u32),
+        pool: &'a str,
+        settings: &Settings,
+        fairness: Fairness,
+        account: &Account,
+    ) -> Self {
+        Self {
+            parent,
+            slot: 0,
+            pool,
+            fairness,
+            weight: settings.weight,
+            guarantee: settings.guarantee,
+            limit: settings.limit,
+            is_limited: settings.limit != Resources::UNLIMITED,
+            held: account.held,
+            past: account.past,
+            allocations: account.allocations,
+            children: Group::default(),
+            claims: Group::default(),
+            wanting: 0,
+            demand: [0; KIND_LIMIT],
+            rank: Rank {
+                above_guarantee: true,
+                leftovers_only: false,
+                share: 0,
+                allocations: 0,
+                branch: index,
+            },
+            holdings: Holdings::default(),
+            sum: ChildrenSum::default(),
+            contribution: Contribution::NONE,
+            direction_bits: 0,
+            required: Resources::NONE,
+            children_required: Resources::NONE,
+        }
+    }
+
+    /// Whether H-DRF scales the branch down: it can grow and holds something.
+    pub(super) fn scales(&self, shared: &[Kind]) -> bool {
+        self.wanting > 0 && self.weight > 0 && self.holdings.dominant(shared) > 0
+    }
+
+    /// The weight that the share is divided by. Those that only get leftovers share equally.
+    pub(super) fn compared_weight(&self) -> WeightMilli {
+        if self.weight == 0 { 1000 } else { self.weight }
+    }
+
+    /// What is guaranteed and not held.
+    pub(super) fn unmet(&self) -> Resources {
+        self.guarantee.above(&self.held)
+    }
+
+    /// Whether a claim that can still grow wants something of what is guaranteed and not held.
+    pub(super) fn needs(&self, unmet: &Resources) -> bool {
+        unmet.iter().any(|(kind, _)| self.demand[kind.index()] > 0)
+    }
+
+    pub(super) fn want(&mut self, request: &Resources, count: u32) {
+        for (kind, amount) in request.iter() {
+            self.demand[kind.index()] += i128::from(amount) * i128::from(count);
+        }
+    }
+
+    pub(super) fn want_less(&mut self, request: &Resources, count: u32) {
+        for (kind, amount) in request.iter() {
+            self.demand[kind.index()] -= i128::from(amount) * i128::from(count);
+        }
+    }
+}
