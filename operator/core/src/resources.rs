@@ -22,6 +22,11 @@ impl Kind {
     pub(crate) fn index(self) -> usize {
         usize::from(self.0)
     }
+
+    /// Every kind that there can be, in order.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (0_u8..).map(Self).take(KIND_LIMIT)
+    }
 }
 
 /// The kinds of resources that matter to some job or pool, by name.
