@@ -19,7 +19,8 @@ pub(crate) struct State {
     pub(crate) jobs: Arena<JobId, Job>,
     pub(crate) job_by_key: BTreeMap<JobKey, JobId>,
     pub(crate) executors: Arena<ExecutorId, Executor>,
-    pub(crate) executor_by_key: BTreeMap<ExecutorKey, ExecutorId>,
+    /// Jobs that no name leads to any more, whose executors are not all gone.
+    pub(crate) former_jobs: BTreeMap<JobKey, Vec<JobId>>,
     pub(crate) next_sequence: u64,
 }
 
@@ -32,19 +33,28 @@ impl Default for State {
             jobs: Arena::new(),
             job_by_key: BTreeMap::new(),
             executors: Arena::new(),
-            executor_by_key: BTreeMap::new(),
+            former_jobs: BTreeMap::new(),
             next_sequence: 0,
         }
     }
 }
 
 impl State {
+    /// The executor of this name: of the job of this name, or of one that had it before.
+    pub(crate) fn find_executor(&self, key: &ExecutorKey) -> Option<ExecutorId> {
+        let former = self.former_jobs.get(&key.job).into_iter().flatten();
+        self.job_by_key.get(&key.job).into_iter().chain(former).find_map(|&job| {
+            let id = *self.jobs.get(job)?.executors.get(&key.index)?;
+            (self.executors.get(id)?.key.epoch == key.epoch).then_some(id)
+        })
+    }
+
     /// The executor of this name, with its job.
     pub(crate) fn executor_mut(
         &mut self,
         key: &ExecutorKey,
     ) -> Option<(ExecutorId, &mut Executor, JobId, &mut Job)> {
-        let id = *self.executor_by_key.get(key)?;
+        let id = self.find_executor(key)?;
         let executor = self.executors.get_mut(id)?;
         let job_id = executor.job;
         Some((id, executor, job_id, self.jobs.get_mut(job_id)?))

@@ -76,6 +76,7 @@ impl Engine {
 
     pub(super) fn forget_job(&mut self, key: &JobKey) {
         if let Some(id) = self.state.job_by_key.remove(key) {
+            self.state.former_jobs.entry(key.clone()).or_default().push(id);
             self.stop_executors(id);
             self.drop_if_done(id);
             self.offers_due = true;
@@ -88,7 +89,13 @@ impl Engine {
         if self.state.job_by_key.get(&job.key) == Some(&id) || !job.executors.is_empty() {
             return;
         }
-        let pool = job.pool;
+        let (pool, key) = (job.pool, job.key.clone());
+        if let Some(former) = self.state.former_jobs.get_mut(&key) {
+            former.retain(|&other| other != id);
+            if former.is_empty() {
+                self.state.former_jobs.remove(&key);
+            }
+        }
         self.state.jobs.remove(id);
         self.state.pools.leave(pool);
         self.wanting.remove(&id);

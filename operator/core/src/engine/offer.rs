@@ -132,7 +132,6 @@ impl Engine {
             job.gang_deadline = Some(deadline);
             self.timers.insert((deadline, id));
         }
-        self.state.executor_by_key.insert(key.clone(), executor);
         job.held = job.held.plus(&request);
         job.allocations += 1;
         let pool = job.pool;

@@ -68,7 +68,6 @@ impl Engine {
         self.state.nodes.release(node, &request);
         self.state.pools.release(pool, &request);
         self.state.executors.remove(id);
-        self.state.executor_by_key.remove(key);
         self.offers_due = true;
         self.touch(job_id);
         self.judge(now, job_id, verdict);

@@ -95,11 +95,11 @@ impl World {
     }
 
     pub(super) fn remove_node(&mut self, index: usize) {
-        let before = self.engine.state.executor_by_key.clone();
+        let keys: Vec<_> = self.fakes.keys().cloned().collect();
+        let known = |engine: &Engine, key: &ExecutorKey| engine.state.find_executor(key).is_some();
+        let before: Vec<_> = keys.into_iter().filter(|key| known(&self.engine, key)).collect();
         self.tell(Event::NodeGone(format!("n{index}").into()));
-        self.fakes.retain(|key, _| {
-            !before.contains_key(key) || self.engine.state.executor_by_key.contains_key(key)
-        });
+        self.fakes.retain(|key, _| !before.contains(key) || known(&self.engine, key));
         self.tick();
     }
 
