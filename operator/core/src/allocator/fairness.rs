@@ -13,7 +13,7 @@
 //! is that of all that the subtree holds, as in Mesos, and the number of allocations breaks ties.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Claim, Fairness, Order, times};
 use crate::arena::Id;
@@ -42,6 +42,12 @@ struct Branch<'a> {
     parent: usize,
     pool: &'a str,
     weight: WeightMilli,
+    /// The pool; `None` for the root, and for the leaf of a pool that has children.
+    id: Option<PoolId>,
+    /// What the subtree gets first.
+    guaranteed: Resources,
+    /// What of it is not covered by what is kept of the subtree's reservations, which counts as if it
+    /// was held.
     guarantee: Resources,
     limit: Resources,
     held: Resources,
@@ -88,6 +94,7 @@ impl<'a> Tree<'a> {
     pub(crate) fn new(
         pools: &'a Pools,
         total: Resources,
+        kept: &BTreeMap<PoolId, Resources>,
         order: Order<'a>,
         claims: &[Claim],
         can_grow: impl Fn(usize) -> bool,
@@ -108,6 +115,8 @@ impl<'a> Tree<'a> {
             let branch =
                 tree.grow(parent, &pool.name, &pool.settings, (pool.held, pool.allocations));
             branch_of_pool[id.index()] = branch;
+            tree.branches[branch].id = Some(id);
+            tree.branches[branch].cover(kept);
             tree.leaf_of_pool[id.index()] = if pool.children.is_empty() {
                 branch
             } else {
@@ -135,7 +144,14 @@ impl<'a> Tree<'a> {
     }
 
     /// Takes in that a claim was given `count` executors; `claim` is as it is now.
-    pub(super) fn granted(&mut self, index: usize, claim: &Claim, count: u32) {
+    /// `kept` is what is left of reservations.
+    pub(super) fn granted(
+        &mut self,
+        index: usize,
+        claim: &Claim,
+        count: u32,
+        kept: &BTreeMap<PoolId, Resources>,
+    ) {
         let leaf = self.leaf_of_pool[claim.pool.index()];
         let amount = times(&claim.request, count);
         self.branches[leaf].claims.remove(&self.ranks[index]);
@@ -147,6 +163,7 @@ impl<'a> Tree<'a> {
         self.along(leaf, |branch| {
             branch.held = branch.held.plus(&amount);
             branch.allocations += u64::from(count);
+            branch.cover(kept);
             if satisfied {
                 branch.count_out(&claim.request);
             }
@@ -224,6 +241,8 @@ impl<'a> Tree<'a> {
             parent,
             pool,
             weight: settings.weight,
+            id: None,
+            guaranteed: settings.guarantee,
             guarantee: settings.guarantee,
             limit: settings.limit,
             held,
@@ -374,6 +393,14 @@ impl Order<'_> {
 }
 
 impl Branch<'_> {
+    /// Takes in what is kept of the subtree's reservations: idle as it is, it counts towards the
+    /// guarantee, as in Mesos.
+    fn cover(&mut self, kept: &BTreeMap<PoolId, Resources>) {
+        if let Some(kept) = self.id.and_then(|id| kept.get(&id)) {
+            self.guarantee = self.guaranteed.minus(kept);
+        }
+    }
+
     /// Whether H-DRF scales the branch down: it can grow and holds something.
     fn scales(&self) -> bool {
         self.wanting > 0 && self.weight > 0 && self.scaled.iter().any(|&part| part > 0)

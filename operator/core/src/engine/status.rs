@@ -127,7 +127,7 @@ impl Engine {
                 pool = self.state.pools.get(id).and_then(|pool| pool.parent);
             }
         }
-        let shared = shared_kinds(&self.state.kinds);
+        let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
         let status = |(id, pool): (PoolId, &Pool)| {
             let index = crate::arena::Id::index(id);
             let unmet = pool.settings.guarantee.above(&pool.held);
