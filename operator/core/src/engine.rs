@@ -3,6 +3,7 @@
 mod assign;
 mod observe;
 mod offer;
+mod pool_status;
 mod pools;
 mod progress;
 mod status;

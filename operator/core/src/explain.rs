@@ -45,12 +45,8 @@ pub enum Rejection {
     },
     /// The job's namespace may not use the pool.
     Namespace {
-        /// The namespace.
-        namespace: Box<str>,
-        /// The pool that the job names.
-        pool: Box<str>,
-        /// The pools that the namespace may use, for people.
-        usable: Box<str>,
+        /// The sentence that says so, and which pools it may use.
+        message: Box<str>,
     },
     /// The pool is being deleted and takes no new jobs.
     PoolDeleted {
@@ -115,7 +111,6 @@ impl Rejection {
         match self {
             Self::NoNodes => "NoNodes",
             Self::NoNodeMatches { .. } | Self::FewNodesSuit { cause: None, .. } => "NoNodeSuits",
-            Self::FewNodesSuit { cause: Some(cause), .. } => cause.reason(),
             Self::Contradiction { .. } => "NodeSelectorContradiction",
             Self::Namespace { .. } => "NamespaceMayNotUsePool",
             Self::PoolDeleted { .. } => "PoolDeleted",
@@ -123,7 +118,9 @@ impl Rejection {
             Self::NoNodeFree { .. } | Self::NoNodeHasAllFree => "WaitingForResources",
             Self::Limit { .. } => "LimitReached",
             Self::Headroom { .. } => "KeptForGuarantees",
-            Self::Gang { cause, .. } => cause.reason(),
+            Self::FewNodesSuit { cause: Some(cause), .. } | Self::Gang { cause, .. } => {
+                cause.reason()
+            }
             Self::NoPool { .. } => "NoPool",
             Self::TooManyKinds { .. } => "TooManyResourceKinds",
         }
@@ -184,7 +181,9 @@ impl fmt::Display for Sentence<'_> {
                 "only {fitting} of {wanted} executors fit at once: {}",
                 cause.display(self.kinds)
             ),
-            Rejection::NoNodeMatches { selector } => write!(formatter, "no node matches {selector}"),
+            Rejection::NoNodeMatches { selector } => {
+                write!(formatter, "no node matches {selector}")
+            }
             Rejection::FewNodesSuit { selector, matching, taint, cause } => {
                 few_nodes(formatter, selector.as_deref(), *matching, taint.as_ref())?;
                 match cause {
@@ -206,10 +205,7 @@ impl fmt::Display for Sentence<'_> {
                 "no node can match both {key}={first} and {key}={second}, which the job and its \
                  pools ask for together"
             ),
-            Rejection::Namespace { namespace, pool, usable } => write!(
-                formatter,
-                "namespace {namespace} may not use pool {pool}; it may use: {usable}"
-            ),
+            Rejection::Namespace { message } => formatter.write_str(message),
             Rejection::PoolDeleted { pool } => {
                 write!(formatter, "pool {pool} is being deleted and takes no new jobs")
             }

@@ -40,15 +40,24 @@ impl Claims {
 
     /// Whether jobs of a namespace may use a pool. What is not known as a pool serves nobody.
     pub fn may_use(&self, namespace: &str, pool: &str) -> bool {
-        let serves = |served: &BTreeSet<Box<str>>| match self.claimed.contains(namespace) {
-            true => served.contains(namespace),
-            false => served.is_empty(),
+        let is_claimed = self.claimed.contains(namespace);
+        let serves = |served: &BTreeSet<Box<str>>| {
+            if is_claimed { served.contains(namespace) } else { served.is_empty() }
         };
         self.by_pool.get(pool).is_some_and(serves)
     }
 
+    /// Why jobs of a namespace may not use a pool.
+    pub fn check(&self, namespace: &str, pool: &str) -> Result<(), String> {
+        if self.may_use(namespace, pool) {
+            return Ok(());
+        }
+        let usable = self.usable_by(namespace);
+        Err(format!("namespace {namespace} may not use pool {pool}; it may use: {usable}"))
+    }
+
     /// The pools that a namespace may use, for people.
-    pub fn usable_by(&self, namespace: &str) -> String {
+    fn usable_by(&self, namespace: &str) -> String {
         let pools = self.by_pool.keys().map(|pool| &**pool);
         let pools: Vec<&str> = pools.filter(|pool| self.may_use(namespace, pool)).collect();
         match pools.len() {

@@ -14,8 +14,8 @@ use views::{Place, View, Views};
 use crate::arena::{Arena, id};
 use crate::pools::{PoolId, Pools};
 use crate::resources::{Kinds, Resources};
-pub use suit::{Label, Taint, TaintEffect, Toleration, TolerationOperator};
 pub(crate) use suit::{Contradiction, Requirement};
+pub use suit::{Label, Taint, TaintEffect, Toleration, TolerationOperator};
 pub(crate) use views::{Reach, ViewId};
 
 /// The resource of which every executor takes one. A node that does not name it has room for any
@@ -95,11 +95,8 @@ impl Node {
     fn settle(&mut self) {
         if let Some(reserved) = &mut self.reserved {
             // What nobody can be given keeps no promise.
-            let free = if self.observed.offered {
-                self.usable.above(&self.held)
-            } else {
-                Resources::NONE
-            };
+            let free =
+                if self.observed.offered { self.usable.above(&self.held) } else { Resources::NONE };
             reserved.settle(&free, &self.usable);
         }
     }
@@ -147,12 +144,7 @@ impl Default for Nodes {
 
 impl Nodes {
     /// Takes in a node's new version.
-    pub(crate) fn observe(
-        &mut self,
-        kinds: &Kinds,
-        pools: &Pools,
-        mut observed: NodeObservation,
-    ) {
+    pub(crate) fn observe(&mut self, kinds: &Kinds, pools: &Pools, mut observed: NodeObservation) {
         observed.labels.sort_unstable();
         let usable = usable(kinds, &observed);
         let known = self.find(&observed.name);
@@ -249,13 +241,7 @@ impl Nodes {
     }
 
     /// Charges what an executor of a pool holds to its node.
-    pub(crate) fn charge(
-        &mut self,
-        pools: &Pools,
-        id: NodeId,
-        pool: PoolId,
-        request: &Resources,
-    ) {
+    pub(crate) fn charge(&mut self, pools: &Pools, id: NodeId, pool: PoolId, request: &Resources) {
         self.change(id, |node| {
             node.held = node.held.plus(request);
             let place = node.held_by_pool.binary_search_by_key(&pool, |&(pool, _)| pool);
@@ -276,13 +262,7 @@ impl Nodes {
     }
 
     /// Gives back what an executor held.
-    pub(crate) fn release(
-        &mut self,
-        pools: &Pools,
-        id: NodeId,
-        pool: PoolId,
-        request: &Resources,
-    ) {
+    pub(crate) fn release(&mut self, pools: &Pools, id: NodeId, pool: PoolId, request: &Resources) {
         self.charge(pools, id, pool, &Resources::NONE.minus(request));
     }
 
@@ -348,7 +328,8 @@ impl Nodes {
         let Some(view) = self.views.get(&self.by_id, reach.general) else {
             return Suitability::default();
         };
-        let most = view.tainted.iter().max_by_key(|&(taint, count)| (count, std::cmp::Reverse(taint)));
+        let most =
+            view.tainted.iter().max_by_key(|&(taint, count)| (count, std::cmp::Reverse(taint)));
         Suitability {
             selector: view.selector(),
             matching: view.matching,

@@ -5,9 +5,9 @@
 //! holds here holds there.
 
 use crate::allocator::{Claim, Fairness, Order, Placement, Tree};
+use crate::nodes::Reach;
 use crate::pools::{Pools, Settings};
 use crate::resources::{Kinds, Resources, TooManyKinds};
-use crate::nodes::Reach;
 use crate::share::{WeightMilli, default_shared_resources, shared_kinds};
 use std::collections::BTreeMap;
 
@@ -110,7 +110,8 @@ impl Sorter {
             active.filter_map(|(path, client)| Some((&**path, self.claim(path, client)?))).unzip();
         let shared = shared_kinds(&self.kinds, &default_shared_resources());
         let order = Order { fairness: self.fairness, shared: &shared };
-        let mut tree = Tree::new(&self.pools, self.total, &BTreeMap::new(), order, &claims, |_| true);
+        let mut tree =
+            Tree::new(&self.pools, self.total, &BTreeMap::new(), order, &claims, |_| true);
         let mut asked = Vec::with_capacity(paths.len());
         while let Some(index) = tree.first() {
             asked.push(paths[index]);

@@ -20,8 +20,7 @@ impl Engine {
             (reservation.node_selector.clone(), Resources::NONE.max_each(&amount))
         });
         let reservations = reservations.filter(|(_, amount)| !amount.is_none()).collect();
-        let elastic =
-            pool.elastic.as_ref().map(|up_to| self.intern(up_to, Resources::UNLIMITED));
+        let elastic = pool.elastic.as_ref().map(|up_to| self.intern(up_to, Resources::UNLIMITED));
         let settings = Settings {
             weight: pool.weight,
             guarantee,
@@ -90,18 +89,13 @@ impl Engine {
 
     fn look_up_reach(&mut self, id: JobId) -> Result<Reach, Rejection> {
         let Some(job) = self.state.jobs.get(id) else { return Ok(Reach::default()) };
-        let (namespace, pool) = (&*job.key.namespace, &job.spec.pool);
-        if !self.namespaces.may_use(namespace, pool) {
-            let usable = self.namespaces.usable_by(namespace).into();
-            return Err(Rejection::Namespace {
-                namespace: namespace.into(),
-                pool: pool.clone(),
-                usable,
-            });
+        if let Err(message) = self.namespaces.check(&job.key.namespace, &job.spec.pool) {
+            return Err(Rejection::Namespace { message: message.into() });
         }
         let executor = &job.spec.executor;
         let pools = self.state.pools.requirement(job.pool);
-        let both = pools.and_then(|pools| pools.and(&executor.node_selector, &executor.tolerations));
+        let both =
+            pools.and_then(|pools| pools.and(&executor.node_selector, &executor.tolerations));
         match both {
             Ok(requirement) => {
                 Ok(self.state.nodes.reach(&requirement, job.pool, &self.state.pools))

@@ -18,8 +18,7 @@ fn a_claimed_namespace_uses_only_pools_that_claim_it() {
 
 #[test]
 fn a_child_has_its_parents_claim_or_its_own() {
-    let claims =
-        claims(&[("a", &["x"]), ("a.dev", &[]), ("a.dev.deep", &[]), ("a.test", &["y"])]);
+    let claims = claims(&[("a", &["x"]), ("a.dev", &[]), ("a.dev.deep", &[]), ("a.test", &["y"])]);
     assert_eq!(claims.usable_by("x"), "a, a.dev, a.dev.deep");
     assert_eq!(claims.usable_by("y"), "a.test");
     assert_eq!(claims.usable_by("z"), "none");

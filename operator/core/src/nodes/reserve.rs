@@ -96,11 +96,7 @@ impl Reserved {
     }
 
     /// The sum over the branches that leave the chain.
-    fn sum_beside(
-        &self,
-        chain: &[PoolId],
-        amount: impl Fn(&Branch) -> &Resources,
-    ) -> Resources {
+    fn sum_beside(&self, chain: &[PoolId], amount: impl Fn(&Branch) -> &Resources) -> Resources {
         let mut sum = Resources::NONE;
         let mut inside_of = usize::MAX;
         for branch in &self.branches {

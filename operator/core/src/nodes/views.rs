@@ -184,8 +184,7 @@ impl View {
 
 impl Default for Views {
     fn default() -> Self {
-        let mut views =
-            Self { by_id: Arena::new(), by_key: BTreeMap::new(), size: 0, swept: 0 };
+        let mut views = Self { by_id: Arena::new(), by_key: BTreeMap::new(), size: 0, swept: 0 };
         let everything = Requirement::default();
         let id = views.by_id.insert(View::new(everything.clone(), Vec::new()));
         views.by_key.insert((everything, None), id);
