@@ -131,10 +131,75 @@ pub struct ExecutorTemplate {
     #[serde(default, skip_serializing_if = "crate::is_default")]
     pub placement: Placement,
 
+    /// Labels that a node has to have, `kubernetes.io/os` and `kubernetes.io/arch` among them, beside
+    /// those that the job's pool asks for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 16))]
+    pub node_selector: BTreeMap<String, String>,
+
+    /// Taints of nodes that do not keep the executors away, as in a pod. A taint of effect
+    /// `PreferNoSchedule` never does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub tolerations: Vec<Toleration>,
+
     /// How long a task that is told to stop may take, in seconds, before it is killed. Defaults to 30.
     #[serde(default = "thirty")]
     #[schemars(range(min = 0, max = 86_400))]
     pub termination_grace_period_seconds: i64,
+}
+
+/// A taint that is put up with, as in a pod.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("self.key != '' || self.operator == 'Exists'").message("a toleration without a key is for all taints, and its operator is Exists"),
+    validation = Rule::new("self.operator != 'Exists' || self.value == ''").message("value goes with the operator Equal"),
+    validation = Rule::new("!has(self.tolerationSeconds) || has(self.effect) && self.effect == 'NoExecute'").message("tolerationSeconds goes with the effect NoExecute")
+)]
+pub struct Toleration {
+    /// The taint's key. Without it, every key, which goes with the operator `Exists`.
+    #[serde(default)]
+    #[schemars(length(max = 317))]
+    pub key: String,
+
+    /// `Equal`: the taint has this value; `Exists`: any value will do. Defaults to `Equal`.
+    #[serde(default)]
+    pub operator: TolerationOperator,
+
+    /// The taint's value.
+    #[serde(default)]
+    #[schemars(length(max = 63))]
+    pub value: String,
+
+    /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`. Without it, every effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<TaintEffect>,
+
+    /// How many seconds a taint of effect `NoExecute` is put up with. Without it, for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub toleration_seconds: Option<i64>,
+}
+
+/// How a toleration compares values.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TolerationOperator {
+    /// The taint has this value.
+    #[default]
+    Equal,
+    /// Any value will do.
+    Exists,
+}
+
+/// What a taint does.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaintEffect {
+    /// Executors are not placed there.
+    NoSchedule,
+    /// Ignored by Proffer.
+    PreferNoSchedule,
+    /// Executors are not placed there, and those that run are removed.
+    NoExecute,
 }
 
 /// All executors of a job start together.
@@ -489,6 +554,8 @@ impl Default for ExecutorTemplate {
             instances: one(),
             gang: None,
             placement: Placement::default(),
+            node_selector: BTreeMap::new(),
+            tolerations: Vec::new(),
             termination_grace_period_seconds: thirty(),
         }
     }

@@ -57,6 +57,32 @@ pub struct ResourcePoolSpec {
     /// operator, which is `Hdrf`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fairness: Option<Fairness>,
+
+    /// The nodes that jobs of the pool and its children may use: those that have all of these labels,
+    /// and those that the pool's parents ask for. Without it, all nodes of the parent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 16))]
+    pub node_selector: BTreeMap<String, String>,
+
+    /// Room that is kept for the pool and its children on each node that matches, whether they use it
+    /// or not. What is kept counts towards their guarantee. A child's reservation lies inside its
+    /// parent's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub reservations: Vec<PoolReservation>,
+
+    /// The namespaces whose jobs may use the pool; such a namespace may use only pools that name it.
+    /// Without it, those of the parent, or else all namespaces that no pool names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 63)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub namespaces: Vec<String>,
+
+    /// What jobs of the pool may ask for beyond the nodes that there are, so that an autoscaler adds
+    /// some: when an executor fits on no node although the limit allows it, it is created without
+    /// one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elastic: Option<Elastic>,
 }
 
 /// How the jobs and children of a pool are compared.
@@ -70,6 +96,33 @@ pub enum Fairness {
     Drf,
 }
 
+/// Room that is kept for a pool on every node that matches.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PoolReservation {
+    /// The labels of the nodes, beside those that the pool's nodes have anyway. Without it, all nodes
+    /// that the pool may use.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 16))]
+    pub node_selector: BTreeMap<String, String>,
+
+    /// What is kept on each of them.
+    #[x_kube(validation = rules::none_negative("resources"))]
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
+    pub resources: BTreeMap<String, Quantity>,
+}
+
+/// How much of a pool may wait for nodes that do not exist yet.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Elastic {
+    /// The most that executors without a node may hold at once, for the pool and its children
+    /// together. A resource that is not named is not bounded by this.
+    #[x_kube(validation = rules::none_negative("upTo"))]
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
+    pub up_to: BTreeMap<String, Quantity>,
+}
+
 /// What a pool holds and how that compares.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -81,6 +134,10 @@ pub struct ResourcePoolStatus {
     /// What the executors of the pool's subtree hold.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub allocated: BTreeMap<String, Quantity>,
+
+    /// What the pool reserves on all nodes together, whether its subtree holds it or not.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reserved: BTreeMap<String, Quantity>,
 
     /// The largest of the pool's shares over all resources, between 0 and 1, before weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,7 +159,16 @@ pub struct ResourcePoolStatus {
 
 impl Default for ResourcePoolSpec {
     fn default() -> Self {
-        Self { weight: one(), guarantee: BTreeMap::new(), limit: BTreeMap::new(), fairness: None }
+        Self {
+            weight: one(),
+            guarantee: BTreeMap::new(),
+            limit: BTreeMap::new(),
+            node_selector: BTreeMap::new(),
+            reservations: Vec::new(),
+            namespaces: Vec::new(),
+            elastic: None,
+            fairness: None,
+        }
     }
 }
 

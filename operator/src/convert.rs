@@ -1,12 +1,14 @@
 //! Between the API types and the engine's types. Every adapter goes through here.
 
 mod job;
+mod labels;
 mod pool;
 mod report;
 mod status;
 
 pub use job::job_spec;
-pub use pool::{pool_observation, pool_problems};
+pub(crate) use labels::label_problem;
+pub use pool::{namespace_claims, pool_family_problems, pool_observation, pool_problems};
 pub use report::{assigned_spec, report};
 pub use status::{job_status, pool_status, time};
 

@@ -39,8 +39,9 @@ pub struct LocalArguments {
 
     /// Offer these nodes instead of this machine, such as 4x2cpu,4Gi
     ///
-    /// Written as [COUNTx]CPUcpu,MEMORY[,RESOURCE=AMOUNT…]. They are as virtual as you like: nothing
-    /// stops you from offering more than this machine has. Can be given several times.
+    /// Written as [COUNTx]CPUcpu,MEMORY and any of ,RESOURCE=AMOUNT ,label:KEY=VALUE
+    /// ,taint:KEY[=VALUE]:EFFECT after it. They are as virtual as you like: nothing stops you from
+    /// offering more than this machine has. Can be given several times.
     #[arg(long, value_name = "NODES")]
     nodes: Vec<NodeSpec>,
 
@@ -136,21 +137,33 @@ type Loaded = (Vec<(SparkJob, JobSpec)>, Vec<ResourcePool>);
 fn load(files: &[PathBuf]) -> Result<Loaded, String> {
     let Manifests { jobs, pools } = manifests::load(files).map_err(|errors| errors.to_string())?;
     let mut errors: Vec<ManifestError> = Vec::new();
+    let objects: Vec<ResourcePool> = pools.iter().map(|pool| pool.object.clone()).collect();
     for pool in &pools {
         collect(&mut errors, pool, convert::pool_problems(&pool.object));
+        collect(&mut errors, pool, convert::pool_family_problems(&pool.object, &objects));
+        if pool.object.spec.elastic.is_some() {
+            // Not an error: the same files are for clusters.
+            let message = "no autoscaler adds nodes to this machine; elastic is ignored";
+            eprintln!("warning: {}", pool.source.error("spec.elastic", message));
+        }
     }
-    let mut pools: Vec<ResourcePool> = pools.into_iter().map(|pool| pool.object).collect();
+    let mut pools = objects;
+    pools.iter_mut().for_each(|pool| pool.spec.elastic = None);
     if !pools.iter().any(|pool| pool.name_any() == DEFAULT_POOL) {
         pools.push(ResourcePool::new(DEFAULT_POOL, ResourcePoolSpec::default()));
     }
     let names: BTreeSet<String> = pools.iter().map(ResourceExt::name_any).collect();
     let mut specs = Vec::new();
+    let claims = convert::namespace_claims(&pools);
     for job in jobs {
+        let namespace = job.object.namespace().unwrap_or_default();
         if !names.contains(&job.object.spec.pool) {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let (pool, names) = (&job.object.spec.pool, names.join(", "));
             let message =
                 format!("there is no pool \"{pool}\" in these files; the pools are: {names}");
+            errors.push(job.source.error("spec.pool", message));
+        } else if let Err(message) = claims.check(&namespace, &job.object.spec.pool) {
             errors.push(job.source.error("spec.pool", message));
         }
         match convert::job_spec(&job.object) {

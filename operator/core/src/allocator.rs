@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use crate::explain::Rejection;
-use crate::nodes::{NodeId, Nodes};
+use crate::nodes::{NodeId, Nodes, Reach};
 use crate::pools::{PoolId, Pools};
 use crate::resources::{Kind, Resources};
 pub(crate) use fairness::Tree;
@@ -48,6 +48,8 @@ pub(crate) struct Claim {
     pub(crate) wanted: u32,
     /// Whether it takes all that it wants or none.
     pub(crate) gang: bool,
+    /// Which nodes it may use.
+    pub(crate) reach: Reach,
     /// Which of the nodes that fit it prefers.
     pub(crate) placement: Placement,
     /// How many of its executors are on which node.
@@ -82,15 +84,19 @@ pub(crate) struct Grant {
     pub(crate) nodes: Vec<NodeId>,
 }
 
+/// What decides whether an executor fits somewhere.
+type Shape = (Resources, Reach);
+
 /// One filling of what is free.
 pub(crate) struct Round<'a> {
     claims: Vec<Claim>,
     tree: Tree<'a>,
+    pools: &'a Pools,
     nodes: &'a mut Nodes,
     rejections: Vec<Option<Rejection>>,
     /// Why nodes are found for no executor of a shape any more, by shape. What is free only shrinks
     /// in a round.
-    shapes: BTreeMap<Resources, Option<Rejection>>,
+    shapes: BTreeMap<Shape, Option<Rejection>>,
 }
 
 impl<'a> Round<'a> {
@@ -103,19 +109,20 @@ impl<'a> Round<'a> {
         claims: Vec<Claim>,
     ) -> Self {
         // Many claims have the same shape, which fits or does not.
-        let mut shapes: BTreeMap<Resources, Option<Rejection>> = BTreeMap::new();
+        let mut shapes: BTreeMap<Shape, Option<Rejection>> = BTreeMap::new();
         let mut rejections: Vec<Option<Rejection>> = vec![None; claims.len()];
         for (claim, rejection) in claims.iter().zip(&mut rejections) {
-            let request = &claim.request;
-            let shape = shapes.entry(*request).or_insert_with(|| {
-                (!nodes.fits(request)).then(|| placement::explain(nodes, request))
+            let (request, reach) = (claim.request, claim.reach);
+            let shape = shapes.entry((request, reach)).or_insert_with(|| {
+                let fits = nodes.fits(&request, reach);
+                (!fits).then(|| placement::explain(nodes, &request, reach))
             });
             if claim.wanted > 0 {
                 rejection.clone_from(shape);
             }
         }
         let can_grow = |index: usize| rejections.get(index).is_some_and(Option::is_none);
-        let mut tree = Tree::new(pools, *nodes.total(), *order, &claims, can_grow);
+        let mut tree = Tree::new(pools, *nodes.total(), nodes.kept(), *order, &claims, can_grow);
         for (index, (claim, rejection)) in claims.iter().zip(&mut rejections).enumerate() {
             if claim.wanted > 0
                 && rejection.is_none()
@@ -125,7 +132,7 @@ impl<'a> Round<'a> {
                 *rejection = Some(reached);
             }
         }
-        Self { claims, tree, nodes, rejections, shapes }
+        Self { claims, tree, pools, nodes, rejections, shapes }
     }
 
     /// The next grant, already accounted for; `None` when nobody can be given more.
@@ -138,7 +145,7 @@ impl<'a> Round<'a> {
                     claim.wanted -= count;
                     claim.held = claim.held.plus(&times(&claim.request, count));
                     claim.allocations += u64::from(count);
-                    self.tree.granted(index, claim, count);
+                    self.tree.granted(index, claim, count, self.nodes.kept());
                     return Some(Grant { claim: index, nodes });
                 }
                 Err(rejection) => {
@@ -157,41 +164,54 @@ impl<'a> Round<'a> {
 
     /// Finds nodes for `count` executors and takes them, or changes nothing.
     fn place(&mut self, index: usize, count: u32) -> Result<Vec<NodeId>, Rejection> {
-        let claim = &mut self.claims[index];
-        let request = claim.request;
-        if let Some(Some(rejection)) = self.shapes.get(&request) {
+        let claim = &self.claims[index];
+        let (pool, request, reach, gang) = (claim.pool, claim.request, claim.reach, claim.gang);
+        if let Some(Some(rejection)) = self.shapes.get(&(request, reach)) {
             return Err(rejection.clone());
         }
         let all = times(&request, count);
-        self.tree.check_limits(claim.pool, &request, &all)?;
-        self.tree.check_headroom(claim.pool, &all, self.nodes.free_sum())?;
-        let mut chosen = Vec::with_capacity(count as usize);
-        while chosen.len() < count as usize {
-            match placement::choose(self.nodes, &request, claim.placement, &claim.on_nodes) {
-                Some(node) => {
-                    self.nodes.charge(node, &request);
-                    *claim.on_nodes.entry(node).or_default() += 1;
-                    chosen.push(node);
-                }
-                None => break,
+        self.tree.check_limits(pool, &request, &all)?;
+        let free = *self.nodes.free_sum();
+        // Only what the pool has reserved can be taken whatever is kept for guarantees.
+        if !reach.has_reserved() {
+            self.tree.check_headroom(pool, &all, &free)?;
+        }
+        let chosen = self.choose(index, count);
+        let drawn = free.minus(self.nodes.free_sum());
+        let rejection = if chosen.len() < count as usize {
+            let rejection = placement::explain(self.nodes, &request, reach);
+            if chosen.is_empty() {
+                self.shapes.insert((request, reach), Some(rejection.clone()));
             }
-        }
-        if chosen.len() == count as usize {
+            rejection
+        } else if let Err(kept) = self.tree.check_headroom(pool, &drawn, &free) {
+            kept
+        } else {
             return Ok(chosen);
-        }
-        let rejection = placement::explain(self.nodes, &request);
-        if chosen.is_empty() {
-            self.shapes.insert(request, Some(rejection.clone()));
-        }
+        };
         let fitting = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
         for node in chosen {
-            self.nodes.release(node, &request);
-            count_down(&mut claim.on_nodes, node);
+            self.nodes.release(self.pools, node, pool, &request);
+            count_down(&mut self.claims[index].on_nodes, node);
         }
-        if claim.gang && count > 1 {
+        if gang && count > 1 && fitting < count {
             return Err(Rejection::Gang { fitting, wanted: count, cause: Box::new(rejection) });
         }
         Err(rejection)
+    }
+
+    /// Takes nodes for `count` executors, or for as many as there are.
+    fn choose(&mut self, index: usize, count: u32) -> Vec<NodeId> {
+        let Claim { pool, request, reach, placement, ref mut on_nodes, .. } = self.claims[index];
+        let mut chosen = Vec::with_capacity(count as usize);
+        while chosen.len() < count as usize {
+            let node = placement::choose(self.nodes, &request, reach, placement, on_nodes);
+            let Some(node) = node else { break };
+            self.nodes.charge(self.pools, node, pool, &request);
+            *on_nodes.entry(node).or_default() += 1;
+            chosen.push(node);
+        }
+        chosen
     }
 }
 

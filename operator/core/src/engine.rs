@@ -3,6 +3,8 @@
 mod assign;
 mod observe;
 mod offer;
+mod pool_status;
+mod pools;
 mod progress;
 mod status;
 
@@ -12,6 +14,8 @@ use crate::action::Action;
 use crate::allocator::Fairness;
 use crate::event::Event;
 use crate::jobs::{JobId, JobState, Milliseconds};
+use crate::namespaces::Claims;
+use crate::share::default_shared_resources;
 use crate::state::State;
 use crate::view::View;
 
@@ -23,11 +27,17 @@ pub struct Settings {
     pub status_interval_milliseconds: Milliseconds,
     /// Who is offered resources next.
     pub fairness: Fairness,
+    /// The resources that shares are taken of; others only count for what fits.
+    pub shared_resources: Vec<Box<str>>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { status_interval_milliseconds: 1000, fairness: Fairness::default() }
+        Self {
+            status_interval_milliseconds: 1000,
+            fairness: Fairness::default(),
+            shared_resources: default_shared_resources(),
+        }
     }
 }
 
@@ -41,6 +51,10 @@ pub struct Engine {
     state: State,
     /// Whether something changed that could lead to a new offer.
     offers_due: bool,
+    /// Whether what pools say about nodes and namespaces may have changed.
+    pools_changed: bool,
+    /// Which namespaces may use which pools.
+    namespaces: Claims,
     /// Jobs that have to be looked at in the next tick.
     touched: BTreeSet<JobId>,
     /// Jobs that want more executors.
@@ -75,6 +89,7 @@ impl Engine {
     /// Decides what should be different.
     pub fn tick(&mut self, now: Milliseconds) -> Vec<Action> {
         self.fire_timers(now);
+        self.apply_pools();
         self.release_idle_executors();
         self.make_offers(now);
         self.assign_tasks();

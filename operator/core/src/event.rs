@@ -3,7 +3,9 @@
 use crate::allocator::Fairness;
 use crate::executors::ExecutorKey;
 use crate::jobs::{JobKey, JobSpec, Milliseconds};
-pub use crate::nodes::NodeObservation;
+pub use crate::nodes::{
+    Label, NodeObservation, Taint, TaintEffect, Toleration, TolerationOperator,
+};
 use crate::ranges::Ranges;
 use crate::share::WeightMilli;
 
@@ -43,6 +45,26 @@ pub struct PoolObservation {
     pub limit: Vec<(Box<str>, i64)>,
     /// How the pool's jobs and children are compared; as in the pool above if nothing is said.
     pub fairness: Option<Fairness>,
+    /// The labels of the nodes that the subtree may use, on top of those of the pools above.
+    pub node_selector: Vec<Label>,
+    /// What is kept for the subtree on nodes.
+    pub reservations: Vec<Reservation>,
+    /// The namespaces that may use the pool; nothing for what the pool above has.
+    pub namespaces: Vec<Box<str>>,
+    /// What executors of the subtree may hold at most that are released without a node, by resource
+    /// name; what is not named is unlimited. `None` if there are none.
+    pub elastic: Option<Vec<(Box<str>, i64)>>,
+    /// Whether the pool is being deleted: it takes no new jobs, and goes when the last has ended.
+    pub deleting: bool,
+}
+
+/// What a pool reserves on every node with these labels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reservation {
+    /// The labels.
+    pub node_selector: Vec<Label>,
+    /// The amounts by resource name; cpu in thousandths, memory in bytes.
+    pub resources: Vec<(Box<str>, i64)>,
 }
 
 impl Default for PoolObservation {
@@ -53,6 +75,11 @@ impl Default for PoolObservation {
             guarantee: Vec::new(),
             limit: Vec::new(),
             fairness: None,
+            node_selector: Vec::new(),
+            reservations: Vec::new(),
+            namespaces: Vec::new(),
+            elastic: None,
+            deleting: false,
         }
     }
 }

@@ -20,6 +20,39 @@ pub enum Rejection {
     },
     /// Every kind of resource is on some node, but no node has enough of all.
     NoNodeHasAll,
+    /// No node has the labels that are asked for.
+    NoNodeMatches {
+        /// The labels: `zone=a`.
+        selector: Box<str>,
+    },
+    /// Not all nodes suit, and those that do have no room.
+    FewNodesSuit {
+        /// The labels that are asked for, if any.
+        selector: Option<Box<str>>,
+        /// How many nodes have them.
+        matching: u32,
+        /// The taint that keeps the job away from most of them, and from how many.
+        taint: Option<(Box<str>, u32)>,
+        /// Why there is no room on the others, if there are any.
+        cause: Option<Box<Rejection>>,
+    },
+    /// The job and its pool, or pools above each other, ask for nodes that there cannot be.
+    Contradiction {
+        /// The label.
+        key: Box<str>,
+        /// The values that it would need to have.
+        values: [Box<str>; 2],
+    },
+    /// The job's namespace may not use the pool.
+    Namespace {
+        /// The sentence that says so, and which pools it may use.
+        message: Box<str>,
+    },
+    /// The pool is being deleted and takes no new jobs.
+    PoolDeleted {
+        /// The name.
+        pool: Box<str>,
+    },
     /// No node has enough left.
     NoNodeFree {
         /// The kind of resource that is short.
@@ -77,11 +110,17 @@ impl Rejection {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::NoNodes => "NoNodes",
+            Self::NoNodeMatches { .. } | Self::FewNodesSuit { cause: None, .. } => "NoNodeSuits",
+            Self::Contradiction { .. } => "NodeSelectorContradiction",
+            Self::Namespace { .. } => "NamespaceMayNotUsePool",
+            Self::PoolDeleted { .. } => "PoolDeleted",
             Self::LargerThanAnyNode { .. } | Self::NoNodeHasAll => "LargerThanAnyNode",
             Self::NoNodeFree { .. } | Self::NoNodeHasAllFree => "WaitingForResources",
             Self::Limit { .. } => "LimitReached",
             Self::Headroom { .. } => "KeptForGuarantees",
-            Self::Gang { cause, .. } => cause.reason(),
+            Self::FewNodesSuit { cause: Some(cause), .. } | Self::Gang { cause, .. } => {
+                cause.reason()
+            }
             Self::NoPool { .. } => "NoPool",
             Self::TooManyKinds { .. } => "TooManyResourceKinds",
         }
@@ -142,10 +181,60 @@ impl fmt::Display for Sentence<'_> {
                 "only {fitting} of {wanted} executors fit at once: {}",
                 cause.display(self.kinds)
             ),
+            Rejection::NoNodeMatches { selector } => {
+                write!(formatter, "no node matches {selector}")
+            }
+            Rejection::FewNodesSuit { selector, matching, taint, cause } => {
+                few_nodes(formatter, selector.as_deref(), *matching, taint.as_ref())?;
+                match cause {
+                    None => Ok(()),
+                    Some(cause) => {
+                        let cause = cause.display(self.kinds).to_string();
+                        match cause.strip_prefix("no node ") {
+                            Some(rest) if selector.is_some() && taint.is_none() => {
+                                write!(formatter, "; none {rest}")
+                            }
+                            Some(rest) => write!(formatter, "; no other {rest}"),
+                            None => write!(formatter, "; {cause}"),
+                        }
+                    }
+                }
+            }
+            Rejection::Contradiction { key, values: [first, second] } => write!(
+                formatter,
+                "no node can match both {key}={first} and {key}={second}, which the job and its \
+                 pools ask for together"
+            ),
+            Rejection::Namespace { message } => formatter.write_str(message),
+            Rejection::PoolDeleted { pool } => {
+                write!(formatter, "pool {pool} is being deleted and takes no new jobs")
+            }
             Rejection::NoPool { pool } => write!(formatter, "there is no pool {pool}"),
             Rejection::TooManyKinds { name } => {
                 crate::resources::TooManyKinds { name: name.to_string() }.fmt(formatter)
             }
         }
     }
+}
+
+/// How many nodes match, and how many of them the job may not use.
+fn few_nodes(
+    formatter: &mut fmt::Formatter<'_>,
+    selector: Option<&str>,
+    matching: u32,
+    taint: Option<&(Box<str>, u32)>,
+) -> fmt::Result {
+    match (selector, matching) {
+        (Some(selector), 1) => write!(formatter, "1 node matches {selector}")?,
+        (Some(selector), _) => write!(formatter, "{matching} nodes match {selector}")?,
+        (None, _) => {}
+    }
+    let Some((taint, count)) = taint else { return Ok(()) };
+    match (selector.is_some(), count) {
+        (false, 1) => write!(formatter, "1 node is")?,
+        (false, _) => write!(formatter, "{count} nodes are")?,
+        (true, 1) => write!(formatter, "; 1 of them is")?,
+        (true, _) => write!(formatter, "; {count} of them are")?,
+    }
+    write!(formatter, " tainted {taint}, which the job does not tolerate")
 }

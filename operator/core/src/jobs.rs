@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::arena::id;
 use crate::executors::ExecutorId;
 use crate::explain::Rejection;
-use crate::nodes::NodeId;
+use crate::nodes::{NodeId, Reach};
 use crate::pools::PoolId;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
@@ -108,6 +108,8 @@ pub(crate) struct Job {
     /// What one executor needs, or why that cannot be accounted for.
     pub(crate) request: Result<Resources, Rejection>,
     pub(crate) pool: PoolId,
+    /// Which nodes its executors may use, or why none, once that was looked up.
+    pub(crate) reach: Option<Result<Reach, Rejection>>,
     pub(crate) state: JobState,
     pub(crate) failure: Option<JobFailure>,
     pub(crate) waiting: Option<Rejection>,

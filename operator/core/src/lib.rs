@@ -16,6 +16,7 @@ pub mod event;
 mod executors;
 pub mod explain;
 pub mod jobs;
+pub mod namespaces;
 mod nodes;
 mod pools;
 pub mod ranges;

@@ -1,13 +1,29 @@
 //! Nodes and what is left on them: Mesos's agents.
 
 mod index;
+mod reserve;
+mod suit;
+mod views;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
-use index::Index;
+use reserve::{Reserved, chain};
+use views::{Place, View, Views};
 
 use crate::arena::{Arena, id};
+use crate::pools::{PoolId, Pools};
 use crate::resources::{Kinds, Resources};
+pub(crate) use suit::{Contradiction, Requirement};
+pub use suit::{Label, Taint, TaintEffect, Toleration, TolerationOperator};
+pub(crate) use views::{Reach, ViewId};
+
+/// The resource of which every executor takes one. A node that does not name it has room for any
+/// number.
+pub(crate) const PODS: &str = "pods";
+
+/// Room for so many executors is room for any number; sums over all nodes still fit.
+const ANY_NUMBER_OF_PODS: i64 = 1 << 40;
 
 id! {
     /// A node that the engine knows.
@@ -25,6 +41,10 @@ pub struct NodeObservation {
     pub taken_by_others: Vec<(Box<str>, i64)>,
     /// Whether new executors may go there.
     pub offered: bool,
+    /// The labels that selectors look at, os and architecture among them.
+    pub labels: Vec<Label>,
+    /// The marks that keep executors away.
+    pub taints: Vec<Taint>,
 }
 
 impl Default for NodeObservation {
@@ -34,26 +54,61 @@ impl Default for NodeObservation {
             allocatable: Vec::new(),
             taken_by_others: Vec::new(),
             offered: true,
+            labels: Vec::new(),
+            taints: Vec::new(),
         }
     }
 }
 
 /// A node with its account.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Node {
     pub(crate) observed: NodeObservation,
     /// What executors can have at most: allocatable, less what others take.
     pub(crate) usable: Resources,
     /// What executors hold.
     pub(crate) held: Resources,
+    /// What the executors of each pool's own jobs hold.
+    held_by_pool: Vec<(PoolId, Resources)>,
+    /// What pools reserve here, if any does.
+    reserved: Option<Box<Reserved>>,
+    /// Whether some pool may use the node, so that it counts in the total.
+    counted: bool,
+    places: Vec<(ViewId, Place)>,
 }
 
 impl Node {
-    /// What can be offered: what is left for executors, nothing where the node shrank under them,
-    /// `None` where no more may go there.
-    fn offerable(&self) -> Option<Resources> {
-        self.observed.offered.then(|| self.usable.above(&self.held))
+    /// What a pool, the last of `chain`, may take: what is left for executors, less what is kept for
+    /// others; nothing where the node shrank under them.
+    fn free_for(&self, chain: &[PoolId]) -> Resources {
+        let free = self.usable.above(&self.held);
+        self.reserved.as_ref().map_or(free, |all| free.above(&all.kept_from(chain)))
     }
+
+    /// What a pool could take if there were no executors.
+    fn usable_for(&self, chain: &[PoolId]) -> Resources {
+        let kept = self.reserved.as_ref().map(|all| all.kept_from_when_empty(chain));
+        kept.map_or(self.usable, |kept| self.usable.above(&kept))
+    }
+
+    /// What is left of the pools' reservations after a change.
+    fn settle(&mut self) {
+        if let Some(reserved) = &mut self.reserved {
+            // What nobody can be given keeps no promise.
+            let free =
+                if self.observed.offered { self.usable.above(&self.held) } else { Resources::NONE };
+            reserved.settle(&free, &self.usable);
+        }
+    }
+}
+
+/// What a pool reserves on the nodes that match.
+#[derive(Clone, Debug)]
+struct Reservation {
+    /// The pool, below all pools above it.
+    chain: Vec<PoolId>,
+    requirement: Requirement,
+    amount: Resources,
 }
 
 /// All nodes, with the sum of what they have.
@@ -62,12 +117,14 @@ pub(crate) struct Nodes {
     by_id: Arena<NodeId, Node>,
     by_name: BTreeMap<Box<str>, NodeId>,
     total: Resources,
-    /// What is free on offered nodes together.
+    /// What is free for everyone on offered nodes together.
     free_sum: Resources,
-    /// Offered nodes by what is free on them.
-    free: Index,
-    /// Offered nodes by what would be free on them without executors.
-    usable: Index,
+    views: Views,
+    reservations: Vec<Reservation>,
+    /// What is kept for each pool's subtree on all nodes together.
+    kept: BTreeMap<PoolId, Resources>,
+    /// The labels that pools ask of nodes, unless a pool may use them all.
+    used: Option<BTreeSet<Requirement>>,
 }
 
 impl Default for Nodes {
@@ -77,25 +134,38 @@ impl Default for Nodes {
             by_name: BTreeMap::new(),
             total: Resources::NONE,
             free_sum: Resources::NONE,
-            free: Index::default(),
-            usable: Index::default(),
+            views: Views::default(),
+            reservations: Vec::new(),
+            kept: BTreeMap::new(),
+            used: None,
         }
     }
 }
 
 impl Nodes {
     /// Takes in a node's new version.
-    pub(crate) fn observe(&mut self, kinds: &Kinds, observed: NodeObservation) {
-        let id = self.find(&observed.name).unwrap_or_else(|| {
+    pub(crate) fn observe(&mut self, kinds: &Kinds, pools: &Pools, mut observed: NodeObservation) {
+        observed.labels.sort_unstable();
+        let usable = usable(kinds, &observed);
+        let known = self.find(&observed.name);
+        let unmarked = known.and_then(|id| self.by_id.get(id)).is_some_and(|node| {
+            node.observed.labels == observed.labels && node.observed.taints == observed.taints
+        });
+        let id = known.unwrap_or_else(|| {
             let name = observed.name.clone();
-            let observed = NodeObservation { offered: false, ..observed.clone() };
-            let (usable, held) = (Resources::NONE, Resources::NONE);
-            let id = self.by_id.insert(Node { observed, usable, held });
+            let id = self.by_id.insert(Node::default());
             self.by_name.insert(name, id);
             id
         });
-        let usable = usable(kinds, &observed);
-        self.change(id, |node| (node.observed, node.usable) = (observed, usable));
+        let take = |node: &mut Node| (node.observed, node.usable) = (observed, usable);
+        if unmarked {
+            self.change(id, take);
+            return;
+        }
+        if known.is_some() {
+            self.leave_views(id);
+        }
+        self.enter_views(pools, id, take);
     }
 
     /// Forgets a node.
@@ -105,68 +175,170 @@ impl Nodes {
                 node.observed.offered = false;
                 node.usable = Resources::NONE;
             });
-            self.by_id.remove(id);
+            if let Some(mut node) = self.by_id.remove(id) {
+                self.views.leave(&mut node);
+            }
         }
     }
 
     /// Counts again after a kind of resource was added to `kinds`.
     pub(crate) fn recount(&mut self, kinds: &Kinds) {
-        let ids: Vec<NodeId> = self.iter().map(|(id, _)| id).collect();
-        for id in ids {
+        for id in self.ids() {
             self.change(id, |node| node.usable = usable(kinds, &node.observed));
         }
     }
 
-    /// Charges what an executor holds to its node.
-    pub(crate) fn charge(&mut self, id: NodeId, request: &Resources) {
-        self.change(id, |node| node.held = node.held.plus(request));
+    /// Takes in what pools say about nodes: which they use, and what they reserve where. Costs as
+    /// much as there are nodes if that changed. Afterwards, every [`Reach`] has to be asked for
+    /// again.
+    pub(crate) fn apply_pools(&mut self, pools: &Pools) {
+        self.reservations = pools
+            .by_path()
+            .into_iter()
+            .flat_map(|(id, pool)| {
+                let chain = chain(pools, id);
+                // A reservation where the pool may not go would be of no use to anybody.
+                let own = pools.requirement(id).ok();
+                pool.settings.reservations.iter().filter_map(move |(selector, amount)| {
+                    let requirement = own.clone()?.narrowed(selector).ok()?;
+                    Some(Reservation { chain: chain.clone(), requirement, amount: *amount })
+                })
+            })
+            .collect();
+        let declared = pools.iter().filter(|(_, pool)| pool.declared);
+        let used: BTreeSet<Requirement> =
+            declared.filter_map(|(id, _)| pools.requirement(id).ok()).collect();
+        let everything = used.is_empty() || used.iter().any(Requirement::asks_for_no_labels);
+        self.used = (!everything).then_some(used);
+        self.views.forget_reserved(&mut self.by_id);
+        for id in self.ids() {
+            self.leave_views(id);
+            self.enter_views(pools, id, |_| {});
+        }
+        self.kept.retain(|_, kept| !kept.is_none());
+    }
+
+    /// Where the executors of a pool's jobs may go.
+    pub(crate) fn reach(
+        &mut self,
+        requirement: &Requirement,
+        pool: PoolId,
+        pools: &Pools,
+    ) -> Reach {
+        self.views.reach(&mut self.by_id, requirement, pool, pools)
+    }
+
+    /// Whether it is time to say which of the views made by [`Nodes::reach`] are still of use.
+    pub(crate) fn has_many_views(&self) -> bool {
+        self.views.is_full()
+    }
+
+    /// Forgets all views but these.
+    pub(crate) fn keep_views<'a>(&mut self, used: impl Iterator<Item = &'a Reach>) {
+        let used = used.flat_map(|reach| [Some(reach.general), reach.reserved]);
+        let used: BTreeSet<ViewId> = used.flatten().collect();
+        self.views.keep(&mut self.by_id, &used);
+    }
+
+    /// Charges what an executor of a pool holds to its node.
+    pub(crate) fn charge(&mut self, pools: &Pools, id: NodeId, pool: PoolId, request: &Resources) {
+        self.change(id, |node| {
+            node.held = node.held.plus(request);
+            let place = node.held_by_pool.binary_search_by_key(&pool, |&(pool, _)| pool);
+            match place {
+                Ok(place) => {
+                    let held = &mut node.held_by_pool[place].1;
+                    *held = held.plus(request);
+                    if held.is_none() {
+                        node.held_by_pool.remove(place);
+                    }
+                }
+                Err(place) => node.held_by_pool.insert(place, (pool, *request)),
+            }
+            if let Some(reserved) = &mut node.reserved {
+                reserved.charge(&chain(pools, pool), request);
+            }
+        });
     }
 
     /// Gives back what an executor held.
-    pub(crate) fn release(&mut self, id: NodeId, request: &Resources) {
-        self.change(id, |node| node.held = node.held.minus(request));
+    pub(crate) fn release(&mut self, pools: &Pools, id: NodeId, pool: PoolId, request: &Resources) {
+        self.charge(pools, id, pool, &Resources::NONE.minus(request));
     }
 
-    /// The node with the fewest of these executors that a request fits on, then the emptiest.
+    /// What a pool may take of a node: what is usable, less what is held and what is kept for pools
+    /// that are neither this one nor above it.
+    pub(crate) fn free_for(&self, id: NodeId, pool: PoolId, pools: &Pools) -> Resources {
+        self.by_id.get(id).map_or(Resources::NONE, |node| node.free_for(&chain(pools, pool)))
+    }
+
+    /// The node with the fewest of these executors that a request fits on, then the emptiest; what
+    /// is reserved comes first, so that what everyone may take is left for others.
     pub(crate) fn emptiest(
         &self,
         request: &Resources,
+        reach: Reach,
         executors: &BTreeMap<NodeId, u32>,
     ) -> Option<NodeId> {
-        self.free.emptiest(request, executors)
+        self.choose(reach, |view, trees| {
+            let count = |place| {
+                view.node(place).and_then(|node| executors.get(&node)).copied().unwrap_or(0)
+            };
+            trees.emptiest(request, count)
+        })
     }
 
-    /// The fullest node that a request fits on, of the first few.
-    pub(crate) fn fullest(&self, request: &Resources) -> Option<NodeId> {
-        self.free.fullest(request)
+    /// The fullest node that a request fits on, of the first few; what is reserved comes first.
+    pub(crate) fn fullest(&self, request: &Resources, reach: Reach) -> Option<NodeId> {
+        self.choose(reach, |_, trees| trees.fullest(request))
     }
 
-    /// What is free on all offered nodes together.
+    /// What is free for everyone on all offered nodes together.
     pub(crate) fn free_sum(&self) -> &Resources {
         &self.free_sum
     }
 
+    /// What is kept of their reservations for the subtrees of pools.
+    pub(crate) fn kept(&self) -> &BTreeMap<PoolId, Resources> {
+        &self.kept
+    }
+
     /// The most that is free on an offered node of each kind; below nothing if none is offered.
-    pub(crate) fn largest_free(&self) -> Resources {
-        self.free.largest()
+    pub(crate) fn largest_free(&self, reach: Reach) -> Resources {
+        self.largest(reach, |view| view.free.largest())
     }
 
     /// The most that an offered node has of each kind; below nothing if none is offered.
-    pub(crate) fn largest_usable(&self) -> Resources {
-        self.usable.largest()
+    pub(crate) fn largest_usable(&self, reach: Reach) -> Resources {
+        self.largest(reach, |view| view.usable.largest())
     }
 
     /// Whether a request fits on some node.
-    pub(crate) fn fits(&self, request: &Resources) -> bool {
-        self.free.fits(request)
+    pub(crate) fn fits(&self, request: &Resources, reach: Reach) -> bool {
+        self.views_of(reach).any(|view| view.free.fits(request))
     }
 
     /// Whether a request would fit on some offered node without executors.
-    pub(crate) fn fits_when_empty(&self, request: &Resources) -> bool {
-        self.usable.fits(request)
+    pub(crate) fn fits_when_empty(&self, request: &Resources, reach: Reach) -> bool {
+        self.views_of(reach).any(|view| view.usable.fits(request))
     }
 
-    /// What all nodes have together for executors.
+    /// How many nodes have the labels that are asked for, and how many of these are tainted.
+    pub(crate) fn suitability(&self, reach: Reach) -> Suitability {
+        let Some(view) = self.views.get(&self.by_id, reach.general) else {
+            return Suitability::default();
+        };
+        let most =
+            view.tainted.iter().max_by_key(|&(taint, count)| (count, std::cmp::Reverse(taint)));
+        Suitability {
+            selector: view.selector(),
+            matching: view.matching,
+            tainted: view.tainted.values().sum(),
+            taint: most.map(|(taint, &count)| (taint.to_string().into(), count)),
+        }
+    }
+
+    /// What all nodes that some pool may use have together for executors.
     pub(crate) fn total(&self) -> &Resources {
         &self.total
     }
@@ -184,19 +356,118 @@ impl Nodes {
         self.by_id.iter()
     }
 
+    /// What pools reserve on a node, and what of it the node has room for.
+    pub(crate) fn reserved_on(
+        node: &Node,
+    ) -> impl Iterator<Item = (PoolId, Resources, Resources)> + '_ {
+        node.reserved.iter().flat_map(|reserved| reserved.amounts())
+    }
+
+    fn ids(&self) -> Vec<NodeId> {
+        self.iter().map(|(id, _)| id).collect()
+    }
+
+    fn views_of(&self, reach: Reach) -> impl Iterator<Item = Cow<'_, View>> {
+        let ids = [reach.reserved, Some(reach.general)].into_iter().flatten();
+        ids.filter_map(|id| self.views.get(&self.by_id, id))
+    }
+
+    fn largest(&self, reach: Reach, most: impl Fn(&View) -> Resources) -> Resources {
+        let views = self.views_of(reach);
+        views.fold(Resources::LESS_THAN_NONE, |largest, view| largest.max_each(&most(&view)))
+    }
+
+    /// The first choice among what is reserved as a whole, what is reserved in part, and the rest.
+    fn choose(
+        &self,
+        reach: Reach,
+        choice: impl Fn(&View, &index::Index) -> Option<NodeId>,
+    ) -> Option<NodeId> {
+        self.views_of(reach).find_map(|view| {
+            let place = choice(&view, &view.kept).or_else(|| choice(&view, &view.free));
+            view.node(place?)
+        })
+    }
+
     /// Changes a node, and everything that is summed up over nodes with it.
     fn change(&mut self, id: NodeId, change: impl FnOnce(&mut Node)) {
         let Some(node) = self.by_id.get_mut(id) else { return };
-        let (usable, free) = (node.usable, node.offerable());
+        let (usable, offered) = (node.usable, node.observed.offered);
+        self.total = self.total.minus(&counted(node));
+        self.free_sum = self.free_sum.minus(&free_for_everyone(node));
+        count_kept(&mut self.kept, node, Resources::minus);
         change(node);
-        let now = node.offerable();
-        self.total = self.total.minus(&usable).plus(&node.usable);
-        let freed = now.unwrap_or(Resources::NONE);
-        self.free_sum = self.free_sum.minus(&free.unwrap_or(Resources::NONE)).plus(&freed);
-        self.free.set(id, now.as_ref(), &node.usable);
-        if usable != node.usable || free.is_some() != now.is_some() {
-            self.usable.set(id, now.is_some().then_some(&node.usable), &node.usable);
+        node.settle();
+        self.total = self.total.plus(&counted(node));
+        self.free_sum = self.free_sum.plus(&free_for_everyone(node));
+        count_kept(&mut self.kept, node, Resources::plus);
+        let usable_changed = usable != node.usable || offered != node.observed.offered;
+        self.views.set(node, usable_changed);
+    }
+
+    fn leave_views(&mut self, id: NodeId) {
+        if let Some(node) = self.by_id.get_mut(id) {
+            self.views.leave(node);
         }
+    }
+
+    /// Changes a node's labels and taints, and everything that follows from them.
+    fn enter_views(&mut self, pools: &Pools, id: NodeId, change: impl FnOnce(&mut Node)) {
+        let (reservations, used) = (std::mem::take(&mut self.reservations), self.used.take());
+        self.change(id, |node| {
+            change(node);
+            let labels = &node.observed.labels;
+            node.counted =
+                used.as_ref().is_none_or(|used| used.iter().any(|asked| asked.matches(labels)));
+            let here: Vec<&Reservation> =
+                reservations.iter().filter(|all| all.requirement.matches(labels)).collect();
+            node.reserved = (!here.is_empty()).then(|| {
+                let mut reserved = Reserved::default();
+                for reservation in here {
+                    reserved.add(&reservation.chain, &reservation.amount);
+                }
+                for (pool, held) in &node.held_by_pool {
+                    reserved.charge(&chain(pools, *pool), held);
+                }
+                Box::new(reserved)
+            });
+        });
+        (self.reservations, self.used) = (reservations, used);
+        if let Some(node) = self.by_id.get_mut(id) {
+            self.views.enter(id, node);
+        }
+    }
+}
+
+/// Which nodes suit, in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Suitability {
+    /// The labels that are asked for, if any.
+    pub(crate) selector: Option<Box<str>>,
+    /// How many nodes have them.
+    pub(crate) matching: u32,
+    /// How many of these have a taint that is not tolerated.
+    pub(crate) tainted: u32,
+    /// The taint that most of these have, and how many.
+    pub(crate) taint: Option<(Box<str>, u32)>,
+}
+
+fn counted(node: &Node) -> Resources {
+    if node.counted { node.usable } else { Resources::NONE }
+}
+
+fn free_for_everyone(node: &Node) -> Resources {
+    if node.observed.offered { node.free_for(&[]) } else { Resources::NONE }
+}
+
+fn count_kept(
+    sums: &mut BTreeMap<PoolId, Resources>,
+    node: &Node,
+    count: impl Fn(&Resources, &Resources) -> Resources,
+) {
+    for (pool, kept) in node.reserved.iter().flat_map(|reserved| reserved.iter()) {
+        let sum = sums.entry(pool).or_default();
+        *sum = count(sum, kept);
     }
 }
 
@@ -212,6 +483,14 @@ pub(crate) fn vector(kinds: &Kinds, amounts: &[(Box<str>, i64)]) -> Resources {
 }
 
 fn usable(kinds: &Kinds, observed: &NodeObservation) -> Resources {
-    let allocatable = vector(kinds, &observed.allocatable);
+    let mut allocatable = vector(kinds, &observed.allocatable);
+    if let Some(pods) = kinds.get(PODS)
+        && !observed.allocatable.iter().any(|(name, _)| &**name == PODS)
+    {
+        allocatable[pods] = ANY_NUMBER_OF_PODS;
+    }
     allocatable.above(&vector(kinds, &observed.taken_by_others))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::allocator::Fairness;
 use crate::arena::{Arena, Id, id};
+use crate::nodes::{Contradiction, Label, Requirement};
 use crate::resources::Resources;
 use crate::share::WeightMilli;
 
@@ -22,6 +23,16 @@ pub(crate) struct Settings {
     pub(crate) limit: Resources,
     /// How jobs and children are compared; as in the pool above if nothing is said.
     pub(crate) fairness: Option<Fairness>,
+    /// The labels of the nodes that the subtree may use.
+    pub(crate) selector: Vec<Label>,
+    /// What is kept for the subtree on each node with these labels.
+    pub(crate) reservations: Vec<(Vec<Label>, Resources)>,
+    /// The namespaces that may use the pool; nothing for those of the pool above.
+    pub(crate) namespaces: Vec<Box<str>>,
+    /// What executors of the subtree may hold at most without a node; `None` for nothing.
+    pub(crate) elastic: Option<Resources>,
+    /// Whether the pool takes no new jobs and goes when the last one has ended.
+    pub(crate) deleting: bool,
 }
 
 impl Default for Settings {
@@ -31,6 +42,11 @@ impl Default for Settings {
             guarantee: Resources::NONE,
             limit: Resources::UNLIMITED,
             fairness: None,
+            selector: Vec::new(),
+            reservations: Vec::new(),
+            namespaces: Vec::new(),
+            elastic: None,
+            deleting: false,
         }
     }
 }
@@ -70,13 +86,18 @@ impl Default for Pools {
 }
 
 impl Pools {
-    /// Takes in a pool's new settings, making its parents where they are only implied.
-    pub(crate) fn declare(&mut self, name: &str, settings: Settings) {
+    /// Takes in a pool's new settings, making its parents where they are only implied. Says whether
+    /// it says something else about nodes or namespaces than before.
+    pub(crate) fn declare(&mut self, name: &str, settings: Settings) -> bool {
         let id = self.ensure(name);
-        if let Some(pool) = self.by_id.get_mut(id) {
-            pool.declared = true;
-            pool.settings = settings;
-        }
+        let Some(pool) = self.by_id.get_mut(id) else { return false };
+        let changed = !pool.declared
+            || pool.settings.selector != settings.selector
+            || pool.settings.reservations != settings.reservations
+            || pool.settings.namespaces != settings.namespaces;
+        pool.declared = true;
+        pool.settings = settings;
+        changed
     }
 
     /// Forgets that a pool was declared. It goes when no job and no child needs it any more.
@@ -139,6 +160,20 @@ impl Pools {
     /// All pools by name, so that a parent comes before its children.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (PoolId, &Pool)> {
         self.by_name.values().filter_map(|&id| Some((id, self.by_id.get(id)?)))
+    }
+
+    /// All pools, each directly followed by those below it.
+    pub(crate) fn by_path(&self) -> Vec<(PoolId, &Pool)> {
+        let mut pools: Vec<_> = self.iter().collect();
+        pools.sort_by(|(_, left), (_, right)| left.name.split('.').cmp(right.name.split('.')));
+        pools
+    }
+
+    /// What the pools from the top down to this one ask of nodes together.
+    pub(crate) fn requirement(&self, id: PoolId) -> Result<Requirement, Contradiction> {
+        let Some(pool) = self.get(id) else { return Ok(Requirement::default()) };
+        let above = pool.parent.map(|parent| self.requirement(parent)).transpose()?;
+        above.unwrap_or_default().narrowed(&pool.settings.selector)
     }
 
     /// One more than the largest index of a pool.

@@ -135,11 +135,17 @@ fn compare_by_continued_fractions(mut left: Share, mut right: Share) -> Ordering
     }
 }
 
-/// The kinds whose shares are compared: all that are counted but those that only bound how much fits
-/// on a node. Extended resources such as GPUs are scarce on most nodes and would dominate every
-/// share (MESOS-5377).
-pub fn shared_kinds(kinds: &Kinds) -> Vec<crate::resources::Kind> {
-    kinds.iter().filter(|&kind| matches!(kinds.name(kind), "cpu" | "memory")).collect()
+/// The kinds whose shares are compared: all that are counted and named here. Others only bound how
+/// much fits on a node. Extended resources such as GPUs are scarce on most nodes and would dominate
+/// every share (MESOS-5377).
+pub fn shared_kinds(kinds: &Kinds, names: &[Box<str>]) -> Vec<crate::resources::Kind> {
+    let shared = |name: &str| names.iter().any(|known| &**known == name);
+    kinds.iter().filter(|&kind| shared(kinds.name(kind))).collect()
+}
+
+/// The resources that shares are taken of unless others are named: cpu and memory.
+pub fn default_shared_resources() -> Vec<Box<str>> {
+    vec!["cpu".into(), "memory".into()]
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@
 //! holds here holds there.
 
 use crate::allocator::{Claim, Fairness, Order, Placement, Tree};
+use crate::nodes::Reach;
 use crate::pools::{Pools, Settings};
 use crate::resources::{Kinds, Resources, TooManyKinds};
-use crate::share::{WeightMilli, shared_kinds};
+use crate::share::{WeightMilli, default_shared_resources, shared_kinds};
 use std::collections::BTreeMap;
 
 /// Clients in a tree of pools, each alone in its pool.
@@ -107,9 +108,10 @@ impl Sorter {
         let active = self.clients.iter().filter(|(_, client)| client.active);
         let (paths, claims): (Vec<&str>, Vec<Claim>) =
             active.filter_map(|(path, client)| Some((&**path, self.claim(path, client)?))).unzip();
-        let shared = shared_kinds(&self.kinds);
+        let shared = shared_kinds(&self.kinds, &default_shared_resources());
         let order = Order { fairness: self.fairness, shared: &shared };
-        let mut tree = Tree::new(&self.pools, self.total, order, &claims, |_| true);
+        let mut tree =
+            Tree::new(&self.pools, self.total, &BTreeMap::new(), order, &claims, |_| true);
         let mut asked = Vec::with_capacity(paths.len());
         while let Some(index) = tree.first() {
             asked.push(paths[index]);
@@ -129,6 +131,7 @@ impl Sorter {
             request: Resources::NONE,
             wanted: 1,
             gang: false,
+            reach: Reach::default(),
             placement: Placement::default(),
             on_nodes: BTreeMap::new(),
         })

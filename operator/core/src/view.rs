@@ -78,6 +78,8 @@ pub struct StageStatus {
 }
 
 /// What a pool holds.
+// Each of the flags can be set whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolStatus {
     /// The pool's name.
@@ -90,6 +92,14 @@ pub struct PoolStatus {
     pub dominant_share: Share,
     /// Whether its subtree holds what it is guaranteed, or wants no more.
     pub guarantee_met: bool,
+    /// What is reserved for it, whether held or not, by resource name.
+    pub reserved: Vec<(Box<str>, i64)>,
+    /// Whether it is being deleted and takes no new jobs.
+    pub deleting: bool,
+    /// Whether a job that has started and not ended names it.
+    pub in_use: bool,
+    /// What about its settings does not work out, a sentence each.
+    pub problems: Vec<String>,
     /// Jobs of its subtree that hold executors.
     pub running_jobs: u32,
     /// Jobs of its subtree that wait for their first executor.

@@ -7,6 +7,7 @@ use proffer_core::jobs::graph::find_cycle;
 use proffer_core::jobs::{ExecutorSpec, JobSpec, Restart, StageSpec};
 use proffer_crds::job::{self, ExecutorTemplate, RestartKind, SparkJob, SparkJobSpec, Stage};
 
+use super::labels::{self, labels, tolerations};
 use super::{Problem, amount, count, milliseconds};
 
 /// The engine's settings of a job, or everything that is wrong with it beyond its schema.
@@ -14,6 +15,7 @@ pub fn job_spec(job: &SparkJob) -> Result<JobSpec, Vec<Problem>> {
     let spec = &job.spec;
     let mut problems = Vec::new();
     let stages = stages(spec, &mut problems);
+    problems.extend(labels::problems("spec.executor.nodeSelector", &spec.executor.node_selector));
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -49,6 +51,8 @@ fn executor(template: &ExecutorTemplate) -> ExecutorSpec {
             job::Placement::Spread => Placement::Spread,
             job::Placement::Pack => Placement::Pack,
         },
+        node_selector: labels(&template.node_selector),
+        tolerations: tolerations(&template.tolerations),
     }
 }
 

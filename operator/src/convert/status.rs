@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use proffer_core::jobs::{JobState, Milliseconds, ResultValue, StageState};
 use proffer_core::view::{JobStatus, PoolStatus, StageStatus};
+use proffer_crds::ResourcePoolStatus;
 use proffer_crds::job::{self, ExecutorCounts, SparkJobStatus};
-use proffer_crds::{Quantity, ResourcePoolStatus};
 
 use super::{number, quantity};
 
@@ -46,7 +46,10 @@ pub fn pool_status(
     generation: Option<i64>,
     now: Milliseconds,
 ) -> ResourcePoolStatus {
-    let amounts = status.allocated.iter();
+    let amounts = |amounts: &[(Box<str>, i64)]| {
+        let amounts = amounts.iter();
+        amounts.map(|(name, amount)| (name.to_string(), quantity(name, *amount))).collect()
+    };
     let billionths = status.dominant_share.billionths();
     let whole = billionths / 1_000_000_000;
     let share = format!("{whole}.{:03}", billionths % 1_000_000_000 / 1_000_000);
@@ -57,11 +60,18 @@ pub fn pool_status(
         ("WaitingForResources", "jobs of the pool wait although it is below its guarantee")
     };
     builder.add("GuaranteeMet", status.guarantee_met, reason, message);
+    let problems = status.problems.join("; ");
+    let (reason, message) = match (status.deleting, status.problems.is_empty()) {
+        (true, _) if status.in_use => ("Deleting", "the pool goes when its last job has ended"),
+        (true, _) => ("Deleting", "the pool is being deleted"),
+        (false, false) => ("SettingsDoNotWorkOut", problems.as_str()),
+        (false, true) => ("Ready", "the pool takes jobs"),
+    };
+    builder.add("Active", reason == "Ready", reason, message);
     ResourcePoolStatus {
         observed_generation: generation,
-        allocated: amounts
-            .map(|(name, amount)| (name.to_string(), quantity(name, *amount)))
-            .collect::<BTreeMap<String, Quantity>>(),
+        allocated: amounts(&status.allocated),
+        reserved: amounts(&status.reserved),
         dominant_share: Some(share),
         running_jobs: number(status.running_jobs),
         pending_jobs: number(status.pending_jobs),

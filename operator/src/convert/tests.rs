@@ -200,13 +200,23 @@ fn pool_statuses_are_written_as_the_api_has_them() {
         allocated: vec![("cpu".into(), 1500), ("memory".into(), 2 << 30)],
         dominant_share: proffer_core::share::Share::new(1, 3),
         guarantee_met: false,
+        reserved: vec![("nvidia.com/gpu".into(), 4)],
+        deleting: false,
+        in_use: true,
+        problems: vec!["no node matches zone=x".to_owned()],
         running_jobs: 1,
         pending_jobs: 2,
     };
     let written = serde_json::to_value(pool_status(&status, &[], Some(1), 0)).unwrap();
     assert_eq!(written["allocated"], json!({ "cpu": "1500m", "memory": "2Gi" }));
     assert_eq!(written["dominantShare"], "0.333");
+    assert_eq!(written["reserved"], json!({ "nvidia.com/gpu": "4" }));
     assert_eq!(written["conditions"][0]["status"], "False");
+    assert_eq!(written["conditions"][1]["type"], "Active");
+    assert_eq!(written["conditions"][1]["message"], "no node matches zone=x");
+    let status = PoolStatus { deleting: true, ..status };
+    let written = serde_json::to_value(pool_status(&status, &[], Some(1), 0)).unwrap();
+    assert_eq!(written["conditions"][1]["reason"], "Deleting");
 }
 
 #[test]
@@ -214,5 +224,73 @@ fn quantities_of_any_resource_go_both_ways() {
     for (name, text) in [("cpu", "250m"), ("memory", "3Mi"), ("nvidia.com/gpu", "2")] {
         let read: Quantity = text.parse().unwrap();
         assert_eq!(quantity(name, amount(name, &read)).as_str(), text);
+    }
+}
+
+#[test]
+fn what_pools_and_jobs_say_about_nodes_arrives() {
+    use proffer_core::event::{TaintEffect, Toleration, TolerationOperator};
+    let spec = json!({
+        "nodeSelector": { "zone": "a" },
+        "reservations": [{ "nodeSelector": { "disk": "ssd" }, "resources": { "cpu": "1500m" } }],
+        "namespaces": ["team-a"],
+        "elastic": { "upTo": { "cpu": 8 } },
+    });
+    let mut pool = ResourcePool::new("a", serde_json::from_value(spec).unwrap());
+    let observed = pool_observation(&pool);
+    let label = |key: &str, value: &str| (key.into(), value.into());
+    assert_eq!(observed.node_selector, [label("zone", "a")]);
+    assert_eq!(observed.reservations[0].node_selector, [label("disk", "ssd")]);
+    assert_eq!(observed.reservations[0].resources, [("cpu".into(), 1500)]);
+    assert_eq!(observed.namespaces, ["team-a".into()]);
+    assert_eq!(observed.elastic, Some(vec![("cpu".into(), 8000)]));
+    assert!(!observed.deleting);
+    pool.metadata.deletion_timestamp = time(1000);
+    assert!(pool_observation(&pool).deleting);
+    let spec = job_spec(&job(&json!({
+        "stages": [{ "name": "s", "command": ["true"] }],
+        "executor": {
+            "nodeSelector": { "kubernetes.io/arch": "arm64" },
+            "tolerations": [{ "key": "gpu", "operator": "Exists", "effect": "NoExecute" }],
+        },
+    })));
+    let executor = spec.unwrap().executor;
+    assert_eq!(executor.node_selector, [label("kubernetes.io/arch", "arm64")]);
+    let toleration = Toleration {
+        key: "gpu".into(),
+        operator: TolerationOperator::Exists,
+        value: "".into(),
+        effect: Some(TaintEffect::NoExecute),
+    };
+    assert_eq!(executor.tolerations, [toleration]);
+}
+
+#[test]
+fn selectors_that_can_match_nothing_are_named() {
+    let pool = |name: &str, spec: &Value| {
+        ResourcePool::new(name, serde_json::from_value(spec.clone()).unwrap())
+    };
+    let text = |problems: Vec<Problem>| -> Vec<String> {
+        problems.into_iter().map(|found| format!("{}: {}", found.field, found.message)).collect()
+    };
+    let above = pool("a", &json!({ "nodeSelector": { "zone": "a" } }));
+    let below = pool("a.dev", &json!({ "nodeSelector": { "zone": "b", "disk": "ssd" } }));
+    let expected = "spec.nodeSelector.zone: no node matches: pool \"a\", which is above this one, uses \
+                    only nodes with zone=a";
+    assert_eq!(text(pool_family_problems(&below, &[above.clone(), below.clone()])), [expected]);
+    assert_eq!(text(pool_family_problems(&above, &[above.clone(), below])), [""; 0]);
+    let reservations = json!([{ "nodeSelector": { "zone": "b" }, "resources": { "cpu": 1 } }]);
+    let spec = json!({ "nodeSelector": { "zone": "a", "-": "x" }, "reservations": reservations });
+    let expected = [
+        "spec.nodeSelector.-: \"-\" is not the key of a label, such as zone or example.com/zone",
+        "spec.reservations[0].nodeSelector.zone: no node matches: the pool uses only nodes with \
+         zone=a (spec.nodeSelector)",
+    ];
+    assert_eq!(text(pool_problems(&pool("a", &spec))), expected);
+    for (key, value) in [("a/b/c", "x"), ("A.b/c", "x"), ("x", "a/b"), ("", "x"), ("x/", "")] {
+        assert!(label_problem(key, value).is_some(), "{key}={value}");
+    }
+    for (key, value) in [("kubernetes.io/arch", "arm64"), ("a", ""), ("A_b.c-d", "1.2_3")] {
+        assert_eq!(label_problem(key, value), None, "{key}={value}");
     }
 }

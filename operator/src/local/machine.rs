@@ -1,23 +1,30 @@
 //! The nodes of local mode: this machine, or several made up.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use proffer_core::event::NodeObservation;
+use proffer_core::event::{Label, NodeObservation, Taint, TaintEffect};
 use proffer_crds::Quantity;
 
-/// Nodes to offer, as written on the command line: `4x2cpu,4Gi` or `8cpu,16Gi,nvidia.com/gpu=1`.
+use crate::convert::label_problem;
+
+/// Nodes to offer, as written on the command line: `4x2cpu,4Gi`, or
+/// `8cpu,16Gi,nvidia.com/gpu=1,label:zone=a,taint:dedicated=gpu:NoSchedule`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeSpec {
     count: u32,
     cpu: Quantity,
     memory: Quantity,
     others: Vec<(String, Quantity)>,
+    labels: BTreeMap<Box<str>, Box<str>>,
+    taints: Vec<Taint>,
 }
 
 /// Text that does not describe nodes.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{problem}; nodes are written as [COUNTx]CPUcpu,MEMORY[,RESOURCE=AMOUNT…], such as 4x2cpu,4Gi"
+    "{problem}; nodes are written as [COUNTx]CPUcpu,MEMORY\
+     [,RESOURCE=AMOUNT…][,label:KEY=VALUE…][,taint:KEY[=VALUE]:EFFECT…], such as 4x2cpu,4Gi"
 )]
 pub struct InvalidNodeSpec {
     problem: String,
@@ -49,14 +56,55 @@ impl FromStr for NodeSpec {
             return Err(invalid(format!("{memory} bytes of memory are less than 1Mi")));
         }
         let mut others = Vec::new();
+        let mut labels = BTreeMap::new();
+        let mut taints = Vec::new();
         for part in parts {
+            if let Some(text) = part.strip_prefix("label:") {
+                let (key, value) = label(text).map_err(invalid)?;
+                labels.insert(key, value);
+                continue;
+            }
+            if let Some(text) = part.strip_prefix("taint:") {
+                taints.push(taint(text).map_err(invalid)?);
+                continue;
+            }
             let (name, amount) = part
                 .split_once('=')
                 .ok_or_else(|| invalid(format!("\"{part}\" is not RESOURCE=AMOUNT")))?;
             others.push((name.to_owned(), positive(amount).map_err(invalid)?));
         }
-        Ok(Self { count, cpu, memory, others })
+        Ok(Self { count, cpu, memory, others, labels, taints })
     }
+}
+
+fn label(text: &str) -> Result<Label, String> {
+    let (key, value) =
+        text.split_once('=').ok_or_else(|| format!("\"label:{text}\" is not label:KEY=VALUE"))?;
+    match label_problem(key, value) {
+        Some(problem) => Err(problem),
+        None => Ok((key.into(), value.into())),
+    }
+}
+
+/// A taint as kubectl writes it: `KEY=VALUE:EFFECT` or `KEY:EFFECT`.
+fn taint(text: &str) -> Result<Taint, String> {
+    let (mark, effect) = text
+        .rsplit_once(':')
+        .ok_or_else(|| format!("\"taint:{text}\" is not taint:KEY[=VALUE]:EFFECT"))?;
+    let (key, value) = mark.split_once('=').unwrap_or((mark, ""));
+    if let Some(problem) = label_problem(key, value) {
+        return Err(problem);
+    }
+    let effect = match effect {
+        "NoSchedule" => TaintEffect::NoSchedule,
+        "PreferNoSchedule" => TaintEffect::PreferNoSchedule,
+        "NoExecute" => TaintEffect::NoExecute,
+        _ => {
+            let effects = "NoSchedule, PreferNoSchedule and NoExecute";
+            return Err(format!("\"{effect}\" is not an effect; these are {effects}"));
+        }
+    };
+    Ok(Taint { key: key.into(), value: value.into(), effect })
 }
 
 fn positive(text: &str) -> Result<Quantity, String> {
@@ -80,7 +128,12 @@ pub(crate) fn nodes(specs: &[NodeSpec]) -> std::io::Result<Vec<NodeObservation>>
                 vec![("cpu".into(), spec.cpu.milli()), ("memory".into(), spec.memory.units())];
             let others = spec.others.iter();
             allocatable.extend(others.map(|(name, amount)| (name.as_str().into(), amount.units())));
-            nodes.push(node(format!("node-{}", nodes.len()), allocatable));
+            let mut node = node(format!("node-{}", nodes.len()), allocatable);
+            node.labels.retain(|(key, _)| !spec.labels.contains_key(key));
+            let labels = spec.labels.iter();
+            node.labels.extend(labels.map(|(key, value)| (key.clone(), value.clone())));
+            node.taints.clone_from(&spec.taints);
+            nodes.push(node);
         }
     }
     Ok(nodes)
@@ -99,8 +152,19 @@ fn this_machine() -> std::io::Result<NodeObservation> {
     Ok(node(name, allocatable))
 }
 
+/// A node with the labels that a kubelet would give it.
 fn node(name: String, allocatable: Vec<(Box<str>, i64)>) -> NodeObservation {
-    NodeObservation { name: name.into(), allocatable, ..NodeObservation::default() }
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let labels = vec![
+        ("kubernetes.io/arch".into(), architecture.into()),
+        ("kubernetes.io/hostname".into(), name.as_str().into()),
+        ("kubernetes.io/os".into(), std::env::consts::OS.into()),
+    ];
+    NodeObservation { name: name.into(), allocatable, labels, ..NodeObservation::default() }
 }
 
 fn available_bytes(meminfo: &str) -> Option<i64> {

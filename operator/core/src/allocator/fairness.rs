@@ -21,10 +21,11 @@ mod shares;
 mod tournament;
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use super::{Claim, Fairness, Order, times};
 use crate::arena::Id;
-use crate::pools::{Pools, Settings};
+use crate::pools::{PoolId, Pools, Settings};
 use crate::resources::Resources;
 use branch::{Account, Branch, Rank};
 use shares::{Contribution, Fraction, Holdings};
@@ -67,9 +68,11 @@ struct ClaimRank {
 }
 
 impl<'a> Tree<'a> {
+    /// `kept` is what is left of the pools' reservations.
     pub(crate) fn new(
         pools: &'a Pools,
         total: Resources,
+        kept: &BTreeMap<PoolId, Resources>,
         order: Order<'a>,
         claims: &[Claim],
         can_grow: impl Fn(usize) -> bool,
@@ -85,7 +88,7 @@ impl<'a> Tree<'a> {
             places: Vec::with_capacity(claims.len()),
             has_guarantees: false,
         };
-        tree.plant(pools);
+        tree.plant(pools, kept);
         tree.arrange_children();
         tree.enter(claims, can_grow);
         for branch in (1..tree.branches.len()).rev() {
@@ -106,13 +109,27 @@ impl<'a> Tree<'a> {
     }
 
     /// Takes in that a claim was given `count` executors; `claim` is as it is now.
-    pub(super) fn granted(&mut self, index: usize, claim: &Claim, count: u32) {
-        self.took(index, claim, &times(&claim.request, count), count);
+    /// `kept` is what is left of the pools' reservations.
+    pub(super) fn granted(
+        &mut self,
+        index: usize,
+        claim: &Claim,
+        count: u32,
+        kept: &BTreeMap<PoolId, Resources>,
+    ) {
+        self.took(index, claim, &times(&claim.request, count), count, kept);
     }
 
     /// Takes in that a claim was given this amount, in so many allocations of which each is one less
     /// that it wants; `claim` is as it is now.
-    pub(super) fn took(&mut self, index: usize, claim: &Claim, amount: &Resources, count: u32) {
+    pub(super) fn took(
+        &mut self,
+        index: usize,
+        claim: &Claim,
+        amount: &Resources,
+        count: u32,
+        kept: &BTreeMap<PoolId, Resources>,
+    ) {
         let satisfied = claim.wanted == 0;
         let leaf = self.leaf(claim);
         self.places[index].rank = self.claim_rank(claim, self.fairness_of(leaf));
@@ -123,6 +140,7 @@ impl<'a> Tree<'a> {
             branch.allocations += u64::from(count);
             branch.wanting -= u32::from(satisfied);
             if counts_demand {
+                branch.cover(kept);
                 branch.want_less(&claim.request, count);
             }
         });
@@ -142,7 +160,7 @@ impl<'a> Tree<'a> {
     }
 
     /// Makes a branch for each pool, parents before their children.
-    fn plant(&mut self, pools: &'a Pools) {
+    fn plant(&mut self, pools: &'a Pools, kept: &BTreeMap<PoolId, Resources>) {
         let own = Settings { weight: 1000, ..Settings::default() };
         let account = Account::default();
         self.branches.push(Branch::new((0, 0), "", &own, self.order.fairness, &account));
@@ -157,6 +175,8 @@ impl<'a> Tree<'a> {
                 Account { held: pool.held, past: Resources::NONE, allocations: pool.allocations };
             let branch = self.push(parent, &pool.name, &pool.settings, fairness, &account);
             branch_of_pool[id.index()] = branch;
+            self.branches[branch as usize].id = Some(id);
+            self.branches[branch as usize].cover(kept);
             self.leaf_of_pool[id.index()] = if pool.children.is_empty() {
                 branch
             } else {

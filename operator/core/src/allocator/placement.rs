@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::explain::Rejection;
-use crate::nodes::{NodeId, Nodes};
+use crate::nodes::{NodeId, Nodes, Reach, Suitability};
 use crate::resources::Resources;
 
 /// Which of the nodes that fit a job prefers.
@@ -20,18 +20,33 @@ pub enum Placement {
 pub(super) fn choose(
     nodes: &Nodes,
     request: &Resources,
+    reach: Reach,
     placement: Placement,
     executors: &BTreeMap<NodeId, u32>,
 ) -> Option<NodeId> {
     match placement {
-        Placement::Spread => nodes.emptiest(request, executors),
-        Placement::Pack => nodes.fullest(request),
+        Placement::Spread => nodes.emptiest(request, reach, executors),
+        Placement::Pack => nodes.fullest(request, reach),
     }
 }
 
 /// Why a request fits on no node.
-pub(super) fn explain(nodes: &Nodes, request: &Resources) -> Rejection {
-    let (largest, largest_free) = (nodes.largest_usable(), nodes.largest_free());
+pub(super) fn explain(nodes: &Nodes, request: &Resources, reach: Reach) -> Rejection {
+    let Suitability { selector, matching, tainted, taint } = nodes.suitability(reach);
+    if let (Some(selector), 0) = (&selector, matching) {
+        return Rejection::NoNodeMatches { selector: selector.clone() };
+    }
+    let cause = explain_room(nodes, request, reach);
+    if selector.is_none() && tainted == 0 {
+        return cause;
+    }
+    let cause = (matching > tainted).then(|| Box::new(cause));
+    Rejection::FewNodesSuit { selector, matching, taint, cause }
+}
+
+/// Why a request fits on none of the nodes that suit.
+fn explain_room(nodes: &Nodes, request: &Resources, reach: Reach) -> Rejection {
+    let (largest, largest_free) = (nodes.largest_usable(reach), nodes.largest_free(reach));
     if largest == Resources::LESS_THAN_NONE {
         return Rejection::NoNodes;
     }
@@ -39,7 +54,7 @@ pub(super) fn explain(nodes: &Nodes, request: &Resources) -> Rejection {
     if let Some((kind, requested)) = short(&largest) {
         return Rejection::LargerThanAnyNode { kind, requested, largest: largest[kind] };
     }
-    if !nodes.fits_when_empty(request) {
+    if !nodes.fits_when_empty(request, reach) {
         return Rejection::NoNodeHasAll;
     }
     match short(&largest_free) {

@@ -32,7 +32,7 @@ impl Cluster {
                 allocatable: vec![("cpu".into(), cpu * 1000), ("memory".into(), memory << 30)],
                 ..NodeObservation::default()
             };
-            cluster.nodes.observe(&Kinds::default(), observed);
+            cluster.nodes.observe(&Kinds::default(), &cluster.pools, observed);
         }
         cluster
     }
@@ -62,6 +62,7 @@ impl Cluster {
             request: amount(cpu, memory),
             wanted,
             gang: false,
+            reach: Reach::default(),
             placement: Placement::Spread,
             on_nodes: BTreeMap::new(),
         });
@@ -338,7 +339,7 @@ proptest! {
             given[grant.claim] += count;
             prop_assert!(given[grant.claim] <= claim.wanted);
             for node in grant.nodes {
-                nodes.charge(node, &claim.request);
+                nodes.charge(&cluster.pools, node, claim.pool, &claim.request);
                 pools.charge(claim.pool, &claim.request);
             }
         }
@@ -379,7 +380,8 @@ proptest! {
         let mut round = cluster.round(&mut charged);
         while let Some(grant) = round.next_grant() {
             for node in grant.nodes {
-                nodes.charge(node, &cluster.claims[grant.claim].request);
+                let claim = &cluster.claims[grant.claim];
+                nodes.charge(&cluster.pools, node, claim.pool, &claim.request);
                 pools.charge(cluster.claims[grant.claim].pool, &cluster.claims[grant.claim].request);
             }
         }

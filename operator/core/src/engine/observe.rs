@@ -3,18 +3,22 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::Engine;
-use crate::event::{Departure, JobObservation, NodeObservation, PoolObservation};
+use crate::event::{Departure, JobObservation, NodeObservation};
 use crate::explain::Rejection;
 use crate::jobs::{
     ExecutorSpec, Job, JobFailure, JobId, JobKey, JobSpec, JobState, Milliseconds, StageRun,
 };
-use crate::pools::Settings;
+use crate::nodes::PODS;
 use crate::ranges::Ranges;
 use crate::resources::{Kind, Resources, TooManyKinds};
 
 impl Engine {
     pub(super) fn observe_node(&mut self, node: NodeObservation) {
-        self.state.nodes.observe(&self.state.kinds, node);
+        if node.allocatable.iter().any(|(name, _)| &**name == PODS) {
+            // Without a place for them they are not counted.
+            let _ = self.kind(PODS);
+        }
+        self.state.nodes.observe(&self.state.kinds, &self.state.pools, node);
         self.offers_due = true;
     }
 
@@ -26,23 +30,6 @@ impl Engine {
             self.take_departure(now, &key, &Departure::Lost(format!("node {name} is gone")));
         }
         self.state.nodes.remove(name);
-        self.offers_due = true;
-    }
-
-    pub(super) fn observe_pool(&mut self, pool: &PoolObservation) {
-        let guarantee = self.intern(&pool.guarantee, Resources::NONE);
-        let limit = self.intern(&pool.limit, Resources::UNLIMITED);
-        // A guarantee above the limit could never be used, and would be kept free for ever.
-        let guarantee = guarantee.minus(&guarantee.above(&limit));
-        self.state.pools.declare(
-            &pool.name,
-            Settings { weight: pool.weight, guarantee, limit, fairness: pool.fairness },
-        );
-        self.offers_due = true;
-    }
-
-    pub(super) fn forget_pool(&mut self, name: &str) {
-        self.state.pools.retire(name);
         self.offers_due = true;
     }
 
@@ -136,6 +123,7 @@ impl Engine {
             sequence,
             request,
             pool,
+            reach: None,
             state: JobState::Pending,
             failure: None,
             waiting: None,
@@ -185,11 +173,14 @@ impl Engine {
             let too_many = |TooManyKinds { name }| Rejection::TooManyKinds { name: name.into() };
             request[self.kind(name).map_err(too_many)?] = *amount;
         }
+        if let Some(pods) = self.state.kinds.get(PODS) {
+            request[pods] = 1;
+        }
         Ok(request)
     }
 
     /// Named amounts over a base; kinds that find no place keep the base's amount.
-    fn intern(&mut self, amounts: &[(Box<str>, i64)], base: Resources) -> Resources {
+    pub(super) fn intern(&mut self, amounts: &[(Box<str>, i64)], base: Resources) -> Resources {
         let mut vector = base;
         for (name, amount) in amounts {
             if let Ok(kind) = self.kind(name) {
@@ -205,6 +196,14 @@ impl Engine {
         if new {
             self.state.nodes.recount(&self.state.kinds);
         }
+        if new && name == PODS {
+            // Executors to come take one each; those that are there were given none.
+            for job in self.state.jobs.iter_mut() {
+                if let Ok(request) = &mut job.request {
+                    request[kind] = 1;
+                }
+            }
+        }
         Ok(kind)
     }
 }
@@ -219,6 +218,9 @@ fn adopt(job: &mut Job, spec: &JobSpec) {
     job.spec.deadline_milliseconds = spec.deadline_milliseconds;
     job.spec.executor.instances = spec.executor.instances;
     job.spec.executor.placement = spec.executor.placement;
+    job.spec.executor.node_selector.clone_from(&spec.executor.node_selector);
+    job.spec.executor.tolerations.clone_from(&spec.executor.tolerations);
+    job.reach = None;
 }
 
 /// The settings of a job whose settings make no sense: it never runs.

@@ -6,7 +6,7 @@ use crate::allocator::{Claim, Grant, Order, Round};
 use crate::executors::{Attempts, Executor, ExecutorId, ExecutorKey};
 use crate::explain::Rejection;
 use crate::jobs::{JobId, JobState, Milliseconds};
-use crate::nodes::NodeId;
+use crate::nodes::{NodeId, Reach};
 use crate::share::shared_kinds;
 
 impl Engine {
@@ -27,7 +27,7 @@ impl Engine {
             return;
         }
         let (ids, claims) = self.claims();
-        let shared = shared_kinds(&self.state.kinds);
+        let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
         let order = Order { fairness: self.settings.fairness, shared: &shared };
         let mut round = Round::new(&mut self.state.nodes, &self.state.pools, &order, claims);
         let mut grants = Vec::new();
@@ -55,13 +55,16 @@ impl Engine {
         let mut ids = Vec::with_capacity(self.wanting.len());
         let mut claims = Vec::with_capacity(self.wanting.len());
         let mut refused = Vec::new();
-        for &id in &self.wanting {
+        let wanting: Vec<JobId> = self.wanting.iter().copied().collect();
+        for id in wanting {
+            let reach = match self.may_have(id) {
+                Ok(reach) => reach,
+                Err(rejection) => {
+                    refused.push((id, rejection));
+                    continue;
+                }
+            };
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
-            let declared = self.state.pools.get(job.pool).is_some_and(|pool| pool.declared);
-            if !declared {
-                refused.push((id, Rejection::NoPool { pool: job.spec.pool.clone() }));
-                continue;
-            }
             let stopping = |&executor: &ExecutorId| {
                 self.state.executors.get(executor).is_some_and(|executor| executor.stopping)
             };
@@ -79,6 +82,7 @@ impl Engine {
                         request: *request,
                         wanted: job.wanted_executors().saturating_sub(job.launched()),
                         gang: job.gang_forming,
+                        reach,
                         placement: job.spec.executor.placement,
                         on_nodes: std::mem::take(&mut job.on_nodes),
                     });
@@ -90,6 +94,13 @@ impl Engine {
             self.explain(id, Some(rejection));
         }
         (ids, claims)
+    }
+
+    /// Which nodes a job may be offered, or why none at all.
+    fn may_have(&mut self, id: JobId) -> Result<Reach, Rejection> {
+        let Some(job) = self.state.jobs.get(id) else { return Ok(Reach::default()) };
+        self.check_pool(job)?;
+        self.reach(id)
     }
 
     /// The job accepts the offer of a node, which the round has charged: an executor takes what it

@@ -65,7 +65,7 @@ impl Engine {
         count_down(&mut job.on_nodes, executor.node);
         job.epochs.insert(key.index, key.epoch + 1);
         let (node, request, pool) = (executor.node, executor.request, job.pool);
-        self.state.nodes.release(node, &request);
+        self.state.nodes.release(&self.state.pools, node, pool, &request);
         self.state.pools.release(pool, &request);
         self.state.executors.remove(id);
         self.offers_due = true;

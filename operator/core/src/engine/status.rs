@@ -2,12 +2,10 @@
 
 use super::Engine;
 use crate::action::Action;
-use crate::jobs::{Job, JobId, JobState, Milliseconds, ResultValue, StageRun, StageSpec};
+use crate::jobs::{Job, JobId, Milliseconds, ResultValue, StageRun, StageSpec};
 use crate::nodes::Node;
-use crate::pools::{Pool, PoolId};
 use crate::resources::Resources;
-use crate::share::{Share, shared_kinds};
-use crate::view::{JobStatus, NodeStatus, PoolStatus, StageStatus};
+use crate::view::{JobStatus, NodeStatus, StageStatus};
 
 impl Engine {
     /// The statuses that changed, each at most once an interval but for what others wait for: the end
@@ -111,39 +109,6 @@ impl Engine {
         }
     }
 
-    pub(super) fn pool_statuses(&self) -> Vec<PoolStatus> {
-        let mut running = vec![0_u32; self.state.pools.bound()];
-        let mut pending = vec![0_u32; self.state.pools.bound()];
-        for &id in self.state.job_by_key.values() {
-            let Some(job) = self.state.jobs.get(id) else { continue };
-            let counts = match job.state {
-                _ if !job.executors.is_empty() => &mut running,
-                JobState::Pending | JobState::Running => &mut pending,
-                _ => continue,
-            };
-            let mut pool = Some(job.pool);
-            while let Some(id) = pool {
-                counts[crate::arena::Id::index(id)] += 1;
-                pool = self.state.pools.get(id).and_then(|pool| pool.parent);
-            }
-        }
-        let shared = shared_kinds(&self.state.kinds);
-        let status = |(id, pool): (PoolId, &Pool)| {
-            let index = crate::arena::Id::index(id);
-            let unmet = pool.settings.guarantee.above(&pool.held);
-            PoolStatus {
-                name: pool.name.clone(),
-                declared: pool.declared,
-                allocated: self.named(&pool.held),
-                dominant_share: Share::dominant(&pool.held, self.state.nodes.total(), &shared),
-                guarantee_met: unmet.is_none() || pending[index] == 0,
-                running_jobs: running[index],
-                pending_jobs: pending[index],
-            }
-        };
-        self.state.pools.iter().map(status).collect()
-    }
-
     pub(super) fn node_statuses(&self) -> Vec<NodeStatus> {
         let status = |node: &Node| NodeStatus {
             name: node.observed.name.clone(),
@@ -154,7 +119,7 @@ impl Engine {
         self.state.nodes.iter().map(|(_, node)| status(node)).collect()
     }
 
-    fn named(&self, resources: &Resources) -> Vec<(Box<str>, i64)> {
+    pub(super) fn named(&self, resources: &Resources) -> Vec<(Box<str>, i64)> {
         let name = |kind| Box::from(self.state.kinds.name(kind));
         resources.iter().map(|(kind, amount)| (name(kind), amount)).collect()
     }

@@ -2,6 +2,7 @@
 
 use super::Milliseconds;
 use crate::allocator::Placement;
+use crate::nodes::{Label, Toleration};
 
 /// A job's settings. By default a job is in the pool `default`, has one executor and no stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,10 @@ pub struct ExecutorSpec {
     pub gang_timeout_milliseconds: Option<Milliseconds>,
     /// Which node is preferred.
     pub placement: Placement,
+    /// The labels that a node has to have.
+    pub node_selector: Vec<Label>,
+    /// The taints that do not matter.
+    pub tolerations: Vec<Toleration>,
 }
 
 /// A stage's settings. By default it has no name and one task of one slot.
@@ -79,6 +84,8 @@ impl Default for ExecutorSpec {
             instances: 1,
             gang_timeout_milliseconds: None,
             placement: Placement::default(),
+            node_selector: Vec::new(),
+            tolerations: Vec::new(),
         }
     }
 }

@@ -4,8 +4,6 @@
 //! kind by kind, and the emptiest node below it. A branch whose best is not enough is passed over
 //! with all its nodes. Changing a node costs the height of the tree.
 
-use std::collections::BTreeMap;
-
 use super::NodeId;
 use crate::arena::Id;
 use crate::resources::{KIND_LIMIT, Kind, Resources};
@@ -92,7 +90,7 @@ impl Index {
     pub(super) fn emptiest(
         &self,
         request: &Resources,
-        executors: &BTreeMap<NodeId, u32>,
+        executors: impl Fn(NodeId) -> u32,
     ) -> Option<NodeId> {
         // Without any of the executors, and with.
         let mut free_of_them: Option<(Fullness, usize)> = None;
@@ -106,7 +104,7 @@ impl Index {
             if place < self.width {
                 return Step::Into;
             }
-            match executors.get(&self.id(place)).copied().unwrap_or(0) {
+            match executors(self.id(place)) {
                 0 => free_of_them = Some((emptiest, place)),
                 count => {
                     let candidate = (count, emptiest, place);

@@ -32,9 +32,36 @@ fn says_what_is_wrong() {
         ("-1cpu,4Gi", "-1 is not above 0"),
         ("2cpu,512m", "512m bytes of memory are less than 1Mi"),
         ("2cpu,4Gi,gpu", "\"gpu\" is not RESOURCE=AMOUNT"),
+        ("2cpu,4Gi,label:zone", "\"label:zone\" is not label:KEY=VALUE"),
+        ("2cpu,4Gi,label:=a", "\"\" is not the key of a label, such as zone or example.com/zone"),
+        ("2cpu,4Gi,label:zone=a b", "\"a b\" is not the value of a label, such as a or v1.2"),
+        ("2cpu,4Gi,taint:a=b", "\"taint:a=b\" is not taint:KEY[=VALUE]:EFFECT"),
+        (
+            "2cpu,4Gi,taint:a:Never",
+            "\"Never\" is not an effect; these are NoSchedule, PreferNoSchedule and NoExecute",
+        ),
     ] {
         assert_eq!(read(text), Err(problem.to_owned()), "{text}");
     }
+}
+
+#[test]
+fn reads_labels_and_taints() {
+    let text = "2x1cpu,1Gi,label:zone=a,label:kubernetes.io/arch=arm64,label:empty=,\
+                taint:dedicated=gpu:NoSchedule,taint:spot:PreferNoSchedule";
+    let nodes = nodes(&[text.parse().unwrap()]).unwrap();
+    let labels: Vec<String> =
+        nodes[1].labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let expected = [
+        "kubernetes.io/hostname=node-1",
+        "kubernetes.io/os=linux",
+        "empty=",
+        "kubernetes.io/arch=arm64",
+        "zone=a",
+    ];
+    assert_eq!(labels, expected);
+    let taints: Vec<String> = nodes[0].taints.iter().map(ToString::to_string).collect();
+    assert_eq!(taints, ["dedicated=gpu:NoSchedule", "spot:PreferNoSchedule"]);
 }
 
 #[test]

@@ -2,11 +2,13 @@
 //! given.
 
 mod cluster;
+mod marks;
 mod pools;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proffer_core::Fairness;
+use proffer_core::event::{Taint, Toleration};
 
 use super::Difference;
 use super::amounts::{Amounts, RESOURCES};
@@ -47,6 +49,10 @@ pub struct Node {
     pub name: String,
     /// What executors can have of it.
     pub total: Amounts,
+    /// Its labels.
+    pub labels: Vec<(String, String)>,
+    /// The marks that keep jobs away that do not tolerate them.
+    pub taints: Vec<Taint>,
 }
 
 /// A job.
@@ -62,6 +68,10 @@ pub struct Job {
     pub executors: u32,
     /// Jobs of a pool with a higher number come first.
     pub priority: i32,
+    /// The labels of the nodes that it may use.
+    pub selector: Vec<(String, String)>,
+    /// The taints that do not matter to it.
+    pub tolerations: Vec<Toleration>,
 }
 
 /// Something that happens, and what has to hold once nothing more can be given.
@@ -180,10 +190,12 @@ fn decimal(share: u64) -> String {
 fn nodes(field: &Field<'_>) -> Option<Vec<Node>> {
     let mut names = BTreeSet::new();
     field.list(|item| {
-        let record = item.record(["name"].into_iter().chain(RESOURCES))?;
+        let record = item.record(["name", "labels", "taints"].into_iter().chain(RESOURCES))?;
         let name = record.new_name("node", &mut names);
         let total = Amounts::read_countable(&record);
-        Some(Node { name: name?, total: total? })
+        let labels = record.or("labels", Vec::new(), pools::labels);
+        let taints = record.or("taints", Vec::new(), |field| field.list(marks::taint));
+        Some(Node { name: name?, total: total?, labels: labels?, taints: taints? })
     })
 }
 
@@ -229,7 +241,15 @@ fn later_step(field: &Field<'_>, pools: &[Pool], known: &mut BTreeSet<String>) -
 
 fn jobs(field: &Field<'_>, pools: &[Pool], known: &mut BTreeSet<String>) -> Option<Vec<Job>> {
     field.list(|item| {
-        let record = item.record(["name", "pool", "executor", "executors", "priority"])?;
+        let record = item.record([
+            "name",
+            "pool",
+            "executor",
+            "executors",
+            "priority",
+            "nodeSelector",
+            "tolerations",
+        ])?;
         let name = record.new_name("job", known);
         let pool = record.required("pool").and_then(|field| {
             let name = field.text()?;
@@ -248,12 +268,17 @@ fn jobs(field: &Field<'_>, pools: &[Pool], known: &mut BTreeSet<String>) -> Opti
             None => field.whole(UNBOUNDED),
         });
         let priority = record.or("priority", 0, Field::integer);
+        let selector = record.or("nodeSelector", Vec::new(), pools::labels);
+        let tolerations =
+            record.or("tolerations", Vec::new(), |field| field.list(marks::toleration));
         Some(Job {
             name: name?,
             pool: pool?.path.clone(),
             executor: executor?,
             executors: executors?,
             priority: priority?,
+            selector: selector?,
+            tolerations: tolerations?,
         })
     })
 }

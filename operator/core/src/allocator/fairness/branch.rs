@@ -1,9 +1,11 @@
 //! A pool in the tree of a round.
 
+use std::collections::BTreeMap;
+
 use super::shares::{ChildrenSum, Contribution, Fraction, Holdings};
 use super::tournament::Group;
 use crate::allocator::Fairness;
-use crate::pools::Settings;
+use crate::pools::{PoolId, Settings};
 use crate::resources::{KIND_LIMIT, Kind, Resources};
 use crate::share::WeightMilli;
 
@@ -12,9 +14,15 @@ pub(super) struct Branch<'a> {
     /// The place among its siblings.
     pub(super) slot: u32,
     pub(super) pool: &'a str,
+    /// The pool; `None` for the root, and for the leaf of a pool that has children.
+    pub(super) id: Option<PoolId>,
     /// How the children are compared.
     pub(super) fairness: Fairness,
     pub(super) weight: WeightMilli,
+    /// What the subtree gets first.
+    pub(super) guaranteed: Resources,
+    /// What of it is not covered by what is kept of the subtree's reservations, which counts as if it
+    /// was held.
     pub(super) guarantee: Resources,
     pub(super) limit: Resources,
     pub(super) is_limited: bool,
@@ -75,8 +83,10 @@ impl<'a> Branch<'a> {
             parent,
             slot: 0,
             pool,
+            id: None,
             fairness,
             weight: settings.weight,
+            guaranteed: settings.guarantee,
             guarantee: settings.guarantee,
             limit: settings.limit,
             is_limited: settings.limit != Resources::UNLIMITED,
@@ -100,6 +110,14 @@ impl<'a> Branch<'a> {
             direction_bits: 0,
             required: Resources::NONE,
             children_required: Resources::NONE,
+        }
+    }
+
+    /// Takes in what is kept of the subtree's reservations: idle as it is, it counts towards the
+    /// guarantee, as in Mesos.
+    pub(super) fn cover(&mut self, kept: &BTreeMap<PoolId, Resources>) {
+        if let Some(kept) = self.id.and_then(|id| kept.get(&id)) {
+            self.guarantee = self.guaranteed.minus(kept);
         }
     }
 

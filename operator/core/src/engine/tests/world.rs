@@ -94,6 +94,15 @@ impl World {
         self.tick();
     }
 
+    pub(super) fn node(&mut self, name: &str, cores: i64, marks: NodeObservation) {
+        self.tell(Event::Node(NodeObservation {
+            name: name.into(),
+            allocatable: vec![("cpu".into(), cores * 1000), ("memory".into(), cores << 30)],
+            ..marks
+        }));
+        self.tick();
+    }
+
     pub(super) fn remove_node(&mut self, index: usize) {
         let keys: Vec<_> = self.fakes.keys().cloned().collect();
         let known = |engine: &Engine, key: &ExecutorKey| engine.state.find_executor(key).is_some();
@@ -375,6 +384,25 @@ impl World {
     pub(super) fn running_stages(&self, name: &str) -> Vec<String> {
         let stage = |task: &String| task.split('/').next().unwrap_or("").to_owned();
         self.running(name).iter().map(stage).collect()
+    }
+
+    /// The reason and the sentence for why a job has no more.
+    pub(super) fn waits(&self, name: &str) -> String {
+        let status = self.status(name);
+        let message = status.message.unwrap_or_default();
+        format!("{}: {}", status.reason.unwrap_or_default(), message)
+    }
+
+    /// How many of a job's executors are on which node.
+    pub(super) fn placed(&self, name: &str) -> Vec<(String, usize)> {
+        let mut counts = BTreeMap::new();
+        for (_, executor) in self.engine.state.executors.iter() {
+            if &*executor.key.job.name == name {
+                let node = self.engine.state.nodes.get(executor.node).unwrap();
+                *counts.entry(node.observed.name.to_string()).or_insert(0) += 1;
+            }
+        }
+        counts.into_iter().collect()
     }
 
     pub(super) fn live_executors(&self) -> usize {

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -66,7 +68,7 @@ proptest! {
         prop_assert_eq!(fullest.and_then(fullness_of), fitting.iter().map(|f| f.1).max());
         let count = |id: NodeId| executors.get(&id).copied().unwrap_or(0);
         let expected = fitting.iter().map(|&(id, fullness)| (count(id), fullness)).min();
-        let found = index.emptiest(&request, &executors);
+        let found = index.emptiest(&request, |id| executors.get(&id).copied().unwrap_or(0));
         prop_assert_eq!(found.and_then(|id| Some((count(id), fullness_of(id)?))), expected);
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use proffer_core::action::Action;
 use proffer_core::engine::Settings;
 use proffer_core::event::{
-    Departure, Event, JobObservation, NodeObservation, PoolObservation, Report, StageAttempts,
+    Departure, Event, JobObservation, Label, NodeObservation, PoolObservation, Report, Reservation,
+    StageAttempts,
 };
 use proffer_core::jobs::{ExecutorSpec, JobKey, JobSpec, StageSpec};
 use proffer_core::{Engine, ExecutorKey, Fairness};
@@ -37,16 +38,24 @@ impl Cluster {
             let node = NodeObservation {
                 name: node.name.as_str().into(),
                 allocatable: node.total.for_engine(),
+                labels: labels(&node.labels),
+                taints: node.taints.clone(),
                 ..NodeObservation::default()
             };
             engine.handle(NOW, Event::Node(node));
         }
         for pool in pools {
+            let reservations = pool.reservations.iter().map(|(selector, resources)| Reservation {
+                node_selector: labels(selector),
+                resources: resources.for_engine(),
+            });
             let pool = PoolObservation {
                 name: pool.path.as_str().into(),
                 weight: pool.weight,
                 guarantee: pool.guarantee.for_engine(),
                 limit: pool.limit.for_engine(),
+                node_selector: labels(&pool.selector),
+                reservations: reservations.collect(),
                 ..PoolObservation::default()
             };
             engine.handle(NOW, Event::Pool(pool));
@@ -65,6 +74,8 @@ impl Cluster {
                 slots: 1,
                 request: job.executor.for_engine(),
                 instances: job.executors,
+                node_selector: labels(&job.selector),
+                tolerations: job.tolerations.clone(),
                 ..ExecutorSpec::default()
             },
             stages: vec![stage],
@@ -155,4 +166,8 @@ impl Cluster {
         let jobs = self.engine.view().jobs;
         jobs.into_iter().find(|job| &*job.key.name == name)?.message
     }
+}
+
+fn labels(labels: &[(String, String)]) -> Vec<Label> {
+    labels.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect()
 }

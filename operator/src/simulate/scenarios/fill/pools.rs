@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::amounts::{Amounts, RESOURCES, thousandths};
 use super::super::read::Field;
+use crate::convert::label_problem;
 use crate::manifests::quote;
 
 /// The largest weight, in thousandths.
@@ -22,6 +23,10 @@ pub struct Pool {
     pub guarantee: Amounts,
     /// What its subtree gets at most.
     pub limit: Amounts,
+    /// The labels of the nodes that it may use.
+    pub selector: Vec<(String, String)>,
+    /// What is kept for it on the nodes with some labels.
+    pub reservations: Vec<(Vec<(String, String)>, Amounts)>,
 }
 
 /// A pool whose place in the tree is not known yet.
@@ -57,7 +62,15 @@ pub(super) fn find<'b>(pools: &'b [Pool], name: &str, field: &Field<'_>) -> Opti
 }
 
 fn seed<'a>(item: &Field<'a>, names: &mut BTreeSet<String>) -> Option<Seed<'a>> {
-    let record = item.record(["name", "parent", "weight", "guarantee", "limit"])?;
+    let record = item.record([
+        "name",
+        "parent",
+        "weight",
+        "guarantee",
+        "limit",
+        "nodeSelector",
+        "reservations",
+    ])?;
     let name = record.new_name("pool", names);
     let parent = record.or("parent", None, |field| {
         let name = field.text()?.to_owned();
@@ -66,6 +79,15 @@ fn seed<'a>(item: &Field<'a>, names: &mut BTreeSet<String>) -> Option<Seed<'a>> 
     let weight = record.or("weight", 1000, weight);
     let guarantee = record.or("guarantee", Amounts::default(), countable);
     let limit = record.or("limit", Amounts::default(), countable);
+    let selector = record.or("nodeSelector", Vec::new(), labels);
+    let reservations = record.or("reservations", Vec::new(), |field| {
+        field.list(|item| {
+            let record = item.record(["nodeSelector", "resources"])?;
+            let selector = record.or("nodeSelector", Vec::new(), labels);
+            let resources = record.required("resources").and_then(|field| countable(&field));
+            Some((selector?, resources?))
+        })
+    });
     let (name, guarantee, limit) = (name?, guarantee?, limit?);
     for (resource, guaranteed) in &guarantee.quantities {
         if limit.quantities.get(resource).is_some_and(|limit| guaranteed > limit) {
@@ -76,8 +98,27 @@ fn seed<'a>(item: &Field<'a>, names: &mut BTreeSet<String>) -> Option<Seed<'a>> 
         let message = format!("{} has a part without a name", quote(&name));
         return record.required("name").and_then(|field| field.wrong(message));
     }
-    let pool = Pool { path: dotted(&name), name, weight: weight?, guarantee, limit };
+    let pool = Pool {
+        path: dotted(&name),
+        name,
+        weight: weight?,
+        guarantee,
+        limit,
+        selector: selector?,
+        reservations: reservations?,
+    };
     Some(Seed { field: item.clone(), parent: parent?, pool })
+}
+
+/// Labels, or what a selector wants of them.
+pub(super) fn labels(field: &Field<'_>) -> Option<Vec<(String, String)>> {
+    field.map(|key, value| {
+        let label = value.text()?;
+        match label_problem(key, label) {
+            Some(problem) => value.wrong(problem),
+            None => Some((key.to_owned(), label.to_owned())),
+        }
+    })
 }
 
 fn countable(field: &Field<'_>) -> Option<Amounts> {

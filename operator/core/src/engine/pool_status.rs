@@ -1,0 +1,155 @@
+//! What pools hold, and what about their settings does not work out.
+
+use std::collections::BTreeMap;
+
+use super::Engine;
+use crate::arena::Id;
+use crate::jobs::JobState;
+use crate::nodes::{Contradiction, Nodes, Requirement};
+use crate::pools::{Pool, PoolId};
+use crate::resources::Resources;
+use crate::share::{Share, shared_kinds};
+use crate::view::PoolStatus;
+
+/// What is reserved for a pool on all nodes together.
+#[derive(Clone, Debug, Default)]
+struct ReservedSum {
+    amount: Resources,
+    nodes: u32,
+    /// The first node that has too little, what it lacks, and how many such nodes there are.
+    cut: Option<(Box<str>, Resources, u32)>,
+}
+
+impl Engine {
+    pub(super) fn pool_statuses(&self) -> Vec<PoolStatus> {
+        let mut running = vec![0_u32; self.state.pools.bound()];
+        let mut pending = vec![0_u32; self.state.pools.bound()];
+        // Jobs that are gone may have executors that are not.
+        let mut in_use = vec![false; self.state.pools.bound()];
+        for (_, job) in self.state.jobs.iter() {
+            in_use[job.pool.index()] |= !job.executors.is_empty();
+        }
+        for &id in self.state.job_by_key.values() {
+            let Some(job) = self.state.jobs.get(id) else { continue };
+            in_use[job.pool.index()] |= job.started_at.is_some() && !job.state.is_final();
+            let counts = match job.state {
+                _ if !job.executors.is_empty() => &mut running,
+                JobState::Pending | JobState::Running => &mut pending,
+                _ => continue,
+            };
+            let mut pool = Some(job.pool);
+            while let Some(id) = pool {
+                counts[id.index()] += 1;
+                pool = self.state.pools.get(id).and_then(|pool| pool.parent);
+            }
+        }
+        let reserved = self.reserved_sums();
+        // Few pools differ in what they ask of nodes, but there may be many of each.
+        let mut matches: BTreeMap<Requirement, bool> = BTreeMap::new();
+        let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
+        let mut status = |(id, pool): (PoolId, &Pool)| {
+            let index = id.index();
+            let reservation = reserved.get(&id).cloned().unwrap_or_default();
+            let kept = self.state.nodes.kept().get(&id).copied().unwrap_or_default();
+            let unmet = pool.settings.guarantee.above(&pool.held.plus(&kept));
+            PoolStatus {
+                name: pool.name.clone(),
+                declared: pool.declared,
+                allocated: self.named(&pool.held),
+                dominant_share: Share::dominant(&pool.held, self.state.nodes.total(), &shared),
+                guarantee_met: unmet.is_none() || pending[index] == 0,
+                reserved: self.named(&reservation.amount),
+                deleting: pool.settings.deleting,
+                in_use: in_use[index],
+                problems: self.pool_problems(id, pool, &reservation, &mut matches),
+                running_jobs: running[index],
+                pending_jobs: pending[index],
+            }
+        };
+        self.state.pools.iter().map(&mut status).collect()
+    }
+
+    /// What pools reserve, by pool.
+    fn reserved_sums(&self) -> BTreeMap<PoolId, ReservedSum> {
+        let mut sums: BTreeMap<PoolId, ReservedSum> = BTreeMap::new();
+        for (_, node) in self.state.nodes.iter() {
+            for (pool, amount, has) in Nodes::reserved_on(node) {
+                let sum = sums.entry(pool).or_default();
+                sum.amount = sum.amount.plus(&amount);
+                sum.nodes += 1;
+                let lacks = amount.above(&has);
+                if !lacks.is_none() {
+                    let name = || (node.observed.name.clone(), lacks, 0);
+                    sum.cut.get_or_insert_with(name).2 += 1;
+                }
+            }
+        }
+        sums
+    }
+
+    /// What about a pool's settings does not work out.
+    fn pool_problems(
+        &self,
+        id: PoolId,
+        pool: &Pool,
+        reserved: &ReservedSum,
+        matches: &mut BTreeMap<Requirement, bool>,
+    ) -> Vec<String> {
+        let mut problems = Vec::new();
+        let requirement = match self.state.pools.requirement(id) {
+            Ok(requirement) => requirement,
+            Err(Contradiction { key, values: [above, below] }) => {
+                problems.push(format!(
+                    "no node can match both {key}={above} and {key}={below}, which the node \
+                     selectors of the pool and of those above it ask for together"
+                ));
+                return problems;
+            }
+        };
+        let any = |requirement: &Requirement| {
+            let mut nodes = self.state.nodes.iter();
+            nodes.any(|(_, node)| requirement.matches(&node.observed.labels))
+        };
+        let mut any = |requirement: Requirement| {
+            let known = matches.get(&requirement).copied();
+            known.unwrap_or_else(|| {
+                let found = any(&requirement);
+                matches.insert(requirement, found);
+                found
+            })
+        };
+        if let Some(selector) = requirement.selector()
+            && !any(requirement.clone())
+        {
+            problems.push(format!("no node matches {selector}, which the pool asks for"));
+            return problems;
+        }
+        for (index, (selector, _)) in pool.settings.reservations.iter().enumerate() {
+            let text = match requirement.clone().narrowed(selector) {
+                Ok(requirement) if any(requirement.clone()) => continue,
+                Ok(requirement) => requirement.selector().unwrap_or_else(|| "anything".into()),
+                Err(Contradiction { key, values: [above, below] }) => {
+                    format!("both {key}={above} and {key}={below}").into()
+                }
+            };
+            problems
+                .push(format!("reservations[{index}] reserves nothing: no node matches {text}"));
+        }
+        if let Some((node, lacks, count)) = &reserved.cut {
+            let lacks: Vec<String> = lacks
+                .iter()
+                .map(|(kind, amount)| {
+                    let kinds = &self.state.kinds;
+                    format!("{} {}", kinds.display(kind, amount), kinds.name(kind))
+                })
+                .collect();
+            problems.push(format!(
+                "{count} of {} nodes have less than all pools reserve there: node {node} lacks {} \
+                 of what this pool reserves; pools get theirs in order of their names",
+                reserved.nodes,
+                lacks.join(", ")
+            ));
+        }
+        problems
+    }
+}

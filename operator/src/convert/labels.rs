@@ -1,0 +1,83 @@
+//! Labels, selectors and tolerations.
+
+use std::collections::BTreeMap;
+
+use proffer_core::event::{Label, TaintEffect, Toleration, TolerationOperator};
+use proffer_crds::job;
+
+use super::Problem;
+
+/// Labels as the engine has them.
+pub(super) fn labels(labels: &BTreeMap<String, String>) -> Vec<Label> {
+    labels.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect()
+}
+
+/// Tolerations as the engine has them.
+pub(super) fn tolerations(tolerations: &[job::Toleration]) -> Vec<Toleration> {
+    let engine = |toleration: &job::Toleration| Toleration {
+        key: toleration.key.as_str().into(),
+        operator: match toleration.operator {
+            job::TolerationOperator::Equal => TolerationOperator::Equal,
+            job::TolerationOperator::Exists => TolerationOperator::Exists,
+        },
+        value: toleration.value.as_str().into(),
+        effect: toleration.effect.map(|effect| match effect {
+            job::TaintEffect::NoSchedule => TaintEffect::NoSchedule,
+            job::TaintEffect::PreferNoSchedule => TaintEffect::PreferNoSchedule,
+            job::TaintEffect::NoExecute => TaintEffect::NoExecute,
+        }),
+    };
+    tolerations.iter().map(engine).collect()
+}
+
+/// What of a selector no label can be.
+pub(super) fn problems(field: &str, selector: &BTreeMap<String, String>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (key, value) in selector {
+        let message = label_problem(key, value);
+        problems.extend(message.map(|message| Problem::new(format!("{field}.{key}"), message)));
+    }
+    problems
+}
+
+/// Why a key or a value is not one that a label can have, by the rules of Kubernetes.
+pub(crate) fn label_problem(key: &str, value: &str) -> Option<String> {
+    let name = match key.split_once('/') {
+        Some((prefix, _)) if !is_domain(prefix) => {
+            return Some(format!(
+                "\"{prefix}\" is not a domain such as example.com, so \"{key}\" is not the key of a \
+                 label"
+            ));
+        }
+        Some((_, name)) => name,
+        None => key,
+    };
+    if name.is_empty() || !is_name(name) {
+        return Some(format!(
+            "\"{key}\" is not the key of a label, such as zone or example.com/zone"
+        ));
+    }
+    (!is_name(value)).then(|| format!("\"{value}\" is not the value of a label, such as a or v1.2"))
+}
+
+/// At most 63 letters, digits, `-`, `_` and `.`, the first and last of them letters or digits; or
+/// nothing.
+fn is_name(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let outer = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    bytes.len() <= 63
+        && bytes.iter().all(|&byte| inner(byte))
+        && outer(bytes.first())
+        && outer(bytes.last())
+}
+
+fn is_domain(text: &str) -> bool {
+    let part = |part: &str| {
+        !part.is_empty()
+            && is_name(part)
+            && !part.contains('_')
+            && !part.bytes().any(|byte| byte.is_ascii_uppercase())
+    };
+    text.len() <= 253 && text.split('.').all(part)
+}
