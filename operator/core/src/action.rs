@@ -24,8 +24,10 @@ pub enum Action {
 pub struct Launch {
     /// The executor's name.
     pub key: ExecutorKey,
-    /// The node whose offer was accepted.
-    pub node: Box<str>,
+    /// The node whose offer was accepted; `None` for one that goes wherever there comes to be room,
+    /// so that an autoscaler sees it. Where it landed is to be told by
+    /// [`Event::Placed`](crate::event::Event::Placed).
+    pub node: Option<Box<str>>,
 }
 
 /// All that an executor should know.

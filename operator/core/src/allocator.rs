@@ -15,6 +15,7 @@
 //! 2013) with weights, guarantees and limits as Mesos's quota has them (`docs/quota.md`), but
 //! binding for whole subtrees.
 
+mod elastic;
 mod fairness;
 mod placement;
 
@@ -25,6 +26,7 @@ use crate::explain::Rejection;
 use crate::nodes::{NodeId, Nodes, Reach};
 use crate::pools::{PoolId, Pools};
 use crate::resources::{Kind, Resources};
+use elastic::Elastic;
 pub(crate) use fairness::Tree;
 
 pub use placement::Placement;
@@ -46,6 +48,8 @@ pub(crate) struct Claim {
     pub(crate) request: Resources,
     /// How many executors more it could use.
     pub(crate) wanted: u32,
+    /// How many executors it has that have no node.
+    pub(crate) unplaced: u32,
     /// Whether it takes all that it wants or none.
     pub(crate) gang: bool,
     /// Which nodes it may use.
@@ -76,12 +80,15 @@ pub(crate) struct Order<'a> {
     pub(crate) shared: &'a [Kind],
 }
 
-/// What a round gives to a claim: one executor on each of these nodes, all or none.
+/// What a round gives to a claim: one executor on each of these nodes, all or none, or some without
+/// a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Grant {
     /// The claim's place in the list that the round was started with.
     pub(crate) claim: usize,
     pub(crate) nodes: Vec<NodeId>,
+    /// How many executors are given without a node.
+    pub(crate) unplaced: u32,
 }
 
 /// What decides whether an executor fits somewhere.
@@ -97,6 +104,7 @@ pub(crate) struct Round<'a> {
     /// Why nodes are found for no executor of a shape any more, by shape. What is free only shrinks
     /// in a round.
     shapes: BTreeMap<Shape, Option<Rejection>>,
+    elastic: Elastic,
 }
 
 impl<'a> Round<'a> {
@@ -117,7 +125,7 @@ impl<'a> Round<'a> {
                 let fits = nodes.fits(&request, reach);
                 (!fits).then(|| placement::explain(nodes, &request, reach))
             });
-            if claim.wanted > 0 {
+            if claim.wanted > 0 && !elastic::may_grow(pools, claim.pool) {
                 rejection.clone_from(shape);
             }
         }
@@ -132,21 +140,29 @@ impl<'a> Round<'a> {
                 *rejection = Some(reached);
             }
         }
-        Self { claims, tree, pools, nodes, rejections, shapes }
+        let elastic = Elastic::default();
+        Self { claims, tree, pools, nodes, rejections, shapes, elastic }
     }
 
     /// The next grant, already accounted for; `None` when nobody can be given more.
     pub(crate) fn next_grant(&mut self) -> Option<Grant> {
         while let Some(index) = self.tree.first() {
             let count = if self.claims[index].gang { self.claims[index].wanted } else { 1 };
-            match self.place(index, count) {
+            let (nodes, unplaced) = match self.place(index, count) {
+                Ok(nodes) => (Ok(nodes), 0),
+                Err(rejection) => match self.go_without_node(index, count, rejection) {
+                    Ok(()) => (Ok(Vec::new()), count),
+                    Err(rejection) => (Err(rejection), 0),
+                },
+            };
+            match nodes {
                 Ok(nodes) => {
                     let claim = &mut self.claims[index];
                     claim.wanted -= count;
                     claim.held = claim.held.plus(&times(&claim.request, count));
                     claim.allocations += u64::from(count);
                     self.tree.granted(index, claim, count, self.nodes.kept());
-                    return Some(Grant { claim: index, nodes });
+                    return Some(Grant { claim: index, nodes, unplaced });
                 }
                 Err(rejection) => {
                     self.tree.blocked(index, &self.claims[index]);
@@ -165,12 +181,21 @@ impl<'a> Round<'a> {
     /// Finds nodes for `count` executors and takes them, or changes nothing.
     fn place(&mut self, index: usize, count: u32) -> Result<Vec<NodeId>, Rejection> {
         let claim = &self.claims[index];
-        let (pool, request, reach, gang) = (claim.pool, claim.request, claim.reach, claim.gang);
+        let (pool, request, reach) = (claim.pool, claim.request, claim.reach);
         if let Some(Some(rejection)) = self.shapes.get(&(request, reach)) {
             return Err(rejection.clone());
         }
         let all = times(&request, count);
         self.tree.check_limits(pool, &request, &all)?;
+        self.find_room(index, count)
+    }
+
+    /// Finds nodes for `count` executors whose pool may have them, and takes them, or changes
+    /// nothing.
+    fn find_room(&mut self, index: usize, count: u32) -> Result<Vec<NodeId>, Rejection> {
+        let claim = &self.claims[index];
+        let (pool, request, reach, gang) = (claim.pool, claim.request, claim.reach, claim.gang);
+        let all = times(&request, count);
         let free = *self.nodes.free_sum();
         // Only what the pool has reserved can be taken whatever is kept for guarantees.
         if !reach.has_reserved() {
@@ -190,14 +215,19 @@ impl<'a> Round<'a> {
             return Ok(chosen);
         };
         let fitting = u32::try_from(chosen.len()).unwrap_or(u32::MAX);
-        for node in chosen {
-            self.nodes.release(self.pools, node, pool, &request);
-            count_down(&mut self.claims[index].on_nodes, node);
-        }
+        self.give_back(index, chosen);
         if gang && count > 1 && fitting < count {
             return Err(Rejection::Gang { fitting, wanted: count, cause: Box::new(rejection) });
         }
         Err(rejection)
+    }
+
+    fn give_back(&mut self, index: usize, chosen: Vec<NodeId>) {
+        let claim = &mut self.claims[index];
+        for node in chosen {
+            self.nodes.release(self.pools, node, claim.pool, &claim.request);
+            count_down(&mut claim.on_nodes, node);
+        }
     }
 
     /// Takes nodes for `count` executors, or for as many as there are.

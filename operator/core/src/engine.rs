@@ -1,6 +1,7 @@
 //! The loop's body: events in, actions out.
 
 mod assign;
+mod elastic;
 mod observe;
 mod offer;
 mod pool_status;
@@ -8,11 +9,12 @@ mod pools;
 mod progress;
 mod status;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::action::Action;
 use crate::allocator::Fairness;
 use crate::event::Event;
+use crate::executors::ExecutorKey;
 use crate::jobs::{JobId, JobState, Milliseconds};
 use crate::namespaces::Claims;
 use crate::share::default_shared_resources;
@@ -55,6 +57,10 @@ pub struct Engine {
     pools_changed: bool,
     /// Which namespaces may use which pools.
     namespaces: Claims,
+    /// Executors that landed on nodes which are not known yet.
+    landings: BTreeMap<Box<str>, Vec<ExecutorKey>>,
+    /// Jobs with executors that have no node.
+    unplaced: BTreeSet<JobId>,
     /// Jobs that have to be looked at in the next tick.
     touched: BTreeSet<JobId>,
     /// Jobs that want more executors.
@@ -81,6 +87,7 @@ impl Engine {
             Event::Job(job) => self.observe_job(now, *job),
             Event::JobGone(key) => self.forget_job(&key),
             Event::Report(key, report) => self.take_report(now, &key, report),
+            Event::Placed(key, node) => self.place_executor(&key, &node),
             Event::ExecutorGone(key, departure) => self.take_departure(now, &key, &departure),
             Event::NotDelivered(key) => self.deliver_again(&key),
         }
@@ -130,6 +137,8 @@ impl Engine {
             if job.state.is_final() {
                 continue;
             }
+            // There may be room for executors without a node since long enough.
+            self.offers_due |= job.room_since.is_some();
             let deadline = job.spec.deadline_milliseconds;
             if deadline.is_some_and(|limit| job.created_at.saturating_add(limit) <= now) {
                 self.exceed_deadline(now, id);

@@ -26,6 +26,8 @@ pub enum Event {
     JobGone(JobKey),
     /// What an executor says.
     Report(ExecutorKey, Report),
+    /// An executor that was launched without a node is on this one.
+    Placed(ExecutorKey, Box<str>),
     /// An executor is gone, and nothing of it runs any more.
     ExecutorGone(ExecutorKey, Departure),
     /// What an executor should do could not be delivered to it; it is told again.

@@ -41,7 +41,8 @@ pub(crate) type Attempts = BTreeMap<(usize, u32), Ranges>;
 pub(crate) struct Executor {
     pub(crate) key: ExecutorKey,
     pub(crate) job: JobId,
-    pub(crate) node: NodeId,
+    /// Where it is; `None` as long as it has no node.
+    pub(crate) node: Option<NodeId>,
     /// What it holds.
     pub(crate) request: Resources,
     pub(crate) ready: bool,

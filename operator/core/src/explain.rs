@@ -53,6 +53,19 @@ pub enum Rejection {
         /// The name.
         pool: Box<str>,
     },
+    /// There is no room, and the pool has as much as it may without nodes.
+    ElasticLimit {
+        /// The pool whose limit it is.
+        pool: Box<str>,
+        /// The kind of resource that is limited.
+        kind: Kind,
+        /// How much executors without a node hold.
+        held: i64,
+        /// How much they may.
+        limit: i64,
+        /// Why there is no room.
+        cause: Box<Rejection>,
+    },
     /// No node has enough left.
     NoNodeFree {
         /// The kind of resource that is short.
@@ -118,11 +131,26 @@ impl Rejection {
             Self::NoNodeFree { .. } | Self::NoNodeHasAllFree => "WaitingForResources",
             Self::Limit { .. } => "LimitReached",
             Self::Headroom { .. } => "KeptForGuarantees",
-            Self::FewNodesSuit { cause: Some(cause), .. } | Self::Gang { cause, .. } => {
-                cause.reason()
-            }
+            Self::FewNodesSuit { cause: Some(cause), .. }
+            | Self::ElasticLimit { cause, .. }
+            | Self::Gang { cause, .. } => cause.reason(),
             Self::NoPool { .. } => "NoPool",
             Self::TooManyKinds { .. } => "TooManyResourceKinds",
+        }
+    }
+
+    /// Whether more nodes would help.
+    pub(crate) fn lacks_nodes(&self) -> bool {
+        match self {
+            Self::NoNodes
+            | Self::LargerThanAnyNode { .. }
+            | Self::NoNodeHasAll
+            | Self::NoNodeMatches { .. }
+            | Self::FewNodesSuit { .. }
+            | Self::NoNodeFree { .. }
+            | Self::NoNodeHasAllFree => true,
+            Self::Gang { cause, .. } => cause.lacks_nodes(),
+            _ => false,
         }
     }
 
@@ -206,6 +234,14 @@ impl fmt::Display for Sentence<'_> {
                  pools ask for together"
             ),
             Rejection::Namespace { message } => formatter.write_str(message),
+            Rejection::ElasticLimit { pool, kind, held, limit, cause } => write!(
+                formatter,
+                "{}; executors of pool {pool} that have no node hold {} {} of {} already",
+                cause.display(self.kinds),
+                self.kinds.name(*kind),
+                amount(*kind, *held),
+                amount(*kind, *limit)
+            ),
             Rejection::PoolDeleted { pool } => {
                 write!(formatter, "pool {pool} is being deleted and takes no new jobs")
             }

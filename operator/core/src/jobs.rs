@@ -4,7 +4,7 @@ pub mod graph;
 mod spec;
 mod stages;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -124,6 +124,10 @@ pub(crate) struct Job {
     pub(crate) executors: BTreeMap<u32, ExecutorId>,
     /// The indices of the live executors.
     pub(crate) indices: Ranges,
+    /// The indices of the live executors that have no node yet.
+    pub(crate) unplaced: BTreeSet<u32>,
+    /// Since when there is room for them.
+    pub(crate) room_since: Option<Milliseconds>,
     /// How many executors are on which node.
     pub(crate) on_nodes: BTreeMap<NodeId, u32>,
     /// What the executors hold.

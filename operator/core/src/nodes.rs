@@ -323,6 +323,21 @@ impl Nodes {
         self.views_of(reach).any(|view| view.usable.fits(request))
     }
 
+    /// Whether a request fits on some node only because of what is kept for others. Looks at all nodes
+    /// if anything is reserved.
+    pub(crate) fn fits_in_kept(&self, request: &Resources, reach: Reach) -> bool {
+        if self.reservations.is_empty() {
+            return false;
+        }
+        let Some(view) = self.views.get(&self.by_id, reach.general) else { return false };
+        self.iter().any(|(_, node)| {
+            node.reserved.is_some()
+                && node.observed.offered
+                && request.fits_in(&node.usable.above(&node.held))
+                && view.suits(node)
+        })
+    }
+
     /// How many nodes have the labels that are asked for, and how many of these are tainted.
     pub(crate) fn suitability(&self, reach: Reach) -> Suitability {
         let Some(view) = self.views.get(&self.by_id, reach.general) else {

@@ -62,6 +62,8 @@ pub(crate) struct Pool {
     pub(crate) settings: Settings,
     /// What the executors of the subtree hold.
     pub(crate) held: Resources,
+    /// What of it executors hold that have no node.
+    pub(crate) unplaced: Resources,
     /// What the executors of the pool's own jobs hold.
     pub(crate) own_held: Resources,
     /// How many executors the subtree was ever given.
@@ -149,6 +151,12 @@ impl Pools {
         });
     }
 
+    /// Notes that an executor that is charged has no node, or (with less than nothing) that it has one
+    /// or is gone.
+    pub(crate) fn count_unplaced(&mut self, id: PoolId, request: &Resources) {
+        self.along(id, |pool, _| pool.unplaced = pool.unplaced.plus(request));
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<PoolId> {
         self.by_name.get(name).copied()
     }
@@ -201,6 +209,7 @@ impl Pools {
             declared: false,
             settings: Settings::default(),
             held: Resources::NONE,
+            unplaced: Resources::NONE,
             own_held: Resources::NONE,
             allocations: 0,
             own_allocations: 0,

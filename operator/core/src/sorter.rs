@@ -130,6 +130,7 @@ impl Sorter {
             allocations: client.allocations,
             request: Resources::NONE,
             wanted: 1,
+            unplaced: 0,
             gang: false,
             reach: Reach::default(),
             placement: Placement::default(),

@@ -240,7 +240,9 @@ impl LocalCluster {
         let wanted = Wanted { job: job.line.clone(), executor: None };
         let (sender, receiver) = watch::channel(wanted);
         tokio::spawn(self.launcher.clone().run(launch.key.clone(), memory, receiver));
-        let executor = LocalExecutor { wanted: Some(sender), generation: 0, node: launch.node };
+        // Pools are never elastic here, so there always is a node.
+        let node = launch.node.unwrap_or_default();
+        let executor = LocalExecutor { wanted: Some(sender), generation: 0, node };
         self.executors.insert(launch.key, executor);
     }
 

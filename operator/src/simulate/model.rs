@@ -270,7 +270,8 @@ impl<'a> Model<'a> {
 
     fn apply(&mut self, action: Action) -> Result<(), SimulationError> {
         match action {
-            Action::Launch(launch) => self.launch(launch.key, launch.node),
+            // Pools are never elastic here, so there always is a node.
+            Action::Launch(launch) => self.launch(launch.key, launch.node.unwrap_or_default()),
             Action::Assign(assignment) => {
                 if let Some(executor) = self.executors.get_mut(&assignment.key)
                     && executor.assign(assignment.attempts)

@@ -61,6 +61,7 @@ impl Cluster {
             allocations: 0,
             request: amount(cpu, memory),
             wanted,
+            unplaced: 0,
             gang: false,
             reach: Reach::default(),
             placement: Placement::Spread,

@@ -18,10 +18,15 @@ impl Engine {
             }
             let staying = job.executors.iter().rev().filter_map(|(_, &id)| {
                 let executor = self.state.executors.get(id)?;
-                (!executor.stopping).then_some((id, executor.assigned_slots == 0))
+                let is_idle = executor.assigned_slots == 0;
+                (!executor.stopping).then_some((id, is_idle, executor.node.is_none()))
             });
             let surplus = staying.clone().count().saturating_sub(job.wanted_executors() as usize);
-            idle.extend(staying.filter(|&(_, is_idle)| is_idle).map(|(id, _)| id).take(surplus));
+            let idle_ones = staying.filter(|&(_, is_idle, _)| is_idle);
+            // What has not even a node goes first.
+            let unplaced = idle_ones.clone().filter(|&(.., unplaced)| unplaced);
+            let others = idle_ones.filter(|&(.., unplaced)| !unplaced);
+            idle.extend(unplaced.chain(others).map(|(id, ..)| id).take(surplus));
         }
         for executor in idle {
             self.stop_executor(executor);

@@ -1,6 +1,6 @@
 //! Nodes, pools and jobs as they come and go.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Engine;
 use crate::event::{Departure, JobObservation, NodeObservation};
@@ -18,13 +18,17 @@ impl Engine {
             // Without a place for them they are not counted.
             let _ = self.kind(PODS);
         }
+        let name = node.name.clone();
         self.state.nodes.observe(&self.state.kinds, &self.state.pools, node);
+        for key in self.landings.remove(&name).unwrap_or_default() {
+            self.place_executor(&key, &name);
+        }
         self.offers_due = true;
     }
 
     pub(super) fn forget_node(&mut self, now: Milliseconds, name: &str) {
         let Some(id) = self.state.nodes.find(name) else { return };
-        let on_it = self.state.executors.iter().filter(|(_, executor)| executor.node == id);
+        let on_it = self.state.executors.iter().filter(|(_, executor)| executor.node == Some(id));
         let keys: Vec<_> = on_it.map(|(_, executor)| executor.key.clone()).collect();
         for key in keys {
             self.take_departure(now, &key, &Departure::Lost(format!("node {name} is gone")));
@@ -135,6 +139,8 @@ impl Engine {
             stages,
             executors: BTreeMap::new(),
             indices: Ranges::new(),
+            unplaced: BTreeSet::new(),
+            room_since: None,
             on_nodes: BTreeMap::new(),
             held: Resources::NONE,
             allocations: 0,

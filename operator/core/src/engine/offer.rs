@@ -23,7 +23,8 @@ impl Engine {
                 (job.waiting, job.position) = (None, None);
             }
         }
-        if !std::mem::take(&mut self.offers_due) || self.wanting.is_empty() {
+        let nobody_asks = self.wanting.is_empty() && self.unplaced.is_empty();
+        if !std::mem::take(&mut self.offers_due) || nobody_asks {
             return;
         }
         let (ids, claims) = self.claims();
@@ -34,6 +35,7 @@ impl Engine {
         while let Some(grant) = round.next_grant() {
             grants.push(grant);
         }
+        let with_room = round.unplaced_with_room();
         let outcome: Vec<_> =
             round.finish().map(|(claim, rejection)| (claim.on_nodes, rejection)).collect();
         for (&id, (on_nodes, rejection)) in ids.iter().zip(outcome) {
@@ -42,11 +44,16 @@ impl Engine {
             }
             self.explain(id, rejection);
         }
-        for Grant { claim, nodes } in grants {
+        for Grant { claim, nodes, unplaced } in grants {
             for node in nodes {
-                self.launch(now, ids[claim], node);
+                self.launch(now, ids[claim], Some(node));
+            }
+            for _ in 0..unplaced {
+                self.launch(now, ids[claim], None);
             }
         }
+        let with_room = with_room.into_iter().map(|claim| ids[claim]).collect();
+        self.withdraw_unplaced(now, &with_room);
         self.number_waiting_jobs();
     }
 
@@ -55,7 +62,7 @@ impl Engine {
         let mut ids = Vec::with_capacity(self.wanting.len());
         let mut claims = Vec::with_capacity(self.wanting.len());
         let mut refused = Vec::new();
-        let wanting: Vec<JobId> = self.wanting.iter().copied().collect();
+        let wanting: Vec<JobId> = self.wanting.union(&self.unplaced).copied().collect();
         for id in wanting {
             let reach = match self.may_have(id) {
                 Ok(reach) => reach,
@@ -81,6 +88,7 @@ impl Engine {
                         allocations: job.allocations,
                         request: *request,
                         wanted: job.wanted_executors().saturating_sub(job.launched()),
+                        unplaced: u32::try_from(job.unplaced.len()).unwrap_or(u32::MAX),
                         gang: job.gang_forming,
                         reach,
                         placement: job.spec.executor.placement,
@@ -104,13 +112,12 @@ impl Engine {
     }
 
     /// The job accepts the offer of a node, which the round has charged: an executor takes what it
-    /// needs there.
-    fn launch(&mut self, now: Milliseconds, id: JobId, node: NodeId) {
+    /// needs there. Without a node, it takes what it needs wherever there comes to be room.
+    fn launch(&mut self, now: Milliseconds, id: JobId, node: Option<NodeId>) {
         let Some(job) = self.state.jobs.get_mut(id) else { return };
         let Ok(request) = job.request else { return };
-        let Some(name) = self.state.nodes.get(node).map(|node| node.observed.name.clone()) else {
-            return;
-        };
+        let name = node.and_then(|node| self.state.nodes.get(node));
+        let name = name.map(|node| node.observed.name.clone());
         let index = job.indices.first_missing();
         let epoch = job.epochs.get(&index).copied().unwrap_or(0);
         let key = ExecutorKey { job: job.key.clone(), index, epoch };
@@ -132,6 +139,11 @@ impl Engine {
         job.executors.insert(index, executor);
         job.indices.insert(index);
         job.position = None;
+        if node.is_none() {
+            job.unplaced.insert(index);
+            self.unplaced.insert(id);
+            self.state.pools.count_unplaced(job.pool, &request);
+        }
         if job.state == JobState::Pending {
             job.state = JobState::Running;
             job.started_at.get_or_insert(now);

@@ -8,6 +8,7 @@ use crate::executors::{Attempts, Executor, ExecutorId, ExecutorKey};
 use crate::jobs::{
     Job, JobFailure, JobId, JobState, Milliseconds, ResultValue, StageState, TaskFailure,
 };
+use crate::resources::Resources;
 
 /// How often one task may be lost with its executor through no fault of its own.
 const MAX_TASK_LOSSES: u32 = 10;
@@ -62,10 +63,18 @@ impl Engine {
         job.executors.remove(&key.index);
         job.indices.remove(key.index);
         job.held = job.held.minus(&executor.request);
-        count_down(&mut job.on_nodes, executor.node);
         job.epochs.insert(key.index, key.epoch + 1);
         let (node, request, pool) = (executor.node, executor.request, job.pool);
-        self.state.nodes.release(&self.state.pools, node, pool, &request);
+        if let Some(node) = node {
+            count_down(&mut job.on_nodes, node);
+            self.state.nodes.release(&self.state.pools, node, pool, &request);
+        } else {
+            job.unplaced.remove(&key.index);
+            if job.unplaced.is_empty() {
+                self.unplaced.remove(&job_id);
+            }
+            self.state.pools.count_unplaced(pool, &Resources::NONE.minus(&request));
+        }
         self.state.pools.release(pool, &request);
         self.state.executors.remove(id);
         self.offers_due = true;

@@ -70,7 +70,7 @@ impl Engine {
         if let Some(failure) = &job.failure {
             return (Some(failure.reason), Some(failure.message.clone()));
         }
-        let Some(waiting) = &job.waiting else { return (None, None) };
+        let Some(waiting) = &job.waiting else { return waiting_for_nodes(job) };
         let sentence = waiting.display(&self.state.kinds);
         let message = if job.executors.is_empty() {
             format!("waits for its first executor: {sentence}")
@@ -123,4 +123,14 @@ impl Engine {
         let name = |kind| Box::from(self.state.kinds.name(kind));
         resources.iter().map(|(kind, amount)| (name(kind), amount)).collect()
     }
+}
+
+/// That a job has executors without a node, if it has.
+fn waiting_for_nodes(job: &Job) -> (Option<&'static str>, Option<String>) {
+    let message = match job.unplaced.len() {
+        0 => return (None, None),
+        1 => "1 executor waits for a node that an autoscaler may add".to_owned(),
+        count => format!("{count} executors wait for nodes that an autoscaler may add"),
+    };
+    (Some("WaitingForNodes"), Some(message))
 }

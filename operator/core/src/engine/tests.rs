@@ -1,5 +1,6 @@
 //! The engine against a small world: executors that do what they are told, when the test says so.
 
+mod elastic;
 mod pools;
 mod random;
 mod world;

@@ -117,6 +117,12 @@ impl View {
         self.requirement.selector()
     }
 
+    /// Whether a node has the labels, and no taint that matters.
+    pub(super) fn suits(&self, node: &Node) -> bool {
+        self.requirement.matches(&node.observed.labels)
+            && self.requirement.untolerated(&node.observed.taints).is_none()
+    }
+
     /// Whether a node suits; counts it in any case.
     fn count_in(&mut self, node: &Node) -> bool {
         if !self.requirement.matches(&node.observed.labels) {

@@ -367,7 +367,9 @@ fn work() -> impl Strategy<Value = JobSpec> {
 /// Where executors were launched: the job and the node of each.
 fn launched(actions: &[Action]) -> Vec<(String, String)> {
     let launches = actions.iter().filter_map(|action| match action {
-        Action::Launch(launch) => Some((launch.key.job.name.to_string(), launch.node.to_string())),
+        Action::Launch(launch) => {
+            Some((launch.key.job.name.to_string(), launch.node.as_deref()?.to_owned()))
+        }
         _ => None,
     });
     launches.collect()

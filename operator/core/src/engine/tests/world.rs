@@ -398,8 +398,9 @@ impl World {
         let mut counts = BTreeMap::new();
         for (_, executor) in self.engine.state.executors.iter() {
             if &*executor.key.job.name == name {
-                let node = self.engine.state.nodes.get(executor.node).unwrap();
-                *counts.entry(node.observed.name.to_string()).or_insert(0) += 1;
+                let node = executor.node.and_then(|node| self.engine.state.nodes.get(node));
+                let name = node.map_or("nowhere".to_owned(), |node| node.observed.name.to_string());
+                *counts.entry(name).or_insert(0) += 1;
             }
         }
         counts.into_iter().collect()
@@ -427,13 +428,20 @@ impl World {
         let state = &self.engine.state;
         let mut sum = Resources::NONE;
         for (id, node) in state.nodes.iter() {
-            let on_it = state.executors.iter().filter(|(_, executor)| executor.node == id);
+            let on_it = state.executors.iter().filter(|(_, executor)| executor.node == Some(id));
             let held =
                 on_it.fold(Resources::NONE, |sum, (_, executor)| sum.plus(&executor.request));
             assert_eq!(node.held, held, "node {}", node.observed.name);
             assert!(held.fits_in(&node.usable), "node {} is overcommitted", node.observed.name);
             sum = sum.plus(&held);
         }
+        let unplaced = state.executors.iter().filter(|(_, executor)| executor.node.is_none());
+        let unplaced =
+            unplaced.fold(Resources::NONE, |sum, (_, executor)| sum.plus(&executor.request));
+        sum = sum.plus(&unplaced);
+        let roots = || state.pools.iter().filter(|(_, pool)| pool.parent.is_none());
+        let waiting = roots().fold(Resources::NONE, |sum, (_, pool)| sum.plus(&pool.unplaced));
+        assert_eq!(waiting, unplaced);
         let roots = state.pools.iter().filter(|(_, pool)| pool.parent.is_none());
         assert_eq!(roots.fold(Resources::NONE, |sum, (_, pool)| sum.plus(&pool.held)), sum);
         assert_eq!(state.executors.iter().count(), self.fakes.len());
