@@ -16,20 +16,25 @@
 //! binding for whole subtrees.
 
 mod fairness;
+mod fluid;
 mod placement;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use crate::explain::Rejection;
+use crate::frameworks::{ClientId, Frameworks};
 use crate::nodes::{NodeId, Nodes};
 use crate::pools::{PoolId, Pools};
+use crate::ranges::Ranges;
 use crate::resources::{Kind, Resources};
 pub(crate) use fairness::Tree;
+pub(crate) use fluid::pour;
 
 pub use placement::Placement;
 
-/// What one job asks for in a round.
+/// What one job asks for in a round, or one framework in one of its pools.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
     /// The pool that pays.
@@ -52,6 +57,16 @@ pub(crate) struct Claim {
     pub(crate) placement: Placement,
     /// How many of its executors are on which node.
     pub(crate) on_nodes: BTreeMap<NodeId, u32>,
+    /// For a framework, whose demand is not known. Each turn gives it one node as a whole.
+    pub(crate) client: Option<WholeNodes>,
+}
+
+/// What a framework may take of nodes in a round.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WholeNodes {
+    pub(crate) client: ClientId,
+    /// How much it may take in all, because jobs wait; reservations are on top.
+    pub(crate) most: Resources,
 }
 
 /// How claims are compared.
@@ -74,12 +89,19 @@ pub(crate) struct Order<'a> {
     pub(crate) shared: &'a [Kind],
 }
 
-/// What a round gives to a claim: one executor on each of these nodes, all or none.
+/// What a round gives to a claim: one executor on each of these nodes, all or none; or what an offer
+/// of one node holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Grant {
     /// The claim's place in the list that the round was started with.
     pub(crate) claim: usize,
     pub(crate) nodes: Vec<NodeId>,
+    /// What is given on each node.
+    pub(crate) amount: Resources,
+    /// What of it is reserved for nobody.
+    pub(crate) unreserved: Resources,
+    /// The ports that are offered with it.
+    pub(crate) ports: Ranges,
 }
 
 /// One filling of what is free.
@@ -91,6 +113,7 @@ pub(crate) struct Round<'a> {
     /// Why nodes are found for no executor of a shape any more, by shape. What is free only shrinks
     /// in a round.
     shapes: BTreeMap<Resources, Option<Rejection>>,
+    frameworks: Option<&'a mut Frameworks>,
 }
 
 impl<'a> Round<'a> {
@@ -105,7 +128,8 @@ impl<'a> Round<'a> {
         // Many claims have the same shape, which fits or does not.
         let mut shapes: BTreeMap<Resources, Option<Rejection>> = BTreeMap::new();
         let mut rejections: Vec<Option<Rejection>> = vec![None; claims.len()];
-        for (claim, rejection) in claims.iter().zip(&mut rejections) {
+        let jobs = claims.iter().zip(&mut rejections).filter(|(claim, _)| claim.client.is_none());
+        for (claim, rejection) in jobs {
             let request = &claim.request;
             let shape = shapes.entry(*request).or_insert_with(|| {
                 (!nodes.fits(request)).then(|| placement::explain(nodes, request))
@@ -116,6 +140,9 @@ impl<'a> Round<'a> {
         }
         let can_grow = |index: usize| rejections.get(index).is_some_and(Option::is_none);
         let mut tree = Tree::new(pools, *nodes.total(), *order, &claims, can_grow);
+        for (&pool, idle) in nodes.idle_reservations() {
+            tree.reserve(pool, idle);
+        }
         for (index, (claim, rejection)) in claims.iter().zip(&mut rejections).enumerate() {
             if claim.wanted > 0
                 && rejection.is_none()
@@ -125,12 +152,22 @@ impl<'a> Round<'a> {
                 *rejection = Some(reached);
             }
         }
-        Self { claims, tree, nodes, rejections, shapes }
+        Self { claims, tree, nodes, rejections, shapes, frameworks: None }
     }
 
     /// The next grant, already accounted for; `None` when nobody can be given more.
     pub(crate) fn next_grant(&mut self) -> Option<Grant> {
         while let Some(index) = self.tree.first() {
+            if let Some(whole) = self.claims[index].client {
+                match self.offer(index, whole) {
+                    Ok(grant) => return Some(grant),
+                    Err(rejection) => {
+                        self.tree.blocked(index, &self.claims[index]);
+                        self.rejections[index] = Some(rejection);
+                    }
+                }
+                continue;
+            }
             let count = if self.claims[index].gang { self.claims[index].wanted } else { 1 };
             match self.place(index, count) {
                 Ok(nodes) => {
@@ -139,7 +176,9 @@ impl<'a> Round<'a> {
                     claim.held = claim.held.plus(&times(&claim.request, count));
                     claim.allocations += u64::from(count);
                     self.tree.granted(index, claim, count);
-                    return Some(Grant { claim: index, nodes });
+                    let (amount, ports) = (claim.request, Ranges::new());
+                    let unreserved = amount;
+                    return Some(Grant { claim: index, nodes, amount, unreserved, ports });
                 }
                 Err(rejection) => {
                     self.tree.blocked(index, &self.claims[index]);

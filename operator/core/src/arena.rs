@@ -71,6 +71,10 @@ impl<I: Id, T> Arena<I, T> {
         (0..).zip(&self.places).filter_map(|(index, value)| Some((I::at(index), value.as_ref()?)))
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.places.iter_mut().filter_map(Option::as_mut)
+    }
+
     /// One more than the largest index in use so far.
     pub(crate) fn bound(&self) -> usize {
         self.places.len()

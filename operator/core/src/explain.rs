@@ -60,6 +60,10 @@ pub enum Rejection {
         /// Why the next one does not.
         cause: Box<Rejection>,
     },
+    /// No node has anything left that a framework may take and has not refused.
+    NothingToOffer,
+    /// A framework has offers of its fair share, and jobs wait for the rest.
+    FairShare,
     /// There is no pool of the name that the job gives.
     NoPool {
         /// The name.
@@ -82,6 +86,8 @@ impl Rejection {
             Self::Limit { .. } => "LimitReached",
             Self::Headroom { .. } => "KeptForGuarantees",
             Self::Gang { cause, .. } => cause.reason(),
+            Self::NothingToOffer => "NothingToOffer",
+            Self::FairShare => "FairShareOffered",
             Self::NoPool { .. } => "NoPool",
             Self::TooManyKinds { .. } => "TooManyResourceKinds",
         }
@@ -142,6 +148,11 @@ impl fmt::Display for Sentence<'_> {
                 "only {fitting} of {wanted} executors fit at once: {}",
                 cause.display(self.kinds)
             ),
+            Rejection::NothingToOffer => formatter
+                .write_str("no node has anything left that it may take and has not refused"),
+            Rejection::FairShare => {
+                formatter.write_str("it has its fair share, and jobs wait for what is left")
+            }
             Rejection::NoPool { pool } => write!(formatter, "there is no pool {pool}"),
             Rejection::TooManyKinds { name } => {
                 crate::resources::TooManyKinds { name: name.to_string() }.fmt(formatter)

@@ -38,6 +38,8 @@ pub(crate) struct Pool {
     pub(crate) settings: Settings,
     /// What the executors of the subtree hold.
     pub(crate) held: Resources,
+    /// What of that is in offers that frameworks have not answered yet.
+    pub(crate) offered: Resources,
     /// What the executors of the pool's own jobs hold.
     pub(crate) own_held: Resources,
     /// How many executors the subtree was ever given.
@@ -120,6 +122,22 @@ impl Pools {
         });
     }
 
+    /// Notes that what a pool was charged is in an offer that is not answered yet.
+    pub(crate) fn offer(&mut self, id: PoolId, amount: &Resources) {
+        self.along(id, |pool, _| pool.offered = pool.offered.plus(amount));
+    }
+
+    /// Notes that an offer was answered or taken back.
+    pub(crate) fn answer(&mut self, id: PoolId, amount: &Resources) {
+        self.along(id, |pool, _| pool.offered = pool.offered.minus(amount));
+    }
+
+    /// A pool and all above it.
+    pub(crate) fn path(&self, id: PoolId) -> Vec<PoolId> {
+        let parent = |id: &PoolId| self.by_id.get(*id)?.parent;
+        std::iter::successors(Some(id), parent).collect()
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<PoolId> {
         self.by_name.get(name).copied()
     }
@@ -158,6 +176,7 @@ impl Pools {
             declared: false,
             settings: Settings::default(),
             held: Resources::NONE,
+            offered: Resources::NONE,
             own_held: Resources::NONE,
             allocations: 0,
             own_allocations: 0,

@@ -7,7 +7,7 @@
 use crate::allocator::{Claim, Fairness, Order, Placement, Tree};
 use crate::pools::{Pools, Settings};
 use crate::resources::{Kinds, Resources, TooManyKinds};
-use crate::share::{WeightMilli, shared_kinds};
+use crate::share::{SHARED_RESOURCES, WeightMilli, shared_kinds};
 use std::collections::BTreeMap;
 
 /// Clients in a tree of pools, each alone in its pool.
@@ -107,7 +107,7 @@ impl Sorter {
         let active = self.clients.iter().filter(|(_, client)| client.active);
         let (paths, claims): (Vec<&str>, Vec<Claim>) =
             active.filter_map(|(path, client)| Some((&**path, self.claim(path, client)?))).unzip();
-        let shared = shared_kinds(&self.kinds);
+        let shared = shared_kinds(&self.kinds, &SHARED_RESOURCES);
         let order = Order { fairness: self.fairness, shared: &shared };
         let mut tree = Tree::new(&self.pools, self.total, order, &claims, |_| true);
         let mut asked = Vec::with_capacity(paths.len());
@@ -131,6 +131,7 @@ impl Sorter {
             gang: false,
             placement: Placement::default(),
             on_nodes: BTreeMap::new(),
+            client: None,
         })
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::arena::Arena;
 use crate::executors::{Executor, ExecutorId, ExecutorKey};
+use crate::frameworks::Frameworks;
 use crate::jobs::{Job, JobId, JobKey};
 use crate::nodes::Nodes;
 use crate::pools::Pools;
@@ -20,6 +21,7 @@ pub(crate) struct State {
     pub(crate) job_by_key: BTreeMap<JobKey, JobId>,
     pub(crate) executors: Arena<ExecutorId, Executor>,
     pub(crate) executor_by_key: BTreeMap<ExecutorKey, ExecutorId>,
+    pub(crate) frameworks: Frameworks,
     pub(crate) next_sequence: u64,
 }
 
@@ -33,6 +35,7 @@ impl Default for State {
             job_by_key: BTreeMap::new(),
             executors: Arena::new(),
             executor_by_key: BTreeMap::new(),
+            frameworks: Frameworks::default(),
             next_sequence: 0,
         }
     }

@@ -12,6 +12,8 @@
 //! otherwise siblings with different dominant resources pay for each other). With [`Fairness::Drf`] it
 //! is that of all that the subtree holds, as in Mesos, and the number of allocations breaks ties.
 
+mod amounts;
+
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
@@ -44,6 +46,8 @@ struct Branch<'a> {
     weight: WeightMilli,
     guarantee: Resources,
     limit: Resources,
+    /// What nobody uses of the reservations of the subtree.
+    idle_reservations: Resources,
     held: Resources,
     allocations: u64,
     children: Vec<usize>,
@@ -226,6 +230,7 @@ impl<'a> Tree<'a> {
             weight: settings.weight,
             guarantee: settings.guarantee,
             limit: settings.limit,
+            idle_reservations: Resources::NONE,
             held,
             allocations,
             children: Vec::new(),

@@ -64,6 +64,7 @@ impl Cluster {
             gang: false,
             placement: Placement::Spread,
             on_nodes: BTreeMap::new(),
+            client: None,
         });
         self
     }

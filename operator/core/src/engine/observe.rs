@@ -13,8 +13,12 @@ use crate::ranges::Ranges;
 use crate::resources::{Kind, Resources, TooManyKinds};
 
 impl Engine {
-    pub(super) fn observe_node(&mut self, node: NodeObservation) {
-        self.state.nodes.observe(&self.state.kinds, node);
+    pub(super) fn observe_node(&mut self, now: Milliseconds, node: NodeObservation) {
+        let known = self.state.nodes.find(&node.name);
+        let old = known.and_then(|id| self.state.nodes.get(id)).map(|node| node.observed.clone());
+        let id = self.state.nodes.observe(&self.state.kinds, node);
+        self.reserve(id);
+        self.check_offers_on(now, id, old.as_ref());
         self.offers_due = true;
     }
 
@@ -25,6 +29,7 @@ impl Engine {
         for key in keys {
             self.take_departure(now, &key, &Departure::Lost(format!("node {name} is gone")));
         }
+        self.clear_node(now, id);
         self.state.nodes.remove(name);
         self.offers_due = true;
     }
@@ -35,11 +40,13 @@ impl Engine {
         // A guarantee above the limit could never be used, and would be kept free for ever.
         let guarantee = guarantee.minus(&guarantee.above(&limit));
         self.state.pools.declare(&pool.name, Settings { weight: pool.weight, guarantee, limit });
+        self.limits_changed = true;
         self.offers_due = true;
     }
 
     pub(super) fn forget_pool(&mut self, name: &str) {
         self.state.pools.retire(name);
+        self.limits_changed = true;
         self.offers_due = true;
     }
 
@@ -179,7 +186,7 @@ impl Engine {
     }
 
     /// Named amounts over a base; kinds that find no place keep the base's amount.
-    fn intern(&mut self, amounts: &[(Box<str>, i64)], base: Resources) -> Resources {
+    pub(super) fn intern(&mut self, amounts: &[(Box<str>, i64)], base: Resources) -> Resources {
         let mut vector = base;
         for (name, amount) in amounts {
             if let Ok(kind) = self.kind(name) {
@@ -190,7 +197,7 @@ impl Engine {
     }
 
     /// The kind of a resource. When it is new, what nodes have of it counts from now on.
-    fn kind(&mut self, name: &str) -> Result<Kind, TooManyKinds> {
+    pub(super) fn kind(&mut self, name: &str) -> Result<Kind, TooManyKinds> {
         let (kind, new) = self.state.kinds.intern(name)?;
         if new {
             self.state.nodes.recount(&self.state.kinds);

@@ -1,8 +1,9 @@
 //! Offers: from what is free to executors.
 
 use super::Engine;
+use super::frameworks::FairShares;
 use crate::action::{Action, Launch};
-use crate::allocator::{Claim, Grant, Order, Round};
+use crate::allocator::{Claim, Order, Round};
 use crate::executors::{Attempts, Executor, ExecutorId, ExecutorKey};
 use crate::explain::Rejection;
 use crate::jobs::{JobId, JobState, Milliseconds};
@@ -23,35 +24,64 @@ impl Engine {
                 (job.waiting, job.position) = (None, None);
             }
         }
-        if !std::mem::take(&mut self.offers_due) || self.wanting.is_empty() {
+        self.enforce_limits(now);
+        let due = std::mem::take(&mut self.offers_due);
+        if !due || (self.wanting.is_empty() && !self.has_frameworks()) {
             return;
         }
-        let (ids, claims) = self.claims();
-        let shared = shared_kinds(&self.state.kinds);
+        self.state.frameworks.take_changes(&mut self.state.nodes);
+        let shares = self.fair_shares();
+        self.fill(now, shares.as_ref());
+        if let Some(shares) = shares {
+            if !self.jobs_wait() {
+                // Nobody else wants what is beyond the fair shares.
+                self.fill(now, None);
+            } else if self.rescind_beyond(now, &shares) {
+                self.fill(now, Some(&shares));
+            }
+        }
+        self.offers_due = false;
+        self.number_waiting_jobs();
+    }
+
+    /// One round: whoever is next is given what it can be given, until nobody can be given more.
+    fn fill(&mut self, now: Milliseconds, fair: Option<&FairShares>) {
+        let (ids, mut claims) = self.claims();
+        let most = fair.map(|fair| &fair.of_client);
+        let (clients, mut of_frameworks) = self.framework_claims(most);
+        claims.append(&mut of_frameworks);
+        let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
         let order = Order { fairness: self.settings.fairness, shared: &shared };
         let mut round = Round::new(&mut self.state.nodes, &self.state.pools, &order, claims);
+        if !clients.is_empty() {
+            round = round.with_frameworks(&mut self.state.frameworks);
+        }
         let mut grants = Vec::new();
         while let Some(grant) = round.next_grant() {
             grants.push(grant);
         }
         let outcome: Vec<_> =
             round.finish().map(|(claim, rejection)| (claim.on_nodes, rejection)).collect();
-        for (&id, (on_nodes, rejection)) in ids.iter().zip(outcome) {
+        let mut outcome = outcome.into_iter();
+        for (&id, (on_nodes, rejection)) in ids.iter().zip(&mut outcome) {
             if let Some(job) = self.state.jobs.get_mut(id) {
                 job.on_nodes = on_nodes;
             }
             self.explain(id, rejection);
         }
-        for Grant { claim, nodes } in grants {
-            for node in nodes {
-                self.launch(now, ids[claim], node);
+        for (&id, (_, rejection)) in clients.iter().zip(outcome) {
+            self.explain_client(id, rejection);
+        }
+        for grant in grants {
+            match ids.get(grant.claim) {
+                Some(&id) => grant.nodes.iter().for_each(|&node| self.launch(now, id, node)),
+                None => self.make_offer(now, clients[grant.claim - ids.len()], grant),
             }
         }
-        self.number_waiting_jobs();
     }
 
     /// What the wanting jobs ask for. Those that cannot be offered anything are told why at once.
-    fn claims(&mut self) -> (Vec<JobId>, Vec<Claim>) {
+    pub(super) fn claims(&mut self) -> (Vec<JobId>, Vec<Claim>) {
         let mut ids = Vec::with_capacity(self.wanting.len());
         let mut claims = Vec::with_capacity(self.wanting.len());
         let mut refused = Vec::new();
@@ -81,6 +111,7 @@ impl Engine {
                         gang: job.gang_forming,
                         placement: job.spec.executor.placement,
                         on_nodes: std::mem::take(&mut job.on_nodes),
+                        client: None,
                     });
                 }
                 Err(rejection) => refused.push((id, rejection.clone())),

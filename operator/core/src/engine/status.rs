@@ -127,7 +127,7 @@ impl Engine {
                 pool = self.state.pools.get(id).and_then(|pool| pool.parent);
             }
         }
-        let shared = shared_kinds(&self.state.kinds);
+        let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
         let status = |(id, pool): (PoolId, &Pool)| {
             let index = crate::arena::Id::index(id);
             let unmet = pool.settings.guarantee.above(&pool.held);
@@ -135,6 +135,7 @@ impl Engine {
                 name: pool.name.clone(),
                 declared: pool.declared,
                 allocated: self.named(&pool.held),
+                offered: self.named(&pool.offered),
                 dominant_share: Share::dominant(&pool.held, self.state.nodes.total(), &shared),
                 guarantee_met: unmet.is_none() || pending[index] == 0,
                 running_jobs: running[index],
@@ -150,11 +151,14 @@ impl Engine {
             offered: node.observed.offered,
             usable: self.named(&node.usable),
             held: self.named(&node.held),
+            outstanding: self.named(&node.outstanding),
+            ports: node.observed.ports.clone(),
+            ports_held: node.ports_held.clone(),
         };
         self.state.nodes.iter().map(|(_, node)| status(node)).collect()
     }
 
-    fn named(&self, resources: &Resources) -> Vec<(Box<str>, i64)> {
+    pub(super) fn named(&self, resources: &Resources) -> Vec<(Box<str>, i64)> {
         let name = |kind| Box::from(self.state.kinds.name(kind));
         resources.iter().map(|(kind, amount)| (name(kind), amount)).collect()
     }
