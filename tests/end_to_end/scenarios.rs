@@ -10,6 +10,8 @@ const HOLD: &[&str] = &[
     "demand-capped",
     "drf-paper",
     "drf-ties",
+    "drf-with-quota",
+    "excluded-resource-drf",
     "fragments",
     "guarantee-inside-guarantee",
     "guarantee-then-weight",
@@ -20,11 +22,20 @@ const HOLD: &[&str] = &[
     "idle-guarantee-inside",
     "latecomer",
     "limits-over-subtrees",
+    "nested-role-drf",
     "own-jobs-beside-children",
     "priorities-in-a-pool",
+    "quota-absent-framework",
+    "quota-granularity",
+    "quota-guarantee",
+    "quota-headroom-reservations",
+    "quota-limit",
+    "same-share",
     "sorter-drf",
     "sorter-weighted-drf",
     "three-shapes",
+    "unreserved-drf",
+    "update-weight",
     "weight-zero",
     "weighted-shapes",
 ];
@@ -33,19 +44,7 @@ const HOLD: &[&str] = &[
 const FAIL: &[&str] = &[];
 
 /// Scenarios that need what the engine does not have yet.
-const NOT_YET: &[&str] = &[
-    "drf-with-quota",
-    "excluded-resource-drf",
-    "nested-role-drf",
-    "quota-absent-framework",
-    "quota-granularity",
-    "quota-guarantee",
-    "quota-headroom-reservations",
-    "quota-limit",
-    "same-share",
-    "unreserved-drf",
-    "update-weight",
-];
+const NOT_YET: &[&str] = &[];
 
 /// A scenario of one node with 4 cpus and a job that can use 5.
 fn scenario(expected: u32) -> String {
@@ -67,7 +66,7 @@ fn each_scenario_comes_out_as_listed() {
     files.sort();
     let arguments: Vec<&str> =
         ["simulate"].into_iter().chain(files.iter().map(String::as_str)).collect();
-    let ended = Folder::new().run(&arguments).expect_code(1);
+    let ended = Folder::new().run(&arguments).expect_code(0);
     let listed: BTreeMap<&str, &str> = [("ok", HOLD), ("FAILED", FAIL), ("not yet", NOT_YET)]
         .iter()
         .flat_map(|(word, names)| names.iter().map(move |name| (*name, *word)))

@@ -4,6 +4,8 @@
 
 use crate::event::StageAttempts;
 use crate::executors::ExecutorKey;
+use crate::frameworks::FrameworkAction;
+use crate::jobs::JobKey;
 use crate::view::JobStatus;
 
 /// Something that should be made so.
@@ -17,6 +19,8 @@ pub enum Action {
     Remove(ExecutorKey),
     /// A job's status should be published.
     Status(Box<JobStatus>),
+    /// A framework should be told something. Its number says whether it was told before.
+    Framework(JobKey, FrameworkAction),
 }
 
 /// An accepted offer: the executor that takes it.

@@ -17,21 +17,26 @@
 
 mod elastic;
 mod fairness;
+mod fluid;
 mod placement;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use crate::explain::Rejection;
+use crate::frameworks::{ClientId, Frameworks};
 use crate::nodes::{NodeId, Nodes, Reach};
 use crate::pools::{PoolId, Pools};
+use crate::ranges::Ranges;
 use crate::resources::{Kind, Resources};
 use elastic::Elastic;
 pub(crate) use fairness::Tree;
+pub(crate) use fluid::pour;
 
 pub use placement::Placement;
 
-/// What one job asks for in a round.
+/// What one job asks for in a round, or one framework in one of its pools.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
     /// The pool that pays.
@@ -58,6 +63,16 @@ pub(crate) struct Claim {
     pub(crate) placement: Placement,
     /// How many of its executors are on which node.
     pub(crate) on_nodes: BTreeMap<NodeId, u32>,
+    /// For a framework, whose demand is not known. Each turn gives it one node as a whole.
+    pub(crate) client: Option<WholeNodes>,
+}
+
+/// What a framework may take of nodes in a round.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WholeNodes {
+    pub(crate) client: ClientId,
+    /// How much it may take in all, because jobs wait; reservations are on top.
+    pub(crate) most: Resources,
 }
 
 /// How claims are compared.
@@ -81,7 +96,7 @@ pub(crate) struct Order<'a> {
 }
 
 /// What a round gives to a claim: one executor on each of these nodes, all or none, or some without
-/// a node.
+/// a node; or what an offer of one node holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Grant {
     /// The claim's place in the list that the round was started with.
@@ -89,6 +104,12 @@ pub(crate) struct Grant {
     pub(crate) nodes: Vec<NodeId>,
     /// How many executors are given without a node.
     pub(crate) unplaced: u32,
+    /// What is given on each node.
+    pub(crate) amount: Resources,
+    /// What of it is reserved for nobody.
+    pub(crate) unreserved: Resources,
+    /// The ports that are offered with it.
+    pub(crate) ports: Ranges,
 }
 
 /// What decides whether an executor fits somewhere.
@@ -105,6 +126,7 @@ pub(crate) struct Round<'a> {
     /// in a round.
     shapes: BTreeMap<Shape, Option<Rejection>>,
     elastic: Elastic,
+    frameworks: Option<&'a mut Frameworks>,
 }
 
 impl<'a> Round<'a> {
@@ -119,7 +141,8 @@ impl<'a> Round<'a> {
         // Many claims have the same shape, which fits or does not.
         let mut shapes: BTreeMap<Shape, Option<Rejection>> = BTreeMap::new();
         let mut rejections: Vec<Option<Rejection>> = vec![None; claims.len()];
-        for (claim, rejection) in claims.iter().zip(&mut rejections) {
+        let jobs = claims.iter().zip(&mut rejections).filter(|(claim, _)| claim.client.is_none());
+        for (claim, rejection) in jobs {
             let (request, reach) = (claim.request, claim.reach);
             let shape = shapes.entry((request, reach)).or_insert_with(|| {
                 let fits = nodes.fits(&request, reach);
@@ -141,12 +164,22 @@ impl<'a> Round<'a> {
             }
         }
         let elastic = Elastic::default();
-        Self { claims, tree, pools, nodes, rejections, shapes, elastic }
+        Self { claims, tree, pools, nodes, rejections, shapes, elastic, frameworks: None }
     }
 
     /// The next grant, already accounted for; `None` when nobody can be given more.
     pub(crate) fn next_grant(&mut self) -> Option<Grant> {
         while let Some(index) = self.tree.first() {
+            if let Some(whole) = self.claims[index].client {
+                match self.offer(index, whole) {
+                    Ok(grant) => return Some(grant),
+                    Err(rejection) => {
+                        self.tree.blocked(index, &self.claims[index]);
+                        self.rejections[index] = Some(rejection);
+                    }
+                }
+                continue;
+            }
             let count = if self.claims[index].gang { self.claims[index].wanted } else { 1 };
             let (nodes, unplaced) = match self.place(index, count) {
                 Ok(nodes) => (Ok(nodes), 0),
@@ -162,7 +195,16 @@ impl<'a> Round<'a> {
                     claim.held = claim.held.plus(&times(&claim.request, count));
                     claim.allocations += u64::from(count);
                     self.tree.granted(index, claim, count, self.nodes.kept());
-                    return Some(Grant { claim: index, nodes, unplaced });
+                    let (amount, ports) = (claim.request, Ranges::new());
+                    let unreserved = amount;
+                    return Some(Grant {
+                        claim: index,
+                        nodes,
+                        unplaced,
+                        amount,
+                        unreserved,
+                        ports,
+                    });
                 }
                 Err(rejection) => {
                     self.tree.blocked(index, &self.claims[index]);

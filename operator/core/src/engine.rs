@@ -2,6 +2,7 @@
 
 mod assign;
 mod elastic;
+mod frameworks;
 mod observe;
 mod offer;
 mod pool_status;
@@ -15,9 +16,10 @@ use crate::action::Action;
 use crate::allocator::Fairness;
 use crate::event::Event;
 use crate::executors::ExecutorKey;
+use crate::frameworks::NamedAmounts;
 use crate::jobs::{JobId, JobState, Milliseconds};
 use crate::namespaces::Claims;
-use crate::share::default_shared_resources;
+use crate::share::SHARED_RESOURCES;
 use crate::state::State;
 use crate::view::View;
 
@@ -31,6 +33,16 @@ pub struct Settings {
     pub fairness: Fairness,
     /// The resources that shares are taken of; others only count for what fits.
     pub shared_resources: Vec<Box<str>>,
+    /// The resources, beside cpu and memory and those that jobs and pools name, that are offered to
+    /// frameworks.
+    pub offered_resources: Vec<Box<str>>,
+    /// How long a framework has for an answer to an offer; for ever if there is no time.
+    pub offer_timeout_milliseconds: Option<Milliseconds>,
+    /// How long a framework does not see again what it gave back. Others see it at once.
+    pub return_delay_milliseconds: Milliseconds,
+    /// An offer holds at least one of these (Mesos: `--min_allocatable_resources`); anything is
+    /// enough if there are none.
+    pub minimum_offers: Vec<NamedAmounts>,
 }
 
 impl Default for Settings {
@@ -38,7 +50,11 @@ impl Default for Settings {
         Self {
             status_interval_milliseconds: 1000,
             fairness: Fairness::default(),
-            shared_resources: default_shared_resources(),
+            shared_resources: SHARED_RESOURCES.map(Box::from).into(),
+            offered_resources: vec!["ephemeral-storage".into()],
+            offer_timeout_milliseconds: Some(30_000),
+            return_delay_milliseconds: 1000,
+            minimum_offers: vec![vec![("cpu".into(), 10)], vec![("memory".into(), 32 << 20)]],
         }
     }
 }
@@ -67,7 +83,10 @@ pub struct Engine {
     wanting: BTreeSet<JobId>,
     /// When to look at which job again. Entries may be out of date.
     timers: BTreeSet<(Milliseconds, JobId)>,
-    /// Executors to launch, to tell and to remove, for the next tick to give out.
+    /// Whether a pool may have a lower limit than what is offered in it.
+    limits_changed: bool,
+    /// Executors to launch, to tell and to remove, and what frameworks are told, for the next tick
+    /// to give out.
     outgoing: Vec<Action>,
 }
 
@@ -80,7 +99,7 @@ impl Engine {
     /// Takes in what happened.
     pub fn handle(&mut self, now: Milliseconds, event: Event) {
         match event {
-            Event::Node(node) => self.observe_node(node),
+            Event::Node(node) => self.observe_node(now, node),
             Event::NodeGone(name) => self.forget_node(now, &name),
             Event::Pool(pool) => self.observe_pool(&pool),
             Event::PoolGone(name) => self.forget_pool(&name),
@@ -90,6 +109,11 @@ impl Engine {
             Event::Placed(key, node) => self.place_executor(&key, &node),
             Event::ExecutorGone(key, departure) => self.take_departure(now, &key, &departure),
             Event::NotDelivered(key) => self.deliver_again(&key),
+            Event::Framework(framework) => self.observe_framework(now, *framework),
+            Event::FrameworkGone(key) => self.forget_framework(now, &key),
+            Event::FrameworkCall(key, call) => self.take_call(now, &key, call),
+            Event::TaskRunning(task) => self.observe_task(&task),
+            Event::TaskGone(key, task) => self.forget_task(&key, &task),
         }
     }
 
@@ -97,8 +121,10 @@ impl Engine {
     pub fn tick(&mut self, now: Milliseconds) -> Vec<Action> {
         self.fire_timers(now);
         self.apply_pools();
+        self.fire_framework_timers(now);
         self.release_idle_executors();
         self.make_offers(now);
+        self.make_inverse_offers();
         self.assign_tasks();
         // Statuses come first: what is assigned may refer to results that stand in them.
         let mut actions = self.publish_statuses(now);
@@ -108,12 +134,20 @@ impl Engine {
 
     /// When the engine wants to be ticked again, if nothing happens before.
     pub fn next_wakeup(&self) -> Option<Milliseconds> {
-        self.timers.first().map(|&(time, _)| time)
+        let jobs = self.timers.first().map(|&(time, _)| time);
+        let frameworks = self.state.frameworks.timers.first().map(|&(time, _)| time);
+        jobs.into_iter().chain(frameworks).min()
     }
 
     /// Everything at this moment.
     pub fn view(&self) -> View {
-        View { jobs: self.job_statuses(), pools: self.pool_statuses(), nodes: self.node_statuses() }
+        View {
+            jobs: self.job_statuses(),
+            pools: self.pool_statuses(),
+            nodes: self.node_statuses(),
+            frameworks: self.framework_statuses(),
+            offers: self.offer_statuses(),
+        }
     }
 
     /// Notes that a job has to be looked at, and that its status may have changed.

@@ -2,6 +2,7 @@
 
 use crate::allocator::Fairness;
 use crate::executors::ExecutorKey;
+use crate::frameworks::{FrameworkCall, FrameworkObservation, RunningTask, TaskId};
 use crate::jobs::{JobKey, JobSpec, Milliseconds};
 pub use crate::nodes::{
     Label, NodeObservation, Taint, TaintEffect, Toleration, TolerationOperator,
@@ -30,6 +31,16 @@ pub enum Event {
     Placed(ExecutorKey, Box<str>),
     /// An executor is gone, and nothing of it runs any more.
     ExecutorGone(ExecutorKey, Departure),
+    /// A framework whose demand is not known, as it is now.
+    Framework(Box<FrameworkObservation>),
+    /// There is no framework of this name any more. Its tasks hold what they have until each is gone.
+    FrameworkGone(JobKey),
+    /// What a framework says.
+    FrameworkCall(JobKey, FrameworkCall),
+    /// A task of a framework runs already.
+    TaskRunning(Box<RunningTask>),
+    /// A task of a framework is gone, and nothing of it runs any more.
+    TaskGone(JobKey, TaskId),
     /// What an executor should do could not be delivered to it; it is told again.
     NotDelivered(ExecutorKey),
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::nodes::Contradiction;
 use crate::resources::{Kind, Kinds};
 
 /// Why a claim was given nothing (more) in a round.
@@ -106,6 +107,10 @@ pub enum Rejection {
         /// Why the next one does not.
         cause: Box<Rejection>,
     },
+    /// No node has anything left that a framework may take and has not refused.
+    NothingToOffer,
+    /// A framework has offers of its fair share, and jobs wait for the rest.
+    FairShare,
     /// There is no pool of the name that the job gives.
     NoPool {
         /// The name.
@@ -116,6 +121,12 @@ pub enum Rejection {
         /// The name of the kind that found no place.
         name: Box<str>,
     },
+}
+
+impl From<Contradiction> for Rejection {
+    fn from(Contradiction { key, values }: Contradiction) -> Self {
+        Self::Contradiction { key, values }
+    }
 }
 
 impl Rejection {
@@ -134,6 +145,8 @@ impl Rejection {
             Self::FewNodesSuit { cause: Some(cause), .. }
             | Self::ElasticLimit { cause, .. }
             | Self::Gang { cause, .. } => cause.reason(),
+            Self::NothingToOffer => "NothingToOffer",
+            Self::FairShare => "FairShareOffered",
             Self::NoPool { .. } => "NoPool",
             Self::TooManyKinds { .. } => "TooManyResourceKinds",
         }
@@ -244,6 +257,11 @@ impl fmt::Display for Sentence<'_> {
             ),
             Rejection::PoolDeleted { pool } => {
                 write!(formatter, "pool {pool} is being deleted and takes no new jobs")
+            }
+            Rejection::NothingToOffer => formatter
+                .write_str("no node has anything left that it may take and has not refused"),
+            Rejection::FairShare => {
+                formatter.write_str("it has its fair share, and jobs wait for what is left")
             }
             Rejection::NoPool { pool } => write!(formatter, "there is no pool {pool}"),
             Rejection::TooManyKinds { name } => {

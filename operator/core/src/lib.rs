@@ -15,6 +15,7 @@ pub mod engine;
 pub mod event;
 mod executors;
 pub mod explain;
+pub mod frameworks;
 pub mod jobs;
 pub mod namespaces;
 mod nodes;

@@ -12,7 +12,9 @@ use reserve::{Reserved, chain};
 use views::{Place, View, Views};
 
 use crate::arena::{Arena, id};
+use crate::jobs::Milliseconds;
 use crate::pools::{PoolId, Pools};
+use crate::ranges::Ranges;
 use crate::resources::{Kinds, Resources};
 pub(crate) use suit::{Contradiction, Requirement};
 pub use suit::{Label, Taint, TaintEffect, Toleration, TolerationOperator};
@@ -45,6 +47,11 @@ pub struct NodeObservation {
     pub labels: Vec<Label>,
     /// The marks that keep executors away.
     pub taints: Vec<Taint>,
+    /// The ports that tasks of frameworks may use. They are part of offers, but not of shares.
+    pub ports: Ranges,
+    /// When the node goes into maintenance. Frameworks that have something there are asked to give
+    /// it back by then.
+    pub unavailable_from: Option<Milliseconds>,
 }
 
 impl Default for NodeObservation {
@@ -56,6 +63,8 @@ impl Default for NodeObservation {
             offered: true,
             labels: Vec::new(),
             taints: Vec::new(),
+            ports: Ranges::new(),
+            unavailable_from: None,
         }
     }
 }
@@ -66,18 +75,94 @@ pub(crate) struct Node {
     pub(crate) observed: NodeObservation,
     /// What executors can have at most: allocatable, less what others take.
     pub(crate) usable: Resources,
-    /// What executors hold.
+    /// What executors, offers and tasks hold.
     pub(crate) held: Resources,
-    /// What the executors of each pool's own jobs hold.
+    /// What of it is in offers that nobody has answered yet.
+    pub(crate) outstanding: Resources,
+    /// The ports that offers and tasks hold.
+    pub(crate) ports_held: Ranges,
+    /// The ports in offers that nobody has answered yet.
+    pub(crate) ports_outstanding: Ranges,
+    /// What the executors, offers and tasks of each pool's own jobs hold.
     held_by_pool: Vec<(PoolId, Resources)>,
     /// What pools reserve here, if any does.
     reserved: Option<Box<Reserved>>,
     /// Whether some pool may use the node, so that it counts in the total.
     counted: bool,
     places: Vec<(ViewId, Place)>,
+    change: Change,
+}
+
+/// What became of a node since it was last asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Change {
+    #[default]
+    None,
+    /// There is something else on it.
+    Other,
+    /// More of it could be offered than before, even if all offers came back.
+    More,
 }
 
 impl Node {
+    /// What can be offered to a pool, given with all pools above it, and what of that is reserved.
+    pub(crate) fn takeable(&self, chain: &[PoolId]) -> (Resources, Resources) {
+        if !self.observed.offered {
+            return (Resources::NONE, Resources::NONE);
+        }
+        let left = self.free_for(chain);
+        (left, left.minus(&self.free_for(&[])))
+    }
+
+    /// The most that a pool could be offered if all offers came back.
+    pub(crate) fn ceiling(&self, chain: &[PoolId]) -> Resources {
+        let free = self.usable.above(&self.held.minus(&self.outstanding));
+        self.reserved.as_ref().map_or(free, |all| free.above(&all.kept_from(chain)))
+    }
+
+    /// The most that could be offered if all offers came back.
+    fn most(&self) -> Resources {
+        self.usable.minus(&self.held).plus(&self.outstanding)
+    }
+
+    /// The number of ports that tasks hold.
+    fn ports_of_tasks(&self) -> u64 {
+        self.ports_held.len() - self.ports_outstanding.len()
+    }
+
+    /// The ports that can be offered.
+    pub(crate) fn free_ports(&self) -> Ranges {
+        let mut ports = self.observed.ports.clone();
+        ports.remove_all(&self.ports_held);
+        ports
+    }
+
+    /// The ports that could be offered if all offers came back.
+    pub(crate) fn ceiling_ports(&self) -> Ranges {
+        let mut ports = self.free_ports();
+        ports.insert_all(&self.ports_outstanding);
+        ports
+    }
+
+    /// Takes in what a pool, given with all pools above it, took (or, with less than nothing, gave
+    /// back).
+    fn hold(&mut self, pool: PoolId, chain: &[PoolId], amount: &Resources) {
+        self.held = self.held.plus(amount);
+        match self.held_by_pool.binary_search_by_key(&pool, |&(pool, _)| pool) {
+            Ok(place) => {
+                let held = &mut self.held_by_pool[place].1;
+                *held = held.plus(amount);
+                if held.is_none() {
+                    self.held_by_pool.remove(place);
+                }
+            }
+            Err(place) => self.held_by_pool.insert(place, (pool, *amount)),
+        }
+        if let Some(reserved) = &mut self.reserved {
+            reserved.charge(chain, amount);
+        }
+    }
+
     /// What a pool, the last of `chain`, may take: what is left for executors, less what is kept for
     /// others; nothing where the node shrank under them.
     fn free_for(&self, chain: &[PoolId]) -> Resources {
@@ -125,6 +210,10 @@ pub(crate) struct Nodes {
     kept: BTreeMap<PoolId, Resources>,
     /// The labels that pools ask of nodes, unless a pool may use them all.
     used: Option<BTreeSet<Requirement>>,
+    /// Nodes on which there is something else than when they were last asked for; only kept once
+    /// somebody has asked.
+    changed: Vec<NodeId>,
+    tracking: bool,
 }
 
 impl Default for Nodes {
@@ -138,13 +227,20 @@ impl Default for Nodes {
             reservations: Vec::new(),
             kept: BTreeMap::new(),
             used: None,
+            changed: Vec::new(),
+            tracking: false,
         }
     }
 }
 
 impl Nodes {
     /// Takes in a node's new version.
-    pub(crate) fn observe(&mut self, kinds: &Kinds, pools: &Pools, mut observed: NodeObservation) {
+    pub(crate) fn observe(
+        &mut self,
+        kinds: &Kinds,
+        pools: &Pools,
+        mut observed: NodeObservation,
+    ) -> NodeId {
         observed.labels.sort_unstable();
         let usable = usable(kinds, &observed);
         let known = self.find(&observed.name);
@@ -160,12 +256,14 @@ impl Nodes {
         let take = |node: &mut Node| (node.observed, node.usable) = (observed, usable);
         if unmarked {
             self.change(id, take);
-            return;
+        } else {
+            if known.is_some() {
+                self.leave_views(id);
+            }
+            self.enter_views(pools, id, take);
         }
-        if known.is_some() {
-            self.leave_views(id);
-        }
-        self.enter_views(pools, id, take);
+        self.note(id, Change::More);
+        id
     }
 
     /// Forgets a node.
@@ -243,22 +341,98 @@ impl Nodes {
     /// Charges what an executor of a pool holds to its node.
     pub(crate) fn charge(&mut self, pools: &Pools, id: NodeId, pool: PoolId, request: &Resources) {
         self.change(id, |node| {
-            node.held = node.held.plus(request);
-            let place = node.held_by_pool.binary_search_by_key(&pool, |&(pool, _)| pool);
-            match place {
-                Ok(place) => {
-                    let held = &mut node.held_by_pool[place].1;
-                    *held = held.plus(request);
-                    if held.is_none() {
-                        node.held_by_pool.remove(place);
-                    }
-                }
-                Err(place) => node.held_by_pool.insert(place, (pool, *request)),
-            }
-            if let Some(reserved) = &mut node.reserved {
-                reserved.charge(&chain(pools, pool), request);
-            }
+            // Who is above a pool only matters where something is reserved.
+            let chain = if node.reserved.is_some() { chain(pools, pool) } else { Vec::new() };
+            node.hold(pool, &chain, request);
         });
+    }
+
+    /// Charges what a task of a framework holds to its node. The pool that pays, the first of
+    /// `path`, is given with all pools above it.
+    pub(crate) fn charge_task(
+        &mut self,
+        id: NodeId,
+        path: &[PoolId],
+        amount: &Resources,
+        ports: &Ranges,
+    ) {
+        self.change(id, |node| {
+            node.ports_held.insert_all(ports);
+            path.iter().take(1).for_each(|&pool| node.hold(pool, path, amount));
+        });
+    }
+
+    /// Gives back what a task of a framework held.
+    pub(crate) fn release_task(
+        &mut self,
+        id: NodeId,
+        path: &[PoolId],
+        amount: &Resources,
+        ports: &Ranges,
+    ) {
+        let amount = Resources::NONE.minus(amount);
+        self.change(id, |node| {
+            node.ports_held.remove_all(ports);
+            path.iter().take(1).for_each(|&pool| node.hold(pool, path, &amount));
+        });
+    }
+
+    /// Charges an offer to its node. The pool that pays, the first of `path`, is given with all pools
+    /// above it.
+    pub(crate) fn offer(
+        &mut self,
+        id: NodeId,
+        path: &[PoolId],
+        amount: &Resources,
+        ports: &Ranges,
+    ) {
+        self.change(id, |node| {
+            node.ports_held.insert_all(ports);
+            node.outstanding = node.outstanding.plus(amount);
+            node.ports_outstanding.insert_all(ports);
+            path.iter().take(1).for_each(|&pool| node.hold(pool, path, amount));
+        });
+    }
+
+    /// Ends an offer: what is not kept for tasks is given back.
+    pub(crate) fn answer(
+        &mut self,
+        id: NodeId,
+        path: &[PoolId],
+        (amount, ports): (&Resources, &Ranges),
+        (kept, kept_ports): (&Resources, &Ranges),
+    ) {
+        let back = kept.minus(amount);
+        self.change(id, |node| {
+            node.ports_held.remove_all(ports);
+            node.ports_held.insert_all(kept_ports);
+            node.outstanding = node.outstanding.minus(amount);
+            node.ports_outstanding.remove_all(ports);
+            path.iter().take(1).for_each(|&pool| node.hold(pool, path, &back));
+        });
+    }
+
+    /// Whether executors or tasks that are bound to a reach may be on a node.
+    pub(crate) fn is_in_reach(&self, node: &Node, reach: Reach) -> bool {
+        self.views.suits(reach.general, node)
+    }
+
+    /// The nodes on which there is something else than when this was last asked for, with whether
+    /// more of them could be offered than before; all nodes when it is asked for the first time.
+    pub(crate) fn take_changed(&mut self) -> Vec<(NodeId, bool)> {
+        if !std::mem::replace(&mut self.tracking, true) {
+            return self.iter().map(|(id, _)| (id, true)).collect();
+        }
+        let mut changed: Vec<(NodeId, bool)> = Vec::with_capacity(self.changed.len());
+        for id in std::mem::take(&mut self.changed) {
+            if let Some(node) = self.by_id.get_mut(id) {
+                match std::mem::take(&mut node.change) {
+                    Change::None => {}
+                    change => changed.push((id, change == Change::More)),
+                }
+            }
+        }
+        changed
     }
 
     /// Gives back what an executor held.
@@ -408,6 +582,7 @@ impl Nodes {
     fn change(&mut self, id: NodeId, change: impl FnOnce(&mut Node)) {
         let Some(node) = self.by_id.get_mut(id) else { return };
         let (usable, offered) = (node.usable, node.observed.offered);
+        let before = self.tracking.then(|| (node.most(), node.ports_of_tasks()));
         self.total = self.total.minus(&counted(node));
         self.free_sum = self.free_sum.minus(&free_for_everyone(node));
         count_kept(&mut self.kept, node, Resources::minus);
@@ -418,6 +593,21 @@ impl Nodes {
         count_kept(&mut self.kept, node, Resources::plus);
         let usable_changed = usable != node.usable || offered != node.observed.offered;
         self.views.set(node, usable_changed);
+        if let Some((most, ports)) = before {
+            let more = !node.most().fits_in(&most) || node.ports_of_tasks() < ports;
+            self.note(id, if more { Change::More } else { Change::Other });
+        }
+    }
+
+    /// Remembers what became of a node.
+    fn note(&mut self, id: NodeId, change: Change) {
+        let Some(node) = self.by_id.get_mut(id).filter(|_| self.tracking) else { return };
+        if node.change == Change::None {
+            self.changed.push(id);
+        }
+        if node.change != Change::More {
+            node.change = change;
+        }
     }
 
     fn leave_views(&mut self, id: NodeId) {

@@ -64,6 +64,8 @@ pub(crate) struct Pool {
     pub(crate) held: Resources,
     /// What of it executors hold that have no node.
     pub(crate) unplaced: Resources,
+    /// What of that is in offers that frameworks have not answered yet.
+    pub(crate) offered: Resources,
     /// What the executors of the pool's own jobs hold.
     pub(crate) own_held: Resources,
     /// How many executors the subtree was ever given.
@@ -157,6 +159,22 @@ impl Pools {
         self.along(id, |pool, _| pool.unplaced = pool.unplaced.plus(request));
     }
 
+    /// Notes that what a pool was charged is in an offer that is not answered yet.
+    pub(crate) fn offer(&mut self, id: PoolId, amount: &Resources) {
+        self.along(id, |pool, _| pool.offered = pool.offered.plus(amount));
+    }
+
+    /// Notes that an offer was answered or taken back.
+    pub(crate) fn answer(&mut self, id: PoolId, amount: &Resources) {
+        self.along(id, |pool, _| pool.offered = pool.offered.minus(amount));
+    }
+
+    /// A pool and all above it.
+    pub(crate) fn path(&self, id: PoolId) -> Vec<PoolId> {
+        let parent = |id: &PoolId| self.by_id.get(*id)?.parent;
+        std::iter::successors(Some(id), parent).collect()
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<PoolId> {
         self.by_name.get(name).copied()
     }
@@ -210,6 +228,7 @@ impl Pools {
             settings: Settings::default(),
             held: Resources::NONE,
             unplaced: Resources::NONE,
+            offered: Resources::NONE,
             own_held: Resources::NONE,
             allocations: 0,
             own_allocations: 0,

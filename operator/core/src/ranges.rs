@@ -113,6 +113,44 @@ impl Ranges {
         true
     }
 
+    /// Whether all members of `other` are in the set.
+    pub fn contains_all(&self, other: &Self) -> bool {
+        other.0.iter().all(|&(first, last)| {
+            let at = self.0.partition_point(|&(_, end)| end < first);
+            self.0.get(at).is_some_and(|&(start, end)| start <= first && last <= end)
+        })
+    }
+
+    /// Adds all members of `other`.
+    pub fn insert_all(&mut self, other: &Self) {
+        if other.is_empty() {
+            return;
+        }
+        let mut ranges: Vec<(u32, u32)> = self.0.iter().chain(&other.0).copied().collect();
+        ranges.sort_unstable();
+        self.0.clear();
+        for (first, last) in ranges {
+            match self.0.last_mut() {
+                Some(previous) if first <= previous.1.saturating_add(1) => {
+                    previous.1 = previous.1.max(last);
+                }
+                _ => self.0.push((first, last)),
+            }
+        }
+    }
+
+    /// Removes all members of `other`.
+    pub fn remove_all(&mut self, other: &Self) {
+        for &(first, last) in &other.0 {
+            let kept = self.0.iter().flat_map(|&(start, end)| {
+                let before = (start < first).then(|| (start, end.min(first - 1)));
+                let after = (end > last).then(|| (start.max(last + 1), end));
+                before.into_iter().chain(after)
+            });
+            self.0 = kept.collect();
+        }
+    }
+
     /// Removes and returns the smallest member.
     pub fn pop_first(&mut self) -> Option<u32> {
         let &(first, last) = self.0.first()?;

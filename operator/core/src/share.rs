@@ -135,17 +135,15 @@ fn compare_by_continued_fractions(mut left: Share, mut right: Share) -> Ordering
     }
 }
 
-/// The kinds whose shares are compared: all that are counted and named here. Others only bound how
-/// much fits on a node. Extended resources such as GPUs are scarce on most nodes and would dominate
-/// every share (MESOS-5377).
-pub fn shared_kinds(kinds: &Kinds, names: &[Box<str>]) -> Vec<crate::resources::Kind> {
-    let shared = |name: &str| names.iter().any(|known| &**known == name);
-    kinds.iter().filter(|&kind| shared(kinds.name(kind))).collect()
-}
+/// The resources that shares are taken of unless the settings say otherwise: not those that only
+/// bound how much fits on a node, and not extended ones such as GPUs, which are scarce on most nodes
+/// and would dominate every share (MESOS-5377).
+pub const SHARED_RESOURCES: [&str; 2] = ["cpu", "memory"];
 
-/// The resources that shares are taken of unless others are named: cpu and memory.
-pub fn default_shared_resources() -> Vec<Box<str>> {
-    vec!["cpu".into(), "memory".into()]
+/// The kinds with one of these names, as far as they are counted.
+pub fn shared_kinds<N: AsRef<str>>(kinds: &Kinds, names: &[N]) -> Vec<crate::resources::Kind> {
+    let shared = |name: &str| names.iter().any(|shared| shared.as_ref() == name);
+    kinds.iter().filter(|&kind| shared(kinds.name(kind))).collect()
 }
 
 #[cfg(test)]

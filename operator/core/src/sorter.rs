@@ -8,7 +8,7 @@ use crate::allocator::{Claim, Fairness, Order, Placement, Tree};
 use crate::nodes::Reach;
 use crate::pools::{Pools, Settings};
 use crate::resources::{Kinds, Resources, TooManyKinds};
-use crate::share::{WeightMilli, default_shared_resources, shared_kinds};
+use crate::share::{SHARED_RESOURCES, WeightMilli, shared_kinds};
 use std::collections::BTreeMap;
 
 /// Clients in a tree of pools, each alone in its pool.
@@ -108,7 +108,7 @@ impl Sorter {
         let active = self.clients.iter().filter(|(_, client)| client.active);
         let (paths, claims): (Vec<&str>, Vec<Claim>) =
             active.filter_map(|(path, client)| Some((&**path, self.claim(path, client)?))).unzip();
-        let shared = shared_kinds(&self.kinds, &default_shared_resources());
+        let shared = shared_kinds(&self.kinds, &SHARED_RESOURCES);
         let order = Order { fairness: self.fairness, shared: &shared };
         let mut tree =
             Tree::new(&self.pools, self.total, &BTreeMap::new(), order, &claims, |_| true);
@@ -135,6 +135,7 @@ impl Sorter {
             reach: Reach::default(),
             placement: Placement::default(),
             on_nodes: BTreeMap::new(),
+            client: None,
         })
     }
 

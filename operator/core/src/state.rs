@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::arena::Arena;
 use crate::executors::{Executor, ExecutorId, ExecutorKey};
+use crate::frameworks::Frameworks;
 use crate::jobs::{Job, JobId, JobKey};
 use crate::nodes::Nodes;
 use crate::pools::Pools;
@@ -21,6 +22,7 @@ pub(crate) struct State {
     pub(crate) executors: Arena<ExecutorId, Executor>,
     /// Jobs that no name leads to any more, whose executors are not all gone.
     pub(crate) former_jobs: BTreeMap<JobKey, Vec<JobId>>,
+    pub(crate) frameworks: Frameworks,
     pub(crate) next_sequence: u64,
 }
 
@@ -34,6 +36,7 @@ impl Default for State {
             job_by_key: BTreeMap::new(),
             executors: Arena::new(),
             former_jobs: BTreeMap::new(),
+            frameworks: Frameworks::default(),
             next_sequence: 0,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::frameworks::{InverseOfferId, NamedAmounts, OfferDescription, TaskId};
 use crate::jobs::{JobKey, JobState, Milliseconds, ResultValue, StageState, TaskFailure};
 use crate::ranges::Ranges;
 use crate::share::Share;
@@ -15,6 +16,10 @@ pub struct View {
     pub pools: Vec<PoolStatus>,
     /// The nodes.
     pub nodes: Vec<NodeStatus>,
+    /// The frameworks whose demand is not known, by name.
+    pub frameworks: Vec<FrameworkStatus>,
+    /// The offers that nobody has answered yet, oldest first.
+    pub offers: Vec<OfferDescription>,
 }
 
 /// What became of a job so far.
@@ -88,6 +93,8 @@ pub struct PoolStatus {
     pub declared: bool,
     /// What its subtree holds, by resource name.
     pub allocated: Vec<(Box<str>, i64)>,
+    /// What of it is in offers that frameworks have not answered yet.
+    pub offered: Vec<(Box<str>, i64)>,
     /// The largest of its shares, before weights.
     pub dominant_share: Share,
     /// Whether its subtree holds what it is guaranteed, or wants no more.
@@ -115,6 +122,78 @@ pub struct NodeStatus {
     pub offered: bool,
     /// What executors can have at most, by resource name.
     pub usable: Vec<(Box<str>, i64)>,
-    /// What executors hold, by resource name.
+    /// What executors, offers and tasks hold, by resource name.
     pub held: Vec<(Box<str>, i64)>,
+    /// What of it is in offers that frameworks have not answered yet.
+    pub outstanding: Vec<(Box<str>, i64)>,
+    /// The ports that tasks may have.
+    pub ports: Ranges,
+    /// The ports that offers and tasks hold.
+    pub ports_held: Ranges,
+}
+
+/// A framework whose demand is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameworkStatus {
+    /// The framework's name.
+    pub key: JobKey,
+    /// Its uid; `None` for one of which only tasks are left or seen so far.
+    pub uid: Option<Box<str>>,
+    /// Whether it is there to answer offers.
+    pub connected: bool,
+    /// Its pools.
+    pub pools: Vec<FrameworkPoolStatus>,
+    /// Its tasks, by name.
+    pub tasks: Vec<FrameworkTaskStatus>,
+    /// What it was asked to give back before maintenance.
+    pub inverse_offers: Vec<InverseOfferStatus>,
+}
+
+/// A framework in one of its pools.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameworkPoolStatus {
+    /// The pool's name.
+    pub pool: Box<str>,
+    /// Whether the framework takes offers in it; otherwise it only has tasks there.
+    pub subscribed: bool,
+    /// Whether it wants no offers for now.
+    pub suppressed: bool,
+    /// What offers and tasks hold, by resource name.
+    pub allocated: NamedAmounts,
+    /// What of it is in offers.
+    pub offered: NamedAmounts,
+    /// How many filters hide nodes from it.
+    pub filters: usize,
+    /// One word for why it is offered no more.
+    pub reason: Option<&'static str>,
+    /// A sentence for it.
+    pub message: Option<String>,
+}
+
+/// A task of a framework.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameworkTaskStatus {
+    /// The task's name among those of the framework.
+    pub task: TaskId,
+    /// The pool that pays.
+    pub pool: Box<str>,
+    /// Where it runs.
+    pub node: Box<str>,
+    /// What it holds.
+    pub amounts: NamedAmounts,
+    /// The ports that it holds.
+    pub ports: Ranges,
+}
+
+/// What a framework was asked for on a node that goes into maintenance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InverseOfferStatus {
+    /// Its number.
+    pub id: InverseOfferId,
+    /// The node.
+    pub node: Box<str>,
+    /// When the node goes.
+    pub unavailable_from: Milliseconds,
+    /// Whether the framework agreed; `None` while it has not answered.
+    pub agreed: Option<bool>,
 }

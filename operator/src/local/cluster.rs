@@ -229,6 +229,8 @@ impl LocalCluster {
                     self.launcher.progress.job(&status);
                     self.update(&status);
                 }
+                // Nothing tells the engine of frameworks yet.
+                Action::Framework(..) => {}
             }
         }
         Ok(())

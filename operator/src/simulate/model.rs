@@ -285,6 +285,8 @@ impl<'a> Model<'a> {
                 Ok(())
             }
             Action::Status(status) => self.take_status(*status),
+            // There are no frameworks in traces.
+            Action::Framework(..) => Ok(()),
         }
     }
 

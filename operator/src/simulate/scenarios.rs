@@ -101,7 +101,7 @@ impl Scenario {
     pub fn run(&self) -> Result<(), Difference> {
         match &self.kind {
             Kind::Fill(fill) => fill.run(&self.file),
-            Kind::Offers(offers) => offers.run(),
+            Kind::Offers(offers) => offers.run(&self.file),
             Kind::Order(order) => order.run(&self.file),
         }
     }

@@ -15,6 +15,7 @@
 //! A grant costs the depth of the tree times the logarithm of the number of siblings: who is first is
 //! kept by knock-out trees, and what children add up to is kept as sums.
 
+mod amounts;
 mod bounds;
 mod branch;
 mod shares;

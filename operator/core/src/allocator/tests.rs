@@ -66,6 +66,7 @@ impl Cluster {
             reach: Reach::default(),
             placement: Placement::Spread,
             on_nodes: BTreeMap::new(),
+            client: None,
         });
         self
     }

@@ -13,13 +13,16 @@ use crate::ranges::Ranges;
 use crate::resources::{Kind, Resources, TooManyKinds};
 
 impl Engine {
-    pub(super) fn observe_node(&mut self, node: NodeObservation) {
+    pub(super) fn observe_node(&mut self, now: Milliseconds, node: NodeObservation) {
         if node.allocatable.iter().any(|(name, _)| &**name == PODS) {
             // Without a place for them they are not counted.
             let _ = self.kind(PODS);
         }
         let name = node.name.clone();
-        self.state.nodes.observe(&self.state.kinds, &self.state.pools, node);
+        let known = self.state.nodes.find(&node.name);
+        let old = known.and_then(|id| self.state.nodes.get(id)).map(|node| node.observed.clone());
+        let id = self.state.nodes.observe(&self.state.kinds, &self.state.pools, node);
+        self.check_offers_on(now, id, old.as_ref());
         for key in self.landings.remove(&name).unwrap_or_default() {
             self.place_executor(&key, &name);
         }
@@ -33,6 +36,7 @@ impl Engine {
         for key in keys {
             self.take_departure(now, &key, &Departure::Lost(format!("node {name} is gone")));
         }
+        self.clear_node(now, id);
         self.state.nodes.remove(name);
         self.offers_due = true;
     }
@@ -197,7 +201,7 @@ impl Engine {
     }
 
     /// The kind of a resource. When it is new, what nodes have of it counts from now on.
-    fn kind(&mut self, name: &str) -> Result<Kind, TooManyKinds> {
+    pub(super) fn kind(&mut self, name: &str) -> Result<Kind, TooManyKinds> {
         let (kind, new) = self.state.kinds.intern(name)?;
         if new {
             self.state.nodes.recount(&self.state.kinds);

@@ -1,8 +1,9 @@
 //! Offers: from what is free to executors.
 
 use super::Engine;
+use super::frameworks::FairShares;
 use crate::action::{Action, Launch};
-use crate::allocator::{Claim, Grant, Order, Round};
+use crate::allocator::{Claim, Order, Round};
 use crate::executors::{Attempts, Executor, ExecutorId, ExecutorKey};
 use crate::explain::Rejection;
 use crate::jobs::{JobId, JobState, Milliseconds};
@@ -23,14 +24,38 @@ impl Engine {
                 (job.waiting, job.position) = (None, None);
             }
         }
-        let nobody_asks = self.wanting.is_empty() && self.unplaced.is_empty();
-        if !std::mem::take(&mut self.offers_due) || nobody_asks {
+        self.enforce_limits(now);
+        let due = std::mem::take(&mut self.offers_due);
+        if !due || (self.wanting.is_empty() && self.unplaced.is_empty() && !self.has_frameworks()) {
             return;
         }
-        let (ids, claims) = self.claims();
+        self.state.frameworks.take_changes(&mut self.state.nodes);
+        let shares = self.fair_shares();
+        self.fill(now, shares.as_ref());
+        if let Some(shares) = shares {
+            if !self.jobs_wait() {
+                // Nobody else wants what is beyond the fair shares.
+                self.fill(now, None);
+            } else if self.rescind_beyond(now, &shares) {
+                self.fill(now, Some(&shares));
+            }
+        }
+        self.offers_due = false;
+        self.number_waiting_jobs();
+    }
+
+    /// One round: whoever is next is given what it can be given, until nobody can be given more.
+    fn fill(&mut self, now: Milliseconds, fair: Option<&FairShares>) {
+        let (ids, mut claims) = self.claims();
+        let most = fair.map(|fair| &fair.of_client);
+        let (clients, mut of_frameworks) = self.framework_claims(most);
+        claims.append(&mut of_frameworks);
         let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
         let order = Order { fairness: self.settings.fairness, shared: &shared };
         let mut round = Round::new(&mut self.state.nodes, &self.state.pools, &order, claims);
+        if !clients.is_empty() {
+            round = round.with_frameworks(&mut self.state.frameworks);
+        }
         let mut grants = Vec::new();
         while let Some(grant) = round.next_grant() {
             grants.push(grant);
@@ -38,27 +63,30 @@ impl Engine {
         let with_room = round.unplaced_with_room();
         let outcome: Vec<_> =
             round.finish().map(|(claim, rejection)| (claim.on_nodes, rejection)).collect();
-        for (&id, (on_nodes, rejection)) in ids.iter().zip(outcome) {
+        let mut outcome = outcome.into_iter();
+        for (&id, (on_nodes, rejection)) in ids.iter().zip(&mut outcome) {
             if let Some(job) = self.state.jobs.get_mut(id) {
                 job.on_nodes = on_nodes;
             }
             self.explain(id, rejection);
         }
-        for Grant { claim, nodes, unplaced } in grants {
-            for node in nodes {
-                self.launch(now, ids[claim], Some(node));
-            }
-            for _ in 0..unplaced {
-                self.launch(now, ids[claim], None);
-            }
+        for (&id, (_, rejection)) in clients.iter().zip(outcome) {
+            self.explain_client(id, rejection);
         }
-        let with_room = with_room.into_iter().map(|claim| ids[claim]).collect();
+        for grant in grants {
+            let Some(&id) = ids.get(grant.claim) else {
+                self.make_offer(now, clients[grant.claim - ids.len()], grant);
+                continue;
+            };
+            grant.nodes.iter().for_each(|&node| self.launch(now, id, Some(node)));
+            (0..grant.unplaced).for_each(|_| self.launch(now, id, None));
+        }
+        let with_room = with_room.into_iter().filter_map(|claim| ids.get(claim).copied()).collect();
         self.withdraw_unplaced(now, &with_room);
-        self.number_waiting_jobs();
     }
 
     /// What the wanting jobs ask for. Those that cannot be offered anything are told why at once.
-    fn claims(&mut self) -> (Vec<JobId>, Vec<Claim>) {
+    pub(super) fn claims(&mut self) -> (Vec<JobId>, Vec<Claim>) {
         let mut ids = Vec::with_capacity(self.wanting.len());
         let mut claims = Vec::with_capacity(self.wanting.len());
         let mut refused = Vec::new();
@@ -93,6 +121,7 @@ impl Engine {
                         reach,
                         placement: job.spec.executor.placement,
                         on_nodes: std::mem::take(&mut job.on_nodes),
+                        client: None,
                     });
                 }
                 Err(rejection) => refused.push((id, rejection.clone())),

@@ -56,6 +56,7 @@ impl Engine {
                 name: pool.name.clone(),
                 declared: pool.declared,
                 allocated: self.named(&pool.held),
+                offered: self.named(&pool.offered),
                 dominant_share: Share::dominant(&pool.held, self.state.nodes.total(), &shared),
                 guarantee_met: unmet.is_none() || pending[index] == 0,
                 reserved: self.named(&reservation.amount),

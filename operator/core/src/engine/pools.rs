@@ -5,7 +5,7 @@ use crate::event::PoolObservation;
 use crate::explain::Rejection;
 use crate::jobs::{Job, JobId};
 use crate::namespaces::Claims;
-use crate::nodes::{Contradiction, Reach};
+use crate::nodes::Reach;
 use crate::pools::Settings;
 use crate::resources::Resources;
 
@@ -101,7 +101,7 @@ impl Engine {
             Ok(requirement) => {
                 Ok(self.state.nodes.reach(&requirement, job.pool, &self.state.pools))
             }
-            Err(Contradiction { key, values }) => Err(Rejection::Contradiction { key, values }),
+            Err(contradiction) => Err(contradiction.into()),
         }
     }
 }

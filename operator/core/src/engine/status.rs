@@ -115,6 +115,9 @@ impl Engine {
             offered: node.observed.offered,
             usable: self.named(&node.usable),
             held: self.named(&node.held),
+            outstanding: self.named(&node.outstanding),
+            ports: node.observed.ports.clone(),
+            ports_held: node.ports_held.clone(),
         };
         self.state.nodes.iter().map(|(_, node)| status(node)).collect()
     }

@@ -218,6 +218,16 @@ impl Views {
         Reach { general, reserved }
     }
 
+    /// Whether a node belongs to a view for everyone.
+    pub(super) fn suits(&self, id: ViewId, node: &Node) -> bool {
+        let Some(view) = self.by_id.get(id) else { return false };
+        if view.is_kept {
+            node.places.iter().any(|&(view, _)| view == id)
+        } else {
+            view.suits(node)
+        }
+    }
+
     /// A view with its trees.
     pub(super) fn get(&self, nodes: &Arena<NodeId, Node>, id: ViewId) -> Option<Cow<'_, View>> {
         let view = self.by_id.get(id)?;

@@ -39,7 +39,7 @@ pub struct Amounts {
 }
 
 impl Resource {
-    const ALL: [(&str, Self); 4] =
+    pub(super) const ALL: [(&'static str, Self); 4] =
         [("cpus", Self::Cpus), ("mem", Self::Memory), ("disk", Self::Disk), ("gpus", Self::Gpus)];
 
     /// The resource of a name such as `cpus`.
@@ -48,13 +48,27 @@ impl Resource {
     }
 
     /// What the engine calls it.
-    fn engine_name(self) -> &'static str {
+    pub(super) fn engine_name(self) -> &'static str {
         match self {
             Self::Cpus => "cpu",
             Self::Memory => "memory",
             Self::Disk => "ephemeral-storage",
             Self::Gpus => "gpus",
         }
+    }
+
+    /// An amount for people, given by what the engine calls the resource: `cpus: 0.5`.
+    pub(super) fn describe(engine_name: &str, amount: i64) -> String {
+        let known = Self::ALL.iter().find(|(_, resource)| resource.engine_name() == engine_name);
+        let Some(&(name, resource)) = known else { return format!("{engine_name}: {amount}") };
+        let unit = match resource {
+            Self::Cpus => 1000,
+            Self::Memory | Self::Disk => BYTES_PER_MEBIBYTE,
+            Self::Gpus => 1,
+        };
+        let thousandths = i128::from(amount) * 1000 / i128::from(unit);
+        let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
+        format!("{name}: {}", text.trim_end_matches('0').trim_end_matches('.'))
     }
 
     /// What people call it.

@@ -1,6 +1,8 @@
 //! Scenarios of frameworks that do not say what they want: who is offered which agent.
 
 mod actors;
+mod compare;
+mod master;
 mod step;
 
 use std::time::Duration;
@@ -11,7 +13,9 @@ use super::Difference;
 use super::amounts::{RESOURCES, Resource};
 use super::fill::FAIRNESS;
 use super::read::{Field, Record};
+use crate::manifests::Source;
 use actors::Actors;
+use master::Master;
 pub use step::{Change, Expected, FrameworkOffers, Quota, Share, Step};
 
 /// What happens to frameworks and agents, and the offers that are made.
@@ -42,12 +46,19 @@ impl Offers {
     }
 
     /// Runs the scenario on the engine.
-    pub(super) fn run(&self) -> Result<(), Difference> {
-        let steps = self.steps.len();
-        Err(Difference::NotYet(format!(
-            "the engine makes no offers to frameworks that do not say what they want, which these \
-             {steps} steps are about"
-        )))
+    pub(super) fn run(&self, source: &Source) -> Result<(), Difference> {
+        let mut master = Master::new(self);
+        let mut passed = Vec::new();
+        for (index, step) in self.steps.iter().enumerate() {
+            let field = format!("steps[{index}]");
+            let place = format!("{field}{}", super::line(source, &field));
+            let made = master.play(&step.change);
+            match made.and_then(|made| compare::compare(&step.expected, &made, &master)) {
+                Ok(()) => passed.push(place),
+                Err(message) => return Err(Difference::Differs { passed, place, message }),
+            }
+        }
+        Ok(())
     }
 }
 

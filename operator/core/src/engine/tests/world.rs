@@ -198,6 +198,7 @@ impl World {
             }
             Action::Remove(key) => self.departing.push(key),
             Action::Status(_) => self.published += 1,
+            Action::Framework(..) => {}
         }
     }
 

@@ -138,7 +138,7 @@ impl Cluster {
                         evicted += u32::from(gone.is_some_and(|gone| !gone.running.is_empty()));
                         self.engine.handle(NOW, Event::ExecutorGone(key, Departure::Asked));
                     }
-                    Action::Status(_) => continue,
+                    Action::Status(_) | Action::Framework(..) => continue,
                 }
                 settled = false;
             }

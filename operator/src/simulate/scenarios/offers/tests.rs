@@ -146,8 +146,33 @@ fn steps_do_one_thing_to_what_is_there() {
 }
 
 #[test]
-fn the_engine_does_not_run_them_yet() {
-    let outcome = outcome(&scenario(STEPS));
-    assert!(outcome.contains("makes no offers to frameworks"), "{outcome}");
-    assert_eq!(outcome.lines().count(), 1);
+fn what_differs_is_said() {
+    let steps = "\
+- framework: {name: F, role: a}
+- agent: {name: A, cpus: 2, mem: 64.5, ports: 31000-31001}
+  offers: {F: {A: {cpus: 2, mem: 64.5, ports: 31000-31001}}}
+- decline: {framework: F, agent: A, refuse: 5s}
+- batch: 1
+  offers: {F: {A: all}}
+";
+    let outcome = outcome(&scenario(steps));
+    let expected = "\
+  steps[0], line 4: as expected
+  steps[1], line 5: as expected
+  steps[2], line 7: as expected
+  steps[3], line 8: offered nothing, expected F: A {cpus: 2, mem: 64.5, ports: 31000-31001}; F: no \
+                    node has anything left that it may take and has not refused: of 1 nodes with \
+                    something left it refused 1, and its constraints exclude 0";
+    assert_eq!(outcome, expected);
+}
+
+#[test]
+fn what_is_not_expected_differs() {
+    let agent = "- framework: {name: F, role: a}\n- agent: {name: A, cpus: 2}\n";
+    assert!(outcome(&scenario(agent)).contains("offered F: A {cpus: 2}, expected nothing"));
+    let counts = format!("{agent}  counts: {{F: 0}}\n");
+    assert!(outcome(&scenario(&counts)).contains("agents offered: F 1, expected none"));
+    let decline = "- framework: {name: F, role: a}\n- agent: {name: A}\n\
+                   - decline: {framework: F, agent: A, refuse: 1s}\n";
+    assert!(outcome(&scenario(decline)).contains("framework F has no offer of agent A"));
 }

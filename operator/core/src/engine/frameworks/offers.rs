@@ -1,0 +1,274 @@
+//! Offers are made, given back and taken back.
+
+use super::FIRST_SEQUENCE;
+use crate::allocator::{Claim, Grant, Placement, WholeNodes};
+use crate::engine::Engine;
+use crate::explain::Rejection;
+use crate::frameworks::{
+    ClientId, FrameworkAction, Offer, OfferDescription, OfferId, Refused, RescindReason, Timer,
+};
+use crate::jobs::Milliseconds;
+use crate::pools::PoolId;
+use crate::ranges::Ranges;
+use crate::resources::Resources;
+use std::collections::BTreeMap;
+
+impl Engine {
+    /// What the frameworks may be offered: a claim for each client that takes offers and that there
+    /// may be a node for. `most` says how much, where jobs wait.
+    pub(in crate::engine) fn framework_claims(
+        &mut self,
+        most: Option<&BTreeMap<ClientId, Resources>>,
+    ) -> (Vec<ClientId>, Vec<Claim>) {
+        let (mut ids, mut claims) = (Vec::new(), Vec::new());
+        let request = self.one_of_each();
+        let frameworks = &mut self.state.frameworks;
+        frameworks.start_round();
+        let mut waiting = Vec::new();
+        for (sequence, framework) in (FIRST_SEQUENCE..).zip(frameworks.by_key.values()) {
+            let Some(framework) = frameworks.by_id.get(*framework) else { continue };
+            if !framework.connected() {
+                continue;
+            }
+            for (&pool, &id) in &framework.clients {
+                let Some(client) = frameworks.clients.get(id) else { continue };
+                if !client.subscribed || client.suppressed {
+                    continue;
+                }
+                let Some(declared) = self.state.pools.get(pool) else { continue };
+                if !declared.declared {
+                    waiting.push((id, Rejection::NoPool { pool: declared.name.clone() }));
+                    continue;
+                }
+                if !frameworks.may_be_offered(id) {
+                    waiting.push((id, Rejection::NothingToOffer));
+                    continue;
+                }
+                let reach = self.state.pools.requirement(pool).map(|requirement| {
+                    self.state.nodes.reach(&requirement, pool, &self.state.pools)
+                });
+                let reach = match reach {
+                    Ok(reach) => reach,
+                    Err(contradiction) => {
+                        waiting.push((id, contradiction.into()));
+                        continue;
+                    }
+                };
+                let most = most.and_then(|most| most.get(&id));
+                let most = most.map_or(Resources::UNLIMITED, |most| most.above(&client.counted));
+                ids.push(id);
+                claims.push(Claim {
+                    pool,
+                    priority: 0,
+                    sequence,
+                    held: client.held,
+                    allocations: client.allocations,
+                    request,
+                    reach,
+                    unplaced: 0,
+                    wanted: u32::MAX,
+                    gang: false,
+                    placement: Placement::default(),
+                    on_nodes: BTreeMap::new(),
+                    client: Some(WholeNodes { client: id, most }),
+                });
+            }
+        }
+        for (id, rejection) in waiting {
+            self.explain_client(id, Some(rejection));
+        }
+        (ids, claims)
+    }
+
+    /// Whether there is a framework that could be offered something.
+    pub(in crate::engine) fn has_frameworks(&self) -> bool {
+        !self.state.frameworks.by_key.is_empty()
+    }
+
+    /// One of each kind of resource that there is: a framework may want any of them.
+    pub(super) fn one_of_each(&self) -> Resources {
+        let mut one = Resources::NONE;
+        for (kind, _) in self.state.nodes.total().iter() {
+            one[kind] = 1;
+        }
+        one
+    }
+
+    /// Tells a framework what it may take, which the round has charged to the node.
+    pub(in crate::engine) fn make_offer(&mut self, now: Milliseconds, id: ClientId, grant: Grant) {
+        let Some(&node) = grant.nodes.first() else { return };
+        let frameworks = &mut self.state.frameworks;
+        let Some(client) = frameworks.clients.get_mut(id) else { return };
+        let offer = OfferId(frameworks.next_offer);
+        frameworks.next_offer += 1;
+        client.held = client.held.plus(&grant.amount);
+        client.offered = client.offered.plus(&grant.amount);
+        client.counted = client.counted.plus(&grant.unreserved);
+        client.allocations += 1;
+        client.offers.insert(offer);
+        let (framework, pool) = (client.framework, client.pool());
+        self.state.pools.charge(pool, &grant.amount);
+        self.state.pools.offer(pool, &grant.amount);
+        let Some(framework) = frameworks.by_id.get(framework) else { return };
+        let own = framework.observed.as_ref().and_then(|seen| seen.offer_timeout_milliseconds);
+        let timeout = own.or(self.settings.offer_timeout_milliseconds);
+        let expires_at = timeout.map(|timeout| now.saturating_add(timeout));
+        if let Some(at) = expires_at {
+            frameworks.timers.insert((at, Timer::Offer(offer)));
+        }
+        frameworks.offers_on.entry(node).or_default().insert(offer);
+        let Grant { amount, unreserved, ports, .. } = grant;
+        frameworks
+            .offers
+            .insert(offer, Offer { client: id, node, amount, unreserved, ports, expires_at });
+        let key = framework.key.clone();
+        if let Some(description) = self.describe(offer) {
+            self.tell(&key, FrameworkAction::Offer(Box::new(description)));
+        }
+    }
+
+    pub(super) fn describe(&self, id: OfferId) -> Option<OfferDescription> {
+        let frameworks = &self.state.frameworks;
+        let offer = frameworks.offers.get(&id)?;
+        let client = frameworks.clients.get(offer.client)?;
+        let node = self.state.nodes.get(offer.node)?;
+        Some(OfferDescription {
+            id,
+            framework: frameworks.by_id.get(client.framework)?.key.clone(),
+            pool: self.state.pools.get(client.pool())?.name.clone(),
+            node: node.observed.name.clone(),
+            amounts: self.named_amounts(&offer.amount),
+            ports: offer.ports.clone(),
+            expires_at: offer.expires_at,
+            unavailable_from: node.observed.unavailable_from,
+        })
+    }
+
+    /// Ends an offer. What is not kept for tasks goes back to the node and the pools.
+    pub(super) fn end_offer(
+        &mut self,
+        id: OfferId,
+        kept: &Resources,
+        kept_ports: &Ranges,
+    ) -> Option<Offer> {
+        let frameworks = &mut self.state.frameworks;
+        let offer = frameworks.offers.remove(&id)?;
+        if let Some(at) = offer.expires_at {
+            frameworks.timers.remove(&(at, Timer::Offer(id)));
+        }
+        if let Some(on) = frameworks.offers_on.get_mut(&offer.node) {
+            on.remove(&id);
+            if on.is_empty() {
+                frameworks.offers_on.remove(&offer.node);
+            }
+        }
+        let rest = offer.amount.minus(kept);
+        let client = frameworks.clients.get_mut(offer.client)?;
+        client.offers.remove(&id);
+        client.held = client.held.minus(&rest);
+        client.offered = client.offered.minus(&offer.amount);
+        client.counted = client.counted.minus(&offer.unreserved);
+        let (path, pool) = (client.path.clone(), client.pool());
+        let offered = (&offer.amount, &offer.ports);
+        self.state.nodes.answer(offer.node, &path, offered, (kept, kept_ports));
+        self.state.pools.answer(pool, &offer.amount);
+        self.state.pools.release(pool, &rest);
+        self.offers_due = true;
+        Some(offer)
+    }
+
+    /// A framework gives back an offer, and does not want to see the like for some time.
+    pub(super) fn give_back(&mut self, now: Milliseconds, id: OfferId, refuse: Milliseconds) {
+        if let Some(offer) = self.end_offer(id, &Resources::NONE, &Ranges::new()) {
+            let refused = Refused { amount: offer.amount, ports: offer.ports };
+            self.refuse(now, offer.client, offer.node, refused, refuse);
+        }
+    }
+
+    /// Hides what came back from a framework from it: as long as it wants, and for a moment in any
+    /// case, so that others come first.
+    pub(super) fn refuse(
+        &mut self,
+        now: Milliseconds,
+        id: ClientId,
+        node: crate::nodes::NodeId,
+        refused: Refused,
+        refuse_milliseconds: Milliseconds,
+    ) {
+        let time = refuse_milliseconds.max(self.settings.return_delay_milliseconds);
+        if time == 0 || (refused.amount.is_none() && refused.ports.is_empty()) {
+            return;
+        }
+        let frameworks = &mut self.state.frameworks;
+        let Some(slot) = frameworks.slot(node) else { return };
+        if let Some(client) = frameworks.clients.get_mut(id) {
+            client.filters.add(slot, refused, now.saturating_add(time));
+        }
+        frameworks.set_filter_timer(id);
+    }
+
+    /// Takes an offer back.
+    pub(super) fn rescind(&mut self, now: Milliseconds, id: OfferId, reason: RescindReason) {
+        let Some(offer) = self.end_offer(id, &Resources::NONE, &Ranges::new()) else { return };
+        if reason == RescindReason::Timeout {
+            let refused = Refused { amount: offer.amount, ports: offer.ports.clone() };
+            self.refuse(now, offer.client, offer.node, refused, 0);
+        }
+        let client = self.state.frameworks.clients.get(offer.client);
+        let key = client.and_then(|client| self.key_of(client.framework));
+        if let Some(key) = key {
+            self.tell(&key, FrameworkAction::Rescind { offer: id, reason });
+        }
+    }
+
+    /// Does what is due: offers that were not answered, filters that end.
+    pub(in crate::engine) fn fire_framework_timers(&mut self, now: Milliseconds) {
+        while let Some(&(at, timer)) =
+            self.state.frameworks.timers.first().filter(|&&(at, _)| at <= now)
+        {
+            self.state.frameworks.timers.remove(&(at, timer));
+            match timer {
+                Timer::Offer(offer) => self.rescind(now, offer, RescindReason::Timeout),
+                Timer::Filters(id) => {
+                    if let Some(client) = self.state.frameworks.clients.get_mut(id) {
+                        client.filter_timer = None;
+                        client.filters.end(now);
+                    }
+                    self.state.frameworks.set_filter_timer(id);
+                    self.offers_due = true;
+                }
+                Timer::Inverse(node, framework) => self.ask_again(node, framework),
+            }
+        }
+    }
+
+    /// Takes back what is offered beyond limits that were lowered, and in pools that are gone: the
+    /// newest offers first.
+    pub(in crate::engine) fn enforce_limits(&mut self, now: Milliseconds) {
+        if !std::mem::take(&mut self.limits_changed) || self.state.frameworks.offers.is_empty() {
+            return;
+        }
+        let ids: Vec<OfferId> = self.state.frameworks.offers.keys().rev().copied().collect();
+        for id in ids {
+            let frameworks = &self.state.frameworks;
+            let client = frameworks.offers.get(&id).map(|offer| offer.client);
+            let Some(client) = client.and_then(|id| frameworks.clients.get(id)) else { continue };
+            let pool = |id: &PoolId| self.state.pools.get(*id);
+            let exceeds = |pool: &crate::pools::Pool| !pool.held.fits_in(&pool.settings.limit);
+            let reason = if !pool(&client.pool()).is_some_and(|pool| pool.declared) {
+                RescindReason::PoolGone
+            } else if client.path.iter().filter_map(pool).any(exceeds) {
+                RescindReason::Limit
+            } else {
+                continue;
+            };
+            self.rescind(now, id, reason);
+        }
+    }
+
+    pub(in crate::engine) fn explain_client(&mut self, id: ClientId, why: Option<Rejection>) {
+        if let Some(client) = self.state.frameworks.clients.get_mut(id) {
+            client.waiting = why;
+        }
+    }
+}

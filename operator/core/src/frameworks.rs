@@ -1,0 +1,408 @@
+//! Frameworks whose demand is not known, and what they are offered: Mesos's second level.
+//!
+//! A framework takes what it can use of an *offer*, which is everything that it may have of a node,
+//! and answers in its own time. In each of its pools it is a *client*, as in Mesos's sorters: asked in
+//! its turn, with filters of its own. Offers are exclusive: what is offered is charged to the node and
+//! the pools at once, like an executor, until it is declined, taken back, or the task that took it is
+//! gone.
+//!
+//! ```text
+//! open nodes ∖ hidden by filters ∖ excluded by constraints ─► exact check ─► offer
+//!   (bits)            (bits)                (bits)              of the first few
+//! ```
+
+mod answers;
+mod bits;
+mod constraints;
+mod filters;
+mod observation;
+mod offers;
+mod slots;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::arena::{Arena, id};
+use crate::explain::Rejection;
+use crate::jobs::{JobKey, Milliseconds};
+use crate::nodes::{Node, NodeId, Nodes, Reach};
+use crate::pools::PoolId;
+use crate::resources::Resources;
+pub use answers::{FrameworkAction, FrameworkCall, RescindReason, TaskProblem, TaskRequest};
+pub(crate) use bits::Bits;
+pub use constraints::{Constraint, Predicate, Selector};
+pub(crate) use filters::{Filters, Refused};
+pub use observation::{FrameworkObservation, FrameworkPool, NamedAmounts, RunningTask};
+pub(crate) use offers::{Found, Inverse, Offer, Task, Timer};
+pub use offers::{InverseOfferId, OfferDescription, OfferId, TaskId};
+use slots::Slots;
+
+id! {
+    /// A framework that the engine knows.
+    FrameworkId
+}
+
+id! {
+    /// A framework in one of its pools.
+    ClientId
+}
+
+impl FrameworkId {
+    pub(crate) const FIRST: Self = Self(0);
+    pub(crate) const LAST: Self = Self(u32::MAX);
+}
+
+/// A framework with its tasks.
+#[derive(Clone, Debug)]
+pub(crate) struct Framework {
+    pub(crate) key: JobKey,
+    /// What was seen of it; `None` for one of which only tasks are known, or that is gone.
+    pub(crate) observed: Option<FrameworkObservation>,
+    /// Its clients, by pool.
+    pub(crate) clients: BTreeMap<PoolId, ClientId>,
+    pub(crate) tasks: BTreeMap<TaskId, Task>,
+}
+
+impl Framework {
+    /// Whether it is there to answer offers.
+    pub(crate) fn connected(&self) -> bool {
+        self.observed.as_ref().is_some_and(|observed| observed.connected)
+    }
+}
+
+/// A framework in one of its pools.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub(crate) framework: FrameworkId,
+    /// The pool and all above it.
+    pub(crate) path: Vec<PoolId>,
+    /// Whether the framework still names the pool.
+    pub(crate) subscribed: bool,
+    pub(crate) suppressed: bool,
+    /// What offers and tasks hold.
+    pub(crate) held: Resources,
+    /// What of it is in offers.
+    pub(crate) offered: Resources,
+    /// What of that is reserved for nobody.
+    pub(crate) counted: Resources,
+    /// How many offers it was ever given, and tasks seen after a restart.
+    pub(crate) allocations: u64,
+    pub(crate) offers: BTreeSet<OfferId>,
+    /// The number of its tasks.
+    pub(crate) tasks: usize,
+    pub(crate) filters: Filters,
+    /// One of these must be in an offer.
+    pub(crate) minimum: Vec<Resources>,
+    /// One of these groups must hold of a node.
+    pub(crate) constraints: Vec<Vec<Constraint>>,
+    /// The slots of nodes of which none holds.
+    pub(crate) excluded: Bits,
+    /// The slot at which to look on in this round.
+    cursor: usize,
+    /// When the framework's filters are to be looked at.
+    pub(crate) filter_timer: Option<Milliseconds>,
+    /// Why it was offered no more in the last round.
+    pub(crate) waiting: Option<Rejection>,
+}
+
+impl Client {
+    pub(crate) fn pool(&self) -> PoolId {
+        self.path[0]
+    }
+
+    /// Whether an amount is worth an offer.
+    fn suffices(&self, amount: &Resources) -> bool {
+        !amount.is_none()
+            && (self.minimum.is_empty() || self.minimum.iter().any(|least| least.fits_in(amount)))
+    }
+}
+
+/// All frameworks, and what is offered to them.
+#[derive(Clone, Debug)]
+pub(crate) struct Frameworks {
+    pub(crate) by_id: Arena<FrameworkId, Framework>,
+    pub(crate) by_key: BTreeMap<JobKey, FrameworkId>,
+    pub(crate) clients: Arena<ClientId, Client>,
+    pub(crate) offers: BTreeMap<OfferId, Offer>,
+    pub(crate) offers_on: BTreeMap<NodeId, BTreeSet<OfferId>>,
+    pub(crate) tasks_on: BTreeMap<NodeId, BTreeSet<(FrameworkId, TaskId)>>,
+    pub(crate) inverse: BTreeMap<(NodeId, FrameworkId), Inverse>,
+    /// The nodes that go into maintenance.
+    pub(crate) unavailable: BTreeSet<NodeId>,
+    pub(crate) timers: BTreeSet<(Milliseconds, Timer)>,
+    pub(crate) next_offer: u64,
+    slots: Slots,
+    /// Slots of nodes of which something could be offered to somebody.
+    open: Bits,
+    /// The smallest amounts that are worth an offer to any framework.
+    least: Vec<Resources>,
+}
+
+impl Default for Frameworks {
+    fn default() -> Self {
+        Self {
+            by_id: Arena::new(),
+            by_key: BTreeMap::new(),
+            clients: Arena::new(),
+            offers: BTreeMap::new(),
+            offers_on: BTreeMap::new(),
+            tasks_on: BTreeMap::new(),
+            inverse: BTreeMap::new(),
+            unavailable: BTreeSet::new(),
+            timers: BTreeSet::new(),
+            next_offer: 0,
+            slots: Slots::default(),
+            open: Bits::default(),
+            least: Vec::new(),
+        }
+    }
+}
+
+impl Frameworks {
+    /// The framework of this name; a new one is made if there is none.
+    pub(crate) fn ensure(&mut self, key: &JobKey) -> FrameworkId {
+        if let Some(&id) = self.by_key.get(key) {
+            return id;
+        }
+        let id = self.by_id.insert(Framework {
+            key: key.clone(),
+            observed: None,
+            clients: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+        });
+        self.by_key.insert(key.clone(), id);
+        id
+    }
+
+    /// The client of a framework in a pool, if there is one.
+    pub(crate) fn client(&self, framework: FrameworkId, pool: PoolId) -> Option<ClientId> {
+        self.by_id.get(framework)?.clients.get(&pool).copied()
+    }
+
+    /// Adds a client, which is not subscribed yet.
+    pub(crate) fn add_client(&mut self, framework: FrameworkId, path: Vec<PoolId>) -> ClientId {
+        let pool = path[0];
+        let id = self.clients.insert(Client {
+            framework,
+            path,
+            subscribed: false,
+            suppressed: false,
+            held: Resources::NONE,
+            offered: Resources::NONE,
+            counted: Resources::NONE,
+            allocations: 0,
+            offers: BTreeSet::new(),
+            tasks: 0,
+            filters: Filters::default(),
+            minimum: Vec::new(),
+            constraints: Vec::new(),
+            excluded: Bits::default(),
+            cursor: 0,
+            filter_timer: None,
+            waiting: None,
+        });
+        if let Some(framework) = self.by_id.get_mut(framework) {
+            framework.clients.insert(pool, id);
+        }
+        id
+    }
+
+    /// Sets what a client wants of offers and nodes.
+    pub(crate) fn set_conditions(
+        &mut self,
+        id: ClientId,
+        minimum: Vec<Resources>,
+        constraints: Vec<Vec<Constraint>>,
+        nodes: &Nodes,
+    ) {
+        // Of these more nodes are worth an offer than before.
+        let smaller = |least: &Resources| !self.least.iter().any(|known| known.fits_in(least));
+        if minimum.is_empty() && !self.least.contains(&Resources::NONE) {
+            self.least = vec![Resources::NONE];
+            self.open_all();
+        } else if minimum.iter().any(smaller) {
+            self.least.extend(minimum.iter().copied());
+            self.open_all();
+        }
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.minimum = minimum;
+        if client.constraints != constraints {
+            client.constraints = constraints;
+            client.excluded.clear();
+            for (slot, node) in self.slots.iter() {
+                if let Some(node) = nodes.get(node) {
+                    client.check_constraints(slot, node);
+                }
+            }
+        }
+    }
+
+    /// The slot of a node, if it has been looked at.
+    pub(crate) fn slot(&self, node: NodeId) -> Option<u32> {
+        self.slots.of(node)
+    }
+
+    /// Takes in which nodes changed. New ones get slots in the order of their names, so that it does
+    /// not matter in which order they were seen.
+    pub(crate) fn take_changes(&mut self, nodes: &mut Nodes) {
+        if self.by_id.bound() == 0 {
+            return;
+        }
+        let changed = nodes.take_changed();
+        let mut new: Vec<(&str, NodeId)> = changed
+            .iter()
+            .filter(|&&(id, _)| self.slots.of(id).is_none())
+            .filter_map(|&(id, _)| Some((&*nodes.get(id)?.observed.name, id)))
+            .collect();
+        new.sort_unstable();
+        for (_, id) in new {
+            self.slots.add(id);
+        }
+        let mut grown = Bits::default();
+        for &(id, more) in &changed {
+            let Some(slot) = self.slots.of(id) else { continue };
+            self.open.insert(slot as usize);
+            if more {
+                grown.insert(slot as usize);
+            }
+        }
+        if grown.is_empty() {
+            return;
+        }
+        let more = changed.iter().filter(|(_, more)| *more);
+        let looked_at: Vec<(u32, NodeId)> =
+            more.filter_map(|&(id, _)| Some((self.slots.of(id)?, id))).collect();
+        for client in self.clients.iter_mut() {
+            client.filters.look_again(&grown);
+            if client.constraints.is_empty() {
+                continue;
+            }
+            for &(slot, node) in &looked_at {
+                if let Some(node) = nodes.get(node) {
+                    client.check_constraints(slot, node);
+                }
+            }
+        }
+    }
+
+    /// Forgets a node's slot, and all filters for it.
+    pub(crate) fn forget_node(&mut self, node: NodeId) {
+        if let Some(slot) = self.slots.remove(node) {
+            self.open.remove(slot as usize);
+            self.clients.iter_mut().for_each(|client| client.filters.forget_slot(slot));
+        }
+        self.unavailable.remove(&node);
+    }
+
+    /// Forgets all filters for a node.
+    pub(crate) fn forget_filters(&mut self, node: NodeId) {
+        if let Some(slot) = self.slots.of(node) {
+            self.clients.iter_mut().for_each(|client| client.filters.forget_slot(slot));
+        }
+    }
+
+    /// Lets every client look at all nodes in a new round.
+    pub(crate) fn start_round(&mut self) {
+        self.clients.iter_mut().for_each(|client| client.cursor = 0);
+    }
+
+    /// Whether there may be a node that a client can be offered.
+    pub(crate) fn may_be_offered(&self, id: ClientId) -> bool {
+        let Some(client) = self.clients.get(id) else { return false };
+        let without = [client.filters.hidden(), &client.excluded];
+        self.open.first_outside(without, client.cursor).is_some()
+    }
+
+    /// Whether an amount is worth an offer to a client.
+    pub(crate) fn suffices(&self, id: ClientId, amount: &Resources) -> bool {
+        self.clients.get(id).is_some_and(|client| client.suffices(amount))
+    }
+
+    /// The next node that a client can be offered something of, and what. `room` says how much of
+    /// what is left of a node, part of which is reserved for the client, it may take.
+    pub(crate) fn next_node(
+        &mut self,
+        id: ClientId,
+        nodes: &Nodes,
+        reach: Reach,
+        room: impl Fn(&Resources, &Resources) -> Resources,
+    ) -> Option<Found> {
+        let client = self.clients.get_mut(id)?;
+        loop {
+            let without = [client.filters.hidden(), &client.excluded];
+            let slot = self.open.first_outside(without, client.cursor)?;
+            client.cursor = slot + 1;
+            let number = u32::try_from(slot).unwrap_or(u32::MAX);
+            let node_id = self.slots.node(number);
+            let Some((id, node)) = node_id.and_then(|id| Some((id, nodes.get(id)?))) else {
+                self.open.remove(slot);
+                continue;
+            };
+            let left = node.usable.above(&node.held);
+            let worth = !left.is_none() && self.least.iter().any(|least| least.fits_in(&left));
+            if !node.observed.offered || !worth {
+                self.open.remove(slot);
+                continue;
+            }
+            if !nodes.is_in_reach(node, reach) {
+                continue;
+            }
+            let (left, reserved) = node.takeable(&client.path);
+            let amount = room(&left, &reserved);
+            if !client.suffices(&amount) {
+                continue;
+            }
+            let ports = node.free_ports();
+            if !client.filters.hides(number, &amount, &ports) {
+                return Some(Found { node: id, amount, ports });
+            }
+            let most = node.ceiling(&client.path);
+            if client.filters.hides(number, &most, &node.ceiling_ports()) {
+                client.filters.hide(number);
+            }
+        }
+    }
+
+    /// How many nodes have something to offer; how many of them a client has refused, as far as that
+    /// is known; and how many its constraints exclude.
+    pub(crate) fn count_nodes(&self, client: &Client) -> (usize, usize, usize) {
+        let refused = self.open.common(client.filters.hidden());
+        (self.open.len(), refused, self.open.common(&client.excluded))
+    }
+
+    /// Registers when the filters of a client are to be looked at.
+    pub(crate) fn set_filter_timer(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let end = client.filters.next_end();
+        if client.filter_timer == end {
+            return;
+        }
+        if let Some(old) = std::mem::replace(&mut client.filter_timer, end) {
+            self.timers.remove(&(old, Timer::Filters(id)));
+        }
+        if let Some(end) = end {
+            self.timers.insert((end, Timer::Filters(id)));
+        }
+    }
+
+    fn open_all(&mut self) {
+        for (slot, _) in self.slots.iter() {
+            self.open.insert(slot as usize);
+        }
+    }
+}
+
+impl Client {
+    fn check_constraints(&mut self, slot: u32, node: &Node) {
+        let holds = |group: &Vec<Constraint>| {
+            group.iter().all(|constraint| constraint.holds(&node.observed))
+        };
+        if self.constraints.is_empty() || self.constraints.iter().any(holds) {
+            self.excluded.remove(slot as usize);
+        } else {
+            self.excluded.insert(slot as usize);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! What is seen of frameworks.
+
+use super::constraints::Constraint;
+use super::offers::TaskId;
+use crate::jobs::{JobKey, Milliseconds};
+use crate::ranges::Ranges;
+
+/// Amounts by resource name; cpu in thousandths, memory and storage in bytes.
+pub type NamedAmounts = Vec<(Box<str>, i64)>;
+
+/// A framework as it is now. What the observation says holds: which pools are suppressed, too, so an
+/// adapter that repeats it keeps up with the calls that suppress and revive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameworkObservation {
+    /// The framework's name: a framework is a `SparkJob` too.
+    pub key: JobKey,
+    /// Tells the framework from others that had or will have its name.
+    pub uid: Box<str>,
+    /// Whether it is there to answer offers. When it is not, its offers and filters go and its tasks
+    /// stay; how long to wait for it is the adapter's to say.
+    pub connected: bool,
+    /// The pools that it takes offers in: Mesos's roles.
+    pub pools: Vec<FrameworkPool>,
+    /// How long it has for an answer, instead of the time that the settings give.
+    pub offer_timeout_milliseconds: Option<Milliseconds>,
+}
+
+/// A framework in one of its pools. By default it takes all offers of all nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FrameworkPool {
+    /// The pool's name.
+    pub pool: Box<str>,
+    /// Whether it wants no offers for now.
+    pub suppressed: bool,
+    /// Groups of conditions on nodes: a node is offered if all conditions of one group hold. Without
+    /// groups every node is.
+    pub constraints: Vec<Vec<Constraint>>,
+    /// An offer holds at least one of these. An empty list lets everything through, none at all is
+    /// what the settings say (Mesos: `FrameworkInfo.offer_filters`).
+    pub minimum: Option<Vec<NamedAmounts>>,
+}
+
+/// A task of a framework that runs already, as seen after a restart. Its node was told of before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunningTask {
+    /// The framework, which need not be known yet.
+    pub framework: JobKey,
+    /// The task's name among those of the framework.
+    pub task: TaskId,
+    /// The pool that pays.
+    pub pool: Box<str>,
+    /// Where it runs.
+    pub node: Box<str>,
+    /// What it holds.
+    pub amounts: NamedAmounts,
+    /// The ports that it holds.
+    pub ports: Ranges,
+}

@@ -1,0 +1,101 @@
+//! Offers, and the tasks that took them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::observation::NamedAmounts;
+use super::{ClientId, FrameworkId};
+use crate::jobs::{JobKey, Milliseconds};
+use crate::nodes::NodeId;
+use crate::ranges::Ranges;
+use crate::resources::Resources;
+
+/// The number of an offer; an engine uses none twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OfferId(pub u64);
+
+/// The number of an inverse offer; an engine uses none twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InverseOfferId(pub u64);
+
+/// The name of a task among those of its framework.
+pub type TaskId = Arc<str>;
+
+impl fmt::Display for OfferId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// An offer: all that a framework may take on a node, for a while. It belongs to one of the
+/// framework's pools.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferDescription {
+    /// Its number.
+    pub id: OfferId,
+    /// Whose it is.
+    pub framework: JobKey,
+    /// The pool that pays.
+    pub pool: Box<str>,
+    /// The node.
+    pub node: Box<str>,
+    /// What may be taken.
+    pub amounts: NamedAmounts,
+    /// The ports that may be taken.
+    pub ports: Ranges,
+    /// When it is taken back if nobody has answered.
+    pub expires_at: Option<Milliseconds>,
+    /// When the node goes into maintenance, if it does.
+    pub unavailable_from: Option<Milliseconds>,
+}
+
+/// An offer that nobody has answered yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Offer {
+    pub(crate) client: ClientId,
+    pub(crate) node: NodeId,
+    pub(crate) amount: Resources,
+    /// What of it is reserved for nobody.
+    pub(crate) unreserved: Resources,
+    pub(crate) ports: Ranges,
+    pub(crate) expires_at: Option<Milliseconds>,
+}
+
+/// A task, which holds what it took of an offer until it is gone.
+#[derive(Clone, Debug)]
+pub(crate) struct Task {
+    pub(crate) client: ClientId,
+    pub(crate) node: NodeId,
+    pub(crate) amount: Resources,
+    pub(crate) ports: Ranges,
+}
+
+/// What a client can be offered.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) node: NodeId,
+    pub(crate) amount: Resources,
+    pub(crate) ports: Ranges,
+}
+
+/// What a framework was asked for on a node that goes into maintenance.
+#[derive(Clone, Debug)]
+pub(crate) struct Inverse {
+    pub(crate) id: InverseOfferId,
+    pub(crate) unavailable_from: Milliseconds,
+    /// Whether it agreed; `None` while it has not answered.
+    pub(crate) agreed: Option<bool>,
+    /// When it may be asked again, if it answered.
+    pub(crate) again_at: Option<Milliseconds>,
+}
+
+/// What is to be looked at when its time comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    /// An offer that was not answered.
+    Offer(OfferId),
+    /// Filters that end.
+    Filters(ClientId),
+    /// A framework that may be asked again for what it has on a node.
+    Inverse(NodeId, FrameworkId),
+}

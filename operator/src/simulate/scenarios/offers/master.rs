@@ -1,0 +1,281 @@
+//! An engine, and what is known outside of it: the frameworks' answers are up to the scenario.
+
+use std::collections::BTreeMap;
+
+use proffer_core::action::Action;
+use proffer_core::engine::{Engine, Settings};
+use proffer_core::event::Label;
+use proffer_core::event::{Event, NodeObservation, PoolObservation, Reservation};
+use proffer_core::frameworks::{
+    FrameworkAction, FrameworkCall, FrameworkObservation, FrameworkPool, OfferDescription, OfferId,
+    RunningTask, TaskId,
+};
+use proffer_core::jobs::JobKey;
+use proffer_core::ranges::Ranges;
+
+use super::super::amounts::{Amounts, Resource};
+use super::Offers;
+use super::step::{Change, Quota};
+
+/// The engine and the offers that are out.
+pub(super) struct Master {
+    engine: Engine,
+    now: u64,
+    /// How often the allocator runs while time passes, if it does.
+    interval: Option<u64>,
+    pools: BTreeMap<String, PoolObservation>,
+    tasks: BTreeMap<String, Vec<TaskId>>,
+    offers: BTreeMap<OfferId, OfferDescription>,
+    /// The offers that were made in this step.
+    made: Vec<OfferDescription>,
+}
+
+impl Master {
+    pub(super) fn new(scenario: &Offers) -> Self {
+        let shared =
+            Resource::ALL.iter().filter(|(_, resource)| !scenario.excluded.contains(resource));
+        let named = |(_, resource): &(&str, Resource)| Box::from(resource.engine_name());
+        let settings = Settings {
+            fairness: scenario.fairness,
+            shared_resources: shared.map(named).collect(),
+            offered_resources: Resource::ALL.iter().map(named).collect(),
+            // As in Mesos: frameworks may keep offers, and are asked again at once.
+            offer_timeout_milliseconds: None,
+            return_delay_milliseconds: 0,
+            ..Settings::default()
+        };
+        Self {
+            engine: Engine::new(settings),
+            now: 0,
+            interval: scenario.interval.map(milliseconds),
+            pools: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            offers: BTreeMap::new(),
+            made: Vec::new(),
+        }
+    }
+
+    /// Does what a step says; returns the offers that it makes.
+    pub(super) fn play(&mut self, change: &Change) -> Result<Vec<OfferDescription>, String> {
+        self.made.clear();
+        match change {
+            Change::Agent { name, unreserved, reserved, used } => {
+                let mut total = unreserved.clone();
+                reserved.iter().for_each(|(_, amounts)| total.add(amounts));
+                for (role, amounts) in reserved {
+                    let resources = amounts.for_engine();
+                    let reservation = Reservation { node_selector: own_label(name), resources };
+                    self.pool(role, |pool| pool.reservations.push(reservation));
+                }
+                self.tell(Event::Node(NodeObservation {
+                    name: name.as_str().into(),
+                    allocatable: total.for_engine(),
+                    ports: ports(&total),
+                    labels: own_label(name),
+                    ..NodeObservation::default()
+                }));
+                for (framework, amounts) in used {
+                    self.run_task(framework, name, amounts);
+                }
+                self.run();
+            }
+            Change::Framework { name, role } => {
+                self.pool(role, |_| {});
+                self.tell(Event::Framework(Box::new(FrameworkObservation {
+                    key: key(name),
+                    uid: name.as_str().into(),
+                    connected: true,
+                    pools: vec![FrameworkPool { pool: pool(role), ..FrameworkPool::default() }],
+                    offer_timeout_milliseconds: None,
+                })));
+                self.run();
+            }
+            Change::Remove(name) => {
+                self.tell(Event::FrameworkGone(key(name)));
+                for task in self.tasks.remove(name).unwrap_or_default() {
+                    self.tell(Event::TaskGone(key(name), task));
+                }
+                self.offers.retain(|_, offer| offer.framework != key(name));
+            }
+            Change::Suppress(name) => {
+                self.call(name, FrameworkCall::Suppress { pools: Vec::new() });
+            }
+            Change::Revive(name) => {
+                self.call(name, FrameworkCall::Revive { pools: Vec::new() });
+                self.run();
+            }
+            Change::Weight(weights) => {
+                for (role, weight) in weights {
+                    self.pool(role, |pool| pool.weight = *weight);
+                }
+            }
+            Change::Quota(quotas) => {
+                for (role, Quota { guarantee, limit }) in quotas {
+                    self.pool(role, |pool| {
+                        pool.guarantee = guarantee.for_engine();
+                        pool.limit = limit.for_engine();
+                    });
+                }
+            }
+            Change::Total(agent, amounts) => {
+                self.tell(Event::Node(NodeObservation {
+                    name: agent.as_str().into(),
+                    allocatable: amounts.for_engine(),
+                    ports: ports(amounts),
+                    labels: own_label(agent),
+                    ..NodeObservation::default()
+                }));
+            }
+            Change::Decline { framework, agent, refuse } => {
+                let offers = self.offers_of(framework, agent)?;
+                // A filter lasts for one interval at least.
+                let refuse_milliseconds = match milliseconds(*refuse) {
+                    0 => 0,
+                    time => time.max(self.interval.unwrap_or(0)),
+                };
+                self.call(framework, FrameworkCall::Decline { offers, refuse_milliseconds });
+            }
+            Change::ReturnAll => {
+                for (id, offer) in std::mem::take(&mut self.offers) {
+                    let (offers, refuse_milliseconds) = (vec![id], 0);
+                    let call = FrameworkCall::Decline { offers, refuse_milliseconds };
+                    self.tell(Event::FrameworkCall(offer.framework, call));
+                }
+            }
+            Change::Batch(runs) => (0..*runs).for_each(|_| self.run()),
+            Change::Advance(time) => self.advance(milliseconds(*time)),
+        }
+        Ok(std::mem::take(&mut self.made))
+    }
+
+    /// What is left of an agent, by what the engine calls the resources, with the ports.
+    pub(super) fn left(&self, agent: &str) -> (BTreeMap<Box<str>, i64>, Ranges) {
+        let nodes = self.engine.view().nodes;
+        let Some(node) = nodes.into_iter().find(|node| &*node.name == agent) else {
+            return (BTreeMap::new(), Ranges::new());
+        };
+        let mut left: BTreeMap<Box<str>, i64> = node.usable.into_iter().collect();
+        for (resource, held) in node.held {
+            *left.entry(resource).or_default() -= held;
+        }
+        left.retain(|_, amount| *amount != 0);
+        let mut ports = node.ports;
+        ports.remove_all(&node.ports_held);
+        (left, ports)
+    }
+
+    /// Why a framework was offered no more.
+    pub(super) fn reason(&self, name: &str) -> Option<String> {
+        let frameworks = self.engine.view().frameworks;
+        let framework = frameworks.into_iter().find(|framework| &*framework.key.name == name)?;
+        framework.pools.into_iter().find_map(|pool| pool.message)
+    }
+
+    /// The offers of an agent that a framework has.
+    fn offers_of(&self, framework: &str, agent: &str) -> Result<Vec<OfferId>, String> {
+        let offers = self.offers.values();
+        let of_both = offers
+            .filter(|offer| offer.framework == key(framework) && &*offer.node == agent)
+            .map(|offer| offer.id);
+        let offers: Vec<OfferId> = of_both.collect();
+        if offers.is_empty() {
+            return Err(format!("framework {framework} has no offer of agent {agent}"));
+        }
+        Ok(offers)
+    }
+
+    fn run_task(&mut self, framework: &str, agent: &str, amounts: &Amounts) {
+        let role = self.engine.view().frameworks.into_iter().find_map(|seen| {
+            let pool = seen.pools.into_iter().next()?.pool;
+            (&*seen.key.name == framework).then_some(pool)
+        });
+        let tasks = self.tasks.entry(framework.to_owned()).or_default();
+        let task = TaskId::from(format!("{agent}-{}", tasks.len()));
+        tasks.push(task.clone());
+        self.tell(Event::TaskRunning(Box::new(RunningTask {
+            framework: key(framework),
+            task,
+            pool: role.unwrap_or_default(),
+            node: agent.into(),
+            amounts: amounts.for_engine(),
+            ports: ports(amounts),
+        })));
+    }
+
+    /// Makes sure that there is a pool for a role, and changes it.
+    fn pool(&mut self, role: &str, change: impl FnOnce(&mut PoolObservation)) {
+        let name = pool(role);
+        let known = self
+            .pools
+            .entry(role.to_owned())
+            .or_insert_with(|| PoolObservation { name, ..PoolObservation::default() });
+        change(known);
+        let known = known.clone();
+        self.tell(Event::Pool(known));
+    }
+
+    /// Lets time pass, with a run at each end of an interval.
+    fn advance(&mut self, time: u64) {
+        let end = self.now.saturating_add(time);
+        if let Some(interval) = self.interval {
+            while let Some(next) = (self.now / interval + 1).checked_mul(interval)
+                && next <= end
+            {
+                self.now = next;
+                self.run();
+            }
+        }
+        self.now = end;
+    }
+
+    /// Lets the allocator run.
+    fn run(&mut self) {
+        for action in self.engine.tick(self.now) {
+            match action {
+                Action::Framework(_, FrameworkAction::Offer(offer)) => {
+                    self.offers.insert(offer.id, (*offer).clone());
+                    self.made.push(*offer);
+                }
+                Action::Framework(_, FrameworkAction::Rescind { offer, .. }) => {
+                    self.offers.remove(&offer);
+                    self.made.retain(|made| made.id != offer);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn call(&mut self, framework: &str, call: FrameworkCall) {
+        if let FrameworkCall::Decline { offers, .. } = &call {
+            offers.iter().for_each(|offer| drop(self.offers.remove(offer)));
+        }
+        self.tell(Event::FrameworkCall(key(framework), call));
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.engine.handle(self.now, event);
+    }
+}
+
+/// The label by which pools reserve something on one agent.
+fn own_label(agent: &str) -> Vec<Label> {
+    vec![("agent".into(), agent.into())]
+}
+
+/// The pool that a role is.
+fn pool(role: &str) -> Box<str> {
+    role.replace('/', ".").into()
+}
+
+fn key(framework: &str) -> JobKey {
+    JobKey { namespace: "default".into(), name: framework.into() }
+}
+
+fn ports(amounts: &Amounts) -> Ranges {
+    let range = amounts.ports.clone().into_iter().flatten();
+    range.map(u32::from).collect()
+}
+
+fn milliseconds(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
