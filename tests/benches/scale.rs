@@ -19,8 +19,11 @@ use proffer_core::event::Event;
 /// The fastest run of each measurement, by name and size.
 type Fastest = RefCell<BTreeMap<(&'static str, String), Duration>>;
 
+/// Makes the next event of its kind.
+type MakeEvent = fn(&mut Cluster) -> Event;
+
 /// What happens on a saturated cluster.
-const EVENTS: [(&str, fn(&mut Cluster) -> Event); 4] = [
+const EVENTS: [(&str, MakeEvent); 4] = [
     ("node", Cluster::node_event),
     ("report", Cluster::report_event),
     ("loss", Cluster::departure_event),

@@ -52,12 +52,12 @@ impl<'a> Round<'a> {
         let Some(found) = frameworks.next_node(whole.client, nodes, claim.reach, room) else {
             return why(frameworks, claim);
         };
-        let reserved = |nodes: &Nodes| {
+        let kept_here = |nodes: &Nodes| {
             nodes.get(found.node).map_or(Resources::NONE, |node| node.takeable(&path).1)
         };
-        let before = reserved(nodes);
+        let before = kept_here(nodes);
         nodes.offer(found.node, &path, &found.amount, &found.ports);
-        let unreserved = found.amount.minus(&before.above(&reserved(nodes)));
+        let unreserved = found.amount.minus(&before.above(&kept_here(nodes)));
         claim.held = claim.held.plus(&found.amount);
         claim.allocations += 1;
         claim.client = Some(WholeNodes { most: whole.most.minus(&unreserved), ..whole });
