@@ -27,6 +27,7 @@ use crate::pools::{PoolId, Pools};
 use crate::resources::{Kind, Resources};
 pub(crate) use fairness::Tree;
 
+pub(crate) use placement::Choice;
 pub use placement::Placement;
 
 /// What one job asks for in a round.
@@ -52,6 +53,8 @@ pub(crate) struct Claim {
     pub(crate) placement: Placement,
     /// How many of its executors are on which node.
     pub(crate) on_nodes: BTreeMap<NodeId, u32>,
+    /// Which nodes it declines, and which it waits for.
+    pub(crate) choice: Choice,
 }
 
 /// How claims are compared.
@@ -167,7 +170,8 @@ impl<'a> Round<'a> {
         self.tree.check_headroom(claim.pool, &all, self.nodes.free_sum())?;
         let mut chosen = Vec::with_capacity(count as usize);
         while chosen.len() < count as usize {
-            match placement::choose(self.nodes, &request, claim.placement, &claim.on_nodes) {
+            let Claim { placement, on_nodes, choice, .. } = &*claim;
+            match placement::choose(self.nodes, &request, *placement, on_nodes, choice) {
                 Some(node) => {
                     self.nodes.charge(node, &request);
                     *claim.on_nodes.entry(node).or_default() += 1;
@@ -179,8 +183,11 @@ impl<'a> Round<'a> {
         if chosen.len() == count as usize {
             return Ok(chosen);
         }
-        let rejection = placement::explain(self.nodes, &request);
-        if chosen.is_empty() {
+        let chosen_against = placement::explain_choice(self.nodes, &request, &claim.choice);
+        let others_fit = chosen_against.is_some();
+        let rejection =
+            chosen_against.unwrap_or_else(|| placement::explain(self.nodes, &request));
+        if chosen.is_empty() && !others_fit {
             self.shapes.insert(request, Some(rejection.clone()));
         }
         let fitting = u32::try_from(chosen.len()).unwrap_or(u32::MAX);

@@ -1,9 +1,12 @@
 //! The loop's body: events in, actions out.
 
 mod assign;
+mod decline;
 mod observe;
 mod offer;
 mod progress;
+mod sizing;
+mod speculate;
 mod status;
 
 use std::collections::BTreeSet;
@@ -14,6 +17,7 @@ use crate::event::Event;
 use crate::jobs::{JobId, JobState, Milliseconds};
 use crate::state::State;
 use crate::view::View;
+use decline::Penalties;
 
 /// Settings of the engine.
 #[derive(Clone, Debug)]
@@ -47,6 +51,8 @@ pub struct Engine {
     wanting: BTreeSet<JobId>,
     /// When to look at which job again. Entries may be out of date.
     timers: BTreeSet<(Milliseconds, JobId)>,
+    /// Nodes on which executors do not start.
+    penalties: Penalties,
     /// Executors to launch, to tell and to remove, for the next tick to give out.
     outgoing: Vec<Action>,
 }
@@ -75,9 +81,11 @@ impl Engine {
     /// Decides what should be different.
     pub fn tick(&mut self, now: Milliseconds) -> Vec<Action> {
         self.fire_timers(now);
-        self.release_idle_executors();
+        self.lift_exclusions();
+        self.find_stragglers(now);
+        self.size_jobs(now);
         self.make_offers(now);
-        self.assign_tasks();
+        self.assign_tasks(now);
         // Statuses come first: what is assigned may refer to results that stand in them.
         let mut actions = self.publish_statuses(now);
         actions.append(&mut self.outgoing);
@@ -114,6 +122,14 @@ impl Engine {
             self.touched.insert(id);
             if job.state.is_final() {
                 continue;
+            }
+            if job.retry_at.is_some_and(|at| at <= now) {
+                job.retry_at = None;
+                self.offers_due = true;
+            }
+            if job.declines.expire(now) {
+                job.status_changed = true;
+                self.offers_due = true;
             }
             let deadline = job.spec.deadline_milliseconds;
             if deadline.is_some_and(|limit| job.created_at.saturating_add(limit) <= now) {

@@ -2,7 +2,7 @@
 
 use crate::executors::ExecutorKey;
 use crate::jobs::{JobKey, JobSpec, Milliseconds};
-pub use crate::nodes::NodeObservation;
+pub use crate::nodes::{Label, NodeObservation};
 use crate::ranges::Ranges;
 use crate::share::WeightMilli;
 

@@ -1,13 +1,18 @@
 //! Nodes and what is left on them: Mesos's agents.
 
 mod index;
+mod labels;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use index::Index;
+pub use labels::Label;
+use labels::Labels;
 
 use crate::arena::{Arena, id};
 use crate::resources::{Kinds, Resources};
+
+pub(crate) use index::{Accepts, Fullness};
 
 id! {
     /// A node that the engine knows.
@@ -25,6 +30,8 @@ pub struct NodeObservation {
     pub taken_by_others: Vec<(Box<str>, i64)>,
     /// Whether new executors may go there.
     pub offered: bool,
+    /// Its labels: keys with their values.
+    pub labels: Vec<Label>,
 }
 
 impl Default for NodeObservation {
@@ -34,6 +41,7 @@ impl Default for NodeObservation {
             allocatable: Vec::new(),
             taken_by_others: Vec::new(),
             offered: true,
+            labels: Vec::new(),
         }
     }
 }
@@ -68,6 +76,9 @@ pub(crate) struct Nodes {
     free: Index,
     /// Offered nodes by what would be free on them without executors.
     usable: Index,
+    labels: Labels,
+    /// Changes whenever a node comes or goes or its labels change.
+    version: u64,
 }
 
 impl Default for Nodes {
@@ -79,6 +90,8 @@ impl Default for Nodes {
             free_sum: Resources::NONE,
             free: Index::default(),
             usable: Index::default(),
+            labels: Labels::default(),
+            version: 0,
         }
     }
 }
@@ -88,12 +101,20 @@ impl Nodes {
     pub(crate) fn observe(&mut self, kinds: &Kinds, observed: NodeObservation) {
         let id = self.find(&observed.name).unwrap_or_else(|| {
             let name = observed.name.clone();
-            let observed = NodeObservation { offered: false, ..observed.clone() };
+            let labels = Vec::new();
+            let observed = NodeObservation { offered: false, labels, ..observed.clone() };
             let (usable, held) = (Resources::NONE, Resources::NONE);
             let id = self.by_id.insert(Node { observed, usable, held });
             self.by_name.insert(name, id);
+            self.version += 1;
             id
         });
+        if let Some(before) = self.by_id.get(id).map(|node| &node.observed.labels)
+            && *before != observed.labels
+        {
+            self.labels.change(id, before, &observed.labels);
+            self.version += 1;
+        }
         let usable = usable(kinds, &observed);
         self.change(id, |node| (node.observed, node.usable) = (observed, usable));
     }
@@ -105,7 +126,10 @@ impl Nodes {
                 node.observed.offered = false;
                 node.usable = Resources::NONE;
             });
-            self.by_id.remove(id);
+            if let Some(node) = self.by_id.remove(id) {
+                self.labels.change(id, &node.observed.labels, &[]);
+            }
+            self.version += 1;
         }
     }
 
@@ -127,18 +151,55 @@ impl Nodes {
         self.change(id, |node| node.held = node.held.minus(request));
     }
 
-    /// The node with the fewest of these executors that a request fits on, then the emptiest.
+    /// The acceptable node with the fewest of these executors that a request fits on, then the
+    /// emptiest.
     pub(crate) fn emptiest(
         &self,
         request: &Resources,
         executors: &BTreeMap<NodeId, u32>,
+        accepts: Accepts<'_>,
     ) -> Option<NodeId> {
-        self.free.emptiest(request, executors)
+        self.free.emptiest(request, executors, accepts)
     }
 
-    /// The fullest node that a request fits on, of the first few.
-    pub(crate) fn fullest(&self, request: &Resources) -> Option<NodeId> {
-        self.free.fullest(request)
+    /// The fullest acceptable node that a request fits on, of the first few.
+    pub(crate) fn fullest(&self, request: &Resources, accepts: Accepts<'_>) -> Option<NodeId> {
+        self.free.fullest(request, accepts)
+    }
+
+    /// What is free on a node, if it is offered, and how full it is.
+    pub(crate) fn offer(&self, id: NodeId) -> Option<(Resources, Fullness)> {
+        let node = self.by_id.get(id)?;
+        let free = node.offerable()?;
+        Some((free, index::fullness(&free, &node.usable)))
+    }
+
+    /// The nodes that have one of these names or all of these labels, which are watched.
+    pub(crate) fn named_or_labelled(
+        &self,
+        names: &[Box<str>],
+        labels: &[Label],
+    ) -> BTreeSet<NodeId> {
+        let mut nodes = self.labels.with_all(labels);
+        nodes.extend(names.iter().filter_map(|name| self.find(name)));
+        nodes
+    }
+
+    /// Makes nodes with a label known from now on. Costs a look at all nodes if the label is new.
+    pub(crate) fn watch_label(&mut self, label: &Label) {
+        if self.labels.watch(label) {
+            for (id, node) in self.by_id.iter() {
+                if node.observed.labels.contains(label) {
+                    self.labels.change(id, &[], std::slice::from_ref(label));
+                }
+            }
+            self.version += 1;
+        }
+    }
+
+    /// Changes whenever a node comes or goes or its labels change.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
     }
 
     /// What is free on all offered nodes together.
@@ -158,12 +219,22 @@ impl Nodes {
 
     /// Whether a request fits on some node.
     pub(crate) fn fits(&self, request: &Resources) -> bool {
-        self.free.fits(request)
+        self.free.fits(request, &|_| true)
+    }
+
+    /// Whether a request fits on some acceptable node.
+    pub(crate) fn fits_on(&self, request: &Resources, accepts: Accepts<'_>) -> bool {
+        self.free.fits(request, accepts)
     }
 
     /// Whether a request would fit on some offered node without executors.
     pub(crate) fn fits_when_empty(&self, request: &Resources) -> bool {
-        self.usable.fits(request)
+        self.usable.fits(request, &|_| true)
+    }
+
+    /// Whether a request would fit on some acceptable node without executors.
+    pub(crate) fn fits_on_when_empty(&self, request: &Resources, accepts: Accepts<'_>) -> bool {
+        self.usable.fits(request, accepts)
     }
 
     /// What all nodes have together for executors.

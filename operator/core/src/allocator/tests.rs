@@ -64,6 +64,7 @@ impl Cluster {
             gang: false,
             placement: Placement::Spread,
             on_nodes: BTreeMap::new(),
+            choice: Choice::default(),
         });
         self
     }

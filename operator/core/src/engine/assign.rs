@@ -1,48 +1,33 @@
 //! Tasks to executors.
 
 use super::Engine;
+use super::speculate::copy_stragglers;
 use crate::action::{Action, Assignment};
 use crate::arena::Arena;
 use crate::event::StageAttempts;
-use crate::executors::{Executor, ExecutorId};
-use crate::jobs::{Job, JobId, JobState, StageState};
+use crate::executors::{Executor, ExecutorId, Since};
+use crate::jobs::{Job, JobId, JobState, Milliseconds, StageState};
 
 impl Engine {
-    /// Gives back executors that their jobs can make no use of any more.
-    pub(super) fn release_idle_executors(&mut self) {
-        let mut idle = Vec::new();
-        for &id in &self.touched {
-            let Some(job) = self.state.jobs.get(id) else { continue };
-            if job.state != JobState::Running || job.gang_forming {
-                continue;
-            }
-            let staying = job.executors.iter().rev().filter_map(|(_, &id)| {
-                let executor = self.state.executors.get(id)?;
-                (!executor.stopping).then_some((id, executor.assigned_slots == 0))
-            });
-            let surplus = staying.clone().count().saturating_sub(job.wanted_executors() as usize);
-            idle.extend(staying.filter(|&(_, is_idle)| is_idle).map(|(id, _)| id).take(surplus));
-        }
-        for executor in idle {
-            self.stop_executor(executor);
-        }
-    }
-
     /// Fills the slots of executors with tasks, and tells those for which something changed.
-    pub(super) fn assign_tasks(&mut self) {
+    pub(super) fn assign_tasks(&mut self, now: Milliseconds) {
         let ids: Vec<JobId> = self.touched.iter().copied().collect();
         for id in ids {
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
             let executors: Vec<ExecutorId> = job.executors.values().copied().collect();
             if job.state == JobState::Running && !job.gang_forming {
                 let arena = &mut self.state.executors;
-                let can_run = |executor: &Executor| executor.ready && !executor.stopping;
+                let can_run = |executor: &Executor| {
+                    executor.ready && !executor.stopping && !executor.draining
+                };
                 let mut usable = executors.clone();
                 usable.retain(|&id| arena.get(id).is_some_and(can_run));
-                // First what runs at once, evenly; then what keeps executors busy between reports.
-                fill(job, arena, &usable, 0);
+                // First what runs at once, evenly; then second attempts in what is left; then what
+                // keeps executors busy between reports.
+                fill(job, arena, &usable, 0, now);
+                copy_stragglers(job, arena, &usable, now);
                 let fair = guided_slots(job, usable.len());
-                fill(job, arena, &usable, fair);
+                fill(job, arena, &usable, fair, now);
             }
             for executor_id in executors {
                 if let Some(executor) = self.state.executors.get_mut(executor_id)
@@ -64,13 +49,14 @@ fn fill(
     executors: &mut Arena<ExecutorId, Executor>,
     usable: &[ExecutorId],
     advance: u32,
+    now: Milliseconds,
 ) {
     let mut open = usable.to_vec();
     while !open.is_empty() {
         open.retain(|&id| {
             executors.get_mut(id).is_some_and(|executor| {
                 let window = job.spec.executor.slots + executor.prefetch_slots.min(advance);
-                give_one(job, executor, window)
+                give_one(job, executor, window, now)
             })
         });
     }
@@ -90,19 +76,23 @@ fn guided_slots(job: &Job, executors: usize) -> u32 {
 }
 
 /// Gives an executor its next task, if one fits into the window; says whether it did.
-fn give_one(job: &mut Job, executor: &mut Executor, window: u32) -> bool {
+fn give_one(job: &mut Job, executor: &mut Executor, window: u32, now: Milliseconds) -> bool {
     if executor.exclusive {
         return false;
     }
-    let alone = executor.assigned_slots == 0;
+    let alone = executor.taken_slots() == 0;
     for (index, stage) in job.stages.iter_mut().enumerate() {
         if stage.state != StageState::Running
-            || executor.assigned_slots.saturating_add(stage.slots) > window
+            || executor.taken_slots().saturating_add(stage.slots) > window
         {
             continue;
         }
         if let Some((partition, exclusive)) = stage.take_next(alone) {
-            executor.assign(index, stage.next_attempt(partition), partition, stage.slots);
+            let attempt = stage.number_attempt(partition);
+            executor.assign(index, attempt, partition, stage.slots);
+            if job.spec.speculation.is_some() {
+                executor.since.insert((index, attempt, partition), Since::Assigned(now));
+            }
             executor.exclusive = exclusive;
             return true;
         }

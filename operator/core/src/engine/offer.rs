@@ -1,5 +1,7 @@
 //! Offers: from what is free to executors.
 
+use std::collections::BTreeMap;
+
 use super::Engine;
 use crate::action::{Action, Launch};
 use crate::allocator::{Claim, Grant, Order, Round};
@@ -14,19 +16,20 @@ impl Engine {
     pub(super) fn make_offers(&mut self, now: Milliseconds) {
         for &id in &self.touched {
             let wants =
-                self.state.jobs.get(id).is_some_and(|job| job.wanted_executors() > job.launched());
+                self.state.jobs.get(id).is_some_and(|job| self.lacking_executors(job) > 0);
             if wants {
                 self.offers_due |= self.wanting.insert(id);
             } else if self.wanting.remove(&id)
                 && let Some(job) = self.state.jobs.get_mut(id)
             {
                 (job.waiting, job.position) = (None, None);
+                job.locality.waits_since = None;
             }
         }
         if !std::mem::take(&mut self.offers_due) || self.wanting.is_empty() {
             return;
         }
-        let (ids, claims) = self.claims();
+        let (ids, claims) = self.claims(now);
         let shared = shared_kinds(&self.state.kinds);
         let order = Order { fairness: self.settings.fairness, shared: &shared };
         let mut round = Round::new(&mut self.state.nodes, &self.state.pools, &order, claims);
@@ -35,11 +38,12 @@ impl Engine {
             grants.push(grant);
         }
         let outcome: Vec<_> =
-            round.finish().map(|(claim, rejection)| (claim.on_nodes, rejection)).collect();
-        for (&id, (on_nodes, rejection)) in ids.iter().zip(outcome) {
+            round.finish().map(|(claim, why)| (claim.on_nodes, claim.choice, why)).collect();
+        for (&id, (on_nodes, choice, rejection)) in ids.iter().zip(outcome) {
             if let Some(job) = self.state.jobs.get_mut(id) {
-                job.on_nodes = on_nodes;
+                (job.on_nodes, job.locality.nodes) = (on_nodes, choice.preferred);
             }
+            self.retry_later(id, rejection.as_ref());
             self.explain(id, rejection);
         }
         for Grant { claim, nodes } in grants {
@@ -51,12 +55,12 @@ impl Engine {
     }
 
     /// What the wanting jobs ask for. Those that cannot be offered anything are told why at once.
-    fn claims(&mut self) -> (Vec<JobId>, Vec<Claim>) {
+    fn claims(&mut self, now: Milliseconds) -> (Vec<JobId>, Vec<Claim>) {
         let mut ids = Vec::with_capacity(self.wanting.len());
         let mut claims = Vec::with_capacity(self.wanting.len());
         let mut refused = Vec::new();
-        for &id in &self.wanting {
-            let Some(job) = self.state.jobs.get_mut(id) else { continue };
+        for id in self.wanting.clone() {
+            let Some(job) = self.state.jobs.get(id) else { continue };
             let declared = self.state.pools.get(job.pool).is_some_and(|pool| pool.declared);
             if !declared {
                 refused.push((id, Rejection::NoPool { pool: job.spec.pool.clone() }));
@@ -65,26 +69,32 @@ impl Engine {
             let stopping = |&executor: &ExecutorId| {
                 self.state.executors.get(executor).is_some_and(|executor| executor.stopping)
             };
-            match &job.request {
+            let request = match &job.request {
                 // What is left of a gang that did not form goes first.
-                Ok(_) if job.gang_forming && job.executors.values().any(stopping) => {}
-                Ok(request) => {
-                    ids.push(id);
-                    claims.push(Claim {
-                        pool: job.pool,
-                        priority: job.spec.priority,
-                        sequence: job.sequence,
-                        held: job.held,
-                        allocations: job.allocations,
-                        request: *request,
-                        wanted: job.wanted_executors().saturating_sub(job.launched()),
-                        gang: job.gang_forming,
-                        placement: job.spec.executor.placement,
-                        on_nodes: std::mem::take(&mut job.on_nodes),
-                    });
+                Ok(_) if job.gang_forming && job.executors.values().any(stopping) => continue,
+                Ok(request) => *request,
+                Err(rejection) => {
+                    refused.push((id, rejection.clone()));
+                    continue;
                 }
-                Err(rejection) => refused.push((id, rejection.clone())),
-            }
+            };
+            let wanted = self.lacking_executors(job);
+            let choice = self.choice(now, id);
+            let Some(job) = self.state.jobs.get_mut(id) else { continue };
+            ids.push(id);
+            claims.push(Claim {
+                pool: job.pool,
+                priority: job.spec.priority,
+                sequence: job.sequence,
+                held: job.held,
+                allocations: job.allocations,
+                request,
+                wanted,
+                gang: job.gang_forming,
+                placement: job.spec.executor.placement,
+                on_nodes: std::mem::take(&mut job.on_nodes),
+                choice,
+            });
         }
         for (id, rejection) in refused {
             self.explain(id, Some(rejection));
@@ -117,7 +127,15 @@ impl Engine {
             acknowledged: 0,
             prefetch_slots: 0,
             assignment_changed: true,
+            draining: false,
+            idle_since: None,
+            reported_at: now,
+            leaving_slots: 0,
+            since: BTreeMap::new(),
         });
+        if job.locality.nodes.contains(&node) {
+            job.locality.waits_since = Some(now);
+        }
         job.executors.insert(index, executor);
         job.indices.insert(index);
         job.position = None;

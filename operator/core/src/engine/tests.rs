@@ -199,8 +199,9 @@ fn a_repeat_suspect_does_not_join_others() {
 fn an_executor_that_cannot_start_costs_no_task_anything() {
     let mut world = World::with_nodes(&[1]);
     world.submit("j", job("default", 1, vec![stage("s", 1)]));
-    for _ in 0..4 {
+    for wait in [1000, 2000, 4000, 0] {
         world.depart_one(&Departure::NotStarted("no such image".to_owned()));
+        world.advance(wait);
     }
     let status = world.status("j");
     assert_eq!(status.reason, Some("ExecutorsFailed"));

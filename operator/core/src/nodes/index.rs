@@ -15,7 +15,10 @@ use crate::resources::{Kind, Resources};
 const CANDIDATES: usize = 32;
 
 /// How full a node is: the larger share of its cpu and memory that is taken, in units of 2^-32.
-type Fullness = u64;
+pub(crate) type Fullness = u64;
+
+/// Whether a node may be chosen at all.
+pub(crate) type Accepts<'a> = &'a dyn Fn(NodeId) -> bool;
 
 #[derive(Clone, Copy, Debug)]
 struct Summary {
@@ -60,10 +63,10 @@ impl Index {
     }
 
     /// The fullest of the first nodes that a request fits on.
-    pub(super) fn fullest(&self, request: &Resources) -> Option<NodeId> {
+    pub(super) fn fullest(&self, request: &Resources, accepts: Accepts<'_>) -> Option<NodeId> {
         let mut best: Option<(Fullness, usize)> = None;
         let mut seen = 0;
-        self.visit(request, Order::Left, |place, summary| {
+        self.visit(request, accepts, Order::Left, |place, summary| {
             let is_leaf = place >= self.width;
             if is_leaf && best.is_none_or(|(fullness, _)| summary.emptiest > fullness) {
                 best = Some((summary.emptiest, place));
@@ -80,12 +83,13 @@ impl Index {
         &self,
         request: &Resources,
         executors: &BTreeMap<NodeId, u32>,
+        accepts: Accepts<'_>,
     ) -> Option<NodeId> {
         // Without any of the executors, and with.
         let mut free_of_them: Option<(Fullness, usize)> = None;
         let mut with_them: Option<(u32, Fullness, usize)> = None;
         let mut seen = 0;
-        self.visit(request, Order::Emptiest, |place, summary| {
+        self.visit(request, accepts, Order::Emptiest, |place, summary| {
             if free_of_them.is_some_and(|(fullness, _)| summary.emptiest >= fullness) {
                 return Step::Over;
             }
@@ -109,9 +113,9 @@ impl Index {
     }
 
     /// Whether a request fits on any node.
-    pub(super) fn fits(&self, request: &Resources) -> bool {
+    pub(super) fn fits(&self, request: &Resources, accepts: Accepts<'_>) -> bool {
         let mut fits = false;
-        self.visit(request, Order::Left, |place, _| {
+        self.visit(request, accepts, Order::Left, |place, _| {
             fits |= place >= self.width;
             if fits { Step::Stop } else { Step::Into }
         });
@@ -122,6 +126,7 @@ impl Index {
     fn visit(
         &self,
         request: &Resources,
+        accepts: Accepts<'_>,
         order: Order,
         mut look: impl FnMut(usize, &Summary) -> Step,
     ) {
@@ -136,7 +141,8 @@ impl Index {
             depth -= 1;
             let place = waiting[depth];
             let summary = &self.tree[place];
-            if !request.fits_in(&summary.free) {
+            let fits = request.fits_in(&summary.free);
+            if !fits || (place >= self.width && !accepts(self.id(place))) {
                 continue;
             }
             match look(place, summary) {
@@ -196,7 +202,7 @@ enum Step {
     Stop,
 }
 
-fn fullness(free: &Resources, usable: &Resources) -> Fullness {
+pub(super) fn fullness(free: &Resources, usable: &Resources) -> Fullness {
     let taken = |kind: Kind| {
         let (free, usable) = (free[kind].max(0).unsigned_abs(), usable[kind].max(0).unsigned_abs());
         let taken = u128::from(usable.saturating_sub(free));
