@@ -1,6 +1,10 @@
 //! The engine against a small world: executors that do what they are told, when the test says so.
 
+mod decline;
+mod elastic;
+mod locality;
 mod random;
+mod speculation;
 mod world;
 
 use crate::event::{Departure, Event, NodeObservation, PoolObservation};
