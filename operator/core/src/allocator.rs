@@ -185,8 +185,7 @@ impl<'a> Round<'a> {
         }
         let chosen_against = placement::explain_choice(self.nodes, &request, &claim.choice);
         let others_fit = chosen_against.is_some();
-        let rejection =
-            chosen_against.unwrap_or_else(|| placement::explain(self.nodes, &request));
+        let rejection = chosen_against.unwrap_or_else(|| placement::explain(self.nodes, &request));
         if chosen.is_empty() && !others_fit {
             self.shapes.insert(request, Some(rejection.clone()));
         }

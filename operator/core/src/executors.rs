@@ -67,6 +67,8 @@ pub(crate) struct Executor {
     pub(crate) idle_since: Option<Milliseconds>,
     /// When it last reported, or was launched.
     pub(crate) reported_at: Milliseconds,
+    /// When an attempt last ended there, or it was launched.
+    pub(crate) progressed_at: Milliseconds,
     /// The slots that attempts take which it should not run any more but did when it last reported.
     pub(crate) leaving_slots: u32,
     /// Since when it has had each attempt, by stage, attempt and partition; only kept of jobs that

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::jobs::{DeclinedNode, JobKey, JobState, Milliseconds, ResultValue, StageState, TaskFailure};
+use crate::jobs::{
+    DeclinedNode, JobKey, JobState, Milliseconds, ResultValue, StageState, TaskFailure,
+};
 use crate::ranges::Ranges;
 use crate::share::Share;
 

@@ -100,7 +100,9 @@ fn this_machine() -> std::io::Result<NodeObservation> {
 }
 
 fn node(name: String, allocatable: Vec<(Box<str>, i64)>) -> NodeObservation {
-    NodeObservation { name: name.into(), allocatable, ..NodeObservation::default() }
+    // As the kubelet labels nodes.
+    let labels = vec![("kubernetes.io/hostname".into(), name.as_str().into())];
+    NodeObservation { name: name.into(), allocatable, labels, ..NodeObservation::default() }
 }
 
 fn available_bytes(meminfo: &str) -> Option<i64> {

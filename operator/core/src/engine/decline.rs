@@ -71,10 +71,10 @@ impl Engine {
             }
             Departure::OutOfMemory(_) | Departure::Exited(_) => {
                 // A task that kills its executors is one failure, not one for each of them.
-                let culprit = suspect.map_or(
-                    Culprit::Executor(key.index, key.epoch),
-                    |(stage, partition)| Culprit::Task(stage, partition),
-                );
+                let culprit = suspect
+                    .map_or(Culprit::Executor(key.index, key.epoch), |(stage, partition)| {
+                        Culprit::Task(stage, partition)
+                    });
                 self.count_failure_on_node(now, id, node, culprit);
             }
         }
@@ -115,7 +115,8 @@ impl Engine {
             let Ok(request) = job.request else { continue };
             let nodes = &self.state.nodes;
             let mut excluded = job.declines.excluded();
-            let mut ids: BTreeSet<_> = excluded.iter().filter_map(|node| nodes.find(node)).collect();
+            let mut ids: BTreeSet<_> =
+                excluded.iter().filter_map(|node| nodes.find(node)).collect();
             excluded.reverse();
             while !nodes.fits_on_when_empty(&request, &|id| !ids.contains(&id)) {
                 // One that the request does not fit on helps nobody; it stays excluded.

@@ -15,8 +15,7 @@ impl Engine {
     /// Fills what is free, and launches an executor for every offer that a job accepts.
     pub(super) fn make_offers(&mut self, now: Milliseconds) {
         for &id in &self.touched {
-            let wants =
-                self.state.jobs.get(id).is_some_and(|job| self.lacking_executors(job) > 0);
+            let wants = self.state.jobs.get(id).is_some_and(|job| self.lacking_executors(job) > 0);
             if wants {
                 self.offers_due |= self.wanting.insert(id);
             } else if self.wanting.remove(&id)
@@ -130,6 +129,7 @@ impl Engine {
             draining: false,
             idle_since: None,
             reported_at: now,
+            progressed_at: now,
             leaving_slots: 0,
             since: BTreeMap::new(),
         });

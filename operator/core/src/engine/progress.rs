@@ -32,8 +32,11 @@ impl Engine {
             return;
         }
         executor.acknowledged = report.number;
-        executor.assignment_changed |= !report.finished.is_empty() || !report.failures.is_empty();
         executor.running = attempts(job, &report.running);
+        if !report.finished.is_empty() || !report.failures.is_empty() {
+            executor.assignment_changed = true;
+            executor.progressed_at = now;
+        }
         let became_ready = report.ready && !executor.ready;
         executor.ready = report.ready;
         let node = executor.node;
@@ -79,9 +82,10 @@ impl Engine {
     ) {
         let Some((id, executor, job_id, job)) = self.state.executor_mut(key) else { return };
         let excused = executor.stopping || job.state.is_final();
-        let suspect = executor.running.iter().find_map(|(&(stage, _), partitions)| {
-            Some((stage, partitions.first()?))
-        });
+        let suspect = executor
+            .running
+            .iter()
+            .find_map(|(&(stage, _), partitions)| Some((stage, partitions.first()?)));
         let verdict = take_back(job, executor, departure);
         job.executors.remove(&key.index);
         job.indices.remove(key.index);

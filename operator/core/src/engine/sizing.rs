@@ -119,7 +119,8 @@ fn give_back_idle(
             going.push(executor.id);
             return false;
         }
-        look_again_at = look_again_at.map_or(Some(at), |earlier: Milliseconds| Some(earlier.min(at)));
+        look_again_at =
+            look_again_at.map_or(Some(at), |earlier: Milliseconds| Some(earlier.min(at)));
         true
     });
     Kept { staying, look_again_at }

@@ -3,8 +3,9 @@
 use super::Engine;
 use crate::arena::Arena;
 use crate::executors::{Executor, ExecutorId, Since};
-use crate::jobs::{Job, JobId, JobState, Live, Milliseconds, Speculation, StageRun, StageState};
-use crate::jobs::Straggler;
+use crate::jobs::{
+    Job, JobId, JobState, Live, Milliseconds, Speculation, StageRun, StageState, Straggler,
+};
 
 impl Engine {
     /// Finds the slow tasks of jobs that want second attempts at them.
@@ -13,7 +14,9 @@ impl Engine {
         for &id in &self.touched {
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
             let Some(speculation) = job.spec.speculation else { continue };
-            let next = find(job, speculation, &self.state.executors, now);
+            let queued = take_from_queues(job, speculation, &mut self.state.executors, now);
+            let slow = find(job, speculation, &self.state.executors, now);
+            let next = slow.into_iter().chain(queued).min();
             job.next_speculation = job.next_speculation.filter(|&at| at > now);
             if let Some(next) = next
                 && job.next_speculation.is_none_or(|at| next < at)
@@ -41,9 +44,14 @@ fn find(
         let mut slow = Vec::new();
         for &id in job.executors.values() {
             let Some(executor) = executors.get(id) else { continue };
+            let has_queue = executor.assigned_slots > job.spec.executor.slots;
             for (&(of, attempt, partition), since) in &executor.since {
                 let is_single = !stage.twins.contains_key(&partition);
                 if of != index || !is_single || !may_speculate(stage, partition) {
+                    continue;
+                }
+                if has_queue && matches!(since, Since::Assigned(_)) {
+                    // It is moved, not copied.
                     continue;
                 }
                 let at = since.at().saturating_add(threshold);
@@ -62,12 +70,64 @@ fn find(
     next
 }
 
+/// Takes back tasks that wait in an executor behind slow ones: they go to another one. The executor
+/// may have begun one since it last reported; it then stops it, as it does with any attempt that is
+/// withdrawn. Returns when the next task has waited too long.
+fn take_from_queues(
+    job: &mut Job,
+    speculation: Speculation,
+    executors: &mut Arena<ExecutorId, Executor>,
+    now: Milliseconds,
+) -> Option<Milliseconds> {
+    if job.state != JobState::Running || job.gang_forming {
+        return None;
+    }
+    let slots = job.spec.executor.slots;
+    let patience: Vec<_> =
+        job.stages.iter().map(|stage| slow_after(stage, speculation)).collect();
+    let mut next: Option<Milliseconds> = None;
+    for &id in job.executors.values() {
+        let Some(executor) = executors.get_mut(id) else { continue };
+        if executor.stopping || executor.assigned_slots <= slots {
+            continue;
+        }
+        let mut waited = Vec::new();
+        for (&(stage, attempt, partition), since) in &executor.since {
+            let (Since::Assigned(at), Some(patience)) = (*since, patience[stage]) else { continue };
+            if job.stages[stage].twins.contains_key(&partition) {
+                continue;
+            }
+            let due = at.max(executor.progressed_at).saturating_add(patience);
+            if due <= now {
+                waited.push((stage, attempt, partition));
+            } else {
+                next = next.map_or(Some(due), |earlier| Some(earlier.min(due)));
+            }
+        }
+        for (stage, attempt, partition) in waited {
+            let run = &mut job.stages[stage];
+            executor.withdraw(stage, attempt, partition, run.slots);
+            run.give_back(partition);
+            executor.prefetch_slots = 0;
+        }
+    }
+    next
+}
+
 /// How long a task of a stage runs before it is slow; `None` while too few have finished.
 fn threshold(stage: &StageRun, speculation: Speculation) -> Option<Milliseconds> {
     let tasks = u64::from(stage.tasks);
     let needed = (tasks * u64::from(speculation.quantile_milli) / 1000).max(1);
     let finished = stage.finished.len();
-    if stage.state != StageState::Running || finished < needed || finished == tasks {
+    if finished < needed || finished == tasks {
+        return None;
+    }
+    slow_after(stage, speculation)
+}
+
+/// How long a task of a stage runs before it is slow, as far as one can tell by now.
+fn slow_after(stage: &StageRun, speculation: Speculation) -> Option<Milliseconds> {
+    if stage.state != StageState::Running {
         return None;
     }
     let median = u128::from(stage.durations.median()?);

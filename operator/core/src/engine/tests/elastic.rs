@@ -6,8 +6,7 @@ use crate::jobs::{Elastic, JobSpec, JobState, StageSpec};
 /// Between these numbers of executors; idle ones go after a minute.
 fn elastic(min: u32, max: u32, stages: Vec<StageSpec>) -> JobSpec {
     let mut spec = job("default", max, stages);
-    spec.executor.elastic =
-        Some(Elastic { min_instances: min, idle_timeout_milliseconds: 60_000 });
+    spec.executor.elastic = Some(Elastic { min_instances: min, idle_timeout_milliseconds: 60_000 });
     spec
 }
 

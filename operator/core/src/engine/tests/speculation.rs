@@ -144,9 +144,7 @@ fn the_result_is_that_of_the_attempt_that_finished() {
 
 #[test]
 fn a_failed_attempt_counts_and_the_other_goes_on() {
-    for (failed, left) in
-        [("s/0/0 on 0-0", "s/0/1 on 1-1"), ("s/0/1 on 1-1", "s/0/0 on 0-0")]
-    {
+    for (failed, left) in [("s/0/0 on 0-0", "s/0/1 on 1-1"), ("s/0/1 on 1-1", "s/0/0 on 0-0")] {
         let mut world = with_straggler(speculative(2, 4));
         world.advance(99);
         world.make_ready();
@@ -249,21 +247,37 @@ fn what_commits_or_kills_executors_is_tried_once_at_a_time() {
 }
 
 #[test]
-fn a_task_that_waits_behind_a_slow_one_is_tried_elsewhere() {
+fn a_task_that_waits_behind_a_slow_one_goes_elsewhere() {
     let mut world = World::with_nodes(&[1, 1]);
-    world.submit("j", speculative(2, 40));
+    world.running_at_once = 1;
+    let mut spec = speculative(2, 12);
+    // Nothing is slow before all have finished.
+    spec.speculation = Some(Speculation { quantile_milli: 1000, ..Speculation::default() });
+    world.submit("j", spec);
     world.make_ready();
-    // Executor 1 finishes what it gets; executor 0 has several tasks and is stuck with the first.
+    let of = |world: &World, executor: &str| -> Vec<String> {
+        world.running("j").into_iter().filter(|task| task.ends_with(executor)).collect()
+    };
+    // Executor 0 has several tasks and is stuck with the first.
+    world.advance(1000);
     world.finish_attempt("s/0/0 on 0-0");
-    let held: Vec<String> =
-        world.running("j").into_iter().filter(|task| task.ends_with("0-0")).collect();
-    assert!(held.len() > 1, "{held:?}");
-    for _ in 0..60 {
-        world.advance(1000);
-        world.make_ready();
-        let next = world.running("j").into_iter().find(|task| !task.ends_with("on 0-0"));
-        let Some(next) = next else { break };
-        world.finish_attempt(&next);
+    let stuck = of(&world, "0-0");
+    assert!(stuck.len() > 1, "{stuck:?}");
+    let mut finished = 1;
+    while let Some(task) = of(&world, "1-0").first().cloned() {
+        world.advance(500);
+        world.finish_attempt(&task);
+        finished += 1;
     }
+    // All have run but the one that is stuck.
+    assert_eq!((finished, of(&world, "0-0").len()), (11, 1));
+    let stage = world.status("j").stages[0].clone();
+    assert_eq!(stage.speculated, 0, "those that waited have moved");
+    world.advance(10_000);
+    world.submit("j", speculative(2, 12));
+    world.make_ready();
+    let second = world.running("j").into_iter().find(|task| !task.ends_with("0-0")).unwrap();
+    world.finish_attempt(&second);
     assert_eq!(world.state("j"), JobState::Succeeded);
+    assert_eq!(world.status("j").stages[0].speculated, 1);
 }

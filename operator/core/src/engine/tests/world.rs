@@ -45,6 +45,33 @@ struct Fake {
     assigned: Vec<StageAttempts>,
 }
 
+impl Fake {
+    /// What runs when these have ended: what ran before, then the first that was assigned.
+    fn runs(&self, at_once: usize, ended: &BTreeSet<(Box<str>, u32, u32)>) -> Vec<StageAttempts> {
+        let single = |all: &[StageAttempts]| -> Vec<(Box<str>, u32, u32)> {
+            all.iter()
+                .flat_map(|attempts| {
+                    let StageAttempts { stage, attempt, partitions } = attempts;
+                    partitions.iter().map(|partition| (stage.clone(), *attempt, partition))
+                })
+                .collect()
+        };
+        let mut assigned = single(&self.assigned);
+        assigned.retain(|task| !ended.contains(task));
+        let mut before = single(&self.last.running);
+        before.retain(|task| assigned.contains(task));
+        assigned.retain(|task| !before.contains(task));
+        let running: BTreeSet<_> = before.into_iter().chain(assigned).take(at_once).collect();
+        let mut runs = self.assigned.clone();
+        for attempts in &mut runs {
+            let runs = |p: &u32| running.contains(&(attempts.stage.clone(), attempts.attempt, *p));
+            attempts.partitions = attempts.partitions.iter().filter(runs).collect();
+        }
+        runs.retain(|attempts| !attempts.partitions.is_empty());
+        runs
+    }
+}
+
 pub(super) struct World {
     pub(super) engine: Engine,
     pub(super) now: Milliseconds,
@@ -53,6 +80,8 @@ pub(super) struct World {
     /// Keeps executors that were told to go until it is set back.
     pub(super) hold_departures: bool,
     pub(super) lose_next_assignment: bool,
+    /// How many tasks an executor runs at once; the others wait in it.
+    pub(super) running_at_once: usize,
     pub(super) assignments: usize,
     pub(super) launches: usize,
     pub(super) published: usize,
@@ -76,6 +105,7 @@ impl World {
             departing: Vec::new(),
             hold_departures: false,
             lose_next_assignment: false,
+            running_at_once: usize::MAX,
             assignments: 0,
             launches: 0,
             published: 0,
@@ -258,7 +288,7 @@ impl World {
         self.tick();
         if let Some(fake) = self.fakes.get(key)
             && !fake.assigned.is_empty()
-            && fake.last.running != fake.assigned
+            && fake.last.running != fake.runs(self.running_at_once, &BTreeSet::new())
         {
             // What was assigned meanwhile runs now.
             self.report(key, no_news);
@@ -270,7 +300,7 @@ impl World {
         fake.reports += 1;
         let mut report = Report { number: fake.reports, ready: fake.ready, ..Report::default() };
         fill(&mut report);
-        let ended: Vec<_> = report
+        let ended = report
             .finished
             .iter()
             .flat_map(|ended| {
@@ -278,15 +308,7 @@ impl World {
             })
             .chain(report.failures.iter().map(|f| (f.stage.clone(), f.attempt, f.partition)))
             .collect();
-        report.running.clone_from(&fake.assigned);
-        for running in &mut report.running {
-            for (stage, attempt, partition) in &ended {
-                if (stage, attempt) == (&running.stage, &running.attempt) {
-                    running.partitions.remove(*partition);
-                }
-            }
-        }
-        report.running.retain(|running| !running.partitions.is_empty());
+        report.running = fake.runs(self.running_at_once, &ended);
         fake.last = report.clone();
         self.last_report = Some((key.clone(), report.clone()));
         self.tell(Event::Report(key.clone(), report));
