@@ -83,8 +83,7 @@ fn take_from_queues(
         return None;
     }
     let slots = job.spec.executor.slots;
-    let patience: Vec<_> =
-        job.stages.iter().map(|stage| slow_after(stage, speculation)).collect();
+    let patience: Vec<_> = job.stages.iter().map(|stage| slow_after(stage, speculation)).collect();
     let mut next: Option<Milliseconds> = None;
     for &id in job.executors.values() {
         let Some(executor) = executors.get_mut(id) else { continue };

@@ -67,7 +67,7 @@ pub struct PreferredNodes {
     /// Labels that a node has to have all of; none of them is no preference.
     pub labels: Vec<Label>,
     /// How long the job declines other nodes after it last got one of these, or began to want one
-    /// (delay scheduling, Zaharia et al., EuroSys 2010).
+    /// (delay scheduling, Zaharia et al., 2010).
     pub wait_milliseconds: Milliseconds,
 }
 
