@@ -50,6 +50,15 @@ impl Engine {
                 self.launch(now, ids[claim], node);
             }
         }
+        // Who has all that it wants is new among those that want more when it does.
+        for id in ids {
+            if self.state.jobs.get(id).is_some_and(|job| self.lacking_executors(job) == 0) {
+                self.wanting.remove(&id);
+                if let Some(job) = self.state.jobs.get_mut(id) {
+                    job.locality.waits_since = None;
+                }
+            }
+        }
         self.number_waiting_jobs();
     }
 

@@ -8,8 +8,8 @@ use crate::allocator::count_down;
 use crate::event::{AttemptFailure, AttemptResult, Departure, Report, StageAttempts};
 use crate::executors::{Attempts, Executor, ExecutorId, ExecutorKey, Since};
 use crate::jobs::{
-    Culprit, Job, JobFailure, JobId, JobState, Live, Milliseconds, ResultValue, StageState,
-    TaskFailure,
+    Culprit, Declines, Job, JobFailure, JobId, JobState, Live, Milliseconds, ResultValue,
+    StageState, TaskFailure,
 };
 
 /// How often one task may be lost with its executor through no fault of its own.
@@ -187,6 +187,7 @@ impl Engine {
         job.ended_at = Some(now);
         job.status_urgent = true;
         (job.restart_at, job.gang_deadline) = (None, None);
+        job.declines = Declines::default();
         self.stop_executors(id);
     }
 

@@ -32,6 +32,19 @@ fn only_tasks_that_may_run_make_a_job_grow() {
 }
 
 #[test]
+fn a_job_that_was_just_given_all_that_it_wanted_grows() {
+    let mut world = World::with_nodes(&[1]);
+    let mut wide = stage("wide", 8);
+    wide.depends_on = vec![0];
+    world.submit("j", elastic(0, 6, vec![stage("one", 1), stage("other", 1), wide]));
+    world.make_ready();
+    world.add_node("more", 9);
+    assert_eq!(world.live_executors(), 2);
+    world.finish("one", 0);
+    assert_eq!(world.live_executors(), 6);
+}
+
+#[test]
 fn idle_executors_wait_for_the_next_stage_for_a_while() {
     let mut world = World::with_nodes(&[8]);
     let mut wide = stage("wide", 4);

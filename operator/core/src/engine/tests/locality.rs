@@ -45,8 +45,10 @@ fn the_wait_begins_anew_with_every_preferred_node() {
     assert_eq!(world.live_executors(), 2);
     world.advance(1);
     assert_eq!(world.nodes("j"), ["n0", "n1", "n1"]);
-    // From now on it takes any, until it gets a preferred one.
+    // It had all that it wanted; when it wants again, it waits again.
     world.depart_index("j", 2, &Departure::Lost("gone".to_owned()));
+    assert_eq!(world.nodes("j"), ["n1", "n1"]);
+    world.advance(3000);
     assert_eq!(world.nodes("j"), ["n0", "n1", "n1"]);
 }
 

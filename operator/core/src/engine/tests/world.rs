@@ -354,7 +354,11 @@ impl World {
     /// Finishes an attempt, written as [`World::running`] does.
     pub(super) fn finish_attempt(&mut self, attempt: &str) {
         let (key, attempts) = self.find_attempt(attempt);
-        self.report(&key, |report| report.finished.push(attempts));
+        self.finish_on(&key, attempts);
+    }
+
+    pub(super) fn finish_on(&mut self, key: &ExecutorKey, attempts: StageAttempts) {
+        self.report(key, |report| report.finished.push(attempts));
     }
 
     /// Reports that an attempt finished, without letting the engine decide yet.
@@ -376,7 +380,11 @@ impl World {
     /// Fails an attempt, written as [`World::running`] does.
     pub(super) fn fail_attempt(&mut self, attempt: &str) {
         let (key, attempts) = self.find_attempt(attempt);
-        self.report(&key, |report| report.failures.push(failure(&attempts, "exited", false)));
+        self.fail_on(&key, &attempts);
+    }
+
+    pub(super) fn fail_on(&mut self, key: &ExecutorKey, attempts: &StageAttempts) {
+        self.report(key, |report| report.failures.push(failure(attempts, "exited", false)));
     }
 
     pub(super) fn find_attempt(&self, attempt: &str) -> (ExecutorKey, StageAttempts) {
@@ -398,10 +406,6 @@ impl World {
 
     pub(super) fn fail(&mut self, stage: &str, partition: u32, message: &str) {
         self.fail_with("", stage, partition, message, false);
-    }
-
-    pub(super) fn fail_of(&mut self, job: &str, stage: &str, partition: u32) {
-        self.fail_with(job, stage, partition, "exited with code 1", false);
     }
 
     pub(super) fn fail_for_good(&mut self, stage: &str, partition: u32, message: &str) {
