@@ -26,7 +26,7 @@ impl Engine {
                 // keeps executors busy between reports.
                 fill(job, arena, &usable, 0, now);
                 copy_stragglers(job, arena, &usable, now);
-                let fair = guided_slots(job, usable.len());
+                let fair = guided_slots(job);
                 fill(job, arena, &usable, fair, now);
             }
             for executor_id in executors {
@@ -63,15 +63,16 @@ fn fill(
 }
 
 /// The share of the waiting tasks that one executor may have in advance: half an equal part, so that
-/// the last tasks spread evenly (guided self-scheduling, Polychronopoulos and Kuck 1987).
-fn guided_slots(job: &Job, executors: usize) -> u32 {
+/// the last tasks spread evenly (guided self-scheduling, Polychronopoulos and Kuck 1987). Executors
+/// that are not ready yet get their part.
+fn guided_slots(job: &Job) -> u32 {
     let waiting: u64 = job
         .stages
         .iter()
         .filter(|stage| stage.state == StageState::Running)
         .map(|stage| stage.pending.len() * u64::from(stage.slots))
         .sum();
-    let parts = u64::try_from(executors.max(1)).unwrap_or(1) * 2;
+    let parts = u64::from(job.launched().max(1)) * 2;
     u32::try_from(waiting / parts).unwrap_or(u32::MAX)
 }
 

@@ -66,6 +66,7 @@ impl Engine {
                 self.penalties.note_not_started(node, &key.job, now);
                 if let Some(job) = self.state.jobs.get_mut(id) {
                     let until = job.declines.note_not_started(node, now);
+                    job.status_urgent = true;
                     self.set_timer(until, id);
                 }
             }
@@ -92,6 +93,7 @@ impl Engine {
         let Some(policy) = job.spec.executor.exclude_on_failure else { return };
         let until = job.declines.note_failure(node, culprit, now, policy);
         if let Some(until) = until {
+            job.status_urgent = true;
             self.set_timer(until, id);
         }
     }

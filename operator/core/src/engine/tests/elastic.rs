@@ -45,6 +45,20 @@ fn a_job_that_was_just_given_all_that_it_wanted_grows() {
 }
 
 #[test]
+fn executors_that_are_about_to_start_get_their_part() {
+    let mut world = World::with_nodes(&[8]);
+    let mut wide = stage("wide", 4);
+    wide.depends_on = vec![0];
+    world.submit("j", elastic(0, 4, vec![stage("one", 1), wide]));
+    world.make_ready();
+    world.finish("one", 0);
+    assert_eq!(world.running("j"), ["wide/0/0 on 0-0"], "none waits behind another");
+    world.make_ready();
+    assert_eq!(world.running("j").len(), 4);
+    assert_eq!(world.live_executors(), 4);
+}
+
+#[test]
 fn idle_executors_wait_for_the_next_stage_for_a_while() {
     let mut world = World::with_nodes(&[8]);
     let mut wide = stage("wide", 4);
