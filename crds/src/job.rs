@@ -87,11 +87,21 @@ pub struct SparkJobSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub deadline_seconds: Option<i64>,
+
+    /// Starts a second attempt at a task that runs much longer than the others of its stage. The
+    /// attempt that finishes first counts, the other is stopped. Off unless it is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speculation: Option<Speculation>,
 }
 
 /// What each executor of a job needs, and how many there are.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.instances) || !has(self.minInstances) && !has(self.maxInstances)").message("there are either so many instances, or between minInstances and maxInstances"),
+    validation = Rule::new("!has(self.minInstances) || has(self.maxInstances)").message("minInstances goes with maxInstances"),
+    validation = Rule::new("!has(self.minInstances) || !has(self.maxInstances) || self.minInstances <= self.maxInstances").message("minInstances is at most maxInstances")
+)]
 pub struct ExecutorTemplate {
     /// How many task slots an executor has. Defaults to 1.
     #[serde(default = "one")]
@@ -118,11 +128,30 @@ pub struct ExecutorTemplate {
 
     /// How many executors the job runs on. It starts with fewer when no more can be had, unless
     /// `gang` is set. Defaults to 1.
-    #[serde(default = "one")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
-    pub instances: i32,
+    pub instances: Option<i32>,
 
-    /// All executors or none: no task starts before every instance is there.
+    /// How many executors the job keeps while it runs, when their number follows what there is to
+    /// do. Goes with `maxInstances`, in place of `instances`. Defaults to 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100_000))]
+    pub min_instances: Option<i32>,
+
+    /// How many executors the job has at most, when their number follows what there is to do: it
+    /// grows while tasks wait, and shrinks when executors have nothing to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_instances: Option<i32>,
+
+    /// With `maxInstances`, how many seconds an executor may have nothing to do before it goes. One
+    /// that no unfinished stage could use goes at once. Defaults to 60.
+    #[serde(default = "sixty")]
+    #[schemars(range(min = 0, max = 86_400))]
+    pub idle_timeout_seconds: i64,
+
+    /// All executors or none: no task starts before every instance is there, or `minInstances` of
+    /// them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gang: Option<Gang>,
 
@@ -142,6 +171,29 @@ pub struct ExecutorTemplate {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub tolerations: Vec<Toleration>,
+
+    /// Nodes that the job prefers, by name, as they have its data. It takes them at once, and
+    /// others when it has waited for `localityWaitSeconds`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(min = 1, max = 253)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub preferred_nodes: Vec<String>,
+
+    /// Labels of nodes that the job prefers; a node has to have all of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 16, "additionalProperties" = { "type": "string", "maxLength": 63 }))]
+    pub preferred_node_selector: BTreeMap<String, String>,
+
+    /// How many seconds the job declines other nodes after it last got one that it prefers, or began
+    /// to want one. If there is no such node, it does not wait. Defaults to 3.
+    #[serde(default = "three_seconds")]
+    #[schemars(range(min = 0, max = 86_400))]
+    pub locality_wait_seconds: i64,
+
+    /// Declines a node for a while on which tasks or executors of the job fail again and again. Off
+    /// unless it is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclude_on_failure: Option<ExcludeOnFailure>,
 
     /// How long a task that is told to stop may take, in seconds, before it is killed. Defaults to 30.
     #[serde(default = "thirty")]
@@ -211,6 +263,47 @@ pub struct Gang {
     #[serde(default = "three_hundred")]
     #[schemars(range(min = 1, max = 86_400))]
     pub timeout_seconds: i64,
+}
+
+/// When a job declines a node.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ExcludeOnFailure {
+    /// How many different tasks fail on the node before it is declined, or executors that had no
+    /// task. Defaults to 2.
+    #[serde(default = "two")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_failures_per_node: i32,
+
+    /// How many seconds the node is declined, and a failure counts. What runs there goes on, and
+    /// executors there are replaced. When no other node is left, the one that was declined first is
+    /// taken again. Defaults to 600.
+    #[serde(default = "six_hundred")]
+    #[schemars(range(min = 1, max = 604_800))]
+    pub exclude_seconds: i64,
+}
+
+/// When a task is slow. The words and defaults are those of Spark 4.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Speculation {
+    /// The part of a stage's tasks that have to finish before any of the others is slow. A decimal,
+    /// quoted when it has a point. Defaults to 0.9.
+    #[serde(default = "nine_tenths")]
+    #[x_kube(validation = rules::between("quantile", "0", "1"))]
+    pub quantile: Quantity,
+
+    /// A task is slow when it runs so many times as long as the median of those that finished. A
+    /// decimal, quoted when it has a point. Defaults to 3.
+    #[serde(default = "threefold")]
+    #[x_kube(validation = rules::between("multiplier", "1", "1000"))]
+    pub multiplier: Quantity,
+
+    /// No task is slow before it has run for so many seconds. A decimal, quoted when it has a point.
+    /// Defaults to 0.1.
+    #[serde(default = "a_tenth")]
+    #[x_kube(validation = rules::between("minTaskRuntimeSeconds", "0", "1000000"))]
+    pub min_task_runtime_seconds: Quantity,
 }
 
 /// Which node a job prefers.
@@ -399,6 +492,11 @@ pub struct SparkJobStatus {
     #[serde(default)]
     pub executors: ExecutorCounts,
 
+    /// Nodes that the job declines for a while, at most twenty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub declined_nodes: Vec<DeclinedNode>,
+
     /// Tasks that finished, of all: `7/10`.
     #[serde(default)]
     pub tasks: String,
@@ -456,9 +554,29 @@ pub struct ExecutorCounts {
     #[serde(default, skip_serializing_if = "crate::is_default")]
     pub failed: i32,
 
+    /// Executors on nodes that the job prefers, if it prefers any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred: Option<i32>,
+
     /// Ready of wanted: `2/4`.
     #[serde(default)]
     pub summary: String,
+}
+
+/// A node that a job declines for a while.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct DeclinedNode {
+    /// The node's name.
+    pub name: String,
+
+    /// When the job takes it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+
+    /// Why it is declined.
+    #[serde(default)]
+    pub reason: String,
 }
 
 /// What became of a stage so far.
@@ -476,9 +594,17 @@ pub struct StageStatus {
     #[serde(default)]
     pub tasks: i32,
 
-    /// Tasks that run now.
+    /// Attempts that run now.
     #[serde(default)]
     pub running: i32,
+
+    /// Tasks that have two attempts now, as the first one is slow.
+    #[serde(default, skip_serializing_if = "crate::is_default")]
+    pub speculative: i32,
+
+    /// Second attempts at slow tasks that there were so far.
+    #[serde(default, skip_serializing_if = "crate::is_default")]
+    pub speculated: i32,
 
     /// The partitions that finished, such as `0-99,105`.
     #[serde(default, with = "crate::ranges")]
@@ -496,6 +622,11 @@ pub struct StageStatus {
     /// Attempts that were lost with their executor through no fault of theirs, by partition.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub losses: BTreeMap<String, i32>,
+
+    /// The number of the next attempt, by partition, where that is more than failures and losses
+    /// make it. No number is used twice.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attempts: BTreeMap<String, i32>,
 
     /// What tasks left in the file named by `PROFFER_RESULT`, by the task's name or its partition.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -551,11 +682,18 @@ impl Default for ExecutorTemplate {
             cpu: None,
             memory: one_gibibyte(),
             resources: BTreeMap::new(),
-            instances: one(),
+            instances: None,
+            min_instances: None,
+            max_instances: None,
+            idle_timeout_seconds: sixty(),
             gang: None,
             placement: Placement::default(),
             node_selector: BTreeMap::new(),
             tolerations: Vec::new(),
+            preferred_nodes: Vec::new(),
+            preferred_node_selector: BTreeMap::new(),
+            locality_wait_seconds: three_seconds(),
+            exclude_on_failure: None,
             termination_grace_period_seconds: thirty(),
         }
     }
@@ -601,6 +739,10 @@ fn one() -> i32 {
     1
 }
 
+fn two() -> i32 {
+    2
+}
+
 fn three() -> i32 {
     3
 }
@@ -615,6 +757,30 @@ fn ten() -> i64 {
 
 fn thirty() -> i64 {
     30
+}
+
+fn three_seconds() -> i64 {
+    3
+}
+
+fn sixty() -> i64 {
+    60
+}
+
+fn six_hundred() -> i64 {
+    600
+}
+
+fn nine_tenths() -> Quantity {
+    Quantity::from_milli(900)
+}
+
+fn threefold() -> Quantity {
+    Quantity::from_milli(3000)
+}
+
+fn a_tenth() -> Quantity {
+    Quantity::from_milli(100)
 }
 
 fn three_hundred() -> i64 {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::run::Folder;
 
 /// A file of the project's examples.
-fn example(name: &str) -> String {
+pub(crate) fn example(name: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     root.join("manifests").join(name).to_str().unwrap().to_owned()
 }

@@ -66,6 +66,8 @@ fn refusals() -> Vec<(&'static str, Value, &'static str, &'static str)> {
                        for all partitions";
     let no_partitions =
         "partitions goes with command; a stage with tasks has one partition per task";
+    let executor = "/spec/executor";
+    let either = "there are either so many instances, or between minInstances and maxInstances";
     let uri = "workURI is a URI such as file:///mnt/work or s3://bucket/path";
     vec![
         (
@@ -105,6 +107,37 @@ fn refusals() -> Vec<(&'static str, Value, &'static str, &'static str)> {
             json!({ "a/b": 1, "a/c": "-1m" }),
             "spec.executor.resources",
             "no value of resources is negative",
+        ),
+        (executor, json!({ "instances": 2, "maxInstances": 2 }), "spec.executor", either),
+        (
+            executor,
+            json!({ "minInstances": 1 }),
+            "spec.executor",
+            "minInstances goes with maxInstances",
+        ),
+        (
+            executor,
+            json!({ "minInstances": 3, "maxInstances": 2 }),
+            "spec.executor",
+            "minInstances is at most maxInstances",
+        ),
+        (
+            "/spec/speculation",
+            json!({ "quantile": "1.1" }),
+            "spec.speculation.quantile",
+            "quantile is between 0 and 1",
+        ),
+        (
+            "/spec/speculation",
+            json!({ "multiplier": "0.5" }),
+            "spec.speculation.multiplier",
+            "multiplier is between 1 and 1000",
+        ),
+        (
+            "/spec/speculation",
+            json!({ "minTaskRuntimeSeconds": -1 }),
+            "spec.speculation.minTaskRuntimeSeconds",
+            "minTaskRuntimeSeconds is between 0 and 1000000",
         ),
         ("/spec/stages/0", json!({ "name": "a" }), "spec.stages[0]", one_command),
         ("/spec/stages/1/command", json!(["cat"]), "spec.stages[1]", one_command),
@@ -200,6 +233,10 @@ fn what_is_right_is_accepted() {
         job(&[("/spec/executor/memory", json!("1Pi"))]),
         job(&[("/spec/executor/resources", json!({ "a/b": 0, "cpus": 1 }))]),
         job(&[("/spec/stages/0/input", json!({ "uri": "*.txt" }))]),
+        job(&[("/spec/executor", json!({ "maxInstances": 4 }))]),
+        job(&[("/spec/executor", json!({ "minInstances": 4, "maxInstances": 4, "gang": {} }))]),
+        job(&[("/spec/speculation", json!({}))]),
+        job(&[("/spec/speculation", json!({ "quantile": "0.5", "multiplier": "1.5" }))]),
         job(&[("/spec/stages/1/input", json!({ "stage": "count" }))]),
     ];
     for job in jobs {

@@ -34,6 +34,7 @@ use elastic::Elastic;
 pub(crate) use fairness::Tree;
 pub(crate) use fluid::pour;
 
+pub(crate) use placement::Choice;
 pub use placement::Placement;
 
 /// What one job asks for in a round, or one framework in one of its pools.
@@ -65,6 +66,8 @@ pub(crate) struct Claim {
     pub(crate) on_nodes: BTreeMap<NodeId, u32>,
     /// For a framework, whose demand is not known. Each turn gives it one node as a whole.
     pub(crate) client: Option<WholeNodes>,
+    /// Which nodes it declines, and which it waits for.
+    pub(crate) choice: Choice,
 }
 
 /// What a framework may take of nodes in a round.
@@ -246,8 +249,12 @@ impl<'a> Round<'a> {
         let chosen = self.choose(index, count);
         let drawn = free.minus(self.nodes.free_sum());
         let rejection = if chosen.len() < count as usize {
-            let rejection = placement::explain(self.nodes, &request, reach);
-            if chosen.is_empty() {
+            let choice = &self.claims[index].choice;
+            let against = placement::explain_choice(self.nodes, &request, reach, choice);
+            let others_fit = against.is_some();
+            let rejection =
+                against.unwrap_or_else(|| placement::explain(self.nodes, &request, reach));
+            if chosen.is_empty() && !others_fit {
                 self.shapes.insert((request, reach), Some(rejection.clone()));
             }
             rejection
@@ -274,10 +281,11 @@ impl<'a> Round<'a> {
 
     /// Takes nodes for `count` executors, or for as many as there are.
     fn choose(&mut self, index: usize, count: u32) -> Vec<NodeId> {
-        let Claim { pool, request, reach, placement, ref mut on_nodes, .. } = self.claims[index];
+        let Claim { pool, request, reach, placement, ref mut on_nodes, ref choice, .. } =
+            self.claims[index];
         let mut chosen = Vec::with_capacity(count as usize);
         while chosen.len() < count as usize {
-            let node = placement::choose(self.nodes, &request, reach, placement, on_nodes);
+            let node = placement::choose(self.nodes, &request, reach, placement, on_nodes, choice);
             let Some(node) = node else { break };
             self.nodes.charge(self.pools, node, pool, &request);
             *on_nodes.entry(node).or_default() += 1;

@@ -1,6 +1,7 @@
 //! The loop's body: events in, actions out.
 
 mod assign;
+mod decline;
 mod elastic;
 mod frameworks;
 mod observe;
@@ -8,6 +9,8 @@ mod offer;
 mod pool_status;
 mod pools;
 mod progress;
+mod sizing;
+mod speculate;
 mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +25,7 @@ use crate::namespaces::Claims;
 use crate::share::SHARED_RESOURCES;
 use crate::state::State;
 use crate::view::View;
+use decline::Penalties;
 
 /// Settings of the engine.
 #[derive(Clone, Debug)]
@@ -85,6 +89,8 @@ pub struct Engine {
     timers: BTreeSet<(Milliseconds, JobId)>,
     /// Whether a pool may have a lower limit than what is offered in it.
     limits_changed: bool,
+    /// Nodes on which executors do not start.
+    penalties: Penalties,
     /// Executors to launch, to tell and to remove, and what frameworks are told, for the next tick
     /// to give out.
     outgoing: Vec<Action>,
@@ -122,10 +128,12 @@ impl Engine {
         self.fire_timers(now);
         self.apply_pools();
         self.fire_framework_timers(now);
-        self.release_idle_executors();
+        self.lift_exclusions();
+        self.find_stragglers(now);
+        self.size_jobs(now);
         self.make_offers(now);
         self.make_inverse_offers();
-        self.assign_tasks();
+        self.assign_tasks(now);
         // Statuses come first: what is assigned may refer to results that stand in them.
         let mut actions = self.publish_statuses(now);
         actions.append(&mut self.outgoing);
@@ -173,6 +181,14 @@ impl Engine {
             }
             // There may be room for executors without a node since long enough.
             self.offers_due |= job.room_since.is_some();
+            if job.retry_at.is_some_and(|at| at <= now) {
+                job.retry_at = None;
+                self.offers_due = true;
+            }
+            if job.declines.expire(now) {
+                job.status_changed = true;
+                self.offers_due = true;
+            }
             let deadline = job.spec.deadline_milliseconds;
             if deadline.is_some_and(|limit| job.created_at.saturating_add(limit) <= now) {
                 self.exceed_deadline(now, id);

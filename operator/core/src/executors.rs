@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::arena::id;
-use crate::jobs::{JobId, JobKey};
+use crate::jobs::{JobId, JobKey, Milliseconds};
 use crate::nodes::NodeId;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
@@ -62,6 +62,37 @@ pub(crate) struct Executor {
     pub(crate) prefetch_slots: u32,
     /// Whether what it should do changed since it was last told.
     pub(crate) assignment_changed: bool,
+    /// Whether it gets no new tasks and goes when it has none.
+    pub(crate) draining: bool,
+    /// Since when it has had no task, as far as that was noticed.
+    pub(crate) idle_since: Option<Milliseconds>,
+    /// When it last reported, or was launched.
+    pub(crate) reported_at: Milliseconds,
+    /// When an attempt last ended there, or it was launched.
+    pub(crate) progressed_at: Milliseconds,
+    /// The slots that attempts take which it should not run any more but did when it last reported.
+    pub(crate) leaving_slots: u32,
+    /// Since when it has had each attempt, by stage, attempt and partition; only kept of jobs that
+    /// want to know what is slow.
+    pub(crate) since: BTreeMap<(usize, u32, u32), Since>,
+}
+
+/// Since when an executor has had an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// It was assigned then, and has not been seen to run.
+    Assigned(Milliseconds),
+    /// It ran in the report of then, for the first time.
+    Running(Milliseconds),
+}
+
+impl Since {
+    /// The moment.
+    pub(crate) fn at(self) -> Milliseconds {
+        match self {
+            Self::Assigned(at) | Self::Running(at) => at,
+        }
+    }
 }
 
 impl Executor {
@@ -70,6 +101,7 @@ impl Executor {
         self.assigned.entry((stage, attempt)).or_default().insert(partition);
         self.assigned_slots += slots;
         self.assignment_changed = true;
+        self.idle_since = None;
     }
 
     /// Removes an attempt that ended; says whether it was there.
@@ -89,10 +121,45 @@ impl Executor {
         if ranges.is_empty() {
             self.assigned.remove(&(stage, attempt));
         }
+        self.since.remove(&(stage, attempt, partition));
         self.assigned_slots -= slots;
         self.exclusive &= self.assigned_slots > 0;
         self.assignment_changed = true;
         true
+    }
+
+    /// Withdraws an attempt that it may run right now; says whether it had it.
+    pub(crate) fn withdraw(
+        &mut self,
+        stage: usize,
+        attempt: u32,
+        partition: u32,
+        slots: u32,
+    ) -> bool {
+        let withdrawn = self.unassign(stage, attempt, partition, slots);
+        if withdrawn && self.ran(stage, attempt, partition) {
+            self.leaving_slots += slots;
+        }
+        withdrawn
+    }
+
+    /// The slots that are taken or about to be free again.
+    pub(crate) fn taken_slots(&self) -> u32 {
+        self.assigned_slots.saturating_add(self.leaving_slots)
+    }
+
+    /// Since when it has run an attempt that has ended now, at the latest.
+    pub(crate) fn ran_since(
+        &self,
+        stage: usize,
+        attempt: u32,
+        partition: u32,
+    ) -> Option<Milliseconds> {
+        Some(match *self.since.get(&(stage, attempt, partition))? {
+            Since::Running(at) => at,
+            // It began after the report before, for it did not stand there.
+            Since::Assigned(at) => at.max(self.reported_at),
+        })
     }
 
     /// Whether the attempt ran when the executor last reported.

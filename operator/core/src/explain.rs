@@ -1,9 +1,16 @@
 //! Why a job waits, as data that knows how to say it.
 
+mod utc;
+
 use std::fmt;
 
+use crate::jobs::Milliseconds;
 use crate::nodes::Contradiction;
 use crate::resources::{Kind, Kinds};
+pub use utc::Utc;
+
+/// How many nodes a sentence names.
+const NAMED_NODES: usize = 3;
 
 /// Why a claim was given nothing (more) in a round.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +118,18 @@ pub enum Rejection {
     NothingToOffer,
     /// A framework has offers of its fair share, and jobs wait for the rest.
     FairShare,
+    /// A node that the job prefers may become free: others are declined for a while.
+    WaitsForPreferred {
+        /// The nodes that it prefers, by name.
+        nodes: Vec<Box<str>>,
+        /// Until when it waits.
+        until: Milliseconds,
+    },
+    /// Only nodes have room that the job declines for a while, as executors failed there.
+    Declines {
+        /// The nodes, with when they are taken again, the first one first.
+        nodes: Vec<(Box<str>, Milliseconds)>,
+    },
     /// There is no pool of the name that the job gives.
     NoPool {
         /// The name.
@@ -147,6 +166,8 @@ impl Rejection {
             | Self::Gang { cause, .. } => cause.reason(),
             Self::NothingToOffer => "NothingToOffer",
             Self::FairShare => "FairShareOffered",
+            Self::WaitsForPreferred { .. } => "WaitingForPreferredNode",
+            Self::Declines { .. } => "NodesDeclined",
             Self::NoPool { .. } => "NoPool",
             Self::TooManyKinds { .. } => "TooManyResourceKinds",
         }
@@ -263,6 +284,26 @@ impl fmt::Display for Sentence<'_> {
             Rejection::FairShare => {
                 formatter.write_str("it has its fair share, and jobs wait for what is left")
             }
+            Rejection::WaitsForPreferred { nodes, until } => {
+                let (names, more) = first_few(nodes);
+                let (names, until) = (names.join(", "), Utc(*until));
+                write!(
+                    formatter,
+                    "waits until {until} for one of the nodes it prefers: {names}{more}"
+                )
+            }
+            Rejection::Declines { nodes } => {
+                let (nodes, more) = first_few(nodes);
+                let named = |(node, until): &(Box<str>, Milliseconds)| {
+                    format!("{node} until {}", Utc(*until))
+                };
+                let named = nodes.iter().map(named).collect::<Vec<_>>().join(", ");
+                write!(
+                    formatter,
+                    "only nodes have room that it declines, as executors or tasks failed there: \
+                     {named}{more}"
+                )
+            }
             Rejection::NoPool { pool } => write!(formatter, "there is no pool {pool}"),
             Rejection::TooManyKinds { name } => {
                 crate::resources::TooManyKinds { name: name.to_string() }.fmt(formatter)
@@ -291,4 +332,11 @@ fn few_nodes(
         (true, _) => write!(formatter, "; {count} of them are")?,
     }
     write!(formatter, " tainted {taint}, which the job does not tolerate")
+}
+
+/// The first of some items, and how to say how many there are more.
+fn first_few<T>(items: &[T]) -> (&[T], String) {
+    let shown = items.get(..NAMED_NODES).unwrap_or(items);
+    let more = items.len() - shown.len();
+    (shown, if more == 0 { String::new() } else { format!(" and {more} more") })
 }

@@ -1,5 +1,7 @@
 //! Jobs: Mesos's frameworks. What they want, what they hold, how far they are.
 
+mod declines;
+mod durations;
 pub mod graph;
 mod spec;
 mod stages;
@@ -15,8 +17,13 @@ use crate::nodes::{NodeId, Reach};
 use crate::pools::PoolId;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
-pub use spec::{ExecutorSpec, JobSpec, Restart, StageSpec};
-pub(crate) use stages::StageRun;
+pub use declines::DeclinedNode;
+pub(crate) use declines::{Culprit, Declines, backoff};
+pub use spec::{
+    Elastic, ExcludeOnFailure, ExecutorSpec, JobSpec, PreferredNodes, Restart, Speculation,
+    StageSpec,
+};
+pub(crate) use stages::{Live, StageRun, Straggler};
 pub use stages::{ResultValue, StageState};
 
 /// A time in milliseconds; only differences matter.
@@ -95,6 +102,17 @@ pub struct TaskFailure {
     pub stderr: String,
 }
 
+/// How far a job is with waiting for the nodes that it prefers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Locality {
+    /// The preferred nodes that there are.
+    pub(crate) nodes: BTreeSet<NodeId>,
+    /// The version of all nodes that they were found in.
+    pub(crate) version: Option<u64>,
+    /// When it last got one of them, or else began to want one.
+    pub(crate) waits_since: Option<Milliseconds>,
+}
+
 /// A job with everything the engine knows of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
@@ -140,6 +158,13 @@ pub(crate) struct Job {
     /// Whether the job still waits for all executors of its gang to be ready.
     pub(crate) gang_forming: bool,
     pub(crate) gang_deadline: Option<Milliseconds>,
+    /// The nodes that it declines.
+    pub(crate) declines: Declines,
+    pub(crate) locality: Locality,
+    /// When offers that it declined before may suit it.
+    pub(crate) retry_at: Option<Milliseconds>,
+    /// When to look for slow tasks again.
+    pub(crate) next_speculation: Option<Milliseconds>,
     pub(crate) failures: VecDeque<TaskFailure>,
     /// The bytes of all results kept in the status.
     pub(crate) result_bytes: usize,
@@ -151,18 +176,40 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// How many executors the job can make use of now.
+    /// How many executors the job wants now. One that is elastic leaves those out of account that
+    /// only tasks of later stages could use.
     pub(crate) fn wanted_executors(&self) -> u32 {
+        let is_open = |stage: &&StageRun| stage.state == StageState::Running;
+        if self.spec.executor.elastic.is_some() {
+            return self.sized(self.stages.iter().filter(is_open));
+        }
+        self.useful_executors()
+    }
+
+    /// How many executors the job could make use of, later stages included.
+    pub(crate) fn useful_executors(&self) -> u32 {
+        self.sized(self.stages.iter())
+    }
+
+    /// How many executors the unfinished tasks of these stages fill, within the job's bounds.
+    fn sized<'a>(&self, stages: impl Iterator<Item = &'a StageRun>) -> u32 {
         if !matches!(self.state, JobState::Pending | JobState::Running) {
             return 0;
         }
+        let executor = &self.spec.executor;
         if self.gang_forming {
-            return self.spec.executor.instances;
+            return executor.gang_size();
         }
-        let slots = u64::from(self.spec.executor.slots);
-        let unfinished: u64 = self.stages.iter().map(StageRun::unfinished_slots).sum();
-        let useful = u32::try_from(unfinished.div_ceil(slots)).unwrap_or(u32::MAX);
-        useful.min(self.spec.executor.instances)
+        let (mut unfinished, mut speculates) = (0, false);
+        for stage in stages {
+            unfinished += stage.unfinished_slots();
+            speculates |= stage.speculates();
+        }
+        let filled = unfinished.div_ceil(u64::from(executor.slots));
+        let filled = u32::try_from(filled).unwrap_or(u32::MAX);
+        // The second attempt at a task runs on another executor than the first.
+        let filled = if speculates { filled.max(2) } else { filled };
+        filled.min(executor.instances).max(executor.min_instances())
     }
 
     /// The number of executors that hold resources.

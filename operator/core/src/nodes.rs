@@ -1,6 +1,7 @@
 //! Nodes and what is left on them: Mesos's agents.
 
 mod index;
+mod labels;
 mod reserve;
 mod suit;
 mod views;
@@ -8,6 +9,7 @@ mod views;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use labels::Labels;
 use reserve::{Reserved, chain};
 use views::{Place, View, Views};
 
@@ -26,6 +28,8 @@ pub(crate) const PODS: &str = "pods";
 
 /// Room for so many executors is room for any number; sums over all nodes still fit.
 const ANY_NUMBER_OF_PODS: i64 = 1 << 40;
+
+pub(crate) use index::{Accepts, Fullness};
 
 id! {
     /// A node that the engine knows.
@@ -214,6 +218,9 @@ pub(crate) struct Nodes {
     /// somebody has asked.
     changed: Vec<NodeId>,
     tracking: bool,
+    labels: Labels,
+    /// Changes whenever a node comes or goes or its labels change.
+    version: u64,
 }
 
 impl Default for Nodes {
@@ -229,6 +236,8 @@ impl Default for Nodes {
             used: None,
             changed: Vec::new(),
             tracking: false,
+            labels: Labels::default(),
+            version: 0,
         }
     }
 }
@@ -251,8 +260,15 @@ impl Nodes {
             let name = observed.name.clone();
             let id = self.by_id.insert(Node::default());
             self.by_name.insert(name, id);
+            self.version += 1;
             id
         });
+        if let Some(before) = self.by_id.get(id).map(|node| &node.observed.labels)
+            && (known.is_none() || *before != observed.labels)
+        {
+            self.labels.change(id, before, &observed.labels);
+            self.version += 1;
+        }
         let take = |node: &mut Node| (node.observed, node.usable) = (observed, usable);
         if unmarked {
             self.change(id, take);
@@ -275,7 +291,9 @@ impl Nodes {
             });
             if let Some(mut node) = self.by_id.remove(id) {
                 self.views.leave(&mut node);
+                self.labels.change(id, &node.observed.labels, &[]);
             }
+            self.version += 1;
         }
     }
 
@@ -446,25 +464,72 @@ impl Nodes {
         self.by_id.get(id).map_or(Resources::NONE, |node| node.free_for(&chain(pools, pool)))
     }
 
-    /// The node with the fewest of these executors that a request fits on, then the emptiest; what
-    /// is reserved comes first, so that what everyone may take is left for others.
+    /// The acceptable node with the fewest of these executors that a request fits on, then the
+    /// emptiest; what is reserved comes first, so that what everyone may take is left for others.
     pub(crate) fn emptiest(
         &self,
         request: &Resources,
         reach: Reach,
         executors: &BTreeMap<NodeId, u32>,
+        accepts: Accepts<'_>,
     ) -> Option<NodeId> {
         self.choose(reach, |view, trees| {
             let count = |place| {
                 view.node(place).and_then(|node| executors.get(&node)).copied().unwrap_or(0)
             };
-            trees.emptiest(request, count)
+            trees.emptiest(request, count, &|place| view.node(place).is_some_and(accepts))
         })
     }
 
-    /// The fullest node that a request fits on, of the first few; what is reserved comes first.
-    pub(crate) fn fullest(&self, request: &Resources, reach: Reach) -> Option<NodeId> {
-        self.choose(reach, |_, trees| trees.fullest(request))
+    /// The fullest acceptable node that a request fits on, of the first few; what is reserved comes
+    /// first.
+    pub(crate) fn fullest(
+        &self,
+        request: &Resources,
+        reach: Reach,
+        accepts: Accepts<'_>,
+    ) -> Option<NodeId> {
+        self.choose(reach, |view, trees| {
+            trees.fullest(request, &|place| view.node(place).is_some_and(accepts))
+        })
+    }
+
+    /// What is free on a node within reach, if it is offered, and how full it is.
+    pub(crate) fn room_on(&self, id: NodeId, reach: Reach) -> Option<(Resources, Fullness)> {
+        let node = self.by_id.get(id)?;
+        if !node.observed.offered || !self.is_in_reach(node, reach) {
+            return None;
+        }
+        let free = node.free_for(self.views.chain(reach));
+        Some((free, index::fullness(&free, &node.usable)))
+    }
+
+    /// The nodes that have one of these names or all of these labels, which are watched.
+    pub(crate) fn named_or_labelled(
+        &self,
+        names: &[Box<str>],
+        labels: &[Label],
+    ) -> BTreeSet<NodeId> {
+        let mut nodes = self.labels.with_all(labels);
+        nodes.extend(names.iter().filter_map(|name| self.find(name)));
+        nodes
+    }
+
+    /// Makes nodes with a label known from now on. Costs a look at all nodes if the label is new.
+    pub(crate) fn watch_label(&mut self, label: &Label) {
+        if self.labels.watch(label) {
+            for (id, node) in self.by_id.iter() {
+                if node.observed.labels.contains(label) {
+                    self.labels.change(id, &[], std::slice::from_ref(label));
+                }
+            }
+            self.version += 1;
+        }
+    }
+
+    /// Changes whenever a node comes or goes or its labels change.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
     }
 
     /// What is free for everyone on all offered nodes together.
@@ -489,12 +554,29 @@ impl Nodes {
 
     /// Whether a request fits on some node.
     pub(crate) fn fits(&self, request: &Resources, reach: Reach) -> bool {
-        self.views_of(reach).any(|view| view.free.fits(request))
+        self.views_of(reach).any(|view| view.free.fits(request, &|_| true))
+    }
+
+    /// Whether a request fits on some acceptable node.
+    pub(crate) fn fits_on(&self, request: &Resources, reach: Reach, accepts: Accepts<'_>) -> bool {
+        self.views_of(reach)
+            .any(|view| view.free.fits(request, &|place| view.node(place).is_some_and(accepts)))
     }
 
     /// Whether a request would fit on some offered node without executors.
     pub(crate) fn fits_when_empty(&self, request: &Resources, reach: Reach) -> bool {
-        self.views_of(reach).any(|view| view.usable.fits(request))
+        self.views_of(reach).any(|view| view.usable.fits(request, &|_| true))
+    }
+
+    /// Whether a request would fit on some acceptable node without executors.
+    pub(crate) fn fits_on_when_empty(
+        &self,
+        request: &Resources,
+        reach: Reach,
+        accepts: Accepts<'_>,
+    ) -> bool {
+        self.views_of(reach)
+            .any(|view| view.usable.fits(request, &|place| view.node(place).is_some_and(accepts)))
     }
 
     /// Whether a request fits on some node only because of what is kept for others. Looks at all nodes

@@ -4,7 +4,7 @@
 //! something, and the question is whose turn it is. It asks the same tree as a round does, so what
 //! holds here holds there.
 
-use crate::allocator::{Claim, Fairness, Order, Placement, Tree};
+use crate::allocator::{Choice, Claim, Fairness, Order, Placement, Tree};
 use crate::nodes::Reach;
 use crate::pools::{Pools, Settings};
 use crate::resources::{Kinds, Resources, TooManyKinds};
@@ -136,6 +136,7 @@ impl Sorter {
             placement: Placement::default(),
             on_nodes: BTreeMap::new(),
             client: None,
+            choice: Choice::default(),
         })
     }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::frameworks::{InverseOfferId, NamedAmounts, OfferDescription, TaskId};
-use crate::jobs::{JobKey, JobState, Milliseconds, ResultValue, StageState, TaskFailure};
+use crate::jobs::{
+    DeclinedNode, JobKey, JobState, Milliseconds, ResultValue, StageState, TaskFailure,
+};
 use crate::ranges::Ranges;
 use crate::share::Share;
 
@@ -53,6 +55,10 @@ pub struct JobStatus {
     pub executors_wanted: u32,
     /// Executors that died by themselves.
     pub executors_failed: u32,
+    /// Executors that are on nodes which the job prefers; `None` if it prefers none.
+    pub executors_preferred: Option<u32>,
+    /// Nodes that the job declines for a while.
+    pub declined_nodes: Vec<DeclinedNode>,
     /// The stages, in order.
     pub stages: Vec<StageStatus>,
     /// The last failures, newest last.
@@ -68,8 +74,12 @@ pub struct StageStatus {
     pub state: StageState,
     /// The number of tasks.
     pub tasks: u32,
-    /// Tasks that run.
+    /// Attempts that run.
     pub running: u32,
+    /// Tasks that have two attempts now, as the first one is slow.
+    pub speculative: u32,
+    /// Second attempts that there ever were.
+    pub speculated: u32,
     /// The partitions that finished.
     pub finished: Ranges,
     /// Whether the output is committed as a whole.
@@ -78,6 +88,9 @@ pub struct StageStatus {
     pub failures: BTreeMap<u32, u32>,
     /// Attempts that were lost, by partition.
     pub losses: BTreeMap<u32, u32>,
+    /// The number of the next attempt, by partition, where that is more than failures and losses
+    /// make it and no attempt is on its way.
+    pub attempts: BTreeMap<u32, u32>,
     /// Results by the task's name or number.
     pub results: BTreeMap<String, ResultValue>,
 }

@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proffer_core::Placement;
 use proffer_core::jobs::graph::find_cycle;
-use proffer_core::jobs::{ExecutorSpec, JobSpec, Restart, StageSpec};
+use proffer_core::jobs::{
+    Elastic, ExcludeOnFailure, ExecutorSpec, JobSpec, PreferredNodes, Restart, Speculation,
+    StageSpec,
+};
+use proffer_crds::Quantity;
 use proffer_crds::job::{self, ExecutorTemplate, RestartKind, SparkJob, SparkJobSpec, Stage};
 
 use super::labels::{self, labels, tolerations};
@@ -28,6 +32,7 @@ pub fn job_spec(job: &SparkJob) -> Result<JobSpec, Vec<Problem>> {
         max_executor_failures: spec.max_executor_failures.map(count),
         restart: restart(&spec.restart_policy),
         deadline_milliseconds: spec.deadline_seconds.map(milliseconds),
+        speculation: spec.speculation.as_ref().map(speculation),
     })
 }
 
@@ -42,7 +47,7 @@ fn executor(template: &ExecutorTemplate) -> ExecutorSpec {
     ExecutorSpec {
         slots: count(template.cores).max(1),
         request,
-        instances: count(template.instances).max(1),
+        instances: count(template.max_instances.or(template.instances).unwrap_or(1)).max(1),
         gang_timeout_milliseconds: template
             .gang
             .as_ref()
@@ -53,6 +58,33 @@ fn executor(template: &ExecutorTemplate) -> ExecutorSpec {
         },
         node_selector: labels(&template.node_selector),
         tolerations: tolerations(&template.tolerations),
+        elastic: template.max_instances.map(|_| Elastic {
+            min_instances: count(template.min_instances.unwrap_or(0)),
+            idle_timeout_milliseconds: milliseconds(template.idle_timeout_seconds),
+        }),
+        preferred: PreferredNodes {
+            names: template.preferred_nodes.iter().map(|name| name.as_str().into()).collect(),
+            labels: template
+                .preferred_node_selector
+                .iter()
+                .map(|(key, value)| (key.as_str().into(), value.as_str().into()))
+                .collect(),
+            wait_milliseconds: milliseconds(template.locality_wait_seconds),
+        },
+        exclude_on_failure: template.exclude_on_failure.as_ref().map(|policy| ExcludeOnFailure {
+            max_failures_per_node: count(policy.max_failures_per_node).max(1),
+            exclude_milliseconds: milliseconds(policy.exclude_seconds),
+        }),
+    }
+}
+
+fn speculation(speculation: &job::Speculation) -> Speculation {
+    let milli = |quantity: &Quantity| u32::try_from(quantity.milli().max(0)).unwrap_or(u32::MAX);
+    let seconds = &speculation.min_task_runtime_seconds;
+    Speculation {
+        quantile_milli: milli(&speculation.quantile).min(1000),
+        multiplier_milli: milli(&speculation.multiplier).max(1000),
+        min_task_runtime_milliseconds: u64::try_from(seconds.milli()).unwrap_or(0),
     }
 }
 

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use proffer_core::jobs::{JobState, Milliseconds, ResultValue, StageState};
+use proffer_core::jobs::{DeclinedNode, JobState, Milliseconds, ResultValue, StageState};
 use proffer_core::view::{JobStatus, PoolStatus, StageStatus};
 use proffer_crds::ResourcePoolStatus;
 use proffer_crds::job::{self, ExecutorCounts, SparkJobStatus};
 
 use super::{number, quantity};
+
+/// How many declined nodes a job's status names at most.
+const DECLINED_NODES: usize = 20;
 
 /// The status of a job as the API has it. `previous` is the one before, whose conditions keep their
 /// transition times where they still hold.
@@ -30,8 +33,10 @@ pub fn job_status(status: &JobStatus, previous: &[Condition], now: Milliseconds)
             launched: number(status.executors_launched),
             wanted: number(wanted),
             failed: number(status.executors_failed),
+            preferred: status.executors_preferred.map(number),
             summary: format!("{ready}/{wanted}"),
         },
+        declined_nodes: status.declined_nodes.iter().take(DECLINED_NODES).map(declined).collect(),
         tasks: format!("{finished}/{tasks}"),
         stages: status.stages.iter().map(stage).collect(),
         failures: status.failures.iter().map(failure).collect(),
@@ -115,12 +120,23 @@ fn stage(status: &StageStatus) -> job::StageStatus {
         },
         tasks: number(status.tasks),
         running: number(status.running),
+        speculative: number(status.speculative),
+        speculated: number(status.speculated),
         finished: status.finished.clone(),
         committed: status.committed,
         failures: counts(&status.failures),
         losses: counts(&status.losses),
+        attempts: counts(&status.attempts),
         results,
         results_uri,
+    }
+}
+
+fn declined(declined: &DeclinedNode) -> job::DeclinedNode {
+    job::DeclinedNode {
+        name: declined.node.to_string(),
+        until: time(declined.until),
+        reason: declined.reason.clone(),
     }
 }
 

@@ -1,6 +1,9 @@
 use kube::ResourceExt;
 use proffer_core::Placement;
-use proffer_core::jobs::{JobKey, JobState, Restart, ResultValue, StageState};
+use proffer_core::jobs::{
+    DeclinedNode, Elastic, ExcludeOnFailure, JobKey, JobSpec, JobState, PreferredNodes, Restart,
+    ResultValue, Speculation, StageState,
+};
 use proffer_core::ranges::Ranges;
 use proffer_core::view::{JobStatus, PoolStatus, StageStatus};
 use proffer_crds::{ResourcePool, ResourcePoolSpec, SparkJob, SparkJobStatus};
@@ -32,6 +35,9 @@ fn defaults_are_those_of_the_schema() {
     let request = vec![("cpu".into(), 1000), ("memory".into(), 1 << 30)];
     assert_eq!(spec.executor.request, request);
     assert_eq!(spec.executor.placement, Placement::Spread);
+    assert_eq!((spec.executor.elastic, spec.executor.exclude_on_failure), (None, None));
+    assert_eq!(spec.executor.preferred, PreferredNodes::default());
+    assert_eq!(spec.speculation, None);
     assert_eq!((spec.stages[0].tasks, spec.stages[0].slots), (1, 1));
 }
 
@@ -66,6 +72,51 @@ fn everything_that_is_set_arrives() {
     assert!(spec.stages[0].commits);
     assert_eq!(spec.stages[1].depends_on, [0]);
     assert_eq!(spec.stages[1].task_name(0), "all");
+}
+
+#[test]
+fn what_is_given_empty_has_the_defaults_of_spark() {
+    let spec = job(&json!({
+        "executor": { "maxInstances": 7, "excludeOnFailure": {} },
+        "speculation": {},
+        "stages": [{ "name": "s", "command": ["true"] }],
+    }));
+    let spec = job_spec(&spec).unwrap();
+    assert_eq!(spec.speculation, Some(Speculation::default()));
+    assert_eq!(spec.executor.exclude_on_failure, Some(ExcludeOnFailure::default()));
+    let elastic = Elastic { min_instances: 0, idle_timeout_milliseconds: 60_000 };
+    assert_eq!((spec.executor.instances, spec.executor.elastic), (7, Some(elastic)));
+}
+
+#[test]
+fn how_a_job_grows_speculates_and_chooses_nodes_arrives() {
+    let spec = job(&json!({
+        "executor": {
+            "minInstances": 2, "maxInstances": 7, "idleTimeoutSeconds": 5,
+            "preferredNodes": ["n1", "n2"], "preferredNodeSelector": { "disk": "ssd" },
+            "localityWaitSeconds": 4,
+            "excludeOnFailure": { "maxFailuresPerNode": 3, "excludeSeconds": 9 },
+        },
+        "speculation": { "quantile": "0.75", "multiplier": "1.5", "minTaskRuntimeSeconds": 2 },
+        "stages": [{ "name": "s", "command": ["true"] }],
+    }));
+    let JobSpec { executor, speculation, .. } = job_spec(&spec).unwrap();
+    let elastic = Elastic { min_instances: 2, idle_timeout_milliseconds: 5000 };
+    assert_eq!((executor.instances, executor.elastic), (7, Some(elastic)));
+    let preferred = PreferredNodes {
+        names: vec!["n1".into(), "n2".into()],
+        labels: vec![("disk".into(), "ssd".into())],
+        wait_milliseconds: 4000,
+    };
+    assert_eq!(executor.preferred, preferred);
+    let exclude = ExcludeOnFailure { max_failures_per_node: 3, exclude_milliseconds: 9000 };
+    assert_eq!(executor.exclude_on_failure, Some(exclude));
+    let expected = Speculation {
+        quantile_milli: 750,
+        multiplier_milli: 1500,
+        min_task_runtime_milliseconds: 2000,
+    };
+    assert_eq!(speculation, Some(expected));
 }
 
 #[test]
@@ -137,15 +188,24 @@ fn status(state: JobState, launched: u32) -> JobStatus {
         executors_launched: launched,
         executors_wanted: 2,
         executors_failed: 0,
+        executors_preferred: Some(1),
+        declined_nodes: vec![DeclinedNode {
+            node: "n1".into(),
+            until: 3_000_000,
+            reason: "2 tasks failed on it".to_owned(),
+        }],
         stages: vec![StageStatus {
             name: "s".into(),
             state: StageState::Running,
             tasks: 3,
-            running: 1,
+            running: 2,
+            speculative: 1,
+            speculated: 4,
             finished: Ranges::up_to(2),
             committed: false,
             failures: [(2, 1)].into(),
             losses: [].into(),
+            attempts: [(2, 5)].into(),
             results: [
                 ("0".to_owned(), ResultValue::Inline("seven".to_owned())),
                 ("1".to_owned(), ResultValue::Uri("file:///w/_proffer/1/results/s/1".to_owned())),
@@ -168,6 +228,13 @@ fn statuses_are_written_as_the_api_has_them() {
     let stage = &written["stages"][0];
     assert_eq!(stage["finished"], "0-1");
     assert_eq!(stage["failures"], json!({ "2": 1 }));
+    assert_eq!(stage["attempts"], json!({ "2": 5 }));
+    assert_eq!((&stage["speculative"], &stage["speculated"]), (&json!(1), &json!(4)));
+    assert_eq!(written["executors"]["preferred"], 1);
+    let declined = json!({
+        "name": "n1", "until": "1970-01-01T00:50:00Z", "reason": "2 tasks failed on it",
+    });
+    assert_eq!(written["declinedNodes"], json!([declined]));
     assert_eq!(stage["results"], json!({ "0": "seven" }));
     assert_eq!(stage["resultsURI"], "file:///w/_proffer/1/results/s/");
 }

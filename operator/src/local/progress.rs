@@ -5,7 +5,8 @@ use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use proffer_core::jobs::{JobKey, JobState, StageState};
+use proffer_core::explain::Utc;
+use proffer_core::jobs::{DeclinedNode, JobKey, JobState, Milliseconds, StageState};
 use proffer_core::view::{JobStatus, StageStatus};
 
 /// Shows how jobs get on, on standard error. Clones show on the same screen.
@@ -30,6 +31,8 @@ struct Seen {
     states: BTreeMap<JobKey, (JobState, Option<&'static str>)>,
     stages: BTreeMap<(JobKey, usize), StageState>,
     failures: BTreeSet<(JobKey, Box<str>, String, u32)>,
+    speculated: BTreeMap<(JobKey, usize), u32>,
+    declined: BTreeSet<(JobKey, Box<str>, Milliseconds)>,
 }
 
 impl Progress {
@@ -60,12 +63,14 @@ impl Progress {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         self.failures(&mut seen, status);
         for (index, stage) in status.stages.iter().enumerate() {
+            self.speculation(&mut seen, status, index, stage);
             match &self.screen {
                 Screen::Bars(bars) => seen.show_bar(bars, status, index, stage),
                 Screen::Lines => self.stage(&mut seen, status, index, stage),
                 Screen::Nothing => {}
             }
         }
+        self.declined(&mut seen, status);
         self.state(&mut seen, status);
     }
 
@@ -121,6 +126,25 @@ impl Progress {
             if seen.failures.insert(key) {
                 let (job, message) = (&status.key.name, &failure.message);
                 self.line(&format!("{job}/{stage}/{task}: attempt {attempt} failed: {message}"));
+            }
+        }
+    }
+
+    fn speculation(&self, seen: &mut Seen, status: &JobStatus, index: usize, stage: &StageStatus) {
+        let before = seen.speculated.insert((status.key.clone(), index), stage.speculated);
+        let (job, name) = (&status.key.name, &stage.name);
+        match stage.speculated.saturating_sub(before.unwrap_or(0)) {
+            0 => {}
+            1 => self.line(&format!("{job}/{name}: a second attempt at a slow task")),
+            more => self.line(&format!("{job}/{name}: second attempts at {more} slow tasks")),
+        }
+    }
+
+    fn declined(&self, seen: &mut Seen, status: &JobStatus) {
+        for DeclinedNode { node, until, reason } in &status.declined_nodes {
+            if seen.declined.insert((status.key.clone(), node.clone(), *until)) {
+                let (job, until) = (&status.key.name, Utc(*until));
+                self.line(&format!("{job}: declines node {node} until {until}: {reason}"));
             }
         }
     }

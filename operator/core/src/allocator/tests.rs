@@ -67,6 +67,7 @@ impl Cluster {
             placement: Placement::Spread,
             on_nodes: BTreeMap::new(),
             client: None,
+            choice: Choice::default(),
         });
         self
     }

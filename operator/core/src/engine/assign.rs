@@ -1,53 +1,33 @@
 //! Tasks to executors.
 
 use super::Engine;
+use super::speculate::copy_stragglers;
 use crate::action::{Action, Assignment};
 use crate::arena::Arena;
 use crate::event::StageAttempts;
-use crate::executors::{Executor, ExecutorId};
-use crate::jobs::{Job, JobId, JobState, StageState};
+use crate::executors::{Executor, ExecutorId, Since};
+use crate::jobs::{Job, JobId, JobState, Milliseconds, StageState};
 
 impl Engine {
-    /// Gives back executors that their jobs can make no use of any more.
-    pub(super) fn release_idle_executors(&mut self) {
-        let mut idle = Vec::new();
-        for &id in &self.touched {
-            let Some(job) = self.state.jobs.get(id) else { continue };
-            if job.state != JobState::Running || job.gang_forming {
-                continue;
-            }
-            let staying = job.executors.iter().rev().filter_map(|(_, &id)| {
-                let executor = self.state.executors.get(id)?;
-                let is_idle = executor.assigned_slots == 0;
-                (!executor.stopping).then_some((id, is_idle, executor.node.is_none()))
-            });
-            let surplus = staying.clone().count().saturating_sub(job.wanted_executors() as usize);
-            let idle_ones = staying.filter(|&(_, is_idle, _)| is_idle);
-            // What has not even a node goes first.
-            let unplaced = idle_ones.clone().filter(|&(.., unplaced)| unplaced);
-            let others = idle_ones.filter(|&(.., unplaced)| !unplaced);
-            idle.extend(unplaced.chain(others).map(|(id, ..)| id).take(surplus));
-        }
-        for executor in idle {
-            self.stop_executor(executor);
-        }
-    }
-
     /// Fills the slots of executors with tasks, and tells those for which something changed.
-    pub(super) fn assign_tasks(&mut self) {
+    pub(super) fn assign_tasks(&mut self, now: Milliseconds) {
         let ids: Vec<JobId> = self.touched.iter().copied().collect();
         for id in ids {
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
             let executors: Vec<ExecutorId> = job.executors.values().copied().collect();
             if job.state == JobState::Running && !job.gang_forming {
                 let arena = &mut self.state.executors;
-                let can_run = |executor: &Executor| executor.ready && !executor.stopping;
+                let can_run = |executor: &Executor| {
+                    executor.ready && !executor.stopping && !executor.draining
+                };
                 let mut usable = executors.clone();
                 usable.retain(|&id| arena.get(id).is_some_and(can_run));
-                // First what runs at once, evenly; then what keeps executors busy between reports.
-                fill(job, arena, &usable, 0);
-                let fair = guided_slots(job, usable.len());
-                fill(job, arena, &usable, fair);
+                // First what runs at once, evenly; then second attempts in what is left; then what
+                // keeps executors busy between reports.
+                fill(job, arena, &usable, 0, now);
+                copy_stragglers(job, arena, &usable, now);
+                let fair = guided_slots(job);
+                fill(job, arena, &usable, fair, now);
             }
             for executor_id in executors {
                 if let Some(executor) = self.state.executors.get_mut(executor_id)
@@ -69,45 +49,51 @@ fn fill(
     executors: &mut Arena<ExecutorId, Executor>,
     usable: &[ExecutorId],
     advance: u32,
+    now: Milliseconds,
 ) {
     let mut open = usable.to_vec();
     while !open.is_empty() {
         open.retain(|&id| {
             executors.get_mut(id).is_some_and(|executor| {
                 let window = job.spec.executor.slots + executor.prefetch_slots.min(advance);
-                give_one(job, executor, window)
+                give_one(job, executor, window, now)
             })
         });
     }
 }
 
 /// The share of the waiting tasks that one executor may have in advance: half an equal part, so that
-/// the last tasks spread evenly (guided self-scheduling, Polychronopoulos and Kuck 1987).
-fn guided_slots(job: &Job, executors: usize) -> u32 {
+/// the last tasks spread evenly (guided self-scheduling, Polychronopoulos and Kuck 1987). Executors
+/// that are not ready yet get their part.
+fn guided_slots(job: &Job) -> u32 {
     let waiting: u64 = job
         .stages
         .iter()
         .filter(|stage| stage.state == StageState::Running)
         .map(|stage| stage.pending.len() * u64::from(stage.slots))
         .sum();
-    let parts = u64::try_from(executors.max(1)).unwrap_or(1) * 2;
+    let parts = u64::from(job.launched().max(1)) * 2;
     u32::try_from(waiting / parts).unwrap_or(u32::MAX)
 }
 
 /// Gives an executor its next task, if one fits into the window; says whether it did.
-fn give_one(job: &mut Job, executor: &mut Executor, window: u32) -> bool {
+fn give_one(job: &mut Job, executor: &mut Executor, window: u32, now: Milliseconds) -> bool {
     if executor.exclusive {
         return false;
     }
-    let alone = executor.assigned_slots == 0;
+    let alone = executor.taken_slots() == 0;
     for (index, stage) in job.stages.iter_mut().enumerate() {
         if stage.state != StageState::Running
-            || executor.assigned_slots.saturating_add(stage.slots) > window
+            || executor.taken_slots().saturating_add(stage.slots) > window
         {
             continue;
         }
         if let Some((partition, exclusive)) = stage.take_next(alone) {
-            executor.assign(index, stage.next_attempt(partition), partition, stage.slots);
+            let attempt = stage.number_attempt(partition);
+            executor.assign(index, attempt, partition, stage.slots);
+            if job.spec.speculation.is_some() {
+                executor.since.insert((index, attempt, partition), Since::Assigned(now));
+            }
             executor.exclusive = exclusive;
             return true;
         }

@@ -6,7 +6,8 @@ use super::Engine;
 use crate::event::{Departure, JobObservation, NodeObservation};
 use crate::explain::Rejection;
 use crate::jobs::{
-    ExecutorSpec, Job, JobFailure, JobId, JobKey, JobSpec, JobState, Milliseconds, StageRun,
+    Declines, ExecutorSpec, Job, JobFailure, JobId, JobKey, JobSpec, JobState, Locality,
+    Milliseconds, StageRun,
 };
 use crate::nodes::PODS;
 use crate::ranges::Ranges;
@@ -51,12 +52,16 @@ impl Engine {
             let was_invalid = job.spec.stages.is_empty();
             match observed.spec {
                 Ok(spec) if !was_invalid => {
+                    spec.executor.preferred.labels.iter().for_each(|label| {
+                        self.state.nodes.watch_label(label);
+                    });
                     adopt(job, &spec);
                     job.generation = observed.generation;
                     if let Some(limit) = job.spec.deadline_milliseconds {
                         let deadline = job.created_at.saturating_add(limit);
                         self.set_timer(deadline, id);
                     }
+                    self.complete_gang(id);
                     self.touch(id);
                     return;
                 }
@@ -120,6 +125,9 @@ impl Engine {
         };
         let request = self.request(&spec.executor);
         let pool = self.state.pools.enter(&spec.pool);
+        spec.executor.preferred.labels.iter().for_each(|label| {
+            self.state.nodes.watch_label(label);
+        });
         let stages = spec.stages.iter().map(StageRun::new).collect();
         let sequence = self.state.next_sequence;
         self.state.next_sequence += 1;
@@ -152,6 +160,10 @@ impl Engine {
             executor_failures: 0,
             gang_forming: spec.executor.gang_timeout_milliseconds.is_some(),
             gang_deadline: None,
+            declines: Declines::default(),
+            locality: Locality::default(),
+            retry_at: None,
+            next_speculation: None,
             failures: VecDeque::new(),
             result_bytes: 0,
             status_changed: true,
@@ -231,6 +243,13 @@ fn adopt(job: &mut Job, spec: &JobSpec) {
     job.spec.executor.node_selector.clone_from(&spec.executor.node_selector);
     job.spec.executor.tolerations.clone_from(&spec.executor.tolerations);
     job.reach = None;
+    job.spec.executor.elastic = spec.executor.elastic;
+    job.spec.executor.exclude_on_failure = spec.executor.exclude_on_failure;
+    job.spec.speculation = spec.speculation;
+    if job.spec.executor.preferred != spec.executor.preferred {
+        job.spec.executor.preferred = spec.executor.preferred.clone();
+        job.locality = Locality::default();
+    }
 }
 
 /// The settings of a job whose settings make no sense: it never runs.

@@ -1,5 +1,7 @@
 //! Offers: from what is free to executors.
 
+use std::collections::BTreeMap;
+
 use super::Engine;
 use super::frameworks::FairShares;
 use crate::action::{Action, Launch};
@@ -14,14 +16,14 @@ impl Engine {
     /// Fills what is free, and launches an executor for every offer that a job accepts.
     pub(super) fn make_offers(&mut self, now: Milliseconds) {
         for &id in &self.touched {
-            let wants =
-                self.state.jobs.get(id).is_some_and(|job| job.wanted_executors() > job.launched());
+            let wants = self.state.jobs.get(id).is_some_and(|job| self.lacking_executors(job) > 0);
             if wants {
                 self.offers_due |= self.wanting.insert(id);
             } else if self.wanting.remove(&id)
                 && let Some(job) = self.state.jobs.get_mut(id)
             {
                 (job.waiting, job.position) = (None, None);
+                job.locality.waits_since = None;
             }
         }
         self.enforce_limits(now);
@@ -30,7 +32,7 @@ impl Engine {
             return;
         }
         self.state.frameworks.take_changes(&mut self.state.nodes);
-        let shares = self.fair_shares();
+        let shares = self.fair_shares(now);
         self.fill(now, shares.as_ref());
         if let Some(shares) = shares {
             if !self.jobs_wait() {
@@ -46,7 +48,7 @@ impl Engine {
 
     /// One round: whoever is next is given what it can be given, until nobody can be given more.
     fn fill(&mut self, now: Milliseconds, fair: Option<&FairShares>) {
-        let (ids, mut claims) = self.claims();
+        let (ids, mut claims) = self.claims(now);
         let most = fair.map(|fair| &fair.of_client);
         let (clients, mut of_frameworks) = self.framework_claims(most);
         claims.append(&mut of_frameworks);
@@ -62,15 +64,16 @@ impl Engine {
         }
         let with_room = round.unplaced_with_room();
         let outcome: Vec<_> =
-            round.finish().map(|(claim, rejection)| (claim.on_nodes, rejection)).collect();
+            round.finish().map(|(claim, why)| (claim.on_nodes, claim.choice, why)).collect();
         let mut outcome = outcome.into_iter();
-        for (&id, (on_nodes, rejection)) in ids.iter().zip(&mut outcome) {
+        for (&id, (on_nodes, choice, rejection)) in ids.iter().zip(&mut outcome) {
             if let Some(job) = self.state.jobs.get_mut(id) {
-                job.on_nodes = on_nodes;
+                (job.on_nodes, job.locality.nodes) = (on_nodes, choice.preferred);
             }
+            self.retry_later(id, rejection.as_ref());
             self.explain(id, rejection);
         }
-        for (&id, (_, rejection)) in clients.iter().zip(outcome) {
+        for (&id, (_, _, rejection)) in clients.iter().zip(outcome) {
             self.explain_client(id, rejection);
         }
         for grant in grants {
@@ -83,10 +86,19 @@ impl Engine {
         }
         let with_room = with_room.into_iter().filter_map(|claim| ids.get(claim).copied()).collect();
         self.withdraw_unplaced(now, &with_room);
+        // Who has all that it wants is new among those that want more when it does.
+        for id in ids {
+            if self.state.jobs.get(id).is_some_and(|job| self.lacking_executors(job) == 0) {
+                self.wanting.remove(&id);
+                if let Some(job) = self.state.jobs.get_mut(id) {
+                    job.locality.waits_since = None;
+                }
+            }
+        }
     }
 
     /// What the wanting jobs ask for. Those that cannot be offered anything are told why at once.
-    pub(super) fn claims(&mut self) -> (Vec<JobId>, Vec<Claim>) {
+    pub(super) fn claims(&mut self, now: Milliseconds) -> (Vec<JobId>, Vec<Claim>) {
         let mut ids = Vec::with_capacity(self.wanting.len());
         let mut claims = Vec::with_capacity(self.wanting.len());
         let mut refused = Vec::new();
@@ -99,33 +111,39 @@ impl Engine {
                     continue;
                 }
             };
-            let Some(job) = self.state.jobs.get_mut(id) else { continue };
+            let Some(job) = self.state.jobs.get(id) else { continue };
             let stopping = |&executor: &ExecutorId| {
                 self.state.executors.get(executor).is_some_and(|executor| executor.stopping)
             };
-            match &job.request {
+            let request = match &job.request {
                 // What is left of a gang that did not form goes first.
-                Ok(_) if job.gang_forming && job.executors.values().any(stopping) => {}
-                Ok(request) => {
-                    ids.push(id);
-                    claims.push(Claim {
-                        pool: job.pool,
-                        priority: job.spec.priority,
-                        sequence: job.sequence,
-                        held: job.held,
-                        allocations: job.allocations,
-                        request: *request,
-                        wanted: job.wanted_executors().saturating_sub(job.launched()),
-                        unplaced: u32::try_from(job.unplaced.len()).unwrap_or(u32::MAX),
-                        gang: job.gang_forming,
-                        reach,
-                        placement: job.spec.executor.placement,
-                        on_nodes: std::mem::take(&mut job.on_nodes),
-                        client: None,
-                    });
+                Ok(_) if job.gang_forming && job.executors.values().any(stopping) => continue,
+                Ok(request) => *request,
+                Err(rejection) => {
+                    refused.push((id, rejection.clone()));
+                    continue;
                 }
-                Err(rejection) => refused.push((id, rejection.clone())),
-            }
+            };
+            let wanted = self.lacking_executors(job);
+            let choice = self.choice(now, id);
+            let Some(job) = self.state.jobs.get_mut(id) else { continue };
+            ids.push(id);
+            claims.push(Claim {
+                pool: job.pool,
+                priority: job.spec.priority,
+                sequence: job.sequence,
+                held: job.held,
+                allocations: job.allocations,
+                request,
+                wanted,
+                unplaced: u32::try_from(job.unplaced.len()).unwrap_or(u32::MAX),
+                gang: job.gang_forming,
+                reach,
+                client: None,
+                placement: job.spec.executor.placement,
+                on_nodes: std::mem::take(&mut job.on_nodes),
+                choice,
+            });
         }
         for (id, rejection) in refused {
             self.explain(id, Some(rejection));
@@ -164,7 +182,16 @@ impl Engine {
             acknowledged: 0,
             prefetch_slots: 0,
             assignment_changed: true,
+            draining: false,
+            idle_since: None,
+            reported_at: now,
+            progressed_at: now,
+            leaving_slots: 0,
+            since: BTreeMap::new(),
         });
+        if node.is_some_and(|node| job.locality.nodes.contains(&node)) {
+            job.locality.waits_since = Some(now);
+        }
         job.executors.insert(index, executor);
         job.indices.insert(index);
         job.position = None;

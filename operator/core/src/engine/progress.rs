@@ -1,12 +1,15 @@
 //! What executors report, what becomes of jobs through it, and executors that go.
 
+use std::collections::BTreeSet;
+
 use super::Engine;
 use crate::action::Action;
 use crate::allocator::count_down;
 use crate::event::{AttemptFailure, AttemptResult, Departure, Report, StageAttempts};
-use crate::executors::{Attempts, Executor, ExecutorId, ExecutorKey};
+use crate::executors::{Attempts, Executor, ExecutorId, ExecutorKey, Since};
 use crate::jobs::{
-    Job, JobFailure, JobId, JobState, Milliseconds, ResultValue, StageState, TaskFailure,
+    Culprit, Declines, Job, JobFailure, JobId, JobState, Live, Milliseconds, ResultValue,
+    StageState, TaskFailure,
 };
 use crate::resources::Resources;
 
@@ -30,19 +33,39 @@ impl Engine {
             return;
         }
         executor.acknowledged = report.number;
-        executor.assignment_changed |= !report.finished.is_empty() || !report.failures.is_empty();
         executor.running = attempts(job, &report.running);
+        if !report.finished.is_empty() || !report.failures.is_empty() {
+            executor.assignment_changed = true;
+            executor.progressed_at = now;
+        }
         let became_ready = report.ready && !executor.ready;
         executor.ready = report.ready;
+        let node = executor.node;
         let mut verdict = Verdict::GoesOn;
+        let (mut finished, mut failed) = (Finished::default(), Vec::new());
         if !job.state.is_final() {
-            let finished_slots = take_finished(job, executor, &report.finished);
-            executor.prefetch_slots = (2 * finished_slots).max(executor.prefetch_slots / 2);
-            verdict = take_results(job, report.results);
+            finished = take_finished(job, executor, &report.finished, now);
+            let slots = finished.slots;
+            executor.prefetch_slots = (2 * slots).max(executor.prefetch_slots / 2);
+            verdict = take_results(job, report.results, &finished.partitions);
             for failure in report.failures {
                 if let Verdict::GoesOn = verdict {
-                    verdict = take_failure(job, executor, failure);
+                    let counted;
+                    (verdict, counted) = take_failure(job, executor, failure);
+                    failed.extend(counted);
                 }
+            }
+        }
+        note_running(job, executor, now);
+        self.withdraw(job_id, &finished.losers);
+        let node = node.and_then(|node| self.state.nodes.get(node));
+        if let Some(name) = node.map(|node| node.observed.name.clone()) {
+            if became_ready {
+                self.count_for_node(job_id, &name);
+            }
+            for (stage, partition) in failed {
+                let culprit = Culprit::Task(stage, partition);
+                self.count_failure_on_node(now, job_id, &name, culprit);
             }
         }
         if became_ready {
@@ -59,6 +82,11 @@ impl Engine {
         departure: &Departure,
     ) {
         let Some((id, executor, job_id, job)) = self.state.executor_mut(key) else { return };
+        let excused = executor.stopping || job.state.is_final();
+        let suspect = executor
+            .running
+            .iter()
+            .find_map(|(&(stage, _), partitions)| Some((stage, partitions.first()?)));
         let verdict = take_back(job, executor, departure);
         job.executors.remove(&key.index);
         job.indices.remove(key.index);
@@ -67,6 +95,10 @@ impl Engine {
         let (node, request, pool) = (executor.node, executor.request, job.pool);
         if let Some(node) = node {
             count_down(&mut job.on_nodes, node);
+            let name = self.state.nodes.get(node).map(|node| node.observed.name.clone());
+            if let Some(name) = name.filter(|_| !excused) {
+                self.count_against_node(now, job_id, &name, key, (departure, suspect));
+            }
             self.state.nodes.release(&self.state.pools, node, pool, &request);
         } else {
             job.unplaced.remove(&key.index);
@@ -163,11 +195,23 @@ impl Engine {
         job.ended_at = Some(now);
         job.status_urgent = true;
         (job.restart_at, job.gang_deadline) = (None, None);
+        job.declines = Declines::default();
         self.stop_executors(id);
     }
 
+    /// Stops attempts at tasks that another attempt has finished.
+    fn withdraw(&mut self, id: JobId, losers: &[(usize, u32, Live)]) {
+        for &(stage, partition, Live { executor, attempt }) in losers {
+            let Some(job) = self.state.jobs.get(id) else { return };
+            let slots = job.stages[stage].slots;
+            if let Some(executor) = self.state.executors.get_mut(executor) {
+                executor.withdraw(stage, attempt, partition, slots);
+            }
+        }
+    }
+
     /// Lets the tasks of a gang start once all its executors are ready.
-    fn complete_gang(&mut self, id: JobId) {
+    pub(super) fn complete_gang(&mut self, id: JobId) {
         let Some(job) = self.state.jobs.get_mut(id) else { return };
         let executors = &self.state.executors;
         let ready = job
@@ -175,7 +219,7 @@ impl Engine {
             .values()
             .filter(|&&id| executors.get(id).is_some_and(|executor| executor.ready))
             .count();
-        if job.gang_forming && ready >= job.spec.executor.instances as usize {
+        if job.gang_forming && ready >= job.spec.executor.gang_size() as usize {
             job.gang_forming = false;
             job.gang_deadline = None;
         }
@@ -193,30 +237,82 @@ fn attempts(job: &Job, reported: &[StageAttempts]) -> Attempts {
         .collect()
 }
 
-/// Takes in attempts that succeeded; returns the slots that they took. Attempts that the executor
-/// does not have (any more) were taken in before.
-fn take_finished(job: &mut Job, executor: &mut Executor, finished: &[StageAttempts]) -> u32 {
-    let mut slots = 0;
-    for attempts in finished {
+/// What a report says of attempts that succeeded.
+#[derive(Default)]
+struct Finished {
+    /// The slots that they took.
+    slots: u32,
+    /// Their stages and partitions.
+    partitions: BTreeSet<(usize, u32)>,
+    /// Other attempts at the same partitions, by stage and partition.
+    losers: Vec<(usize, u32, Live)>,
+}
+
+/// Takes in attempts that succeeded. Attempts that the executor does not have (any more) were taken
+/// in before, or another one was first.
+fn take_finished(
+    job: &mut Job,
+    executor: &mut Executor,
+    reported: &[StageAttempts],
+    now: Milliseconds,
+) -> Finished {
+    let mut finished = Finished::default();
+    for attempts in reported {
         let Some(index) = job.stage_index(&attempts.stage) else { continue };
         let stage = &mut job.stages[index];
         for partition in attempts.partitions.iter() {
+            let ran_since = executor.ran_since(index, attempts.attempt, partition);
             if executor.unassign(index, attempts.attempt, partition, stage.slots) {
+                if let Some(since) = ran_since {
+                    stage.durations.add(now.saturating_sub(since));
+                }
+                let loser = stage.finish_attempt(partition, attempts.attempt);
+                finished.losers.extend(loser.map(|live| (index, partition, live)));
                 job.status_urgent |= stage.finish(partition);
-                slots += stage.slots;
+                finished.slots += stage.slots;
+                finished.partitions.insert((index, partition));
             }
         }
     }
-    slots
+    finished
+}
+
+/// Takes in what an executor said that it runs: since when, and what it runs although it should not
+/// any more.
+fn note_running(job: &Job, executor: &mut Executor, now: Milliseconds) {
+    executor.reported_at = now;
+    executor.leaving_slots = 0;
+    for (&(stage, attempt), partitions) in &executor.running {
+        let assigned = executor.assigned.get(&(stage, attempt));
+        for partition in partitions.iter() {
+            if !assigned.is_some_and(|assigned| assigned.contains(partition)) {
+                executor.leaving_slots += job.stages[stage].slots;
+            } else if job.spec.speculation.is_some() {
+                let since = executor.since.entry((stage, attempt, partition));
+                let since = since.or_insert(Since::Running(now));
+                if matches!(since, Since::Assigned(_)) {
+                    *since = Since::Running(now);
+                }
+            }
+        }
+    }
 }
 
 /// Keeps results in the status as long as they fit there; beyond that only where they are stored.
-fn take_results(job: &mut Job, results: Vec<AttemptResult>) -> Verdict {
+/// They are those of the attempts that finished in the same report, and of no others.
+fn take_results(
+    job: &mut Job,
+    results: Vec<AttemptResult>,
+    finished: &BTreeSet<(usize, u32)>,
+) -> Verdict {
     let mut too_large = false;
     for AttemptResult { stage, partition, value, uri } in results {
         let Some(index) = job.stage_index(&stage) else { continue };
+        if !finished.contains(&(index, partition)) {
+            continue;
+        }
         let stage = &mut job.stages[index];
-        if !stage.finished.contains(partition) || stage.results.contains_key(&partition) {
+        if stage.results.contains_key(&partition) {
             continue;
         }
         let room = RESULT_BYTES_LIMIT.saturating_sub(job.result_bytes);
@@ -244,16 +340,21 @@ fn take_results(job: &mut Job, results: Vec<AttemptResult>) -> Verdict {
     Verdict::Fails(JobFailure { reason: "ResultsTooLarge", message })
 }
 
-fn take_failure(job: &mut Job, executor: &mut Executor, failed: AttemptFailure) -> Verdict {
-    let Some(index) = job.stage_index(&failed.stage) else { return Verdict::GoesOn };
+/// Takes in an attempt that failed; returns its stage and partition if it counts.
+fn take_failure(
+    job: &mut Job,
+    executor: &mut Executor,
+    failed: AttemptFailure,
+) -> (Verdict, Option<(usize, u32)>) {
+    let Some(index) = job.stage_index(&failed.stage) else { return (Verdict::GoesOn, None) };
     let slots = job.stages[index].slots;
     if !executor.unassign(index, failed.attempt, failed.partition, slots) {
-        return Verdict::GoesOn;
+        return (Verdict::GoesOn, None);
     }
     if executor.stopping {
         // It was told to go: what fails on the way out says nothing about the task.
         job.stages[index].give_back(failed.partition);
-        return Verdict::GoesOn;
+        return (Verdict::GoesOn, None);
     }
     let failure = TaskFailure {
         task: job.spec.stages[index].task_name(failed.partition),
@@ -263,7 +364,8 @@ fn take_failure(job: &mut Job, executor: &mut Executor, failed: AttemptFailure) 
         message: failed.message,
         stderr: failed.stderr,
     };
-    count_failure(job, index, failed.partition, failure, failed.is_final)
+    let verdict = count_failure(job, index, failed.partition, failure, failed.is_final);
+    (verdict, Some((index, failed.partition)))
 }
 
 /// Counts a failure against a task that is not assigned any more.

@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::action::Action;
 use crate::jobs::{Job, JobId, Milliseconds, ResultValue, StageRun, StageSpec};
-use crate::nodes::Node;
+use crate::nodes::{Node, NodeId};
 use crate::resources::Resources;
 use crate::view::{JobStatus, NodeStatus, StageStatus};
 
@@ -61,6 +61,8 @@ impl Engine {
             executors_launched: job.launched(),
             executors_wanted: job.wanted_executors(),
             executors_failed: job.executor_failures,
+            executors_preferred: self.on_preferred_nodes(job),
+            declined_nodes: job.declines.describe(),
             stages: stages.map(|(i, (spec, run))| self.stage_status(job, i, spec, run)).collect(),
             failures: job.failures.iter().cloned().collect(),
         })
@@ -79,6 +81,18 @@ impl Engine {
             format!("runs on {launched} of {wanted} executors: {sentence}")
         };
         (Some(waiting.reason()), Some(message))
+    }
+
+    fn on_preferred_nodes(&self, job: &Job) -> Option<u32> {
+        let preferred = &job.spec.executor.preferred;
+        if preferred.is_empty() {
+            return None;
+        }
+        let is_preferred = |id: NodeId| {
+            self.state.nodes.get(id).is_some_and(|node| preferred.includes(&node.observed))
+        };
+        let on_nodes = job.on_nodes.iter().filter(|&(&id, _)| is_preferred(id));
+        Some(on_nodes.map(|(_, count)| count).sum())
     }
 
     fn stage_status(
@@ -101,10 +115,13 @@ impl Engine {
             state: run.state,
             tasks: run.tasks,
             running: u32::try_from(running).unwrap_or(u32::MAX),
+            speculative: u32::try_from(run.twins.len()).unwrap_or(u32::MAX),
+            speculated: run.speculated,
             finished: run.finished.clone(),
             committed: run.committed,
             failures: run.failures.clone(),
             losses: run.losses.clone(),
+            attempts: run.uncounted_attempts(),
             results: run.results.iter().map(named).collect(),
         }
     }

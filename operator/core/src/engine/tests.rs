@@ -1,8 +1,12 @@
 //! The engine against a small world: executors that do what they are told, when the test says so.
 
+mod decline;
 mod elastic;
+mod locality;
 mod pools;
 mod random;
+mod speculation;
+mod unplaced;
 mod world;
 
 use crate::event::{Departure, Event, NodeObservation, PoolObservation};
@@ -201,8 +205,9 @@ fn a_repeat_suspect_does_not_join_others() {
 fn an_executor_that_cannot_start_costs_no_task_anything() {
     let mut world = World::with_nodes(&[1]);
     world.submit("j", job("default", 1, vec![stage("s", 1)]));
-    for _ in 0..4 {
+    for wait in [1000, 2000, 4000, 0] {
         world.depart_one(&Departure::NotStarted("no such image".to_owned()));
+        world.advance(wait);
     }
     let status = world.status("j");
     assert_eq!(status.reason, Some("ExecutorsFailed"));

@@ -2,7 +2,7 @@
 
 use super::Milliseconds;
 use crate::allocator::Placement;
-use crate::nodes::{Label, Toleration};
+use crate::nodes::{Label, NodeObservation, Toleration};
 
 /// A job's settings. By default a job is in the pool `default`, has one executor and no stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct JobSpec {
     pub restart: Option<Restart>,
     /// The job fails when it has not ended so long after it was created.
     pub deadline_milliseconds: Option<Milliseconds>,
+    /// Whether slow tasks get a second attempt beside the first.
+    pub speculation: Option<Speculation>,
 }
 
 /// What a job's executors need. By default there is one, with one slot and no resources.
@@ -42,6 +44,58 @@ pub struct ExecutorSpec {
     pub node_selector: Vec<Label>,
     /// The taints that do not matter.
     pub tolerations: Vec<Toleration>,
+    /// Whether the number of executors follows what there is to do; `instances` is then the most.
+    pub elastic: Option<Elastic>,
+    /// The nodes that the job waits for.
+    pub preferred: PreferredNodes,
+    /// Whether nodes on which the job fails again and again are declined for a while.
+    pub exclude_on_failure: Option<ExcludeOnFailure>,
+}
+
+/// A number of executors that follows what there is to do, in the words of Spark's dynamic
+/// allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elastic {
+    /// How many executors the job keeps while it runs.
+    pub min_instances: u32,
+    /// An executor goes when it has had nothing to do for so long.
+    pub idle_timeout_milliseconds: Milliseconds,
+}
+
+/// The nodes that a job prefers: those named, and those with all of the labels. By default there are
+/// none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreferredNodes {
+    /// Nodes by name.
+    pub names: Vec<Box<str>>,
+    /// Labels that a node has to have all of; none of them is no preference.
+    pub labels: Vec<Label>,
+    /// How long the job declines other nodes after it last got one of these, or began to want one
+    /// (delay scheduling, Zaharia et al., 2010).
+    pub wait_milliseconds: Milliseconds,
+}
+
+/// When a job declines a node on which it fails again and again, in the words of Spark's
+/// `excludeOnFailure`. By default after 2 tasks, for 10 minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExcludeOnFailure {
+    /// So many tasks have to fail on the node, or executors; at least 1.
+    pub max_failures_per_node: u32,
+    /// So long the node is declined. Failures count for as long.
+    pub exclude_milliseconds: Milliseconds,
+}
+
+/// When a task counts as slow, in the words of Spark's `speculation`. The defaults are those of
+/// Spark 4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Speculation {
+    /// The part of a stage's tasks that have to finish first, in thousandths.
+    pub quantile_milli: u32,
+    /// A task is slow when it runs this many times as long as the median of those that finished, in
+    /// thousandths.
+    pub multiplier_milli: u32,
+    /// No task is slow before it has run so long.
+    pub min_task_runtime_milliseconds: Milliseconds,
 }
 
 /// A stage's settings. By default it has no name and one task of one slot.
@@ -72,6 +126,7 @@ impl Default for JobSpec {
             max_executor_failures: None,
             restart: None,
             deadline_milliseconds: None,
+            speculation: None,
         }
     }
 }
@@ -86,7 +141,53 @@ impl Default for ExecutorSpec {
             placement: Placement::default(),
             node_selector: Vec::new(),
             tolerations: Vec::new(),
+            elastic: None,
+            preferred: PreferredNodes::default(),
+            exclude_on_failure: None,
         }
+    }
+}
+
+impl Default for PreferredNodes {
+    fn default() -> Self {
+        Self { names: Vec::new(), labels: Vec::new(), wait_milliseconds: 3000 }
+    }
+}
+
+impl PreferredNodes {
+    /// Whether no node is preferred.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.labels.is_empty()
+    }
+
+    /// Whether a node is one of them.
+    pub fn includes(&self, node: &NodeObservation) -> bool {
+        let has = |label: &Label| node.labels.contains(label);
+        self.names.contains(&node.name) || (!self.labels.is_empty() && self.labels.iter().all(has))
+    }
+}
+
+impl Default for ExcludeOnFailure {
+    fn default() -> Self {
+        Self { max_failures_per_node: 2, exclude_milliseconds: 600_000 }
+    }
+}
+
+impl Default for Speculation {
+    fn default() -> Self {
+        Self { quantile_milli: 900, multiplier_milli: 3000, min_task_runtime_milliseconds: 100 }
+    }
+}
+
+impl ExecutorSpec {
+    /// How many executors the job keeps while it runs, whether it can make use of them or not.
+    pub fn min_instances(&self) -> u32 {
+        self.elastic.map_or(0, |elastic| elastic.min_instances.min(self.instances))
+    }
+
+    /// How many executors start together if they are a gang.
+    pub fn gang_size(&self) -> u32 {
+        if self.elastic.is_some() { self.min_instances().max(1) } else { self.instances }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::durations::Durations;
 use super::spec::StageSpec;
+use crate::executors::ExecutorId;
 use crate::ranges::Ranges;
 
 /// A task that was on two executors that died by themselves may be what kills them: it runs alone.
@@ -31,9 +33,24 @@ pub enum ResultValue {
     Uri(String),
 }
 
+/// An attempt that an executor was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Live {
+    pub(crate) executor: ExecutorId,
+    /// The attempt's number.
+    pub(crate) attempt: u32,
+}
+
+/// A slow task that should get a second attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Straggler {
+    pub(crate) partition: u32,
+    pub(crate) first: Live,
+}
+
 /// A stage with the state of its tasks.
 ///
-/// A partition is pending, assigned to an executor, or finished. The partition after the last one
+/// A partition is pending, assigned to an executor (or two), or finished. The partition after the last one
 /// stands for committing the output as a whole; it becomes pending when all others have finished.
 #[derive(Clone, Debug)]
 pub(crate) struct StageRun {
@@ -44,15 +61,23 @@ pub(crate) struct StageRun {
     pub(crate) committed: bool,
     pub(crate) pending: Ranges,
     pub(crate) finished: Ranges,
-    pub(crate) assigned: u32,
     /// Attempts that failed, by partition.
     pub(crate) failures: BTreeMap<u32, u32>,
     /// Attempts that were lost through no fault of theirs, by partition.
     pub(crate) losses: BTreeMap<u32, u32>,
     /// How many executors died by themselves while they ran the partition.
     pub(crate) deaths: BTreeMap<u32, u32>,
-    /// The number of attempts before the last restart of the job, so that none is used twice.
-    pub(crate) earlier_attempts: BTreeMap<u32, u32>,
+    /// The number of the next attempt, by partition, where there was one before and it has not
+    /// finished. No number is used twice.
+    pub(crate) next_attempts: BTreeMap<u32, u32>,
+    /// The partitions of which two attempts are on their way: the first, and the speculative one.
+    pub(crate) twins: BTreeMap<u32, [Live; 2]>,
+    /// Slow tasks that no executor has been found for yet, the slowest first.
+    pub(crate) stragglers: Vec<Straggler>,
+    /// How many speculative attempts there ever were.
+    pub(crate) speculated: u32,
+    /// How long tasks took that finished, if that is of use.
+    pub(crate) durations: Durations,
     pub(crate) results: BTreeMap<u32, ResultValue>,
 }
 
@@ -66,11 +91,14 @@ impl StageRun {
             committed: false,
             pending: Ranges::new(),
             finished: Ranges::new(),
-            assigned: 0,
             failures: BTreeMap::new(),
             losses: BTreeMap::new(),
             deaths: BTreeMap::new(),
-            earlier_attempts: BTreeMap::new(),
+            next_attempts: BTreeMap::new(),
+            twins: BTreeMap::new(),
+            stragglers: Vec::new(),
+            speculated: 0,
+            durations: Durations::default(),
             results: BTreeMap::new(),
         }
     }
@@ -81,17 +109,49 @@ impl StageRun {
         self.pending = Ranges::up_to(self.tasks);
     }
 
-    /// The slots that tasks which have not finished would take all at once.
+    /// The slots that tasks which have not finished would take all at once, with the second attempts
+    /// at slow ones.
     pub(crate) fn unfinished_slots(&self) -> u64 {
         let tasks = u64::from(self.tasks) - self.finished.len();
         let commit = u64::from(self.commits && !self.committed);
-        (tasks + commit) * u64::from(self.slots)
+        let copies = (self.twins.len() + self.stragglers.len()) as u64;
+        (tasks + commit + copies) * u64::from(self.slots)
     }
 
-    /// The number that the next attempt at a partition gets.
-    pub(crate) fn next_attempt(&self, partition: u32) -> u32 {
-        let count = |map: &BTreeMap<u32, u32>| map.get(&partition).copied().unwrap_or(0);
-        count(&self.failures) + count(&self.losses) + count(&self.earlier_attempts)
+    /// Whether a task has two attempts or should.
+    pub(crate) fn speculates(&self) -> bool {
+        !self.twins.is_empty() || !self.stragglers.is_empty()
+    }
+
+    /// A number for an attempt at a partition, which no other attempt gets.
+    pub(crate) fn number_attempt(&mut self, partition: u32) -> u32 {
+        count(&mut self.next_attempts, partition) - 1
+    }
+
+    /// The numbers of the next attempts at waiting partitions, where they do not follow from how
+    /// many attempts failed and were lost.
+    pub(crate) fn uncounted_attempts(&self) -> BTreeMap<u32, u32> {
+        let counted = |partition: u32| {
+            let count = |counts: &BTreeMap<u32, u32>| counts.get(&partition).copied().unwrap_or(0);
+            count(&self.failures) + count(&self.losses)
+        };
+        let waiting = self.next_attempts.iter().map(|(&partition, &next)| (partition, next));
+        waiting
+            .filter(|&(partition, next)| {
+                next != counted(partition) && self.pending.contains(partition)
+            })
+            .collect()
+    }
+
+    /// Takes in that a straggler is tried once more beside its first attempt.
+    pub(crate) fn twin(&mut self, straggler: &Straggler, second: Live) {
+        self.twins.insert(straggler.partition, [straggler.first, second]);
+        self.speculated += 1;
+    }
+
+    /// Whether a partition may be what kills executors.
+    pub(crate) fn is_suspect(&self, partition: u32) -> bool {
+        self.deaths.get(&partition).is_some_and(|&deaths| deaths >= SUSPECT_DEATHS)
     }
 
     /// The next partition to assign. `alone` says whether the executor has nothing else to do, so
@@ -100,21 +160,22 @@ impl StageRun {
         let partition = if self.deaths.is_empty() {
             self.pending.first()?
         } else {
-            let deaths = &self.deaths;
-            let suspect = |partition: u32| {
-                deaths.get(&partition).is_some_and(|&deaths| deaths >= SUSPECT_DEATHS)
-            };
-            self.pending.iter().find(|&partition| alone || !suspect(partition))?
+            self.pending.iter().find(|&partition| alone || !self.is_suspect(partition))?
         };
         self.pending.remove(partition);
-        self.assigned += 1;
-        let deaths = self.deaths.get(&partition).copied().unwrap_or(0);
-        Some((partition, deaths >= SUSPECT_DEATHS))
+        Some((partition, self.is_suspect(partition)))
+    }
+
+    /// Takes in that an attempt finished. Returns the other attempt at the partition, if there is
+    /// one: it is of no use any more.
+    pub(crate) fn finish_attempt(&mut self, partition: u32, attempt: u32) -> Option<Live> {
+        self.next_attempts.remove(&partition);
+        let twins = self.twins.remove(&partition)?;
+        twins.into_iter().find(|live| live.attempt != attempt)
     }
 
     /// Takes in that an assigned partition finished; says whether the stage did.
     pub(crate) fn finish(&mut self, partition: u32) -> bool {
-        self.assigned -= 1;
         if partition == self.tasks {
             self.committed = true;
         } else {
@@ -131,10 +192,12 @@ impl StageRun {
         true
     }
 
-    /// Takes back an assigned partition that was not started, or whose attempt does not count.
+    /// Takes back an assigned partition that was not started, or whose attempt does not count. It
+    /// waits for another executor, unless a second attempt is on its way.
     pub(crate) fn give_back(&mut self, partition: u32) {
-        self.assigned -= 1;
-        self.pending.insert(partition);
+        if self.twins.remove(&partition).is_none() {
+            self.pending.insert(partition);
+        }
     }
 
     /// Takes in that an assigned partition failed; returns how often it did.
@@ -156,9 +219,6 @@ impl StageRun {
 
     /// Forgives what failed, keeping what finished, when the job is run again.
     pub(crate) fn restart(&mut self) {
-        for (&partition, &failures) in self.failures.iter().chain(&self.losses) {
-            *self.earlier_attempts.entry(partition).or_default() += failures;
-        }
         self.failures.clear();
         self.losses.clear();
         self.deaths.clear();

@@ -13,7 +13,10 @@ use crate::resources::{KIND_LIMIT, Kind, Resources};
 const CANDIDATES: usize = 32;
 
 /// How full a node is: the larger share of its cpu and memory that is taken, in units of 2^-32.
-type Fullness = u64;
+pub(crate) type Fullness = u64;
+
+/// Whether a node may be chosen at all.
+pub(crate) type Accepts<'a> = &'a dyn Fn(NodeId) -> bool;
 
 /// The tree. The root is at 1, the children of `n` at `2n` and `2n + 1`, the nodes from `width` on.
 /// Each kind has a column of its own: most clusters count two or three, and what is not counted is
@@ -71,10 +74,10 @@ impl Index {
     }
 
     /// The fullest of the first nodes that a request fits on.
-    pub(super) fn fullest(&self, request: &Resources) -> Option<NodeId> {
+    pub(super) fn fullest(&self, request: &Resources, accepts: Accepts<'_>) -> Option<NodeId> {
         let mut best: Option<(Fullness, usize)> = None;
         let mut seen = 0;
-        self.visit(request, Order::Left, |place| {
+        self.visit(request, accepts, Order::Left, |place| {
             let is_leaf = place >= self.width;
             if is_leaf && best.is_none_or(|(fullness, _)| self.emptiest[place] > fullness) {
                 best = Some((self.emptiest[place], place));
@@ -91,12 +94,13 @@ impl Index {
         &self,
         request: &Resources,
         executors: impl Fn(NodeId) -> u32,
+        accepts: Accepts<'_>,
     ) -> Option<NodeId> {
         // Without any of the executors, and with.
         let mut free_of_them: Option<(Fullness, usize)> = None;
         let mut with_them: Option<(u32, Fullness, usize)> = None;
         let mut seen = 0;
-        self.visit(request, Order::Emptiest, |place| {
+        self.visit(request, accepts, Order::Emptiest, |place| {
             let emptiest = self.emptiest[place];
             if free_of_them.is_some_and(|(fullness, _)| emptiest >= fullness) {
                 return Step::Over;
@@ -121,9 +125,9 @@ impl Index {
     }
 
     /// Whether a request fits on any node.
-    pub(super) fn fits(&self, request: &Resources) -> bool {
+    pub(super) fn fits(&self, request: &Resources, accepts: Accepts<'_>) -> bool {
         let mut fits = false;
-        self.visit(request, Order::Left, |place| {
+        self.visit(request, accepts, Order::Left, |place| {
             fits |= place >= self.width;
             if fits { Step::Stop } else { Step::Into }
         });
@@ -131,7 +135,13 @@ impl Index {
     }
 
     /// Goes through the branches and nodes that a request may fit on.
-    fn visit(&self, request: &Resources, order: Order, mut look: impl FnMut(usize) -> Step) {
+    fn visit(
+        &self,
+        request: &Resources,
+        accepts: Accepts<'_>,
+        order: Order,
+        mut look: impl FnMut(usize) -> Step,
+    ) {
         if self.width == 0 || request.iter().any(|(kind, _)| kind.index() >= self.kinds) {
             return;
         }
@@ -142,7 +152,8 @@ impl Index {
         while depth > 0 {
             depth -= 1;
             let place = waiting[depth];
-            if !self.may_fit(request, place) {
+            let fits = self.may_fit(request, place);
+            if !fits || (place >= self.width && !accepts(self.id(place))) {
                 continue;
             }
             match look(place) {
@@ -231,7 +242,7 @@ enum Step {
 }
 
 /// Cut to what fits in 64 bits: this only chooses between nodes.
-fn fullness(free: &Resources, usable: &Resources) -> Fullness {
+pub(super) fn fullness(free: &Resources, usable: &Resources) -> Fullness {
     let taken = |kind: Kind| {
         let (free, usable) = (free[kind].max(0).unsigned_abs(), usable[kind].max(0).unsigned_abs());
         let cut = (u64::BITS - usable.leading_zeros()).saturating_sub(32);

@@ -285,8 +285,8 @@ proptest! {
                     });
                     prop_assert_eq!(nodes.fits(&request, reach), fits);
                     let none = BTreeMap::new();
-                    let spread = nodes.emptiest(&request, reach, &none);
-                    for chosen in [spread, nodes.fullest(&request, reach)] {
+                    let spread = nodes.emptiest(&request, reach, &none, &|_| true);
+                    for chosen in [spread, nodes.fullest(&request, reach, &|_| true)] {
                         prop_assert_eq!(chosen.is_some(), fits);
                         let Some(id) = chosen else { continue };
                         prop_assert!(suits(nodes.get(id).unwrap()));
@@ -346,7 +346,7 @@ fn what_is_reserved_comes_first() {
     let everything = Requirement::default();
     let mut place = |pool| {
         let reach = world.nodes.reach(&everything, pool, &world.pools);
-        let node = world.nodes.emptiest(&amount(1, 0), reach, &BTreeMap::new()).unwrap();
+        let node = world.nodes.emptiest(&amount(1, 0), reach, &BTreeMap::new(), &|_| true).unwrap();
         world.nodes.charge(&world.pools, node, pool, &amount(1, 0));
         world.nodes.get(node).unwrap().observed.name.to_string()
     };
@@ -394,7 +394,7 @@ fn views_without_a_use_are_forgotten_and_very_many_are_made_when_asked() {
     let mut used = Vec::new();
     for index in 0..100 {
         let reach = world.nodes.reach(&host(index), pool, &world.pools);
-        let found = world.nodes.emptiest(&amount(4, 0), reach, &BTreeMap::new());
+        let found = world.nodes.emptiest(&amount(4, 0), reach, &BTreeMap::new(), &|_| true);
         assert_eq!(found.map(Id::index), Some(index), "a node of its own costs one place");
         used.push(reach);
     }

@@ -218,6 +218,12 @@ impl Views {
         Reach { general, reserved }
     }
 
+    /// The pool whose reservations are within reach, below all pools above it.
+    pub(super) fn chain(&self, reach: Reach) -> &[PoolId] {
+        let reserved = reach.reserved.and_then(|id| self.by_id.get(id));
+        reserved.map_or(&[], |view| &view.chain)
+    }
+
     /// Whether a node belongs to a view for everyone.
     pub(super) fn suits(&self, id: ViewId, node: &Node) -> bool {
         let Some(view) = self.by_id.get(id) else { return false };

@@ -142,7 +142,7 @@ fn fields_of_the_spec() {
             "pol: a",
             "x.yaml:5: spec.pol: there is no such field; did you mean pool? The fields are: \
              deadlineSeconds, env, executor, maxExecutorFailures, maxTaskFailures, pool, priority, \
-             restartPolicy, stages, workURI",
+             restartPolicy, speculation, stages, workURI",
         ),
         (
             "executor:\n  gang: {xyzzy: 1}",

@@ -1,7 +1,7 @@
 //! Offers are made, given back and taken back.
 
 use super::FIRST_SEQUENCE;
-use crate::allocator::{Claim, Grant, Placement, WholeNodes};
+use crate::allocator::{Choice, Claim, Grant, Placement, WholeNodes};
 use crate::engine::Engine;
 use crate::explain::Rejection;
 use crate::frameworks::{
@@ -66,6 +66,7 @@ impl Engine {
                     request,
                     reach,
                     unplaced: 0,
+                    choice: Choice::default(),
                     wanted: u32::MAX,
                     gang: false,
                     placement: Placement::default(),

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::allocator::{Claim, Order, Placement, pour};
+use crate::allocator::{Choice, Claim, Order, Placement, pour};
 use crate::engine::Engine;
 use crate::explain::Rejection;
 use crate::frameworks::{ClientId, RescindReason};
@@ -30,11 +30,11 @@ pub(in crate::engine) struct FairShares {
 
 impl Engine {
     /// The fair shares of frameworks; `None` if no job wants anything.
-    pub(in crate::engine) fn fair_shares(&mut self) -> Option<FairShares> {
+    pub(in crate::engine) fn fair_shares(&mut self, now: Milliseconds) -> Option<FairShares> {
         if self.wanting.is_empty() || self.state.frameworks.clients.iter().next().is_none() {
             return None;
         }
-        let (jobs, mut claims) = self.claims();
+        let (jobs, mut claims) = self.claims(now);
         let total = *self.state.nodes.total();
         let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
         let (mut pools, mut free) = (self.state.pools.clone(), *self.state.nodes.free_sum());
@@ -63,6 +63,7 @@ impl Engine {
                 request: piece,
                 reach: Reach::default(),
                 unplaced: 0,
+                choice: Choice::default(),
                 wanted: u32::MAX,
                 gang: false,
                 placement: Placement::default(),
@@ -75,6 +76,7 @@ impl Engine {
         for (id, claim) in jobs.into_iter().zip(&mut claims) {
             if let Some(job) = self.state.jobs.get_mut(id) {
                 job.on_nodes = std::mem::take(&mut claim.on_nodes);
+                job.locality.nodes = std::mem::take(&mut claim.choice.preferred);
             }
         }
         let of_client = takers.iter().zip(&given[first..]).map(|(&(id, _), &count)| {

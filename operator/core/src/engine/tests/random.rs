@@ -4,8 +4,9 @@
 use proptest::prelude::*;
 
 use super::world::{World, job, stage};
-use crate::event::Departure;
-use crate::jobs::JobState;
+use crate::event::{Departure, StageAttempts};
+use crate::jobs::{Elastic, ExcludeOnFailure, JobSpec, JobState, Speculation};
+use crate::ranges::Ranges;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -18,6 +19,7 @@ enum Step {
     Repeat,
     AddNode(i64),
     RemoveNode(usize),
+    Resize(usize, u32),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -27,56 +29,92 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..8_usize).prop_map(Step::Lose),
         1 => (0..8_usize).prop_map(Step::Die),
         4 => Just(Step::MakeReady),
-        1 => (0..2000_u64).prop_map(Step::Advance),
+        4 => (0..2000_u64).prop_map(Step::Advance),
+        1 => (0..4_usize, 1..5_u32).prop_map(|(job, most)| Step::Resize(job, most)),
         1 => Just(Step::Repeat),
         1 => (1..4_i64).prop_map(Step::AddNode),
         1 => (0..3_usize).prop_map(Step::RemoveNode),
     ]
 }
 
-/// A world with jobs of three kinds in two pools.
+/// A job of one of the kinds that there are.
+fn spec(index: usize, tasks: u32) -> JobSpec {
+    let mut write = stage("write", tasks);
+    write.commits = index.is_multiple_of(2);
+    let mut read = stage("read", tasks.div_ceil(2));
+    read.depends_on = vec![0];
+    let pool = if index.is_multiple_of(2) { "default" } else { "team.a" };
+    let mut spec = job(pool, 3, vec![write, read]);
+    spec.executor.slots = 2;
+    // Nothing fails for good here: what is tested is that nothing is lost or doubled.
+    (spec.max_task_failures, spec.max_executor_failures) = (u32::MAX, Some(u32::MAX));
+    if index % 3 == 2 {
+        spec.executor.gang_timeout_milliseconds = Some(1000);
+    }
+    if index % 4 != 3 {
+        spec.speculation = Some(Speculation {
+            quantile_milli: 300,
+            multiplier_milli: 1000,
+            min_task_runtime_milliseconds: 0,
+        });
+    }
+    if index % 4 >= 1 {
+        spec.executor.elastic = Some(Elastic {
+            min_instances: u32::try_from(index % 3).unwrap(),
+            idle_timeout_milliseconds: 700,
+        });
+        spec.executor.exclude_on_failure =
+            Some(ExcludeOnFailure { max_failures_per_node: 2, exclude_milliseconds: 5000 });
+        spec.executor.preferred.names = vec!["n1".into(), "late7".into()];
+    }
+    spec
+}
+
+/// A world with jobs of several kinds in two pools.
 fn world(tasks: &[u32]) -> World {
     let mut world = World::with_nodes(&[3, 2, 4]);
+    world.running_at_once = 2;
     world.pool("team.a", 500);
     for (index, &tasks) in tasks.iter().enumerate() {
-        let mut write = stage("write", tasks);
-        write.commits = index % 2 == 0;
-        let mut read = stage("read", tasks.div_ceil(2));
-        read.depends_on = vec![0];
-        let pool = if index % 2 == 0 { "default" } else { "team.a" };
-        let mut spec = job(pool, 3, vec![write, read]);
-        spec.executor.slots = 2;
-        // Nothing fails for good here: what is tested is that nothing is lost or doubled.
-        (spec.max_task_failures, spec.max_executor_failures) = (u32::MAX, Some(u32::MAX));
-        if index % 3 == 2 {
-            spec.executor.gang_timeout_milliseconds = Some(1000);
-        }
-        world.submit(&format!("j{index}"), spec);
+        world.submit(&format!("j{index}"), spec(index, tasks));
     }
     world
 }
 
-fn apply(world: &mut World, number: usize, step: &Step) {
+/// Every job that wants executors says why it has no more, and one that has ended declines nothing.
+fn check_jobs(world: &World) {
+    for status in world.engine.view().jobs {
+        let lacks = status.executors_launched < status.executors_wanted;
+        assert!(!lacks || status.message.is_some(), "{status:?}");
+        assert!(!status.state.is_final() || status.declined_nodes.is_empty(), "{status:?}");
+    }
+}
+
+fn apply(world: &mut World, tasks: &[u32], number: usize, step: &Step) {
     let executors = world.executors();
     let pick = |index: usize| executors.get(index % executors.len().max(1));
     let task = |executor: usize, task: usize| {
         let (key, assigned) = pick(executor).filter(|(key, _)| world.is_ready(key))?;
         let all: Vec<_> = assigned
             .iter()
-            .flat_map(|attempts| attempts.partitions.iter().map(|p| (attempts.stage.clone(), p)))
+            .flat_map(|attempts| {
+                attempts.partitions.iter().map(|partition| {
+                    let partitions = Ranges::one(partition);
+                    StageAttempts { partitions, ..attempts.clone() }
+                })
+            })
             .collect();
-        let (stage, partition) = all.get(task % all.len().max(1))?.clone();
-        Some((key.job.name.clone(), stage, partition))
+        Some((key.clone(), all.get(task % all.len().max(1))?.clone()))
     };
     match *step {
         Step::Finish(executor, index) => {
-            if let Some((job, stage, partition)) = task(executor, index) {
-                world.finish_of(&job, &stage, partition);
+            if let Some((key, attempt)) = task(executor, index) {
+                world.finish_on(&key, attempt);
             }
         }
         Step::Fail(executor, index) => {
-            if let Some((job, stage, partition)) = task(executor, index) {
-                world.fail_of(&job, &stage, partition);
+            if let Some((key, attempt)) = task(executor, index) {
+                world.fail_on(&key, &attempt);
             }
         }
         Step::Lose(index) => {
@@ -94,23 +132,35 @@ fn apply(world: &mut World, number: usize, step: &Step) {
         Step::Repeat => world.repeat_last_report(),
         Step::AddNode(cores) => world.add_node(&format!("late{number}"), cores),
         Step::RemoveNode(index) => world.remove_node(index),
+        Step::Resize(job, most) => {
+            let index = job % tasks.len();
+            let mut spec = spec(index, tasks[index]);
+            spec.executor.instances = most;
+            world.submit(&format!("j{index}"), spec);
+        }
     }
 }
 
 proptest! {
     #[test]
     fn every_task_finishes_once_whatever_happens(
-        tasks in prop::collection::vec(1..12_u32, 1..4),
+        tasks in prop::collection::vec(1..12_u32, 1..5),
         steps in prop::collection::vec(step(), 0..120),
     ) {
         let mut world = world(&tasks);
         for (number, step) in steps.iter().enumerate() {
-            apply(&mut world, number, step);
+            apply(&mut world, &tasks, number, step);
             world.check_account();
+            check_jobs(&world);
         }
         world.add_node("enough", 16);
         world.advance(10_000);
         world.run_to_the_end();
+        // Some wait for nodes that they prefer, or for those that they decline.
+        for _ in 0..1000 {
+            world.advance(1000);
+            world.run_to_the_end();
+        }
         for (index, &tasks) in tasks.iter().enumerate() {
             let status = world.status(&format!("j{index}"));
             prop_assert_eq!(status.state, JobState::Succeeded, "{:?}", status);
@@ -123,12 +173,14 @@ proptest! {
 
     #[test]
     fn the_same_events_give_the_same_actions(
-        tasks in prop::collection::vec(1..12_u32, 1..4),
+        tasks in prop::collection::vec(1..12_u32, 1..5),
         steps in prop::collection::vec(step(), 0..40),
     ) {
         let run = || {
             let mut world = world(&tasks);
-            steps.iter().enumerate().for_each(|(number, step)| apply(&mut world, number, step));
+            steps.iter().enumerate().for_each(|(number, step)| {
+                apply(&mut world, &tasks, number, step);
+            });
             world.log
         };
         prop_assert_eq!(run(), run());

@@ -1,6 +1,6 @@
 //! Executors that do what they are told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::action::{Action, Assignment};
 use crate::engine::{Engine, Settings};
@@ -37,11 +37,39 @@ pub(super) fn stage(name: &str, tasks: u32) -> StageSpec {
 
 #[derive(Default)]
 struct Fake {
+    node: Box<str>,
     ready: bool,
     reports: u64,
     last: Report,
     /// What it was told to run, in order.
     assigned: Vec<StageAttempts>,
+}
+
+impl Fake {
+    /// What runs when these have ended: what ran before, then the first that was assigned.
+    fn runs(&self, at_once: usize, ended: &BTreeSet<(Box<str>, u32, u32)>) -> Vec<StageAttempts> {
+        let single = |all: &[StageAttempts]| -> Vec<(Box<str>, u32, u32)> {
+            all.iter()
+                .flat_map(|attempts| {
+                    let StageAttempts { stage, attempt, partitions } = attempts;
+                    partitions.iter().map(|partition| (stage.clone(), *attempt, partition))
+                })
+                .collect()
+        };
+        let mut assigned = single(&self.assigned);
+        assigned.retain(|task| !ended.contains(task));
+        let mut before = single(&self.last.running);
+        before.retain(|task| assigned.contains(task));
+        assigned.retain(|task| !before.contains(task));
+        let running: BTreeSet<_> = before.into_iter().chain(assigned).take(at_once).collect();
+        let mut runs = self.assigned.clone();
+        for attempts in &mut runs {
+            let runs = |p: &u32| running.contains(&(attempts.stage.clone(), attempts.attempt, *p));
+            attempts.partitions = attempts.partitions.iter().filter(runs).collect();
+        }
+        runs.retain(|attempts| !attempts.partitions.is_empty());
+        runs
+    }
 }
 
 pub(super) struct World {
@@ -52,10 +80,16 @@ pub(super) struct World {
     /// Keeps executors that were told to go until it is set back.
     pub(super) hold_departures: bool,
     pub(super) lose_next_assignment: bool,
+    /// How many tasks an executor runs at once; the others wait in it.
+    pub(super) running_at_once: usize,
     pub(super) assignments: usize,
     pub(super) launches: usize,
     pub(super) published: usize,
     uids: BTreeMap<String, u32>,
+    /// Executors that were told not to run something any more that they ran.
+    stopped: BTreeSet<ExecutorKey>,
+    /// Which executor every attempt was given to: job, its uid, stage, partition, attempt.
+    attempts: BTreeMap<(String, u32, Box<str>, u32, u32), ExecutorKey>,
     pub(super) last_report: Option<(ExecutorKey, Report)>,
     /// Every action, in order.
     pub(super) log: Vec<Action>,
@@ -71,10 +105,13 @@ impl World {
             departing: Vec::new(),
             hold_departures: false,
             lose_next_assignment: false,
+            running_at_once: usize::MAX,
             assignments: 0,
             launches: 0,
             published: 0,
             uids: BTreeMap::new(),
+            stopped: BTreeSet::new(),
+            attempts: BTreeMap::new(),
             last_report: None,
             log: Vec::new(),
         };
@@ -86,9 +123,14 @@ impl World {
     }
 
     pub(super) fn add_node(&mut self, name: &str, cores: i64) {
+        self.add_labelled_node(name, cores, &[]);
+    }
+
+    pub(super) fn add_labelled_node(&mut self, name: &str, cores: i64, labels: &[(&str, &str)]) {
         self.tell(Event::Node(NodeObservation {
             name: name.into(),
             allocatable: vec![("cpu".into(), cores * 1000), ("memory".into(), cores << 30)],
+            labels: labels.iter().map(|&(key, value)| (key.into(), value.into())).collect(),
             ..NodeObservation::default()
         }));
         self.tick();
@@ -104,10 +146,15 @@ impl World {
     }
 
     pub(super) fn remove_node(&mut self, index: usize) {
+        self.remove_node_named(&format!("n{index}"));
+    }
+
+    /// Removes a node with all that is on it.
+    pub(super) fn remove_node_named(&mut self, node: &str) {
         let keys: Vec<_> = self.fakes.keys().cloned().collect();
         let known = |engine: &Engine, key: &ExecutorKey| engine.state.find_executor(key).is_some();
         let before: Vec<_> = keys.into_iter().filter(|key| known(&self.engine, key)).collect();
-        self.tell(Event::NodeGone(format!("n{index}").into()));
+        self.tell(Event::NodeGone(node.into()));
         self.fakes.retain(|key, _| !before.contains(key) || known(&self.engine, key));
         self.tick();
     }
@@ -175,6 +222,9 @@ impl World {
             }
             self.log.extend_from_slice(&actions);
             actions.into_iter().for_each(|action| self.apply(action));
+            for key in std::mem::take(&mut self.stopped) {
+                self.tell_report(&key, no_news);
+            }
         }
     }
 
@@ -185,7 +235,13 @@ impl World {
                 let same =
                     |key: &&ExecutorKey| key.job == launch.key.job && key.index == launch.key.index;
                 assert!(!self.fakes.keys().any(|key| same(&key)), "two executors {}", launch.key);
-                self.fakes.insert(launch.key, Fake::default());
+                self.fakes.insert(
+                    launch.key,
+                    Fake {
+                        node: launch.node.unwrap_or_else(|| "nowhere".into()),
+                        ..Fake::default()
+                    },
+                );
             }
             Action::Assign(Assignment { key, .. }) if self.lose_next_assignment => {
                 self.lose_next_assignment = false;
@@ -193,12 +249,39 @@ impl World {
             }
             Action::Assign(assignment) => {
                 self.assignments += 1;
+                self.check_attempts(&assignment);
                 let fake = self.fakes.get_mut(&assignment.key).unwrap();
                 fake.assigned = assignment.attempts;
+                let still_assigned = |running: &StageAttempts| {
+                    let same = |other: &&StageAttempts| {
+                        (&other.stage, other.attempt) == (&running.stage, running.attempt)
+                    };
+                    let assigned = fake.assigned.iter().find(same);
+                    running
+                        .partitions
+                        .iter()
+                        .all(|p| assigned.is_some_and(|assigned| assigned.partitions.contains(p)))
+                };
+                if !fake.last.running.iter().all(still_assigned) {
+                    self.stopped.insert(assignment.key);
+                }
             }
             Action::Remove(key) => self.departing.push(key),
             Action::Status(_) => self.published += 1,
             Action::Framework(..) => {}
+        }
+    }
+
+    /// No attempt is given to two executors.
+    fn check_attempts(&mut self, assignment: &Assignment) {
+        let (key, job) = (&assignment.key, &assignment.key.job.name);
+        let uid = self.uids.get(&**job).copied().unwrap_or(0);
+        for StageAttempts { stage, attempt, partitions } in &assignment.attempts {
+            for partition in partitions.iter() {
+                let name = (job.to_string(), uid, stage.clone(), partition, *attempt);
+                let first = self.attempts.entry(name.clone()).or_insert_with(|| key.clone());
+                assert_eq!(first, key, "{name:?} is on two executors");
+            }
         }
     }
 
@@ -217,11 +300,23 @@ impl World {
 
     /// Sends the next report of an executor, which says that all it was assigned runs.
     fn report<F: FnOnce(&mut Report)>(&mut self, key: &ExecutorKey, fill: F) {
+        self.tell_report(key, fill);
+        self.tick();
+        if let Some(fake) = self.fakes.get(key)
+            && !fake.assigned.is_empty()
+            && fake.last.running != fake.runs(self.running_at_once, &BTreeSet::new())
+        {
+            // What was assigned meanwhile runs now.
+            self.report(key, no_news);
+        }
+    }
+
+    fn tell_report<F: FnOnce(&mut Report)>(&mut self, key: &ExecutorKey, fill: F) {
         let fake = self.fakes.get_mut(key).unwrap();
         fake.reports += 1;
         let mut report = Report { number: fake.reports, ready: fake.ready, ..Report::default() };
         fill(&mut report);
-        let ended: Vec<_> = report
+        let ended = report
             .finished
             .iter()
             .flat_map(|ended| {
@@ -229,26 +324,10 @@ impl World {
             })
             .chain(report.failures.iter().map(|f| (f.stage.clone(), f.attempt, f.partition)))
             .collect();
-        report.running.clone_from(&fake.assigned);
-        for running in &mut report.running {
-            for (stage, attempt, partition) in &ended {
-                if (stage, attempt) == (&running.stage, &running.attempt) {
-                    running.partitions.remove(*partition);
-                }
-            }
-        }
-        report.running.retain(|running| !running.partitions.is_empty());
+        report.running = fake.runs(self.running_at_once, &ended);
         fake.last = report.clone();
         self.last_report = Some((key.clone(), report.clone()));
         self.tell(Event::Report(key.clone(), report));
-        self.tick();
-        if let Some(fake) = self.fakes.get(key)
-            && !fake.assigned.is_empty()
-            && fake.last.running != fake.assigned
-        {
-            // What was assigned meanwhile runs now.
-            self.report(key, no_news);
-        }
     }
 
     pub(super) fn repeat_last_report(&mut self) {
@@ -288,12 +367,61 @@ impl World {
         });
     }
 
-    pub(super) fn fail(&mut self, stage: &str, partition: u32, message: &str) {
-        self.fail_with("", stage, partition, message, false);
+    /// Finishes an attempt, written as [`World::running`] does.
+    pub(super) fn finish_attempt(&mut self, attempt: &str) {
+        let (key, attempts) = self.find_attempt(attempt);
+        self.finish_on(&key, attempts);
     }
 
-    pub(super) fn fail_of(&mut self, job: &str, stage: &str, partition: u32) {
-        self.fail_with(job, stage, partition, "exited with code 1", false);
+    pub(super) fn finish_on(&mut self, key: &ExecutorKey, attempts: StageAttempts) {
+        self.report(key, |report| report.finished.push(attempts));
+    }
+
+    /// Reports that an attempt finished, without letting the engine decide yet.
+    pub(super) fn tell_finished(
+        &mut self,
+        (key, attempts): &(ExecutorKey, StageAttempts),
+        result: Option<&str>,
+    ) {
+        let (stage, partition) = (attempts.stage.clone(), attempts.partitions.first().unwrap());
+        let value = result.map(str::to_owned);
+        self.tell_report(key, |report| {
+            report.finished.push(attempts.clone());
+            if value.is_some() {
+                report.results.push(AttemptResult { stage, partition, value, uri: None });
+            }
+        });
+    }
+
+    /// Fails an attempt, written as [`World::running`] does.
+    pub(super) fn fail_attempt(&mut self, attempt: &str) {
+        let (key, attempts) = self.find_attempt(attempt);
+        self.fail_on(&key, &attempts);
+    }
+
+    pub(super) fn fail_on(&mut self, key: &ExecutorKey, attempts: &StageAttempts) {
+        self.report(key, |report| report.failures.push(failure(attempts, "exited", false)));
+    }
+
+    pub(super) fn find_attempt(&self, attempt: &str) -> (ExecutorKey, StageAttempts) {
+        for (key, fake) in &self.fakes {
+            for attempts in &fake.assigned {
+                for partition in attempts.partitions.iter() {
+                    let (stage, number) = (&attempts.stage, attempts.attempt);
+                    let name =
+                        format!("{stage}/{partition}/{number} on {}-{}", key.index, key.epoch);
+                    if name == attempt {
+                        let partitions = Ranges::one(partition);
+                        return (key.clone(), StageAttempts { partitions, ..attempts.clone() });
+                    }
+                }
+            }
+        }
+        panic!("nobody runs {attempt}");
+    }
+
+    pub(super) fn fail(&mut self, stage: &str, partition: u32, message: &str) {
+        self.fail_with("", stage, partition, message, false);
     }
 
     pub(super) fn fail_for_good(&mut self, stage: &str, partition: u32, message: &str) {
@@ -302,17 +430,7 @@ impl World {
 
     fn fail_with(&mut self, job: &str, stage: &str, partition: u32, message: &str, is_final: bool) {
         let (key, attempts) = self.find(job, stage, partition);
-        self.report(&key, |report| {
-            report.failures.push(AttemptFailure {
-                stage: stage.into(),
-                partition,
-                attempt: attempts.attempt,
-                reason: "Exited".into(),
-                message: message.to_owned(),
-                stderr: String::new(),
-                is_final,
-            });
-        });
+        self.report(&key, |report| report.failures.push(failure(&attempts, message, is_final)));
     }
 
     /// The executor that was told to run a partition.
@@ -407,6 +525,18 @@ impl World {
         counts.into_iter().collect()
     }
 
+    /// The nodes of a job's executors, in order.
+    pub(super) fn nodes(&self, name: &str) -> Vec<String> {
+        let fakes = self.fakes.iter().filter(|(key, _)| &*key.job.name == name);
+        let mut nodes: Vec<String> = fakes.map(|(_, fake)| fake.node.to_string()).collect();
+        nodes.sort_unstable();
+        nodes
+    }
+
+    pub(super) fn message(&self, name: &str) -> String {
+        self.status(name).message.unwrap_or_default()
+    }
+
     pub(super) fn live_executors(&self) -> usize {
         self.fakes.len()
     }
@@ -448,6 +578,13 @@ impl World {
         assert_eq!(state.executors.iter().count(), self.fakes.len());
     }
 
+    /// Departs the executor of this index of a job.
+    pub(super) fn depart_index(&mut self, name: &str, index: u32, departure: &Departure) {
+        let of_job = |key: &&ExecutorKey| &*key.job.name == name && key.index == index;
+        let key = self.fakes.keys().find(of_job).cloned().unwrap();
+        self.depart(&key, departure);
+    }
+
     fn observe(&mut self, name: &str, spec: Result<JobSpec, String>) {
         let number = self.uids.entry(name.to_owned()).or_default();
         let uid = format!("{name}-{number}").into();
@@ -458,6 +595,19 @@ impl World {
             created_at: self.now,
             spec,
         })));
+    }
+}
+
+/// That the first of some attempts failed.
+fn failure(attempts: &StageAttempts, message: &str, is_final: bool) -> AttemptFailure {
+    AttemptFailure {
+        stage: attempts.stage.clone(),
+        partition: attempts.partitions.first().unwrap(),
+        attempt: attempts.attempt,
+        reason: "Exited".into(),
+        message: message.to_owned(),
+        stderr: String::new(),
+        is_final,
     }
 }
 

@@ -23,8 +23,8 @@ fn index(nodes: &[Option<(i64, i64)>]) -> Index {
 
 #[test]
 fn nothing_fits_where_there_is_nothing() {
-    assert_eq!(Index::default().fullest(&Resources::NONE), None);
-    assert!(!index(&[None, None]).fits(&Resources::NONE));
+    assert_eq!(Index::default().fullest(&Resources::NONE, &|_| true), None);
+    assert!(!index(&[None, None]).fits(&Resources::NONE, &|_| true));
     assert_eq!(index(&[None]).largest(), Resources::LESS_THAN_NONE);
 }
 
@@ -32,9 +32,9 @@ fn nothing_fits_where_there_is_nothing() {
 fn a_place_is_used_again() {
     let mut index = index(&[Some((4, 4)), Some((2, 2))]);
     index.set(NodeId::at(0), None, &Resources::NONE);
-    assert_eq!(index.fullest(&amount(1, 1)), Some(NodeId::at(1)));
+    assert_eq!(index.fullest(&amount(1, 1), &|_| true), Some(NodeId::at(1)));
     index.set(NodeId::at(0), Some(&amount(1, 1)), &amount(10, 10));
-    assert_eq!(index.fullest(&amount(1, 1)), Some(NodeId::at(0)));
+    assert_eq!(index.fullest(&amount(1, 1), &|_| true), Some(NodeId::at(0)));
     assert_eq!(index.largest(), amount(2, 2));
 }
 
@@ -50,7 +50,9 @@ proptest! {
         nodes in nodes(),
         request in (0..=10_i64, 0..=10_i64),
         executors in prop::collection::btree_map(0..32_u32, 1..4_u32, 0..20),
+        refused in prop::collection::btree_set(0..32_u32, 0..20),
     ) {
+        let accepts = |id: NodeId| !refused.iter().any(|&refused| NodeId::at(refused) == id);
         let index = index(&nodes);
         let request = amount(request.0, request.1);
         let executors: BTreeMap<NodeId, u32> =
@@ -59,16 +61,17 @@ proptest! {
             .map(NodeId::at)
             .zip(&nodes)
             .filter_map(|(id, node)| Some((id, amount(node.as_ref()?.0, node.as_ref()?.1))))
-            .filter(|(_, free)| request.fits_in(free))
+            .filter(|&(id, free)| accepts(id) && request.fits_in(&free))
             .map(|(id, free)| (id, fullness(&free, &amount(10, 10))))
             .collect();
-        prop_assert_eq!(index.fits(&request), !fitting.is_empty());
+        prop_assert_eq!(index.fits(&request, &accepts), !fitting.is_empty());
         let fullness_of = |id: NodeId| fitting.iter().find(|(other, _)| *other == id).map(|f| f.1);
-        let fullest = index.fullest(&request);
+        let fullest = index.fullest(&request, &accepts);
         prop_assert_eq!(fullest.and_then(fullness_of), fitting.iter().map(|f| f.1).max());
         let count = |id: NodeId| executors.get(&id).copied().unwrap_or(0);
         let expected = fitting.iter().map(|&(id, fullness)| (count(id), fullness)).min();
-        let found = index.emptiest(&request, |id| executors.get(&id).copied().unwrap_or(0));
+        let count_of = |id| executors.get(&id).copied().unwrap_or(0);
+        let found = index.emptiest(&request, count_of, &accepts);
         prop_assert_eq!(found.and_then(|id| Some((count(id), fullness_of(id)?))), expected);
     }
 }

@@ -1,0 +1,192 @@
+//! Nodes that jobs decline for a while, and nodes that they wait for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Engine;
+use crate::allocator::Choice;
+use crate::event::Departure;
+use crate::executors::ExecutorKey;
+use crate::explain::Rejection;
+use crate::jobs::{Culprit, JobId, JobKey, Locality, Milliseconds, backoff};
+
+/// On a node executors of so many jobs have to fail to start in a row before all jobs decline it.
+const JOBS_BEFORE_PENALTY: usize = 2;
+
+/// How long an executor that did not start counts against its node.
+const FAILED_START_COUNTS_MILLISECONDS: Milliseconds = 600_000;
+
+/// The nodes on which executors do not start, whosever they are. Soft state, by name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Penalties {
+    nodes: BTreeMap<Box<str>, Penalty>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Penalty {
+    /// The jobs whose executors did not start, and when they last did not.
+    jobs: BTreeMap<JobKey, Milliseconds>,
+    strikes: u32,
+    until: Milliseconds,
+}
+
+impl Penalties {
+    fn note_not_started(&mut self, node: &str, job: &JobKey, now: Milliseconds) {
+        self.forget(now);
+        let penalty = self.nodes.entry(node.into()).or_default();
+        penalty.jobs.insert(job.clone(), now);
+        if penalty.jobs.len() >= JOBS_BEFORE_PENALTY {
+            penalty.strikes += 1;
+            penalty.until = now.saturating_add(backoff(penalty.strikes));
+        }
+    }
+
+    fn forget(&mut self, now: Milliseconds) {
+        let counts = |at: &Milliseconds| now < at.saturating_add(FAILED_START_COUNTS_MILLISECONDS);
+        self.nodes.retain(|_, penalty| {
+            penalty.jobs.retain(|_, at| counts(at));
+            !penalty.jobs.is_empty() || penalty.until > now
+        });
+    }
+}
+
+impl Engine {
+    /// Takes in that an executor of a job is gone from a node, if that speaks against the node.
+    /// `suspect` is the first task that it ran.
+    pub(super) fn count_against_node(
+        &mut self,
+        now: Milliseconds,
+        id: JobId,
+        node: &str,
+        key: &ExecutorKey,
+        (departure, suspect): (&Departure, Option<(usize, u32)>),
+    ) {
+        match departure {
+            Departure::Asked | Departure::Lost(_) => {}
+            Departure::NotStarted(_) => {
+                self.penalties.note_not_started(node, &key.job, now);
+                if let Some(job) = self.state.jobs.get_mut(id) {
+                    let until = job.declines.note_not_started(node, now);
+                    job.status_urgent = true;
+                    self.set_timer(until, id);
+                }
+            }
+            Departure::OutOfMemory(_) | Departure::Exited(_) => {
+                // A task that kills its executors is one failure, not one for each of them.
+                let culprit = suspect
+                    .map_or(Culprit::Executor(key.index, key.epoch), |(stage, partition)| {
+                        Culprit::Task(stage, partition)
+                    });
+                self.count_failure_on_node(now, id, node, culprit);
+            }
+        }
+    }
+
+    /// Takes in that something failed on a node, which may exclude it.
+    pub(super) fn count_failure_on_node(
+        &mut self,
+        now: Milliseconds,
+        id: JobId,
+        node: &str,
+        culprit: Culprit,
+    ) {
+        let Some(job) = self.state.jobs.get_mut(id) else { return };
+        let Some(policy) = job.spec.executor.exclude_on_failure else { return };
+        let until = job.declines.note_failure(node, culprit, now, policy);
+        if let Some(until) = until {
+            job.status_urgent = true;
+            self.set_timer(until, id);
+        }
+    }
+
+    /// Takes in that an executor can run tasks: the node starts executors.
+    pub(super) fn count_for_node(&mut self, id: JobId, node: &str) {
+        self.penalties.nodes.remove(node);
+        if let Some(job) = self.state.jobs.get_mut(id) {
+            job.declines.note_started(node);
+        }
+    }
+
+    /// Lifts exclusions that leave a job no node at all, the oldest first: it has to end, and may
+    /// have been mistaken about the nodes.
+    pub(super) fn lift_exclusions(&mut self) {
+        let declining = self
+            .touched
+            .iter()
+            .copied()
+            .filter(|&id| self.state.jobs.get(id).is_some_and(|job| !job.declines.is_empty()));
+        let declining: Vec<JobId> = declining.collect();
+        for id in declining {
+            let Ok(reach) = self.reach(id) else { continue };
+            let Some(job) = self.state.jobs.get_mut(id) else { continue };
+            let Ok(request) = job.request else { continue };
+            let nodes = &self.state.nodes;
+            let mut excluded = job.declines.excluded();
+            let mut ids: BTreeSet<_> =
+                excluded.iter().filter_map(|node| nodes.find(node)).collect();
+            excluded.reverse();
+            while !nodes.fits_on_when_empty(&request, reach, &|id| !ids.contains(&id)) {
+                // One that the request does not fit on helps nobody; it stays excluded.
+                let Some(oldest) = excluded.pop() else { break };
+                let Some(id) = nodes.find(&oldest) else { continue };
+                let fits = nodes.fits_on_when_empty(&request, reach, &|other| other == id);
+                if fits {
+                    job.declines.lift(&oldest);
+                    ids.remove(&id);
+                    (job.status_changed, self.offers_due) = (true, true);
+                }
+            }
+        }
+    }
+
+    /// What a job says about nodes in the next round.
+    pub(super) fn choice(&mut self, now: Milliseconds, id: JobId) -> Choice {
+        let mut choice = Choice::default();
+        let nodes = &self.state.nodes;
+        let Some(job) = self.state.jobs.get_mut(id) else { return choice };
+        let penalties = self.penalties.nodes.iter().map(|(node, penalty)| (&**node, penalty.until));
+        for (node, until) in penalties.chain(job.declines.until()) {
+            if until > now
+                && let Some(node) = nodes.find(node)
+            {
+                let latest = choice.declined.entry(node).or_default();
+                *latest = until.max(*latest);
+            }
+        }
+        let preferred = &job.spec.executor.preferred;
+        if preferred.is_empty() {
+            return choice;
+        }
+        let Locality { nodes: found, version, waits_since } = &mut job.locality;
+        if *version != Some(nodes.version()) {
+            *version = Some(nodes.version());
+            *found = nodes.named_or_labelled(&preferred.names, &preferred.labels);
+        }
+        if !found.is_empty() {
+            let since = *waits_since.get_or_insert(now);
+            let until = since.saturating_add(preferred.wait_milliseconds);
+            choice.waits_until = (now < until).then_some(until);
+        }
+        choice.preferred = std::mem::take(found);
+        choice
+    }
+
+    /// Sees to it that a job is asked again when the reason why it declined offers is over.
+    pub(super) fn retry_later(&mut self, id: JobId, rejection: Option<&Rejection>) {
+        let mut rejection = rejection;
+        while let Some(Rejection::Gang { cause, .. }) = rejection {
+            rejection = Some(&**cause);
+        }
+        let at = match rejection {
+            Some(Rejection::WaitsForPreferred { until, .. }) => Some(*until),
+            Some(Rejection::Declines { nodes }) => nodes.first().map(|(_, until)| *until),
+            _ => None,
+        };
+        if let Some(at) = at
+            && let Some(job) = self.state.jobs.get_mut(id)
+            && job.retry_at != Some(at)
+        {
+            job.retry_at = Some(at);
+            self.set_timer(at, id);
+        }
+    }
+}

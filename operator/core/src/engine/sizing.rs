@@ -1,0 +1,143 @@
+//! How many executors a job keeps.
+
+use std::cmp::Reverse;
+
+use super::Engine;
+use crate::executors::ExecutorId;
+use crate::jobs::{Job, JobId, JobState, Milliseconds};
+
+/// An executor that stays for now.
+struct Staying {
+    id: ExecutorId,
+    /// The slots of the tasks that it has.
+    slots: u32,
+    draining: bool,
+    /// Whether it has not even a node.
+    unplaced: bool,
+    /// Since when it has had nothing to do although it is ready.
+    idle_since: Option<Milliseconds>,
+}
+
+impl Engine {
+    /// Gives back executors that their jobs can make no use of any more, or not for some time now,
+    /// and lets those run empty that are too many.
+    pub(super) fn size_jobs(&mut self, now: Milliseconds) {
+        let ids: Vec<JobId> = self.touched.iter().copied().collect();
+        let mut going = Vec::new();
+        for id in ids {
+            let Some(job) = self.state.jobs.get(id) else { continue };
+            if job.state != JobState::Running || job.gang_forming {
+                continue;
+            }
+            let mut staying = Vec::with_capacity(job.executors.len());
+            // Those without a node are the first to go, then the newest.
+            for &id in job.executors.values().rev() {
+                let Some(executor) = self.state.executors.get_mut(id) else { continue };
+                if executor.stopping {
+                    continue;
+                }
+                let is_idle = executor.assigned_slots == 0;
+                let excluded = !job.declines.is_empty()
+                    && executor
+                        .node
+                        .and_then(|node| self.state.nodes.get(node))
+                        .is_some_and(|node| job.declines.excludes(&node.observed.name));
+                if excluded {
+                    // It is replaced.
+                    executor.draining = true;
+                    going.extend(is_idle.then_some(id));
+                    continue;
+                }
+                if is_idle && executor.ready {
+                    executor.idle_since.get_or_insert(now);
+                }
+                let (slots, draining) = (executor.assigned_slots, executor.draining);
+                let unplaced = executor.node.is_none();
+                let idle_since = executor.idle_since;
+                staying.push(Staying { id, slots, draining, unplaced, idle_since });
+            }
+            staying.sort_by_key(|executor| !executor.unplaced);
+            let kept = give_back_idle(job, now, staying, &mut going);
+            let draining = drain(job, kept.staying);
+            for (id, draining) in draining {
+                if let Some(executor) = self.state.executors.get_mut(id) {
+                    executor.draining = draining;
+                }
+            }
+            if let Some(at) = kept.look_again_at {
+                self.set_timer(at, id);
+            }
+        }
+        for executor in going {
+            self.stop_executor(executor);
+        }
+    }
+
+    /// How many executors a job lacks. Those on nodes that it declines by now do not count: they go
+    /// when they have done what they have.
+    pub(super) fn lacking_executors(&self, job: &Job) -> u32 {
+        let replaced: u32 = if job.declines.is_empty() {
+            0
+        } else {
+            let excluded = job.declines.excluded().into_iter();
+            let nodes = excluded.filter_map(|node| self.state.nodes.find(&node));
+            nodes.filter_map(|node| job.on_nodes.get(&node)).sum()
+        };
+        job.wanted_executors().saturating_sub(job.launched().saturating_sub(replaced))
+    }
+}
+
+struct Kept {
+    staying: Vec<Staying>,
+    look_again_at: Option<Milliseconds>,
+}
+
+/// Takes out idle executors that no unfinished task needs, and those that were idle for too long.
+fn give_back_idle(
+    job: &Job,
+    now: Milliseconds,
+    mut staying: Vec<Staying>,
+    going: &mut Vec<ExecutorId>,
+) -> Kept {
+    let mut surplus = staying.len().saturating_sub(job.useful_executors() as usize);
+    staying.retain(|executor| {
+        let goes = surplus > 0 && executor.slots == 0;
+        if goes {
+            surplus -= 1;
+            going.push(executor.id);
+        }
+        !goes
+    });
+    let Some(elastic) = job.spec.executor.elastic else {
+        return Kept { staying, look_again_at: None };
+    };
+    let mut surplus = staying.len().saturating_sub(job.wanted_executors() as usize);
+    let mut look_again_at = None;
+    staying.retain(|executor| {
+        let Some(since) = executor.idle_since.filter(|_| surplus > 0 && executor.slots == 0) else {
+            return true;
+        };
+        let at = since.saturating_add(elastic.idle_timeout_milliseconds);
+        if at <= now {
+            surplus -= 1;
+            going.push(executor.id);
+            return false;
+        }
+        look_again_at =
+            look_again_at.map_or(Some(at), |earlier: Milliseconds| Some(earlier.min(at)));
+        true
+    });
+    Kept { staying, look_again_at }
+}
+
+/// Which of the executors take no new tasks: as many as there are beyond the most that the job may
+/// have, those with the least to do first.
+fn drain(job: &Job, mut staying: Vec<Staying>) -> Vec<(ExecutorId, bool)> {
+    let surplus = staying.len().saturating_sub(job.spec.executor.instances as usize);
+    staying.sort_by_key(|executor| (Reverse(executor.draining), executor.slots));
+    let ranked = staying.into_iter().enumerate();
+    ranked
+        .filter(|(rank, executor)| executor.draining != (*rank < surplus))
+        .map(|(rank, executor)| (executor.id, rank < surplus))
+        .collect()
+}

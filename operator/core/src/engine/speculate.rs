@@ -1,0 +1,177 @@
+//! Second attempts at slow tasks: Spark's speculation.
+
+use super::Engine;
+use crate::arena::Arena;
+use crate::executors::{Executor, ExecutorId, Since};
+use crate::jobs::{
+    Job, JobId, JobState, Live, Milliseconds, Speculation, StageRun, StageState, Straggler,
+};
+
+impl Engine {
+    /// Finds the slow tasks of jobs that want second attempts at them.
+    pub(super) fn find_stragglers(&mut self, now: Milliseconds) {
+        let mut timers = Vec::new();
+        for &id in &self.touched {
+            let Some(job) = self.state.jobs.get_mut(id) else { continue };
+            let Some(speculation) = job.spec.speculation else { continue };
+            let queued = take_from_queues(job, speculation, &mut self.state.executors, now);
+            let slow = find(job, speculation, &self.state.executors, now);
+            let next = slow.into_iter().chain(queued).min();
+            job.next_speculation = job.next_speculation.filter(|&at| at > now);
+            if let Some(next) = next
+                && job.next_speculation.is_none_or(|at| next < at)
+            {
+                job.next_speculation = Some(next);
+                timers.push((next, id));
+            }
+        }
+        self.timers.extend::<Vec<(Milliseconds, JobId)>>(timers);
+    }
+}
+
+/// Notes a job's stragglers; returns when the next of its tasks becomes one.
+fn find(
+    job: &mut Job,
+    speculation: Speculation,
+    executors: &Arena<ExecutorId, Executor>,
+    now: Milliseconds,
+) -> Option<Milliseconds> {
+    let runs = job.state == JobState::Running && !job.gang_forming;
+    let mut next = None;
+    for (index, stage) in job.stages.iter_mut().enumerate() {
+        stage.stragglers.clear();
+        let Some(threshold) = threshold(stage, speculation).filter(|_| runs) else { continue };
+        let mut slow = Vec::new();
+        for &id in job.executors.values() {
+            let Some(executor) = executors.get(id) else { continue };
+            let has_queue = executor.assigned_slots > job.spec.executor.slots;
+            for (&(of, attempt, partition), since) in &executor.since {
+                let is_single = !stage.twins.contains_key(&partition);
+                if of != index || !is_single || !may_speculate(stage, partition) {
+                    continue;
+                }
+                if has_queue && matches!(since, Since::Assigned(_)) {
+                    // It is moved, not copied.
+                    continue;
+                }
+                let at = since.at().saturating_add(threshold);
+                if at > now {
+                    next = next.map_or(Some(at), |earlier: Milliseconds| Some(earlier.min(at)));
+                    continue;
+                }
+                let first = Live { executor: id, attempt };
+                slow.push((since.at(), Straggler { partition, first }));
+            }
+        }
+        // The one that has run for longest first.
+        slow.sort_by_key(|&(since, Straggler { partition, .. })| (since, partition));
+        stage.stragglers.extend(slow.into_iter().map(|(_, straggler)| straggler));
+    }
+    next
+}
+
+/// Takes back tasks that wait in an executor behind slow ones: they go to another one. The executor
+/// may have begun one since it last reported; it then stops it, as it does with any attempt that is
+/// withdrawn. Returns when the next task has waited too long.
+fn take_from_queues(
+    job: &mut Job,
+    speculation: Speculation,
+    executors: &mut Arena<ExecutorId, Executor>,
+    now: Milliseconds,
+) -> Option<Milliseconds> {
+    if job.state != JobState::Running || job.gang_forming {
+        return None;
+    }
+    let slots = job.spec.executor.slots;
+    let patience: Vec<_> = job.stages.iter().map(|stage| slow_after(stage, speculation)).collect();
+    let mut next: Option<Milliseconds> = None;
+    for &id in job.executors.values() {
+        let Some(executor) = executors.get_mut(id) else { continue };
+        if executor.stopping || executor.assigned_slots <= slots {
+            continue;
+        }
+        let mut waited = Vec::new();
+        for (&(stage, attempt, partition), since) in &executor.since {
+            let (Since::Assigned(at), Some(patience)) = (*since, patience[stage]) else { continue };
+            if job.stages[stage].twins.contains_key(&partition) {
+                continue;
+            }
+            let due = at.max(executor.progressed_at).saturating_add(patience);
+            if due <= now {
+                waited.push((stage, attempt, partition));
+            } else {
+                next = next.map_or(Some(due), |earlier| Some(earlier.min(due)));
+            }
+        }
+        for (stage, attempt, partition) in waited {
+            let run = &mut job.stages[stage];
+            executor.withdraw(stage, attempt, partition, run.slots);
+            run.give_back(partition);
+            executor.prefetch_slots = 0;
+        }
+    }
+    next
+}
+
+/// How long a task of a stage runs before it is slow; `None` while too few have finished.
+fn threshold(stage: &StageRun, speculation: Speculation) -> Option<Milliseconds> {
+    let tasks = u64::from(stage.tasks);
+    let needed = (tasks * u64::from(speculation.quantile_milli) / 1000).max(1);
+    let finished = stage.finished.len();
+    if finished < needed || finished == tasks {
+        return None;
+    }
+    slow_after(stage, speculation)
+}
+
+/// How long a task of a stage runs before it is slow, as far as one can tell by now.
+fn slow_after(stage: &StageRun, speculation: Speculation) -> Option<Milliseconds> {
+    if stage.state != StageState::Running {
+        return None;
+    }
+    let median = u128::from(stage.durations.median()?);
+    let slow = median * u128::from(speculation.multiplier_milli) / 1000;
+    let slow = Milliseconds::try_from(slow).unwrap_or(Milliseconds::MAX);
+    Some(slow.max(speculation.min_task_runtime_milliseconds))
+}
+
+/// What may kill executors runs alone, and once; committing is not work that another would do faster.
+fn may_speculate(stage: &StageRun, partition: u32) -> bool {
+    partition < stage.tasks && !stage.is_suspect(partition)
+}
+
+/// Gives stragglers to executors that have slots free, on other nodes if it can be.
+pub(super) fn copy_stragglers(
+    job: &mut Job,
+    executors: &mut Arena<ExecutorId, Executor>,
+    usable: &[ExecutorId],
+    now: Milliseconds,
+) {
+    for index in 0..job.stages.len() {
+        let stage = &mut job.stages[index];
+        let slots = stage.slots;
+        for straggler in std::mem::take(&mut stage.stragglers) {
+            let first_node = executors.get(straggler.first.executor).map(|first| first.node);
+            let candidates = usable.iter().filter_map(|&id| {
+                let executor = executors.get(id)?;
+                let has_room =
+                    executor.taken_slots().saturating_add(slots) <= job.spec.executor.slots;
+                let may = id != straggler.first.executor && !executor.exclusive && has_room;
+                let rank = (Some(executor.node) == first_node, executor.assigned_slots);
+                may.then_some((rank, id))
+            });
+            let Some((_, id)) = candidates.min() else {
+                // An executor for it is asked for.
+                stage.stragglers.push(straggler);
+                continue;
+            };
+            let partition = straggler.partition;
+            let attempt = stage.number_attempt(partition);
+            if let Some(executor) = executors.get_mut(id) {
+                executor.assign(index, attempt, partition, slots);
+                executor.since.insert((index, attempt, partition), Since::Assigned(now));
+                stage.twin(&straggler, Live { executor: id, attempt });
+            }
+        }
+    }
+}
