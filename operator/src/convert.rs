@@ -3,11 +3,13 @@
 mod job;
 mod pool;
 mod report;
+mod restore;
 mod status;
 
 pub use job::job_spec;
 pub use pool::{pool_observation, pool_problems};
-pub use report::{assigned_spec, report};
+pub use report::{assigned_spec, executor_observation, launched_spec, report};
+pub use restore::restored_status;
 pub use status::{job_status, pool_status, time};
 
 use proffer_core::jobs::Milliseconds;

@@ -1,10 +1,13 @@
 //! The loop's body: events in, actions out.
 
 mod assign;
+mod check;
 mod observe;
 mod offer;
 mod progress;
+mod restore;
 mod status;
+mod writes;
 
 use std::collections::BTreeSet;
 
@@ -12,6 +15,8 @@ use crate::action::Action;
 use crate::allocator::Fairness;
 use crate::event::Event;
 use crate::jobs::{JobId, JobState, Milliseconds};
+pub(crate) use check::ensure;
+use restore::Restoring;
 use crate::state::State;
 use crate::view::View;
 
@@ -23,11 +28,14 @@ pub struct Settings {
     pub status_interval_milliseconds: Milliseconds,
     /// Who is offered resources next.
     pub fairness: Fairness,
+    /// How long the engine waits to hear that what it gave out was done before it gives it out
+    /// again. `None` where everything is done at once and for certain, as on one machine.
+    pub write_deadline_milliseconds: Option<Milliseconds>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { status_interval_milliseconds: 1000, fairness: Fairness::default() }
+        Self { status_interval_milliseconds: 1000, fairness: Fairness::default(), write_deadline_milliseconds: None }
     }
 }
 
@@ -49,6 +57,10 @@ pub struct Engine {
     timers: BTreeSet<(Milliseconds, JobId)>,
     /// Executors to launch, to tell and to remove, for the next tick to give out.
     outgoing: Vec<Action>,
+    /// What was there before the engine, until all of it was told.
+    restoring: Option<Box<Restoring>>,
+    /// Nodes that stand only for what was said to be on them.
+    missing_nodes: BTreeSet<Box<str>>,
 }
 
 impl Engine {
@@ -57,8 +69,21 @@ impl Engine {
         Self { settings, ..Self::default() }
     }
 
+    /// An engine that goes on where another one stopped. It decides nothing before it has heard
+    /// [`Event::Synced`], and before that it wants to hear of everything that there is.
+    pub fn restoring(settings: Settings) -> Self {
+        Self { settings, restoring: Some(Box::default()), ..Self::default() }
+    }
+
     /// Takes in what happened.
     pub fn handle(&mut self, now: Milliseconds, event: Event) {
+        let event = match &mut self.restoring {
+            Some(restoring) => match restoring.keep(event) {
+                Some(event) => event,
+                None => return,
+            },
+            None => event,
+        };
         match event {
             Event::Node(node) => self.observe_node(node),
             Event::NodeGone(name) => self.forget_node(now, &name),
@@ -69,11 +94,21 @@ impl Engine {
             Event::Report(key, report) => self.take_report(now, &key, report),
             Event::ExecutorGone(key, departure) => self.take_departure(now, &key, &departure),
             Event::NotDelivered(key) => self.deliver_again(&key),
+            Event::Executor(executor) => self.observe_executor(now, *executor),
+            Event::Synced => self.restore(now),
+            Event::StatusWritten { job, uid, revision } => {
+                self.status_written(now, &job, &uid, revision);
+            }
+            Event::StatusNotWritten { job, uid } => self.status_not_written(now, &job, &uid),
+            Event::Discarded(key) => self.forget_remains(&key),
         }
     }
 
     /// Decides what should be different.
     pub fn tick(&mut self, now: Milliseconds) -> Vec<Action> {
+        if self.restoring.is_some() {
+            return Vec::new();
+        }
         self.fire_timers(now);
         self.release_idle_executors();
         self.make_offers(now);
@@ -81,6 +116,7 @@ impl Engine {
         // Statuses come first: what is assigned may refer to results that stand in them.
         let mut actions = self.publish_statuses(now);
         actions.append(&mut self.outgoing);
+        self.await_writes(now, &actions);
         actions
     }
 
@@ -110,8 +146,13 @@ impl Engine {
     fn fire_timers(&mut self, now: Milliseconds) {
         while let Some(&(at, id)) = self.timers.first().filter(|&&(at, _)| at <= now) {
             self.timers.remove(&(at, id));
+            self.tell_again(now, id);
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
             self.touched.insert(id);
+            if job.withheld_until.is_some_and(|at| at <= now) {
+                job.withheld_until = None;
+                self.offers_due = true;
+            }
             if job.state.is_final() {
                 continue;
             }

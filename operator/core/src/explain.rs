@@ -60,6 +60,11 @@ pub enum Rejection {
         /// Why the next one does not.
         cause: Box<Rejection>,
     },
+    /// An executor could not be made, and it is not yet time to try again.
+    Withheld {
+        /// Why it could not.
+        cause: Box<str>,
+    },
     /// There is no pool of the name that the job gives.
     NoPool {
         /// The name.
@@ -82,6 +87,7 @@ impl Rejection {
             Self::Limit { .. } => "LimitReached",
             Self::Headroom { .. } => "KeptForGuarantees",
             Self::Gang { cause, .. } => cause.reason(),
+            Self::Withheld { .. } => "CannotLaunch",
             Self::NoPool { .. } => "NoPool",
             Self::TooManyKinds { .. } => "TooManyResourceKinds",
         }
@@ -142,6 +148,9 @@ impl fmt::Display for Sentence<'_> {
                 "only {fitting} of {wanted} executors fit at once: {}",
                 cause.display(self.kinds)
             ),
+            Rejection::Withheld { cause } => {
+                write!(formatter, "an executor could not be made, tries again soon: {cause}")
+            }
             Rejection::NoPool { pool } => write!(formatter, "there is no pool {pool}"),
             Rejection::TooManyKinds { name } => {
                 crate::resources::TooManyKinds { name: name.to_string() }.fmt(formatter)

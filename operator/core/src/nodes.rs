@@ -1,5 +1,6 @@
 //! Nodes and what is left on them: Mesos's agents.
 
+mod check;
 mod index;
 
 use std::collections::BTreeMap;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::arena::{Arena, Id, id};
+use crate::engine::ensure;
 use crate::resources::Resources;
 use crate::share::WeightMilli;
 
@@ -131,6 +132,36 @@ impl Pools {
     /// All pools by name, so that a parent comes before its children.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (PoolId, &Pool)> {
         self.by_name.values().filter_map(|&id| Some((id, self.by_id.get(id)?)))
+    }
+
+    /// Compares what is kept up to date with what follows from what the pools' `own` executors hold
+    /// and from how many jobs name them, both by index.
+    pub(crate) fn check(&self, own: &[Resources], jobs: &[u32]) -> Result<(), String> {
+        let mut held = own.to_vec();
+        // Children come after their parents.
+        let ids: Vec<PoolId> = self.iter().map(|(id, _)| id).collect();
+        for &id in ids.iter().rev() {
+            let Some(pool) = self.by_id.get(id) else { continue };
+            let (name, sum) = (&pool.name, held[id.index()]);
+            ensure!(pool.held == sum, "pool {name} counts {:?}, holds {sum:?}", pool.held);
+            let own = own[id.index()];
+            ensure!(pool.own_held == own, "pool {name} counts {:?}, has {own:?}", pool.own_held);
+            let there = jobs[id.index()];
+            ensure!(pool.jobs == there, "pool {name} counts {} jobs, has {there}", pool.jobs);
+            let needed = pool.declared || there > 0 || !pool.children.is_empty();
+            ensure!(needed, "pool {name} is kept although nothing needs it");
+            let parent = name.rsplit_once('.').and_then(|(parent, _)| self.find(parent));
+            ensure!(pool.parent == parent, "pool {name} is below another parent than its name says");
+            if let Some(parent) = parent {
+                held[parent.index()] = held[parent.index()].plus(&sum);
+                let listed = self.by_id.get(parent).is_some_and(|it| it.children.contains(&id));
+                ensure!(listed, "pool {name} is not among its parent's children");
+            }
+        }
+        let children: usize = self.by_id.iter().map(|(_, pool)| pool.children.len()).sum();
+        let below = self.by_id.iter().filter(|(_, pool)| pool.parent.is_some()).count();
+        ensure!(children == below, "{below} pools are below others, {children} are listed there");
+        Ok(())
     }
 
     /// One more than the largest index of a pool.

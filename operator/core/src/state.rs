@@ -20,6 +20,8 @@ pub(crate) struct State {
     pub(crate) job_by_key: BTreeMap<JobKey, JobId>,
     pub(crate) executors: Arena<ExecutorId, Executor>,
     pub(crate) executor_by_key: BTreeMap<ExecutorKey, ExecutorId>,
+    /// The jobs of executors that are gone and left something.
+    pub(crate) remains: BTreeMap<ExecutorKey, JobId>,
     pub(crate) next_sequence: u64,
 }
 
@@ -33,6 +35,7 @@ impl Default for State {
             job_by_key: BTreeMap::new(),
             executors: Arena::new(),
             executor_by_key: BTreeMap::new(),
+            remains: BTreeMap::new(),
             next_sequence: 0,
         }
     }

@@ -26,6 +26,8 @@ pub struct JobStatus {
     pub uid: Box<str>,
     /// The generation of the settings that this describes.
     pub generation: i64,
+    /// Numbers the statuses that were given out of this job, for [`crate::event::Event::StatusWritten`].
+    pub revision: u64,
     /// Where it stands.
     pub state: JobState,
     /// One word for why it waits or failed.
@@ -48,6 +50,11 @@ pub struct JobStatus {
     pub executors_wanted: u32,
     /// Executors that died by themselves.
     pub executors_failed: u32,
+    /// The epoch of the next executor of each index that had one. Whatever an executor of an earlier
+    /// epoch said or did stands in this status.
+    pub epochs: BTreeMap<u32, u32>,
+    /// Whether the job does not wait (any more) for all executors of its gang.
+    pub gang_formed: bool,
     /// The stages, in order.
     pub stages: Vec<StageStatus>,
     /// The last failures, newest last.
@@ -73,6 +80,8 @@ pub struct StageStatus {
     pub failures: BTreeMap<u32, u32>,
     /// Attempts that were lost, by partition.
     pub losses: BTreeMap<u32, u32>,
+    /// Attempts that count for nothing, but whose numbers were used, by partition.
+    pub other_attempts: BTreeMap<u32, u32>,
     /// Results by the task's name or number.
     pub results: BTreeMap<String, ResultValue>,
 }

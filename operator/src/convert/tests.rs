@@ -126,6 +126,7 @@ fn status(state: JobState, launched: u32) -> JobStatus {
         key: JobKey { namespace: "team".into(), name: "j".into() },
         uid: "1".into(),
         generation: 3,
+        revision: 1,
         state,
         reason: None,
         message: None,
@@ -137,6 +138,8 @@ fn status(state: JobState, launched: u32) -> JobStatus {
         executors_launched: launched,
         executors_wanted: 2,
         executors_failed: 0,
+        epochs: [].into(),
+        gang_formed: false,
         stages: vec![StageStatus {
             name: "s".into(),
             state: StageState::Running,
@@ -146,6 +149,7 @@ fn status(state: JobState, launched: u32) -> JobStatus {
             committed: false,
             failures: [(2, 1)].into(),
             losses: [].into(),
+            other_attempts: [].into(),
             results: [
                 ("0".to_owned(), ResultValue::Inline("seven".to_owned())),
                 ("1".to_owned(), ResultValue::Uri("file:///w/_proffer/1/results/s/1".to_owned())),

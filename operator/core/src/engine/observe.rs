@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::Engine;
+use super::restore::restore_job;
 use crate::event::{Departure, JobObservation, NodeObservation, PoolObservation};
 use crate::explain::Rejection;
 use crate::jobs::{
@@ -44,7 +45,6 @@ impl Engine {
     }
 
     pub(super) fn observe_job(&mut self, now: Milliseconds, observed: JobObservation) {
-        self.offers_due = true;
         let known = self.state.job_by_key.get(&observed.key).copied();
         if let Some(id) = known
             && let Some(job) = self.state.jobs.get_mut(id)
@@ -53,8 +53,13 @@ impl Engine {
             let was_invalid = job.spec.stages.is_empty();
             match observed.spec {
                 Ok(spec) if !was_invalid => {
-                    adopt(job, &spec);
+                    // An object changes with its status too, which is nothing new.
+                    let is_news = adopt(job, &spec) || job.generation != observed.generation;
                     job.generation = observed.generation;
+                    if !is_news {
+                        return;
+                    }
+                    self.offers_due = true;
                     if let Some(limit) = job.spec.deadline_milliseconds {
                         let deadline = job.created_at.saturating_add(limit);
                         self.set_timer(deadline, id);
@@ -66,6 +71,7 @@ impl Engine {
                 _ => {}
             }
         }
+        self.offers_due = true;
         // A new job, one that replaces another of its name, or one that makes sense at last.
         let epochs = known.map(|id| self.replace(id)).unwrap_or_default();
         self.admit(now, observed, epochs);
@@ -74,6 +80,7 @@ impl Engine {
     pub(super) fn forget_job(&mut self, key: &JobKey) {
         if let Some(id) = self.state.job_by_key.remove(key) {
             self.stop_executors(id);
+            self.discard_settled(id);
             self.drop_if_done(id);
             self.offers_due = true;
         }
@@ -82,7 +89,9 @@ impl Engine {
     /// Removes a job that no name leads to any more, once its last executor is gone.
     pub(super) fn drop_if_done(&mut self, id: JobId) {
         let Some(job) = self.state.jobs.get(id) else { return };
-        if self.state.job_by_key.get(&job.key) == Some(&id) || !job.executors.is_empty() {
+        if self.state.job_by_key.get(&job.key) == Some(&id) || !job.executors.is_empty()
+            || !job.remains.is_empty()
+        {
             return;
         }
         let pool = job.pool;
@@ -109,17 +118,44 @@ impl Engine {
     }
 
     fn admit(&mut self, now: Milliseconds, observed: JobObservation, epochs: BTreeMap<u32, u32>) {
+        let key = observed.key.clone();
+        let is_news = observed.status.is_none();
+        let job = self.build_job(now, observed, epochs);
+        let deadline = job.spec.deadline_milliseconds;
+        let deadline = deadline.map(|limit| job.created_at.saturating_add(limit));
+        let restart_at = job.restart_at;
+        let id = self.state.jobs.insert(job);
+        self.state.job_by_key.insert(key, id);
+        for at in deadline.into_iter().chain(restart_at) {
+            self.set_timer(at, id);
+        }
+        self.touched.insert(id);
+        if is_news {
+            self.touch(id);
+        }
+    }
+
+    /// A job as it is first seen, with nothing but its place in its pool.
+    pub(super) fn build_job(
+        &mut self,
+        now: Milliseconds,
+        observed: JobObservation,
+        epochs: BTreeMap<u32, u32>,
+    ) -> Job {
         let (spec, problem) = match observed.spec {
             Ok(spec) => (spec, None),
             Err(problem) => (senseless(), Some(problem)),
         };
-        let request = self.request(&spec.executor);
+        let request = self.request(&spec.executor.request);
         let pool = self.state.pools.enter(&spec.pool);
         let stages = spec.stages.iter().map(StageRun::new).collect();
         let sequence = self.state.next_sequence;
         self.state.next_sequence += 1;
+        // Where nothing has to be waited for, everything is stored.
+        let lasts = self.settings.write_deadline_milliseconds.is_none();
+        let durable_revision = if lasts { u64::MAX } else { 0 };
         let mut job = Job {
-            key: observed.key.clone(),
+            key: observed.key,
             uid: observed.uid,
             generation: observed.generation,
             created_at: observed.created_at,
@@ -146,11 +182,21 @@ impl Engine {
             gang_deadline: None,
             failures: VecDeque::new(),
             result_bytes: 0,
-            status_changed: true,
+            revision: 0,
+            durable_revision,
+            status_told_at: None,
+            remains: BTreeMap::new(),
+            withdrawals: 0,
+            withheld_until: None,
+            withheld_because: "".into(),
+            status_changed: problem.is_some(),
             status_urgent: false,
             status_at: None,
             spec,
         };
+        if let (Some(status), None) = (&observed.status, &problem) {
+            restore_job(now, &mut job, status);
+        }
         job.open_stages();
         if let Some(message) = problem {
             job.state = JobState::Failed;
@@ -158,20 +204,13 @@ impl Engine {
             job.status_urgent = true;
             job.failure = Some(JobFailure { reason: "InvalidSpec", message });
         }
-        let deadline = job.spec.deadline_milliseconds;
-        let deadline = deadline.map(|limit| job.created_at.saturating_add(limit));
-        let id = self.state.jobs.insert(job);
-        self.state.job_by_key.insert(observed.key, id);
-        if let Some(at) = deadline {
-            self.set_timer(at, id);
-        }
-        self.touch(id);
+        job
     }
 
     /// What one executor needs as a vector.
-    fn request(&mut self, spec: &ExecutorSpec) -> Result<Resources, Rejection> {
+    pub(super) fn request(&mut self, amounts: &[(Box<str>, i64)]) -> Result<Resources, Rejection> {
         let mut request = Resources::NONE;
-        for (name, amount) in &spec.request {
+        for (name, amount) in amounts {
             let too_many = |TooManyKinds { name }| Rejection::TooManyKinds { name: name.into() };
             request[self.kind(name).map_err(too_many)?] = *amount;
         }
@@ -201,7 +240,9 @@ impl Engine {
 
 /// Takes over the settings that may change while a job runs: not what its executors hold, not what
 /// its stages are.
-fn adopt(job: &mut Job, spec: &JobSpec) {
+/// Says whether any of them is another one now.
+fn adopt(job: &mut Job, spec: &JobSpec) -> bool {
+    let before = job.spec.clone();
     job.spec.priority = spec.priority;
     job.spec.max_task_failures = spec.max_task_failures;
     job.spec.max_executor_failures = spec.max_executor_failures;
@@ -209,10 +250,11 @@ fn adopt(job: &mut Job, spec: &JobSpec) {
     job.spec.deadline_milliseconds = spec.deadline_milliseconds;
     job.spec.executor.instances = spec.executor.instances;
     job.spec.executor.placement = spec.executor.placement;
+    job.spec != before
 }
 
 /// The settings of a job whose settings make no sense: it never runs.
-fn senseless() -> JobSpec {
+pub(super) fn senseless() -> JobSpec {
     JobSpec {
         executor: ExecutorSpec { instances: 0, ..ExecutorSpec::default() },
         ..JobSpec::default()

@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::action::{Action, Launch};
 use crate::allocator::{Claim, Grant, Order, Round};
-use crate::executors::{Attempts, Executor, ExecutorId, ExecutorKey};
+use crate::executors::{Executor, ExecutorId, ExecutorKey};
 use crate::explain::Rejection;
 use crate::jobs::{JobId, JobState, Milliseconds};
 use crate::nodes::NodeId;
@@ -65,6 +65,10 @@ impl Engine {
             let stopping = |&executor: &ExecutorId| {
                 self.state.executors.get(executor).is_some_and(|executor| executor.stopping)
             };
+            if job.withheld_until.is_some() {
+                refused.push((id, Rejection::Withheld { cause: job.withheld_because.clone() }));
+                continue;
+            }
             match &job.request {
                 // What is left of a gang that did not form goes first.
                 Ok(_) if job.gang_forming && job.executors.values().any(stopping) => {}
@@ -103,23 +107,6 @@ impl Engine {
         let index = job.indices.first_missing();
         let epoch = job.epochs.get(&index).copied().unwrap_or(0);
         let key = ExecutorKey { job: job.key.clone(), index, epoch };
-        let executor = self.state.executors.insert(Executor {
-            key: key.clone(),
-            job: id,
-            node,
-            request,
-            ready: false,
-            stopping: false,
-            assigned: Attempts::new(),
-            assigned_slots: 0,
-            exclusive: false,
-            running: Attempts::new(),
-            acknowledged: 0,
-            prefetch_slots: 0,
-            assignment_changed: true,
-        });
-        job.executors.insert(index, executor);
-        job.indices.insert(index);
         job.position = None;
         if job.state == JobState::Pending {
             job.state = JobState::Running;
@@ -132,13 +119,22 @@ impl Engine {
             job.gang_deadline = Some(deadline);
             self.timers.insert((deadline, id));
         }
-        self.state.executor_by_key.insert(key.clone(), executor);
-        job.held = job.held.plus(&request);
-        job.allocations += 1;
-        let pool = job.pool;
-        self.state.pools.charge(pool, &request);
+        self.seat(Executor::new(key.clone(), id, node, request));
         self.outgoing.push(Action::Launch(Launch { key, node: name }));
         self.touch(id);
+    }
+
+    /// Gives an executor its place in its job and charges it to the pool; the node is charged already.
+    pub(super) fn seat(&mut self, executor: Executor) {
+        let (key, job_id, request) = (executor.key.clone(), executor.job, executor.request);
+        let Some(job) = self.state.jobs.get_mut(job_id) else { return };
+        let id = self.state.executors.insert(executor);
+        job.executors.insert(key.index, id);
+        job.indices.insert(key.index);
+        job.held = job.held.plus(&request);
+        job.allocations += 1;
+        self.state.pools.charge(job.pool, &request);
+        self.state.executor_by_key.insert(key, id);
     }
 
     /// Notes why a job was given no more.

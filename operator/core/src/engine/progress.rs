@@ -4,9 +4,9 @@ use super::Engine;
 use crate::action::Action;
 use crate::allocator::count_down;
 use crate::event::{AttemptFailure, AttemptResult, Departure, Report, StageAttempts};
-use crate::executors::{Attempts, Executor, ExecutorId, ExecutorKey};
+use crate::executors::{Attempts, Executor, ExecutorId, ExecutorKey, Unsettled};
 use crate::jobs::{
-    Job, JobFailure, JobId, JobState, Milliseconds, ResultValue, StageState, TaskFailure,
+    Job, JobFailure, JobId, JobState, Milliseconds, Remains, ResultValue, StageState, TaskFailure,
 };
 
 /// How often one task may be lost with its executor through no fault of its own.
@@ -16,6 +16,12 @@ const MAX_TASK_LOSSES: u32 = 10;
 /// stay well below 64 KiB with them.
 const RESULT_BYTES_LIMIT: usize = 48 * 1024;
 
+/// How long a job waits after an executor could not be made, doubled for each one in a row.
+const LAUNCH_PAUSE_MILLISECONDS: Milliseconds = 500;
+
+/// How often that is doubled at most: half a minute.
+const LAUNCH_PAUSE_DOUBLINGS: u32 = 6;
+
 /// How a job goes on after something happened to one of its tasks.
 enum Verdict {
     GoesOn,
@@ -24,12 +30,15 @@ enum Verdict {
 
 impl Engine {
     pub(super) fn take_report(&mut self, now: Milliseconds, key: &ExecutorKey, report: Report) {
+        // Where nothing has to be waited for, what is taken in is stored.
+        let is_stored = self.settings.write_deadline_milliseconds.is_none();
         let Some((_, executor, job_id, job)) = self.state.executor_mut(key) else { return };
-        if report.number <= executor.acknowledged {
+        if report.number <= executor.folded {
             return;
         }
-        executor.acknowledged = report.number;
-        executor.assignment_changed |= !report.finished.is_empty() || !report.failures.is_empty();
+        let number = report.number;
+        let has_ends = !report.finished.is_empty() || !report.failures.is_empty();
+        executor.folded = number;
         executor.running = attempts(job, &report.running);
         let became_ready = report.ready && !executor.ready;
         executor.ready = report.ready;
@@ -43,6 +52,14 @@ impl Engine {
                     verdict = take_failure(job, executor, failure);
                 }
             }
+        }
+        let ended = std::mem::take(&mut executor.ending);
+        if is_stored {
+            executor.acknowledged = number;
+            executor.assignment_changed |= has_ends;
+        } else if !ended.is_empty() {
+            let revision = job.revision + 1;
+            executor.unsettled.push_back(Unsettled { report: number, revision, ended });
         }
         if became_ready {
             self.complete_gang(job_id);
@@ -65,6 +82,18 @@ impl Engine {
         count_down(&mut job.on_nodes, executor.node);
         job.epochs.insert(key.index, key.epoch + 1);
         let (node, request, pool) = (executor.node, executor.request, job.pool);
+        if let Departure::Withdrawn(cause) = departure {
+            job.withdrawals += 1;
+            let pause = LAUNCH_PAUSE_MILLISECONDS << job.withdrawals.min(LAUNCH_PAUSE_DOUBLINGS);
+            let at = now.saturating_add(pause);
+            (job.withheld_until, job.withheld_because) = (Some(at), cause.as_str().into());
+            self.timers.insert((at, job_id));
+        } else if self.settings.write_deadline_milliseconds.is_some() {
+            let revision = job.revision + 1;
+            let remains = Remains { revision, discarded: false, told_at: None };
+            job.remains.insert((key.index, key.epoch), remains);
+            self.state.remains.insert(key.clone(), job_id);
+        }
         self.state.nodes.release(node, &request);
         self.state.pools.release(pool, &request);
         self.state.executors.remove(id);
@@ -76,17 +105,8 @@ impl Engine {
             // The restart may have waited for this executor to go.
             self.set_timer(at, job_id);
         }
+        self.discard_settled(job_id);
         self.drop_if_done(job_id);
-    }
-
-    pub(super) fn deliver_again(&mut self, key: &ExecutorKey) {
-        if let Some((_, executor, job_id, _)) = self.state.executor_mut(key) {
-            executor.assignment_changed = true;
-            if executor.stopping {
-                self.outgoing.push(Action::Remove(key.clone()));
-            }
-            self.touched.insert(job_id);
-        }
     }
 
     /// Tells all executors of a job to go.
@@ -148,6 +168,10 @@ impl Engine {
         }
     }
 
+    pub(super) fn succeed(&mut self, now: Milliseconds, id: JobId) {
+        self.end(now, id, JobState::Succeeded, None);
+    }
+
     fn end(&mut self, now: Milliseconds, id: JobId, state: JobState, failure: Option<JobFailure>) {
         let Some(job) = self.state.jobs.get_mut(id) else { return };
         job.state = state;
@@ -159,7 +183,7 @@ impl Engine {
     }
 
     /// Lets the tasks of a gang start once all its executors are ready.
-    fn complete_gang(&mut self, id: JobId) {
+    pub(super) fn complete_gang(&mut self, id: JobId) {
         let Some(job) = self.state.jobs.get_mut(id) else { return };
         let executors = &self.state.executors;
         let ready = job
@@ -194,7 +218,10 @@ fn take_finished(job: &mut Job, executor: &mut Executor, finished: &[StageAttemp
         let stage = &mut job.stages[index];
         for partition in attempts.partitions.iter() {
             if executor.unassign(index, attempts.attempt, partition, stage.slots) {
-                job.status_urgent |= stage.finish(partition);
+                if stage.finish(partition) {
+                    stage.finished_revision = job.revision + 1;
+                    job.status_urgent = true;
+                }
                 slots += stage.slots;
             }
         }
@@ -298,7 +325,7 @@ fn take_back(job: &mut Job, executor: &mut Executor, departure: &Departure) -> V
             unknown_slots = unknown_slots.saturating_sub(slots);
             let fault = match departure {
                 _ if excused || !ran => None,
-                Departure::Asked | Departure::NotStarted(_) => None,
+                Departure::Asked | Departure::NotStarted(_) | Departure::Withdrawn(_) => None,
                 Departure::Lost(_) => Some(false),
                 Departure::OutOfMemory(_) | Departure::Exited(_) => Some(true),
             };

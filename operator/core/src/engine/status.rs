@@ -26,6 +26,7 @@ impl Engine {
             if due <= now || job.status_urgent {
                 (job.status_changed, job.status_urgent) = (false, false);
                 job.status_at = Some(now);
+                job.revision += 1;
                 if let Some(status) = self.job_status(id) {
                     statuses.push(Action::Status(Box::new(status)));
                 }
@@ -52,6 +53,7 @@ impl Engine {
             key: job.key.clone(),
             uid: job.uid.clone(),
             generation: job.generation,
+            revision: job.revision,
             state: job.state,
             reason,
             message,
@@ -63,6 +65,8 @@ impl Engine {
             executors_launched: job.launched(),
             executors_wanted: job.wanted_executors(),
             executors_failed: job.executor_failures,
+            epochs: job.epochs.clone(),
+            gang_formed: !job.gang_forming,
             stages: stages.map(|(i, (spec, run))| self.stage_status(job, i, spec, run)).collect(),
             failures: job.failures.iter().cloned().collect(),
         })
@@ -107,6 +111,7 @@ impl Engine {
             committed: run.committed,
             failures: run.failures.clone(),
             losses: run.losses.clone(),
+            other_attempts: run.other_attempts.clone(),
             results: run.results.iter().map(named).collect(),
         }
     }

@@ -51,9 +51,12 @@ pub(crate) struct StageRun {
     pub(crate) losses: BTreeMap<u32, u32>,
     /// How many executors died by themselves while they ran the partition.
     pub(crate) deaths: BTreeMap<u32, u32>,
-    /// The number of attempts before the last restart of the job, so that none is used twice.
-    pub(crate) earlier_attempts: BTreeMap<u32, u32>,
+    /// Attempts that count neither as failures nor as losses: those that were taken back, and all
+    /// before the last restart of the job. Their numbers are not used again.
+    pub(crate) other_attempts: BTreeMap<u32, u32>,
     pub(crate) results: BTreeMap<u32, ResultValue>,
+    /// The revision of the job's status that says that the stage finished.
+    pub(crate) finished_revision: u64,
 }
 
 impl StageRun {
@@ -70,8 +73,9 @@ impl StageRun {
             failures: BTreeMap::new(),
             losses: BTreeMap::new(),
             deaths: BTreeMap::new(),
-            earlier_attempts: BTreeMap::new(),
+            other_attempts: BTreeMap::new(),
             results: BTreeMap::new(),
+            finished_revision: 0,
         }
     }
 
@@ -79,6 +83,11 @@ impl StageRun {
     pub(crate) fn open(&mut self) {
         self.state = StageState::Running;
         self.pending = Ranges::up_to(self.tasks);
+        for &(first, last) in self.finished.as_slice() {
+            (first..=last).for_each(|partition| {
+                self.pending.remove(partition);
+            });
+        }
     }
 
     /// The slots that tasks which have not finished would take all at once.
@@ -91,7 +100,7 @@ impl StageRun {
     /// The number that the next attempt at a partition gets.
     pub(crate) fn next_attempt(&self, partition: u32) -> u32 {
         let count = |map: &BTreeMap<u32, u32>| map.get(&partition).copied().unwrap_or(0);
-        count(&self.failures) + count(&self.losses) + count(&self.earlier_attempts)
+        count(&self.failures) + count(&self.losses) + count(&self.other_attempts)
     }
 
     /// The next partition to assign. `alone` says whether the executor has nothing else to do, so
@@ -120,6 +129,11 @@ impl StageRun {
         } else {
             self.finished.insert(partition);
         }
+        self.conclude()
+    }
+
+    /// Sees whether all tasks have finished, and with them the stage.
+    pub(crate) fn conclude(&mut self) -> bool {
         if self.finished.len() < u64::from(self.tasks) {
             return false;
         }
@@ -131,21 +145,55 @@ impl StageRun {
         true
     }
 
-    /// Takes back an assigned partition that was not started, or whose attempt does not count.
+    /// Whether nothing is left to do for a partition.
+    pub(crate) fn is_done(&self, partition: u32) -> bool {
+        self.finished.contains(partition) || (partition == self.tasks && self.committed)
+    }
+
+    /// Takes in that an executor was told to run an attempt at a partition by an earlier engine; says
+    /// whether the partition was there to be taken.
+    pub(crate) fn claim(&mut self, partition: u32, attempt: u32) -> bool {
+        if self.state != StageState::Running || !self.pending.remove(partition) {
+            return false;
+        }
+        let skipped = attempt - self.next_attempt(partition);
+        if skipped > 0 {
+            *self.other_attempts.entry(partition).or_default() += skipped;
+        }
+        self.assigned += 1;
+        true
+    }
+
+    /// The bytes of the results that are kept as they are.
+    pub(crate) fn result_bytes(&self) -> usize {
+        let bytes = |result: &ResultValue| match result {
+            ResultValue::Inline(text) => text.len(),
+            ResultValue::Uri(_) => 0,
+        };
+        self.results.values().map(bytes).sum()
+    }
+
+    /// Takes back an assigned partition whose attempt does not count, whether or not it was started.
+    /// The next attempt has another number all the same: the executor may run this one yet.
     pub(crate) fn give_back(&mut self, partition: u32) {
+        self.release(partition);
+        count(&mut self.other_attempts, partition);
+    }
+
+    fn release(&mut self, partition: u32) {
         self.assigned -= 1;
         self.pending.insert(partition);
     }
 
     /// Takes in that an assigned partition failed; returns how often it did.
     pub(crate) fn fail(&mut self, partition: u32) -> u32 {
-        self.give_back(partition);
+        self.release(partition);
         count(&mut self.failures, partition)
     }
 
     /// Takes in that an assigned partition was lost; returns how often it was.
     pub(crate) fn lose(&mut self, partition: u32) -> u32 {
-        self.give_back(partition);
+        self.release(partition);
         count(&mut self.losses, partition)
     }
 
@@ -157,7 +205,7 @@ impl StageRun {
     /// Forgives what failed, keeping what finished, when the job is run again.
     pub(crate) fn restart(&mut self) {
         for (&partition, &failures) in self.failures.iter().chain(&self.losses) {
-            *self.earlier_attempts.entry(partition).or_default() += failures;
+            *self.other_attempts.entry(partition).or_default() += failures;
         }
         self.failures.clear();
         self.losses.clear();

@@ -156,6 +156,7 @@ impl World {
             let actions = self.engine.tick(self.now);
             let departing =
                 if self.hold_departures { Vec::new() } else { std::mem::take(&mut self.departing) };
+            self.engine.check().unwrap();
             if actions.is_empty() && departing.is_empty() {
                 return;
             }
@@ -189,6 +190,7 @@ impl World {
             }
             Action::Remove(key) => self.departing.push(key),
             Action::Status(_) => self.published += 1,
+            Action::Discard(key) => self.tell(Event::Discarded(key)),
         }
     }
 
@@ -420,6 +422,7 @@ impl World {
             generation: 1,
             created_at: self.now,
             spec,
+            status: None,
         })));
     }
 }

@@ -77,6 +77,7 @@ impl Cluster {
             generation: 1,
             created_at: NOW,
             spec: Ok(spec),
+            status: None,
         };
         self.engine.handle(NOW, Event::Job(Box::new(observation)));
     }
@@ -126,7 +127,7 @@ impl Cluster {
                         evicted += u32::from(gone.is_some_and(|gone| !gone.running.is_empty()));
                         self.engine.handle(NOW, Event::ExecutorGone(key, Departure::Asked));
                     }
-                    Action::Status(_) => continue,
+                    Action::Discard(_) | Action::Status(_) => continue,
                 }
                 settled = false;
             }
