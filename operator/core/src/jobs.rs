@@ -152,6 +152,8 @@ pub(crate) struct Job {
     pub(crate) failures: VecDeque<TaskFailure>,
     /// The bytes of all results kept in the status.
     pub(crate) result_bytes: usize,
+    /// Whether there is no job of this uid any more; it stays until its last executor is gone.
+    pub(crate) is_deleted: bool,
     /// How many statuses were given out.
     pub(crate) revision: u64,
     /// The last of them that is known to be stored.
@@ -185,7 +187,7 @@ pub(crate) struct Remains {
 impl Job {
     /// How many executors the job can make use of now.
     pub(crate) fn wanted_executors(&self) -> u32 {
-        if !matches!(self.state, JobState::Pending | JobState::Running) {
+        if self.is_deleted || !matches!(self.state, JobState::Pending | JobState::Running) {
             return 0;
         }
         if self.gang_forming {

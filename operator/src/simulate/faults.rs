@@ -63,6 +63,10 @@ pub(super) struct FaultArguments {
     /// Play a run that was recorded
     #[arg(long, value_name = "FILE.jsonl", group = "faults", conflicts_with = "seed")]
     replay: Option<PathBuf>,
+
+    /// Print every step of the replay and everything that was decided
+    #[arg(long, requires = "replay")]
+    verbose: bool,
 }
 
 impl FaultArguments {
@@ -76,7 +80,7 @@ impl FaultArguments {
 pub(super) fn run(arguments: &FaultArguments) -> anyhow::Result<ExitCode> {
     silence_panics();
     if let Some(file) = &arguments.replay {
-        return Ok(replay(file));
+        return Ok(replay(file, arguments.verbose));
     }
     let first = arguments.seed.unwrap_or(0);
     let last = first.saturating_add(arguments.seeds.max(1) - 1);
@@ -116,7 +120,7 @@ pub(super) fn run(arguments: &FaultArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn replay(file: &Path) -> ExitCode {
+fn replay(file: &Path, verbose: bool) -> ExitCode {
     let script = match record::read(file) {
         Ok(script) => script,
         Err(error) => {
@@ -124,7 +128,7 @@ fn replay(file: &Path) -> ExitCode {
             return ExitCode::from(BAD_INPUT);
         }
     };
-    let outcome = play::play(&script);
+    let outcome = play::play_aloud(&script, verbose);
     match outcome.failure {
         None => {
             let (steps, hash) = (script.steps.len(), outcome.hash);

@@ -5,16 +5,19 @@ use std::collections::{BTreeMap, VecDeque};
 use super::Engine;
 use super::restore::restore_job;
 use crate::event::{Departure, JobObservation, NodeObservation, PoolObservation};
+use crate::executors::ExecutorKey;
 use crate::explain::Rejection;
 use crate::jobs::{
     ExecutorSpec, Job, JobFailure, JobId, JobKey, JobSpec, JobState, Milliseconds, StageRun,
 };
+use crate::nodes::NodeId;
 use crate::pools::Settings;
 use crate::ranges::Ranges;
 use crate::resources::{Kind, Resources, TooManyKinds};
 
 impl Engine {
     pub(super) fn observe_node(&mut self, node: NodeObservation) {
+        self.missing_nodes.remove(&node.name);
         self.state.nodes.observe(&self.state.kinds, node);
         self.offers_due = true;
     }
@@ -22,12 +25,37 @@ impl Engine {
     pub(super) fn forget_node(&mut self, now: Milliseconds, name: &str) {
         let Some(id) = self.state.nodes.find(name) else { return };
         let on_it = self.state.executors.iter().filter(|(_, executor)| executor.node == id);
-        let keys: Vec<_> = on_it.map(|(_, executor)| executor.key.clone()).collect();
-        for key in keys {
+        // What may not have been made yet may still be made, and run when the node comes back.
+        let waits = self.settings.write_deadline_milliseconds.is_some();
+        let on_it: Vec<_> = on_it
+            .map(|(id, executor)| (id, executor.key.clone(), waits && !executor.confirmed))
+            .collect();
+        for (id, key, may_come) in on_it {
+            if may_come {
+                self.stop_executor(id);
+                continue;
+            }
             self.take_departure(now, &key, &Departure::Lost(format!("node {name} is gone")));
         }
-        self.state.nodes.remove(name);
+        let (missing, offered) = (name.into(), false);
+        let missing = NodeObservation { name: missing, offered, ..NodeObservation::default() };
+        self.state.nodes.observe(&self.state.kinds, missing);
+        self.missing_nodes.insert(name.into());
+        self.leave_node(id);
         self.offers_due = true;
+    }
+
+    /// Forgets a node that is gone once nothing is charged to it any more.
+    pub(super) fn leave_node(&mut self, id: NodeId) {
+        if let Some(node) = self.state.nodes.get(id)
+            && node.held.is_none()
+            && self.missing_nodes.contains(&node.observed.name)
+            && !self.state.executors.iter().any(|(_, executor)| executor.node == id)
+        {
+            let name = node.observed.name.clone();
+            self.missing_nodes.remove(&name);
+            self.state.nodes.remove(&name);
+        }
     }
 
     pub(super) fn observe_pool(&mut self, pool: &PoolObservation) {
@@ -73,12 +101,16 @@ impl Engine {
         }
         self.offers_due = true;
         // A new job, one that replaces another of its name, or one that makes sense at last.
-        let epochs = known.map(|id| self.replace(id)).unwrap_or_default();
+        let mut epochs = known.map(|id| self.replace(id)).unwrap_or_default();
+        self.avoid_epochs_in_use(&observed.key, &mut epochs);
         self.admit(now, observed, epochs);
     }
 
     pub(super) fn forget_job(&mut self, key: &JobKey) {
         if let Some(id) = self.state.job_by_key.remove(key) {
+            if let Some(job) = self.state.jobs.get_mut(id) {
+                job.is_deleted = true;
+            }
             self.stop_executors(id);
             self.discard_settled(id);
             self.drop_if_done(id);
@@ -115,6 +147,18 @@ impl Engine {
         let key = job.key.clone();
         self.forget_job(&key);
         epochs
+    }
+
+    /// Passes over the epochs of executors that are still on their way out, or have left something.
+    fn avoid_epochs_in_use(&self, key: &JobKey, epochs: &mut BTreeMap<u32, u32>) {
+        let first = ExecutorKey { job: key.clone(), index: 0, epoch: 0 };
+        let last = ExecutorKey { job: key.clone(), index: u32::MAX, epoch: u32::MAX };
+        let there = self.state.executor_by_key.range(&first..=&last).map(|(key, _)| key);
+        let left = self.state.remains.range(&first..=&last).map(|(key, _)| key);
+        for key in there.chain(left) {
+            let next = epochs.entry(key.index).or_default();
+            *next = (*next).max(key.epoch + 1);
+        }
     }
 
     fn admit(&mut self, now: Milliseconds, observed: JobObservation, epochs: BTreeMap<u32, u32>) {
@@ -182,6 +226,7 @@ impl Engine {
             gang_deadline: None,
             failures: VecDeque::new(),
             result_bytes: 0,
+            is_deleted: false,
             revision: 0,
             durable_revision,
             status_told_at: None,

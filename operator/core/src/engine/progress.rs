@@ -98,6 +98,7 @@ impl Engine {
         self.state.pools.release(pool, &request);
         self.state.executors.remove(id);
         self.state.executor_by_key.remove(key);
+        self.leave_node(node);
         self.offers_due = true;
         self.touch(job_id);
         self.judge(now, job_id, verdict);

@@ -121,9 +121,6 @@ impl Engine {
                 }
             }
         }
-        for name in std::mem::take(&mut self.missing_nodes) {
-            self.forget_node(now, &name);
-        }
         let ids: Vec<JobId> = self.state.job_by_key.values().copied().collect();
         for id in ids {
             self.complete_gang(id);
@@ -245,7 +242,6 @@ impl Engine {
 
     fn leave_missing_node(&mut self, now: Milliseconds, observed: &ExecutorObservation) {
         if self.is_missing(observed) {
-            self.missing_nodes.remove(&observed.node);
             self.forget_node(now, &observed.node);
         }
     }
@@ -357,7 +353,10 @@ impl StageRun {
         run.other_attempts.clone_from(&status.other_attempts);
         match status.state {
             StageState::Waiting => {}
-            StageState::Failed => run.state = StageState::Failed,
+            StageState::Failed => {
+                run.open();
+                run.state = StageState::Failed;
+            }
             StageState::Running | StageState::Finished => {
                 run.open();
                 run.conclude();

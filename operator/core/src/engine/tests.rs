@@ -425,6 +425,38 @@ fn a_job_that_makes_no_sense_fails_until_it_does() {
 }
 
 #[test]
+fn a_deleted_job_is_given_nothing_while_its_executors_go() {
+    let mut world = World::with_nodes(&[2]);
+    world.submit("j", job("default", 2, vec![stage("s", 4)]));
+    world.hold_departures = true;
+    world.delete("j");
+    world.depart_one(&Departure::Asked);
+    assert_eq!((world.launches, world.live_executors()), (2, 1));
+}
+
+#[test]
+fn a_job_that_is_seen_again_as_it_was_is_no_news() {
+    let mut world = World::with_nodes(&[1]);
+    let spec = job("default", 1, vec![stage("s", 1)]);
+    world.submit("j", spec.clone());
+    world.advance(10_000);
+    let published = world.published;
+    world.submit("j", spec);
+    world.advance(10_000);
+    assert_eq!(world.published, published);
+}
+
+#[test]
+fn a_job_created_again_while_executors_still_go_gets_names_of_its_own() {
+    let mut world = World::with_nodes(&[4]);
+    world.submit("j", job("default", 1, vec![stage("s", 1)]));
+    world.hold_departures = true;
+    world.delete("j");
+    world.submit("j", job("default", 1, vec![stage("s", 1)]));
+    assert_eq!(world.epochs("j"), [0, 1]);
+}
+
+#[test]
 fn a_deleted_job_takes_everything_along() {
     let mut world = World::with_nodes(&[2]);
     world.submit("j", job("default", 2, vec![stage("s", 5)]));

@@ -41,6 +41,13 @@ pub(super) fn check(api: &Api, operator: &Operator, launches: &[Launch]) -> Chec
     }
     let new = |launch: &&Launch| executors.values().find(|executor| executor.key == launch.key);
     for executor in launches.iter().filter_map(|launch| new(&launch)) {
+        let (uid, index) = (&executor.job_uid, executor.key.index);
+        let mut pods = api.pods.iter().filter(|(_, pod)| pod.lives() && *pod.uid == **uid);
+        if let Some((other, _)) = pods.find(|(_, pod)| pod.key.index == index) {
+            return Err(format!("executor {} is launched while {other} lives", executor.key));
+        }
+    }
+    for executor in launches.iter().filter_map(|launch| new(&launch)) {
         let usable = usable(operator, &executor.node);
         for (kind, &held) in on_node.get(&*executor.node).into_iter().flatten() {
             let has = usable.get(kind).copied().unwrap_or(0);

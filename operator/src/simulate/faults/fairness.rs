@@ -4,7 +4,9 @@
 //! into whole executors can be had from the top: each pool's part is divided among its children one
 //! by one, always to the one with the smallest share by weight. The engine goes from the bottom, an
 //! executor at a time, on nodes. What it gives to a pool or a job may differ from the optimum by one
-//! executor, no more: that is who comes first when shares are equal.
+//! executor, no more: that is who comes first when shares are equal. With H-DRF a pool of pools is
+//! compared by holdings that are scaled down to its child that is furthest behind, which is up to one
+//! executor for each child; it may be off by as many.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +19,7 @@ use proffer_core::jobs::{ExecutorSpec, JobKey, JobSpec, StageSpec};
 
 use super::random::Random;
 
-/// By how many executors a pool or a job may be off.
+/// By how many executors a pool or a job may be off, beside what scaling makes.
 const BOUND: u32 = 1;
 
 /// What one executor holds, in thousandths of a cpu.
@@ -76,11 +78,14 @@ fn compare(seed: u64, fairness: Fairness) -> Result<u32, String> {
     let units = nodes.iter().sum::<u32>().min(root.capacity());
     root.divide(units, &mut optimum);
     let given = fill(&nodes, &root, fairness);
+    let most = root.children.iter().map(|pool| pool.children.len()).max().unwrap_or(0);
+    let most = u32::try_from(most).unwrap_or(u32::MAX);
+    let bound = if fairness == Fairness::Hdrf { BOUND + most } else { BOUND };
     let mut largest = 0;
     for (name, &best) in &optimum {
         let got = given.get(name).copied().unwrap_or(0);
         let off = got.abs_diff(best);
-        if off > BOUND {
+        if off > bound {
             return Err(format!(
                 "seed {seed}, fairness with {fairness:?}: {name} has {got} executors, the optimum \
                  is {best}; nodes {nodes:?}, {root:?}"

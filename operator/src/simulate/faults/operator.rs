@@ -178,6 +178,17 @@ impl Operator {
 
     /// Turns what the engine wants into writes.
     pub(super) fn ask(&mut self, now: Milliseconds, action: Action) {
+        match &action {
+            // Of what has no name any more nothing is left.
+            Action::Remove(key) if !self.names.contains_key(key) => {
+                let event = Event::ExecutorGone(key.clone(), Departure::Asked);
+                self.engine.handle(now, event);
+            }
+            Action::Discard(key) if !self.names.contains_key(key) => {
+                self.engine.handle(now, Event::Discarded(key.clone()));
+            }
+            _ => {}
+        }
         let write = match action {
             Action::Launch(launch) => self.creation(&launch),
             Action::Assign(assignment) => self
@@ -212,6 +223,11 @@ impl Operator {
             queue.pop_back();
         }
         queue.push_back(write);
+    }
+
+    /// Whether an executor was asked for before.
+    pub(super) fn has_launched(&self, key: &ExecutorKey) -> bool {
+        self.names.contains_key(key)
     }
 
     fn creation(&mut self, launch: &Launch) -> Option<Write> {
@@ -276,8 +292,10 @@ impl Operator {
         let known = self.names.iter().find(|(_, known)| **known == name);
         let Some(key) = known.map(|(key, _)| key.clone()) else { return };
         let event = match (&write, told) {
-            (Write::Create { .. }, Told::Refused) => {
+            // An earlier attempt may have been done all the same.
+            (Write::Create { .. }, Told::Refused) if !api.executors.contains_key(&name) => {
                 self.names.remove(&key);
+                self.writes.remove(&write.target());
                 Event::ExecutorGone(key, Departure::Withdrawn("quota exceeded".to_owned()))
             }
             (Write::Delete { .. }, Told::Answer(Answer::Missing)) => {
@@ -287,7 +305,8 @@ impl Operator {
                 self.discarded(now, &key);
                 return;
             }
-            (_, Told::Answer(Answer::Done | Answer::Exists)) => {
+            (Write::Create { .. }, Told::Refused)
+            | (_, Told::Answer(Answer::Done | Answer::Exists)) => {
                 // The answer holds the object.
                 if let Some(object) = api.executors.get(&name) {
                     let observed = convert::executor_observation(object);

@@ -65,12 +65,17 @@ pub(super) fn script(seed: u64, count: usize) -> Script {
 
 /// Plays a run to its end.
 pub(super) fn play(script: &Script) -> Outcome {
+    play_aloud(script, false)
+}
+
+/// Plays a run to its end, and prints everything that happens if that is wanted.
+pub(super) fn play_aloud(script: &Script, verbose: bool) -> Outcome {
     let mut hash = 0;
     let mut done = 0;
     // A panic is a bug like any other; what it leaves behind is thrown away.
     let played = catch_unwind(AssertUnwindSafe(|| {
         let settings = Settings { fairness: script.fairness, ..Settings::default() };
-        let mut world = World::new(settings);
+        let mut world = World::new(settings, verbose);
         for step in &script.steps {
             done += 1;
             world.step(step)?;

@@ -7,7 +7,6 @@ use proffer_crds::executor::{Assignment, SparkExecutorStatus};
 use proffer_crds::job::SparkJobStatus;
 use proffer_executor::Attempt;
 
-use super::executors::Pod;
 use super::world::Checked;
 
 /// A task: the job's uid, the stage, the partition.
@@ -34,24 +33,12 @@ fn task(uid: &str, attempt: &Attempt) -> Task {
 }
 
 impl Promises {
-    /// An executor is made: no name twice, and never two that live for one place in a job.
-    pub(super) fn created(
-        &mut self,
-        name: &str,
-        uid: &str,
-        index: u32,
-        pods: &BTreeMap<String, Pod>,
-    ) -> Checked {
-        if !self.names.insert(name.to_owned()) {
-            return Err(format!("executor {name} is made a second time: its epoch is used again"));
+    /// An executor is made: no name twice.
+    pub(super) fn created(&mut self, name: &str) -> Checked {
+        if self.names.insert(name.to_owned()) {
+            return Ok(());
         }
-        let other = pods
-            .iter()
-            .find(|(_, pod)| pod.lives() && pod.uid == uid && pod.key.index == index);
-        match other {
-            Some((other, _)) => Err(format!("executor {name} is made while {other} lives")),
-            None => Ok(()),
-        }
+        Err(format!("executor {name} is made a second time: its epoch is used again"))
     }
 
     /// A task starts: as an attempt of its own, and only if it has not finished before.

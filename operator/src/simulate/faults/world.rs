@@ -72,19 +72,22 @@ pub(super) struct World {
     settings: Settings,
     /// Tells what was decided from what was decided in another run.
     pub(super) hash: u64,
+    /// Whether to print everything that happens.
+    verbose: bool,
 }
 
 impl World {
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(super) fn new(settings: Settings, verbose: bool) -> Self {
         let now = 1_000_000;
         let api = Api::default();
         let operator = Operator::start(now, &settings, &api);
         let promises = Promises::default();
-        Self { now, api, operator, promises, settings, hash: 0xcbf2_9ce4_8422_2325 }
+        Self { now, api, operator, promises, settings, hash: 0xcbf2_9ce4_8422_2325, verbose }
     }
 
     /// Does a step, and checks what has to hold after it.
     pub(super) fn step(&mut self, step: &Step) -> Checked {
+        self.tell("", step);
         match step {
             Step::Cluster(step) => self.cluster_step(step),
             Step::Executor(step) => self.executor_step(step)?,
@@ -123,7 +126,14 @@ impl World {
         self.operator.engine.check()
     }
 
+    fn tell(&self, what: &str, value: &impl std::fmt::Debug) {
+        if self.verbose {
+            println!("{} {what}{value:?}", self.now);
+        }
+    }
+
     fn hear_of(&mut self, key: &ObjectKey) {
+        self.tell("  hears of ", key);
         self.api.unheard.remove(key);
         self.operator.observe(self.now, &self.api, key);
     }
@@ -132,16 +142,19 @@ impl World {
     fn tick(&mut self) -> Result<bool, String> {
         let actions = self.operator.engine.tick(self.now);
         self.hash = hash(self.hash, &actions);
-        let launched = actions.iter().any(|action| matches!(action, Action::Launch(_)));
         let wanted = !actions.is_empty();
         let mut launches = Vec::new();
         for action in actions {
+            self.tell("  wants ", &action);
             if let Action::Launch(launch) = &action {
-                launches.push(launch.clone());
+                // One that is given out again was decided on before.
+                if !self.operator.has_launched(&launch.key) {
+                    launches.push(launch.clone());
+                }
             }
             self.operator.ask(self.now, action);
         }
-        if launched {
+        if !launches.is_empty() {
             account::check(&self.api, &self.operator, &launches)?;
         }
         Ok(wanted)
@@ -149,6 +162,7 @@ impl World {
 
     fn write(&mut self, target: &ObjectKey, outcome: Outcome) -> Checked {
         let Some(write) = self.operator.take(target) else { return Ok(()) };
+        self.tell("  writes ", &(&write, outcome));
         let is_done =
             matches!(outcome, Outcome::Done | Outcome::DoneUnheard | Outcome::DoneTimedOut);
         let answer = if is_done { Some(self.effect(&write)?) } else { None };
@@ -172,7 +186,7 @@ impl World {
                 }
                 let observed = convert::executor_observation(executor);
                 let uid = observed.job_uid.to_string();
-                self.promises.created(name, &uid, observed.key.index, &self.api.pods)?;
+                self.promises.created(name)?;
                 let mut executor = (**executor).clone();
                 executor.metadata.uid = Some(self.api.next_uid());
                 executor.metadata.generation = Some(1);
@@ -210,8 +224,8 @@ impl World {
                 if self.api.executors.remove(name).is_none() {
                     return Ok(Answer::Missing);
                 }
-                if self.api.pods.remove(name).is_some_and(|pod| pod.lives()) {
-                    return Err(format!("executor {name} is forgotten while it lives"));
+                if self.api.pods.remove(name).is_some_and(|pod| pod.runs_tasks()) {
+                    return Err(format!("executor {name} is forgotten while it runs tasks"));
                 }
                 self.api.changed(ObjectKey::Executor(name.clone()));
             }

@@ -38,6 +38,8 @@ pub(super) fn stage(name: &str, tasks: u32) -> StageSpec {
 #[derive(Default)]
 struct Fake {
     ready: bool,
+    /// Whether it was told to go.
+    is_going: bool,
     reports: u64,
     last: Report,
     /// What it was told to run, in order.
@@ -176,7 +178,11 @@ impl World {
                 self.launches += 1;
                 let same =
                     |key: &&ExecutorKey| key.job == launch.key.job && key.index == launch.key.index;
-                assert!(!self.fakes.keys().any(|key| same(&key)), "two executors {}", launch.key);
+                assert!(
+                    !self.fakes.iter().any(|(key, fake)| same(&key) && !fake.is_going),
+                    "two executors {}",
+                    launch.key
+                );
                 self.fakes.insert(launch.key, Fake::default());
             }
             Action::Assign(Assignment { key, .. }) if self.lose_next_assignment => {
@@ -188,7 +194,12 @@ impl World {
                 let fake = self.fakes.get_mut(&assignment.key).unwrap();
                 fake.assigned = assignment.attempts;
             }
-            Action::Remove(key) => self.departing.push(key),
+            Action::Remove(key) => {
+                if let Some(fake) = self.fakes.get_mut(&key) {
+                    fake.is_going = true;
+                }
+                self.departing.push(key);
+            }
             Action::Status(_) => self.published += 1,
             Action::Discard(key) => self.tell(Event::Discarded(key)),
         }
