@@ -1,6 +1,7 @@
 //! The engine against a small world: executors that do what they are told, when the test says so.
 
 mod random;
+mod restore;
 mod world;
 
 use crate::event::{Departure, Event, NodeObservation, PoolObservation};
@@ -454,6 +455,17 @@ fn a_job_created_again_while_executors_still_go_gets_names_of_its_own() {
     world.delete("j");
     world.submit("j", job("default", 1, vec![stage("s", 1)]));
     assert_eq!(world.epochs("j"), [0, 1]);
+}
+
+#[test]
+fn what_does_not_fit_is_not_blamed_on_the_jobs_own_guarantee() {
+    let mut world = World::with_nodes(&[2]);
+    let (name, guarantee) = ("a".into(), vec![("cpu".into(), 1000)]);
+    world.tell(Event::Pool(PoolObservation { name, guarantee, ..PoolObservation::default() }));
+    let mut spec = job("a", 3, vec![stage("s", 3)]);
+    spec.executor.gang_timeout_milliseconds = Some(1000);
+    world.submit("j", spec);
+    assert_eq!(world.status("j").reason, Some("WaitingForResources"));
 }
 
 #[test]

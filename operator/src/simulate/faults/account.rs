@@ -66,7 +66,14 @@ pub(super) fn check(api: &Api, operator: &Operator, launches: &[Launch]) -> Chec
             }
         }
     }
-    let kept = required(operator, "", &in_pool);
+    // A pool is taken to hold what the engine has not heard to be gone.
+    let view = operator.engine.view();
+    let believed: BTreeMap<&str, Amounts> = view
+        .pools
+        .iter()
+        .map(|pool| (&*pool.name, pool.allocated.iter().cloned().collect()))
+        .collect();
+    let kept = required(operator, "", &believed);
     for executor in launches.iter().filter_map(|launch| new(&launch)) {
         let guaranteed = |pool: &str| {
             let pool = operator.pools.get(pool);
