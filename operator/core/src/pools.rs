@@ -72,11 +72,12 @@ impl Pools {
         }
     }
 
-    /// Forgets that a pool was declared. It goes when no job and no child needs it any more.
+    /// Forgets that a pool was declared, and its settings. It goes when no job and no child needs it any more.
     pub(crate) fn retire(&mut self, name: &str) {
         if let Some(id) = self.find(name) {
             if let Some(pool) = self.by_id.get_mut(id) {
                 pool.declared = false;
+                pool.settings = Settings::default();
             }
             self.prune(id);
         }

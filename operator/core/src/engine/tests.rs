@@ -469,6 +469,19 @@ fn what_does_not_fit_is_not_blamed_on_the_jobs_own_guarantee() {
 }
 
 #[test]
+fn a_pool_that_is_gone_limits_its_children_no_more() {
+    let mut world = World::with_nodes(&[4]);
+    let (name, limit) = ("a".into(), vec![("cpu".into(), 1000)]);
+    world.tell(Event::Pool(PoolObservation { name, limit, ..PoolObservation::default() }));
+    world.pool("a.x", 1000);
+    world.submit("j", job("a.x", 3, vec![stage("s", 3)]));
+    assert_eq!(world.live_executors(), 1);
+    world.tell(Event::PoolGone("a".into()));
+    world.tick();
+    assert_eq!(world.live_executors(), 3);
+}
+
+#[test]
 fn a_deleted_job_takes_everything_along() {
     let mut world = World::with_nodes(&[2]);
     world.submit("j", job("default", 2, vec![stage("s", 5)]));
