@@ -124,7 +124,21 @@ impl Engine {
         let ids: Vec<JobId> = self.state.job_by_key.values().copied().collect();
         for id in ids {
             self.complete_gang(id);
+            self.bound_gang(now, id);
             self.go_on(now, id);
+        }
+    }
+
+    /// Gives what there is of a gang as long as a new one has.
+    fn bound_gang(&mut self, now: Milliseconds, id: JobId) {
+        if let Some(job) = self.state.jobs.get_mut(id)
+            && job.gang_forming
+            && !job.executors.is_empty()
+            && let Some(timeout) = job.spec.executor.gang_timeout_milliseconds
+        {
+            let at = now.saturating_add(timeout);
+            job.gang_deadline = Some(at);
+            self.set_timer(at, id);
         }
     }
 

@@ -398,6 +398,21 @@ fn a_new_job_does_not_take_over_executors_of_the_one_before_it() {
 }
 
 #[test]
+fn a_part_of_a_gang_does_not_wait_for_the_rest_for_ever() {
+    let mut server = Server::new(1);
+    let mut spec = job("default", 2, vec![stage("s", 2)]);
+    spec.executor.gang_timeout_milliseconds = Some(20_000);
+    server.specs.insert("j".to_owned(), spec);
+    let executor = key("j", 0, 0);
+    server.restart(vec![observed(&executor, Vec::new())], Vec::new(), Vec::new());
+    let remove = Action::Remove(executor.clone());
+    server.advance(19_999);
+    assert!(!server.actions.contains(&remove));
+    server.advance(1);
+    assert!(server.actions.contains(&remove));
+}
+
+#[test]
 fn a_job_that_ended_stays_as_it_was() {
     let mut server = Server::new(1);
     let mut spec = job("default", 1, vec![stage("s", 1)]);
