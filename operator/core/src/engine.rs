@@ -115,7 +115,8 @@ impl Engine {
         self.assign_tasks();
         // Statuses come first: what is assigned may refer to results that stand in them.
         let mut actions = self.publish_statuses(now);
-        actions.append(&mut self.outgoing);
+        let outgoing = std::mem::take(&mut self.outgoing);
+        actions.extend(outgoing.into_iter().filter(|action| self.matters(action)));
         self.await_writes(now, &actions);
         actions
     }

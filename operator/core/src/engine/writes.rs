@@ -133,6 +133,18 @@ impl Engine {
         }
     }
 
+    /// Whether what an action is about is still there: it may have gone since the action was wanted.
+    pub(super) fn matters(&self, action: &Action) -> bool {
+        match action {
+            Action::Launch(Launch { key, .. }) | Action::Remove(key) => {
+                self.state.executor_by_key.contains_key(key)
+            }
+            Action::Assign(assignment) => self.state.executor_by_key.contains_key(&assignment.key),
+            Action::Discard(key) => self.state.remains.contains_key(key),
+            Action::Status(_) => true,
+        }
+    }
+
     /// Notes when to give out again what is given out now.
     pub(super) fn await_writes(&mut self, now: Milliseconds, actions: &[Action]) {
         let Some(deadline) = self.settings.write_deadline_milliseconds else { return };

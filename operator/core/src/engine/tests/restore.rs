@@ -413,6 +413,17 @@ fn a_part_of_a_gang_does_not_wait_for_the_rest_for_ever() {
 }
 
 #[test]
+fn nothing_is_wanted_of_an_executor_that_went_before_the_engine_decided() {
+    let mut server = Server::new(1);
+    server.submit("j", job("default", 1, vec![stage("s", 1)]));
+    let executor = key("j", 0, 0);
+    server.tell(Event::NotDelivered(executor.clone()));
+    server.tell(Event::ExecutorGone(executor, Departure::Withdrawn("quota".to_owned())));
+    server.tick();
+    assert!(server.launched().is_empty(), "{:?}", server.actions);
+}
+
+#[test]
 fn a_job_that_ended_stays_as_it_was() {
     let mut server = Server::new(1);
     let mut spec = job("default", 1, vec![stage("s", 1)]);
