@@ -5,7 +5,7 @@
 //! below the next one or at a partition that finished; everything else is taken in again. Reasons for
 //! waiting, timers and the suspicion against tasks start anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Engine;
 use super::observe::senseless;
@@ -34,6 +34,13 @@ struct Known {
     seated: bool,
     /// The attempts that are not taken in yet.
     left: Vec<StageAttempts>,
+}
+
+impl Known {
+    /// Whether all that it was told is accounted for.
+    fn is_settled(&self) -> bool {
+        self.left.iter().all(|attempts| attempts.partitions.is_empty())
+    }
 }
 
 impl Restoring {
@@ -95,7 +102,7 @@ impl Engine {
                 }
             }
             for (key, known) in &mut executors {
-                if known.seated && self.claim(key, &mut known.left, false) {
+                if known.seated && self.claim(key, &mut known.left, None) {
                     progress = true;
                     self.report_again(now, key, known);
                 }
@@ -103,16 +110,25 @@ impl Engine {
             if progress {
                 continue;
             }
-            let gone = executors.iter().find(|(_, known)| known.seated && self.is_gone(known));
-            let Some(key) = gone.map(|(key, _)| key.clone()) else { break };
-            if let Some(known) = executors.remove(&key) {
-                self.report_again(now, &key, &known);
-                self.bury(now, &key, known);
+            let gone = |(_, known): &(&ExecutorKey, &Known)| known.seated && self.is_gone(known);
+            let settled = executors.iter().filter(gone).find(|(_, known)| known.is_settled());
+            let mut next = settled.map(|(key, _)| key.clone());
+            if next.is_none() {
+                // Who ran the attempts before is not known any more.
+                if self.claim_lowest(now, &mut executors) {
+                    continue;
+                }
+                let gone = |(_, known): &(&ExecutorKey, &Known)| known.seated && self.is_gone(known);
+                next = executors.iter().find(gone).map(|(key, _)| key.clone());
+            }
+            let Some(known) = next.as_ref().and_then(|key| executors.remove(key)) else { break };
+            if let Some(key) = &next {
+                self.report_again(now, key, &known);
+                self.bury(now, key, known);
             }
         }
         for (key, mut known) in executors {
             if known.seated {
-                self.claim(&key, &mut known.left, true);
                 self.report_again(now, &key, &known);
             } else if let Some(observation) = known.observation.take() {
                 self.expel(now, observation);
@@ -272,9 +288,33 @@ impl Engine {
         }
     }
 
-    /// Takes in what an executor was told to run, as far as it is not accounted for. With `all` also
-    /// attempts whose predecessors are nowhere to be found.
-    fn claim(&mut self, key: &ExecutorKey, left: &mut Vec<StageAttempts>, all: bool) -> bool {
+    /// Takes in attempts whose predecessors are nowhere to be found, those of the lowest number first.
+    fn claim_lowest(
+        &mut self,
+        now: Milliseconds,
+        executors: &mut BTreeMap<ExecutorKey, Known>,
+    ) -> bool {
+        let left = executors.values().filter(|known| known.seated).flat_map(|known| &known.left);
+        let numbers: BTreeSet<u32> = left.map(|attempts| attempts.attempt).collect();
+        for number in numbers {
+            for (key, known) in executors.iter_mut().filter(|(_, known)| known.seated) {
+                if self.claim(key, &mut known.left, Some(number)) {
+                    self.report_again(now, key, known);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Takes in what an executor was told to run, as far as it is not accounted for: the next attempts
+    /// at partitions, or those of a number that may leave some out.
+    fn claim(
+        &mut self,
+        key: &ExecutorKey,
+        left: &mut [StageAttempts],
+        number: Option<u32>,
+    ) -> bool {
         let Some((_, executor, id, job)) = self.state.executor_mut(key) else { return false };
         let mut claimed = false;
         for attempts in left.iter_mut() {
@@ -285,7 +325,7 @@ impl Engine {
                 let next = stage.next_attempt(partition);
                 if attempts.attempt < next || stage.is_done(partition) {
                     rest.remove(partition);
-                } else if (all || attempts.attempt == next)
+                } else if attempts.attempt == number.unwrap_or(next)
                     && stage.claim(partition, attempts.attempt)
                 {
                     executor.assign(index, attempts.attempt, partition, stage.slots);

@@ -424,6 +424,37 @@ fn nothing_is_wanted_of_an_executor_that_went_before_the_engine_decided() {
 }
 
 #[test]
+fn what_the_last_of_several_dead_executors_finished_is_not_lost() {
+    // Attempt 0 ran on the executor of index 1, attempt 1 on that of index 0; nothing was stored.
+    let mut server = Server::new(2);
+    server.submit("j", job("default", 2, vec![stage("s", 2)]));
+    let (first, last) = (key("j", 1, 0), key("j", 0, 1));
+    let there = vec![
+        observed(&first, vec![attempts("s", 0, "0")]),
+        observed(&last, vec![attempts("s", 1, "0")]),
+    ];
+    let report = Report { finished: vec![attempts("s", 1, "0")], ..ready(2) };
+    let lost = || Departure::Lost("its node is gone".to_owned());
+    let gone = vec![(first, lost()), (last.clone(), lost())];
+    server.restart(there, vec![(last, report)], gone);
+    server.advance(1000);
+    assert_eq!(server.wanted["j"].stages[0].finished, Ranges::one(0));
+}
+
+#[test]
+fn what_a_dead_executor_finished_is_not_lost_although_its_forerunner_left_no_trace() {
+    let mut server = Server::new(1);
+    server.submit("j", job("default", 1, vec![stage("s", 2)]));
+    let executor = key("j", 0, 1);
+    let report = Report { finished: vec![attempts("s", 1, "0")], ..ready(2) };
+    let gone = vec![(executor.clone(), Departure::Lost("its node is gone".to_owned()))];
+    let there = vec![observed(&executor, vec![attempts("s", 1, "0")])];
+    server.restart(there, vec![(executor, report)], gone);
+    server.advance(1000);
+    assert_eq!(server.wanted["j"].stages[0].finished, Ranges::one(0));
+}
+
+#[test]
 fn a_job_that_ended_stays_as_it_was() {
     let mut server = Server::new(1);
     let mut spec = job("default", 1, vec![stage("s", 1)]);
