@@ -84,15 +84,37 @@ impl Engine {
     /// Builds the state from all that was told.
     pub(super) fn restore(&mut self, now: Milliseconds) {
         let Some(restoring) = self.restoring.take() else { return };
-        let Restoring { jobs, mut executors } = *restoring;
+        let Restoring { jobs, executors } = *restoring;
         let mut jobs: Vec<JobObservation> = jobs.into_values().collect();
         jobs.sort_by(|a, b| (a.created_at, &a.key).cmp(&(b.created_at, &b.key)));
         for job in jobs {
             self.observe_job(now, job);
         }
-        executors.retain(|_, known| known.observation.is_some());
         self.avoid_epochs_of_others(&executors);
-        // What an executor said may matter to what the next one was told: one after the other.
+        let mut of_jobs: BTreeMap<JobKey, BTreeMap<ExecutorKey, Known>> = BTreeMap::new();
+        for (key, known) in executors {
+            if known.observation.is_some() {
+                of_jobs.entry(key.job.clone()).or_default().insert(key, known);
+            }
+        }
+        for executors in of_jobs.into_values() {
+            self.restore_executors(now, executors);
+        }
+        let ids: Vec<JobId> = self.state.job_by_key.values().copied().collect();
+        for id in ids {
+            self.complete_gang(id);
+            self.bound_gang(now, id);
+            self.go_on(now, id);
+        }
+    }
+
+    /// Takes in the executors of one job. What one said may matter to what another was told: one after
+    /// the other, in the order in which it must have happened.
+    fn restore_executors(
+        &mut self,
+        now: Milliseconds,
+        mut executors: BTreeMap<ExecutorKey, Known>,
+    ) {
         loop {
             let mut progress = false;
             for (key, known) in &mut executors {
@@ -136,12 +158,6 @@ impl Engine {
                     self.take_departure(now, &key, departure);
                 }
             }
-        }
-        let ids: Vec<JobId> = self.state.job_by_key.values().copied().collect();
-        for id in ids {
-            self.complete_gang(id);
-            self.bound_gang(now, id);
-            self.go_on(now, id);
         }
     }
 
