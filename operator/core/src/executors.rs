@@ -1,6 +1,6 @@
 //! Executors: where a job's tasks run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use crate::arena::id;
@@ -34,6 +34,16 @@ impl fmt::Display for ExecutorKey {
 /// Attempts by stage and attempt number.
 pub(crate) type Attempts = BTreeMap<(usize, u32), Ranges>;
 
+/// A report that was taken in and is not known to be stored. Until it is, what ended by it stays in
+/// the executor's assignment: whoever restores the state from that finds everything.
+#[derive(Clone, Debug)]
+pub(crate) struct Unsettled {
+    pub(crate) report: u64,
+    /// The revision of the job's status that holds it.
+    pub(crate) revision: u64,
+    pub(crate) ended: Attempts,
+}
+
 /// An executor with its account.
 // Each of the flags can be set whatever the others are.
 #[allow(clippy::struct_excessive_bools)]
@@ -57,7 +67,17 @@ pub(crate) struct Executor {
     /// What it said it ran when it last reported.
     pub(crate) running: Attempts,
     /// The last report that was taken in.
+    pub(crate) folded: u64,
+    /// The last report whose contents are stored.
     pub(crate) acknowledged: u64,
+    /// Reports that were taken in and are not known to be stored, oldest first.
+    pub(crate) unsettled: VecDeque<Unsettled>,
+    /// Attempts that ended by the report that is being taken in.
+    pub(crate) ending: Attempts,
+    /// Whether it is known to exist.
+    pub(crate) confirmed: bool,
+    /// When it was told what to do, if it is not known to have heard that.
+    pub(crate) told_at: Option<Milliseconds>,
     /// How many slots' worth of tasks it should have waiting, beyond those that run.
     pub(crate) prefetch_slots: u32,
     /// Whether what it should do changed since it was last told.
@@ -96,6 +116,41 @@ impl Since {
 }
 
 impl Executor {
+    /// An executor that was just accepted an offer for, and knows nothing yet.
+    pub(crate) fn new(
+        key: ExecutorKey,
+        (job, node): (JobId, Option<NodeId>),
+        request: Resources,
+        now: Milliseconds,
+    ) -> Self {
+        Self {
+            key,
+            job,
+            node,
+            request,
+            ready: false,
+            stopping: false,
+            assigned: Attempts::new(),
+            assigned_slots: 0,
+            exclusive: false,
+            running: Attempts::new(),
+            folded: 0,
+            acknowledged: 0,
+            unsettled: VecDeque::new(),
+            ending: Attempts::new(),
+            confirmed: false,
+            told_at: None,
+            prefetch_slots: 0,
+            assignment_changed: true,
+            draining: false,
+            idle_since: None,
+            reported_at: now,
+            progressed_at: now,
+            leaving_slots: 0,
+            since: BTreeMap::new(),
+        }
+    }
+
     /// Adds an attempt.
     pub(crate) fn assign(&mut self, stage: usize, attempt: u32, partition: u32, slots: u32) {
         self.assigned.entry((stage, attempt)).or_default().insert(partition);
@@ -122,25 +177,33 @@ impl Executor {
             self.assigned.remove(&(stage, attempt));
         }
         self.since.remove(&(stage, attempt, partition));
+        self.ending.entry((stage, attempt)).or_default().insert(partition);
         self.assigned_slots -= slots;
         self.exclusive &= self.assigned_slots > 0;
         self.assignment_changed = true;
         true
     }
 
-    /// Withdraws an attempt that it may run right now; says whether it had it.
+    /// Withdraws an attempt that it may run right now. It is told so once the job's status of a
+    /// revision is stored, if one is given: otherwise an engine that starts anew could give the
+    /// attempt's number to another one.
     pub(crate) fn withdraw(
         &mut self,
         stage: usize,
         attempt: u32,
-        partition: u32,
-        slots: u32,
-    ) -> bool {
-        let withdrawn = self.unassign(stage, attempt, partition, slots);
-        if withdrawn && self.ran(stage, attempt, partition) {
+        (partition, slots): (u32, u32),
+        revision: Option<u64>,
+    ) {
+        if !self.unassign(stage, attempt, partition, slots) {
+            return;
+        }
+        if self.ran(stage, attempt, partition) {
             self.leaving_slots += slots;
         }
-        withdrawn
+        let ended = std::mem::take(&mut self.ending);
+        if let Some(revision) = revision {
+            self.unsettled.push_back(Unsettled { report: self.folded, revision, ended });
+        }
     }
 
     /// The slots that are taken or about to be free again.

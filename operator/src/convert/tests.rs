@@ -177,6 +177,7 @@ fn status(state: JobState, launched: u32) -> JobStatus {
         key: JobKey { namespace: "team".into(), name: "j".into() },
         uid: "1".into(),
         generation: 3,
+        revision: 1,
         state,
         reason: None,
         message: None,
@@ -194,6 +195,8 @@ fn status(state: JobState, launched: u32) -> JobStatus {
             until: 3_000_000,
             reason: "2 tasks failed on it".to_owned(),
         }],
+        epochs: [].into(),
+        gang_formed: false,
         stages: vec![StageStatus {
             name: "s".into(),
             state: StageState::Running,
@@ -205,7 +208,8 @@ fn status(state: JobState, launched: u32) -> JobStatus {
             committed: false,
             failures: [(2, 1)].into(),
             losses: [].into(),
-            attempts: [(2, 5)].into(),
+            other_attempts: [(2, 4)].into(),
+            older_attempts: [(2, 3)].into(),
             results: [
                 ("0".to_owned(), ResultValue::Inline("seven".to_owned())),
                 ("1".to_owned(), ResultValue::Uri("file:///w/_proffer/1/results/s/1".to_owned())),
@@ -228,7 +232,8 @@ fn statuses_are_written_as_the_api_has_them() {
     let stage = &written["stages"][0];
     assert_eq!(stage["finished"], "0-1");
     assert_eq!(stage["failures"], json!({ "2": 1 }));
-    assert_eq!(stage["attempts"], json!({ "2": 5 }));
+    assert_eq!(stage["otherAttempts"], json!([{ "count": 4, "ranges": "2" }]));
+    assert_eq!(stage["olderAttempts"], json!([{ "count": 3, "ranges": "2" }]));
     assert_eq!((&stage["speculative"], &stage["speculated"]), (&json!(1), &json!(4)));
     assert_eq!(written["executors"]["preferred"], 1);
     let declined = json!({

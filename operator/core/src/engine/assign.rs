@@ -101,11 +101,21 @@ fn give_one(job: &mut Job, executor: &mut Executor, window: u32, now: Millisecon
     false
 }
 
-fn assignment(job: &Job, executor: &Executor) -> Assignment {
-    let attempts = executor.assigned.iter().map(|(&(stage, attempt), partitions)| StageAttempts {
+pub(super) fn assignment(job: &Job, executor: &Executor) -> Assignment {
+    // What ended stays until it is stored.
+    let mut all = executor.assigned.clone();
+    for unsettled in &executor.unsettled {
+        for (&group, partitions) in &unsettled.ended {
+            let listed = all.entry(group).or_default();
+            partitions.iter().for_each(|partition| {
+                listed.insert(partition);
+            });
+        }
+    }
+    let attempts = all.into_iter().map(|((stage, attempt), partitions)| StageAttempts {
         stage: job.spec.stages[stage].name.clone(),
         attempt,
-        partitions: partitions.clone(),
+        partitions,
     });
     Assignment {
         key: executor.key.clone(),

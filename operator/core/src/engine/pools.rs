@@ -33,14 +33,14 @@ impl Engine {
             deleting: pool.deleting,
         };
         self.pools_changed |= self.state.pools.declare(&pool.name, settings);
-        self.offers_due = true;
+        (self.limits_changed, self.offers_due) = (true, true);
     }
 
-    /// A pool that is gone while jobs are in it keeps its settings for those that have started.
+    /// A pool that is gone while jobs are in it serves those that have started, without its settings:
+    /// an engine that starts anew would not know them either.
     pub(super) fn forget_pool(&mut self, name: &str) {
         self.state.pools.retire(name);
-        self.pools_changed = true;
-        self.offers_due = true;
+        (self.pools_changed, self.limits_changed, self.offers_due) = (true, true, true);
     }
 
     /// Takes in what pools say about nodes and namespaces, if that may have changed.

@@ -24,6 +24,7 @@ impl Engine {
             if due <= now || job.status_urgent {
                 (job.status_changed, job.status_urgent) = (false, false);
                 job.status_at = Some(now);
+                job.revision += 1;
                 if let Some(status) = self.job_status(id) {
                     statuses.push(Action::Status(Box::new(status)));
                 }
@@ -50,6 +51,7 @@ impl Engine {
             key: job.key.clone(),
             uid: job.uid.clone(),
             generation: job.generation,
+            revision: job.revision,
             state: job.state,
             reason,
             message,
@@ -63,6 +65,8 @@ impl Engine {
             executors_failed: job.executor_failures,
             executors_preferred: self.on_preferred_nodes(job),
             declined_nodes: job.declines.describe(),
+            epochs: job.epochs.clone(),
+            gang_formed: !job.gang_forming,
             stages: stages.map(|(i, (spec, run))| self.stage_status(job, i, spec, run)).collect(),
             failures: job.failures.iter().cloned().collect(),
         })
@@ -102,12 +106,17 @@ impl Engine {
         spec: &StageSpec,
         run: &StageRun,
     ) -> StageStatus {
-        let executors = job.executors.values().filter_map(|&id| self.state.executors.get(id));
-        let running: u64 = executors
+        let executors = || job.executors.values().filter_map(|&id| self.state.executors.get(id));
+        let running: u64 = executors()
             .flat_map(|executor| &executor.running)
             .filter(|((stage, _), _)| *stage == index)
             .map(|(_, partitions)| partitions.len())
             .sum();
+        let assigned = executors().flat_map(|executor| &executor.assigned);
+        let live = assigned.filter(|((stage, _), _)| *stage == index).flat_map(
+            |((_, attempt), partitions)| partitions.iter().map(|partition| (partition, *attempt)),
+        );
+        let uncounted = run.uncounted_attempts(&live.collect());
         let named =
             |(partition, value): (&u32, &ResultValue)| (spec.task_name(*partition), value.clone());
         StageStatus {
@@ -121,7 +130,8 @@ impl Engine {
             committed: run.committed,
             failures: run.failures.clone(),
             losses: run.losses.clone(),
-            attempts: run.uncounted_attempts(),
+            other_attempts: uncounted.others,
+            older_attempts: uncounted.older,
             results: run.results.iter().map(named).collect(),
         }
     }

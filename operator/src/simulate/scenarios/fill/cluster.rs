@@ -89,6 +89,7 @@ impl Cluster {
             generation: 1,
             created_at: NOW,
             spec: Ok(spec),
+            status: None,
         };
         self.engine.handle(NOW, Event::Job(Box::new(observation)));
     }
@@ -138,7 +139,7 @@ impl Cluster {
                         evicted += u32::from(gone.is_some_and(|gone| !gone.running.is_empty()));
                         self.engine.handle(NOW, Event::ExecutorGone(key, Departure::Asked));
                     }
-                    Action::Status(_) | Action::Framework(..) => continue,
+                    Action::Discard(_) | Action::Status(_) | Action::Framework(..) => continue,
                 }
                 settled = false;
             }
