@@ -15,10 +15,10 @@ use crate::action::Action;
 use crate::allocator::Fairness;
 use crate::event::Event;
 use crate::jobs::{JobId, JobState, Milliseconds};
-pub(crate) use check::ensure;
-use restore::Restoring;
 use crate::state::State;
 use crate::view::View;
+pub(crate) use check::ensure;
+use restore::Restoring;
 
 /// Settings of the engine.
 #[derive(Clone, Debug)]
@@ -35,7 +35,11 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { status_interval_milliseconds: 1000, fairness: Fairness::default(), write_deadline_milliseconds: None }
+        Self {
+            status_interval_milliseconds: 1000,
+            fairness: Fairness::default(),
+            write_deadline_milliseconds: None,
+        }
     }
 }
 

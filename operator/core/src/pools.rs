@@ -152,7 +152,10 @@ impl Pools {
             let needed = pool.declared || there > 0 || !pool.children.is_empty();
             ensure!(needed, "pool {name} is kept although nothing needs it");
             let parent = name.rsplit_once('.').and_then(|(parent, _)| self.find(parent));
-            ensure!(pool.parent == parent, "pool {name} is below another parent than its name says");
+            ensure!(
+                pool.parent == parent,
+                "pool {name} is below another parent than its name says"
+            );
             if let Some(parent) = parent {
                 held[parent.index()] = held[parent.index()].plus(&sum);
                 let listed = self.by_id.get(parent).is_some_and(|it| it.children.contains(&id));

@@ -55,8 +55,7 @@ fn state(state: job::JobState) -> JobState {
 
 /// Why the job failed, as its conditions have it.
 fn reason(status: &SparkJobStatus) -> Option<&'static str> {
-    let condition =
-        |kind: &str| status.conditions.iter().find(|condition| condition.type_ == kind);
+    let condition = |kind: &str| status.conditions.iter().find(|condition| condition.type_ == kind);
     let condition = condition("Failed").or_else(|| condition("QuotaReserved"))?;
     failure_reason(&condition.reason)
 }
@@ -67,9 +66,8 @@ fn milliseconds(time: &Time) -> Milliseconds {
 
 fn stage(job: &SparkJob, status: &job::StageStatus) -> StageStatus {
     let counts = |counts: &BTreeMap<String, i32>| {
-        let parse = |(partition, &number): (&String, &i32)| {
-            Some((partition.parse().ok()?, count(number)))
-        };
+        let parse =
+            |(partition, &number): (&String, &i32)| Some((partition.parse().ok()?, count(number)));
         counts.iter().filter_map(parse).collect()
     };
     let mut results: BTreeMap<String, ResultValue> = BTreeMap::new();

@@ -136,7 +136,12 @@ fn replay(file: &Path, verbose: bool) -> ExitCode {
             ExitCode::SUCCESS
         }
         Some(failure) => {
-            println!("after {} of {} steps: {}", failure.steps, script.steps.len(), failure.message);
+            println!(
+                "after {} of {} steps: {}",
+                failure.steps,
+                script.steps.len(),
+                failure.message
+            );
             ExitCode::from(BROKEN)
         }
     }
@@ -151,7 +156,7 @@ fn broken(
     let (seed, steps) = (script.seed, arguments.steps);
     println!("seed {seed}, after {} steps: {}", failure.steps, failure.message);
     println!("  again:  proffer simulate --seed {seed} --steps {steps}");
-    let (shortest, failure) = play::shrink(script, failure);
+    let (shortest, failure) = play::shrink(script, failure, |script| play::play(script).failure);
     let file = arguments.record.clone().unwrap_or_else(|| format!("seed-{seed}.jsonl").into());
     record::write(&file, &shortest)?;
     println!("  {} steps are enough: {}", shortest.steps.len(), failure.message);

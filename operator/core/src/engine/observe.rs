@@ -121,7 +121,8 @@ impl Engine {
     /// Removes a job that no name leads to any more, once its last executor is gone.
     pub(super) fn drop_if_done(&mut self, id: JobId) {
         let Some(job) = self.state.jobs.get(id) else { return };
-        if self.state.job_by_key.get(&job.key) == Some(&id) || !job.executors.is_empty()
+        if self.state.job_by_key.get(&job.key) == Some(&id)
+            || !job.executors.is_empty()
             || !job.remains.is_empty()
         {
             return;

@@ -140,7 +140,8 @@ impl Engine {
                 if self.claim_lowest(now, &mut executors) {
                     continue;
                 }
-                let gone = |(_, known): &(&ExecutorKey, &Known)| known.seated && self.is_gone(known);
+                let gone =
+                    |(_, known): &(&ExecutorKey, &Known)| known.seated && self.is_gone(known);
                 next = executors.iter().find(gone).map(|(key, _)| key.clone());
             }
             let Some(known) = next.as_ref().and_then(|key| executors.remove(key)) else { break };
@@ -245,9 +246,7 @@ impl Engine {
             self.touch(id);
         }
         let stays = self.state.jobs.get(id).is_some_and(|job| job.state == JobState::Running);
-        if let (false, Some(&executor)) =
-            (stays, self.state.executor_by_key.get(&observed.key))
-        {
+        if let (false, Some(&executor)) = (stays, self.state.executor_by_key.get(&observed.key)) {
             self.stop_executor(executor);
         }
         true
@@ -278,7 +277,8 @@ impl Engine {
 
     /// Whether an executor is gone, alone or with its node.
     fn is_gone(&self, known: &Known) -> bool {
-        known.departure.is_some() || known.observation.as_ref().is_some_and(|it| self.is_missing(it))
+        known.departure.is_some()
+            || known.observation.as_ref().is_some_and(|it| self.is_missing(it))
     }
 
     /// A node that stands only for what was said to be on it.

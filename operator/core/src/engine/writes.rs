@@ -151,7 +151,9 @@ impl Engine {
         let at = now.saturating_add(deadline);
         for action in actions {
             let job = match action {
-                Action::Launch(Launch { key, .. }) | Action::Remove(key) => self.note_told(now, key),
+                Action::Launch(Launch { key, .. }) | Action::Remove(key) => {
+                    self.note_told(now, key)
+                }
                 Action::Assign(assignment) => self.note_told(now, &assignment.key),
                 Action::Discard(key) => {
                     let job = self.state.remains.get(key).copied();

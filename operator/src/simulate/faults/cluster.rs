@@ -21,16 +21,31 @@ const JOBS: u32 = 7;
 #[serde(rename_all = "camelCase")]
 pub(super) enum ClusterStep {
     /// A node is there and has this.
-    Node { node: u32, cpu: i64, memory: i64, others: i64, offered: bool },
+    Node {
+        node: u32,
+        cpu: i64,
+        memory: i64,
+        others: i64,
+        offered: bool,
+    },
     /// A node goes, and everything on it dies.
     RemoveNode(u32),
     /// A pool is there with these settings.
-    Pool { pool: u32, weight: u32, guarantee: i64, limit: Option<i64> },
+    Pool {
+        pool: u32,
+        weight: u32,
+        guarantee: i64,
+        limit: Option<i64>,
+    },
     RemovePool(u32),
     /// A job is created, if none has its name.
     Job(Box<JobPlan>),
     /// A job's settings are changed.
-    EditJob { job: u32, instances: u32, priority: i32 },
+    EditJob {
+        job: u32,
+        instances: u32,
+        priority: i32,
+    },
     DeleteJob(u32),
 }
 
@@ -221,9 +236,7 @@ impl World {
                 cpu: Some(Quantity::from_milli(plan.cpu)),
                 memory: Quantity::from_bytes(plan.memory << 30),
                 instances: count(plan.instances),
-                gang: plan
-                    .gang_seconds
-                    .map(|seconds| Gang { timeout_seconds: i64::from(seconds) }),
+                gang: plan.gang_seconds.map(|seconds| Gang { timeout_seconds: i64::from(seconds) }),
                 placement: if plan.pack { Placement::Pack } else { Placement::Spread },
                 ..ExecutorTemplate::default()
             },

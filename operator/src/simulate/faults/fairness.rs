@@ -116,8 +116,8 @@ fn pool(random: &mut Random, name: &str, deep: bool) -> Pool {
 impl Pool {
     /// How many executors the pool can make use of.
     fn capacity(&self) -> u32 {
-        let wanted = self.jobs.iter().sum::<u32>()
-            + self.children.iter().map(Self::capacity).sum::<u32>();
+        let wanted =
+            self.jobs.iter().sum::<u32>() + self.children.iter().map(Self::capacity).sum::<u32>();
         wanted.min(self.limit.unwrap_or(u32::MAX))
     }
 
@@ -133,7 +133,8 @@ impl Pool {
             let open = takers.iter_mut().filter(|(has, cap, _)| has < cap);
             // a/b < c/d, in whole numbers.
             let next = open.min_by(|left, right| {
-                (u64::from(left.0) * u64::from(right.2)).cmp(&(u64::from(right.0) * u64::from(left.2)))
+                (u64::from(left.0) * u64::from(right.2))
+                    .cmp(&(u64::from(right.0) * u64::from(left.2)))
             });
             if let Some((has, _, _)) = next {
                 *has += 1;

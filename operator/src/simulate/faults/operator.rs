@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 
-use kube::ResourceExt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::ResourceExt;
 use proffer_core::ExecutorKey;
 use proffer_core::action::{Action, Launch};
 use proffer_core::engine::{Engine, Settings};

@@ -46,7 +46,9 @@ impl Promises {
         let task = task(uid, attempt);
         let stage = (uid.to_owned(), attempt.stage.to_string());
         if self.reported.get(&stage).is_some_and(|finished| finished.contains(attempt.partition)) {
-            return Err(format!("{attempt} runs on {name}, but the task had finished, and reported"));
+            return Err(format!(
+                "{attempt} runs on {name}, but the task had finished, and reported"
+            ));
         }
         let id = (task, attempt.number);
         if self.finished.contains(&id) {
@@ -97,7 +99,10 @@ impl Promises {
                 let task = (uid.to_owned(), stage.name.clone(), partition);
                 let mut numbers = self.finished.range((task.clone(), 0)..=(task, i32::MAX));
                 if numbers.next().is_none() {
-                    return Err(format!("{}/{partition} counts as finished, but is not", stage.name));
+                    return Err(format!(
+                        "{}/{partition} counts as finished, but is not",
+                        stage.name
+                    ));
                 }
             }
             for (partition, &failures) in &stage.failures {
@@ -129,7 +134,9 @@ impl Promises {
             for (task, result) in &before.results {
                 let now = after.results.get(task);
                 if now != Some(result) {
-                    return Err(format!("the result of {name}/{task} goes from {result} to {now:?}"));
+                    return Err(format!(
+                        "the result of {name}/{task} goes from {result} to {now:?}"
+                    ));
                 }
             }
         }

@@ -37,7 +37,10 @@ pub(super) enum Step {
     /// The engine decides.
     Tick,
     /// A write comes to its end.
-    Write { write: u32, outcome: Outcome },
+    Write {
+        write: u32,
+        outcome: Outcome,
+    },
     /// The operator dies and another one starts. What was on its way arrives or not, by bits.
     Crash(u32),
     Advance(u32),
@@ -206,6 +209,12 @@ impl World {
                     return Ok(Answer::Missing);
                 };
                 let told = convert::assigned_spec(assignment, &object.spec.node, 0);
+                let (before, now) = (object.spec.acknowledged_report, told.acknowledged_report);
+                if now < before {
+                    return Err(format!(
+                        "executor {name} was told report {before} is stored, now {now}"
+                    ));
+                }
                 object.spec.assignments = told.assignments;
                 object.spec.acknowledged_report = told.acknowledged_report;
                 object.metadata.generation = object.metadata.generation.map(|it| it + 1);
@@ -364,7 +373,11 @@ impl Step {
             930..975 => Self::Advance(random.one_of(&[1, 10, 100, 1000, 6000, 20_000])),
             975..980 => Self::Settle,
             980..990 if faults.watches => {
-                if random.chance(10) { Self::Relist } else { Self::Repeat(random.pick()) }
+                if random.chance(10) {
+                    Self::Relist
+                } else {
+                    Self::Repeat(random.pick())
+                }
             }
             990..995 if faults.crashes => {
                 Self::Crash(u32::try_from(random.next() & 0xffff_ffff).unwrap_or(0))
