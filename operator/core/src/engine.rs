@@ -98,7 +98,7 @@ impl Engine {
             Event::Report(key, report) => self.take_report(now, &key, report),
             Event::ExecutorGone(key, departure) => self.take_departure(now, &key, &departure),
             Event::NotDelivered(key) => self.deliver_again(&key),
-            Event::Executor(executor) => self.observe_executor(now, *executor),
+            Event::Executor(executor) => self.observe_executor(now, &executor),
             Event::Synced => self.restore(now),
             Event::StatusWritten { job, uid, revision } => {
                 self.status_written(now, &job, &uid, revision);

@@ -111,6 +111,8 @@ pub struct TaskFailure {
 }
 
 /// A job with everything the engine knows of it.
+// Each of the flags can be set whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     pub(crate) key: JobKey,

@@ -10,7 +10,7 @@
 //!
 //! A run is a list of steps. All that is random is which; a step means the same whenever it is played
 //! at the same place, so a run can be recorded, repeated and made shorter. In the spirit of
-//! FoundationDB's simulation and TigerBeetle's VOPR. Another kind of actor or fault is a file with its
+//! `FoundationDB`'s simulation and `TigerBeetle`'s VOPR. Another kind of actor or fault is a file with its
 //! steps, and a line in [`world::Step`].
 
 mod account;

@@ -154,7 +154,7 @@ impl Engine {
             if known.seated {
                 self.report_again(now, &key, &known);
             } else if let Some(observation) = known.observation.take() {
-                self.expel(now, observation);
+                self.expel(now, &observation);
                 if let Some(departure) = &known.departure {
                     self.take_departure(now, &key, departure);
                 }
@@ -191,7 +191,7 @@ impl Engine {
 
     /// Takes in an executor that the engine does not want: it belongs to no job, or to one that has
     /// another one in its place. It holds what it holds until it is gone.
-    pub(super) fn expel(&mut self, now: Milliseconds, observed: ExecutorObservation) {
+    pub(super) fn expel(&mut self, now: Milliseconds, observed: &ExecutorObservation) {
         let job = JobObservation {
             key: observed.key.job.clone(),
             uid: observed.job_uid.clone(),
@@ -203,11 +203,11 @@ impl Engine {
         let mut job = self.build_job(now, job, BTreeMap::new());
         job.state = JobState::Failed;
         let id = self.state.jobs.insert(job);
-        self.seat_observed(id, &observed);
+        self.seat_observed(id, observed);
         if let Some(&executor) = self.state.executor_by_key.get(&observed.key) {
             self.stop_executor(executor);
         }
-        self.leave_missing_node(now, &observed);
+        self.leave_missing_node(now, observed);
     }
 
     /// An executor of a job that was there before must not be taken for one of the job that has its

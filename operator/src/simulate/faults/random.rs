@@ -1,4 +1,4 @@
-//! Random numbers that are the same everywhere: SplitMix64.
+//! Random numbers that are the same everywhere: `SplitMix64`.
 //!
 //! Source: Steele, Lea and Flood, Fast splittable pseudorandom number generators, OOPSLA 2014.
 //! Sixteen lines of our own instead of a crate: a seed that someone noted has to give the same run

@@ -175,7 +175,7 @@ impl World {
             (Outcome::DoneUnheard | Outcome::Dropped, _) => return Ok(()),
             _ => Told::Unknown,
         };
-        self.operator.answered(self.now, &self.api, write, told);
+        self.operator.answered(self.now, &self.api, &write, told);
         Ok(())
     }
 
@@ -338,6 +338,8 @@ impl Outcome {
 
 /// Which faults a run has. Each run has some of them: too much of everything hides what only
 /// happens when the rest goes well (swarm testing, Groce et al., ISSTA 2012).
+// Each of the flags can be set whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Faults {
     cluster: bool,
@@ -369,7 +371,6 @@ impl Step {
                 write: random.pick(),
                 outcome: Outcome::random(random, faults.writes),
             },
-            840..930 => Self::Tick,
             930..975 => Self::Advance(random.one_of(&[1, 10, 100, 1000, 6000, 20_000])),
             975..980 => Self::Settle,
             980..990 if faults.watches => {
