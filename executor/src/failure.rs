@@ -71,6 +71,7 @@ impl Failure {
     }
 
     /// The same failure with the end of the task's standard error.
+    #[must_use]
     pub fn with_stderr(self, stderr: String) -> Self {
         Self { stderr, ..self }
     }

@@ -146,7 +146,7 @@ impl Engine {
             Event::FrameworkCall(key, call) => self.take_call(now, &key, call),
             Event::TaskRunning(task) => self.observe_task(&task),
             Event::TaskGone(key, task) => self.forget_task(&key, &task),
-            Event::Executor(executor) => self.observe_executor(now, *executor),
+            Event::Executor(executor) => self.observe_executor(now, &executor),
             Event::Synced => self.restore(now),
             Event::StatusWritten { job, uid, revision } => {
                 self.status_written(now, &job, &uid, revision);

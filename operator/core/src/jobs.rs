@@ -129,6 +129,8 @@ pub(crate) struct Locality {
 }
 
 /// A job with everything the engine knows of it.
+// Each of the flags can be set whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     pub(crate) key: JobKey,

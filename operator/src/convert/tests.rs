@@ -1,11 +1,13 @@
 use kube::ResourceExt;
-use proffer_core::Placement;
+use proffer_core::action::Launch;
 use proffer_core::jobs::{
     DeclinedNode, Elastic, ExcludeOnFailure, JobKey, JobSpec, JobState, PreferredNodes, Restart,
     ResultValue, Speculation, StageState,
 };
 use proffer_core::ranges::Ranges;
 use proffer_core::view::{JobStatus, PoolStatus, StageStatus};
+use proffer_core::{ExecutorKey, Placement};
+use proffer_crds::SparkExecutor;
 use proffer_crds::{ResourcePool, ResourcePoolSpec, SparkJob, SparkJobStatus};
 use serde_json::{Value, json};
 
@@ -262,6 +264,48 @@ fn conditions_change_their_time_only_with_their_status() {
     assert_eq!(condition(&end, "Complete"), Some(("True".to_owned(), 4000)));
     assert_eq!(condition(&end, "Finished"), Some(("True".to_owned(), 4000)));
     assert_eq!(condition(&end, "Failed"), None);
+}
+
+#[test]
+fn what_is_durable_of_a_job_comes_back() {
+    let mut given = status(JobState::Failed, 0);
+    given.reason = Some("TaskFailed");
+    given.message = Some("task 2 failed".to_owned());
+    (given.restarts, given.executors_failed, given.gang_formed) = (2, 1, true);
+    given.epochs = [(0, 3), (1, 1), (2, 1)].into();
+    given.started_at = Some(1_000_000);
+    given.stages[0].losses = [(1, 4)].into();
+    given.stages[0].other_attempts = [(0, 1), (1, 1), (2, 7)].into();
+    let stages = json!([{ "name": "s", "command": ["true"], "partitions": 3 }]);
+    let mut object = job(&json!({ "stages": stages }));
+    object.metadata.uid = Some("1".to_owned());
+    assert_eq!(restored_status(&object), None);
+    let written = job_status(&given, &[], 5_000_000);
+    let counted = serde_json::to_value(&written).unwrap()["executorEpochs"].clone();
+    assert_eq!(counted, json!([{ "count": 1, "ranges": "1-2" }, { "count": 3, "ranges": "0" }]));
+    object.status = Some(written);
+    let restored = restored_status(&object).unwrap();
+    // Soft state is not kept.
+    (given.executors_wanted, given.stages[0].running, given.revision) = (0, 0, 0);
+    (given.executors_preferred, given.stages[0].speculative) = (None, 0);
+    given.declined_nodes.clear();
+    assert_eq!(restored, given);
+}
+
+#[test]
+fn executors_are_read_as_they_were_launched() {
+    let mut object = job(&json!({ "pool": "a.dev", "stages": [] }));
+    object.metadata.uid = Some("1".to_owned());
+    let job_key = JobKey { namespace: "team".into(), name: "j".into() };
+    let key = ExecutorKey { job: job_key, index: 2, epoch: 3 };
+    let launch = Launch { key: key.clone(), node: Some("n".into()) };
+    let request = vec![("cpu".into(), 1500), ("memory".into(), 1 << 30)];
+    let mut executor = SparkExecutor::new("e", launched_spec(&launch, &object, &request));
+    executor.metadata.namespace = Some("team".to_owned());
+    let observed = executor_observation(&executor);
+    assert_eq!((observed.key, &*observed.job_uid), (key, "1"));
+    assert_eq!((&*observed.pool, observed.node.as_deref()), ("a.dev", Some("n")));
+    assert_eq!((observed.request, observed.terminating), (request, false));
 }
 
 #[test]

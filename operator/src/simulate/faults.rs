@@ -10,7 +10,7 @@
 //!
 //! A run is a list of steps. All that is random is which; a step means the same whenever it is played
 //! at the same place, so a run can be recorded, repeated and made shorter. In the spirit of
-//! FoundationDB's simulation and TigerBeetle's VOPR. Another kind of actor or fault is a file with its
+//! `FoundationDB`'s simulation and `TigerBeetle`'s VOPR. Another kind of actor or fault is a file with its
 //! steps, and a line in [`world::Step`].
 
 mod account;
@@ -156,7 +156,7 @@ fn broken(
     let (seed, steps) = (script.seed, arguments.steps);
     println!("seed {seed}, after {} steps: {}", failure.steps, failure.message);
     println!("  again:  proffer simulate --seed {seed} --steps {steps}");
-    let (shortest, failure) = play::shrink(script, failure);
+    let (shortest, failure) = play::shrink(script, failure, |script| play::play(script).failure);
     let file = arguments.record.clone().unwrap_or_else(|| format!("seed-{seed}.jsonl").into());
     record::write(&file, &shortest)?;
     println!("  {} steps are enough: {}", shortest.steps.len(), failure.message);

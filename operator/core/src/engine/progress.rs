@@ -44,10 +44,6 @@ impl Engine {
         let has_ends = !report.finished.is_empty() || !report.failures.is_empty();
         executor.folded = number;
         executor.running = attempts(job, &report.running);
-        if !report.finished.is_empty() || !report.failures.is_empty() {
-            executor.assignment_changed = true;
-            executor.progressed_at = now;
-        }
         let became_ready = report.ready && !executor.ready;
         executor.ready = report.ready;
         let node = executor.node;
@@ -68,6 +64,9 @@ impl Engine {
         }
         note_running(job, executor, now);
         let ended = std::mem::take(&mut executor.ending);
+        if !ended.is_empty() {
+            executor.progressed_at = now;
+        }
         if is_stored {
             executor.acknowledged = number;
             executor.assignment_changed |= has_ends;

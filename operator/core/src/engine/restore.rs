@@ -106,7 +106,8 @@ impl Engine {
     pub(super) fn restore(&mut self, now: Milliseconds) {
         let Some(restoring) = self.restoring.take() else { return };
         let Restoring { jobs, executors, frameworks, tasks, calls } = *restoring;
-        self.apply_pools();
+        // Jobs that have started are served even in pools that are not declared any more.
+        self.pools_changed = true;
         let mut jobs: Vec<JobObservation> = jobs.into_values().collect();
         jobs.sort_by(|a, b| (a.created_at, &a.key).cmp(&(b.created_at, &b.key)));
         for job in jobs {
@@ -202,7 +203,7 @@ impl Engine {
                 self.pass_over(&key, &known.left);
                 self.report_again(now, &key, &known);
             } else if let Some(observation) = known.observation.take() {
-                self.expel(now, observation);
+                self.expel(now, &observation);
                 if let Some(departure) = &known.departure {
                     self.take_departure(now, &key, departure);
                 }
@@ -239,7 +240,7 @@ impl Engine {
 
     /// Takes in an executor that the engine does not want: it belongs to no job, or to one that has
     /// another one in its place. It holds what it holds until it is gone.
-    pub(super) fn expel(&mut self, now: Milliseconds, observed: ExecutorObservation) {
+    pub(super) fn expel(&mut self, now: Milliseconds, observed: &ExecutorObservation) {
         let job = JobObservation {
             key: observed.key.job.clone(),
             uid: observed.job_uid.clone(),
@@ -252,11 +253,11 @@ impl Engine {
         job.state = JobState::Failed;
         let id = self.state.jobs.insert(job);
         self.state.former_jobs.entry(observed.key.job.clone()).or_default().push(id);
-        self.seat_observed(now, id, &observed);
+        self.seat_observed(now, id, observed);
         if let Some(executor) = self.state.find_executor(&observed.key) {
             self.stop_executor(executor);
         }
-        self.leave_missing_node(now, &observed);
+        self.leave_missing_node(now, observed);
     }
 
     /// An executor of a job that was there before must not be taken for one of the job that has its
@@ -473,7 +474,9 @@ pub(super) fn restore_job(now: Milliseconds, job: &mut Job, status: &JobStatus) 
         if let Some(stage) = status.stages.iter().find(|stage| stage.name == spec.name) {
             let named = |partition: u32| stage.results.get(&spec.task_name(partition)).cloned();
             *run = StageRun::restored(spec, stage);
-            let finished = run.finished.iter().filter_map(|p| Some((p, named(p)?)));
+            let committed = run.committed.then_some(run.tasks);
+            let done = run.finished.iter().chain(committed);
+            let finished = done.filter_map(|partition| Some((partition, named(partition)?)));
             run.results = finished.collect();
         }
     }

@@ -15,7 +15,7 @@ use crate::jobs::{Job, JobId, JobKey, Milliseconds, Remains};
 
 impl Engine {
     /// Takes in an executor as it stands in the API.
-    pub(super) fn observe_executor(&mut self, now: Milliseconds, observed: ExecutorObservation) {
+    pub(super) fn observe_executor(&mut self, now: Milliseconds, observed: &ExecutorObservation) {
         if self.state.remains.contains_key(&observed.key) {
             return;
         }
@@ -57,12 +57,11 @@ impl Engine {
                 self.launch_again(id);
             }
             self.touched.insert(job);
-        } else if let Some(&job) = self.state.remains.get(key) {
-            if let Some(remains) = remains_of(&mut self.state.jobs, job, key)
-                && remains.discarded
-            {
-                self.outgoing.push(Action::Discard(key.clone()));
-            }
+        } else if let Some(&job) = self.state.remains.get(key)
+            && let Some(remains) = remains_of(&mut self.state.jobs, job, key)
+            && remains.discarded
+        {
+            self.outgoing.push(Action::Discard(key.clone()));
         }
     }
 

@@ -81,7 +81,7 @@ impl ClusterStep {
     pub(super) fn random(random: &mut Random, faults: bool) -> Self {
         match random.below(if faults { 50 } else { 32 }) {
             0..18 => Self::random_job(random),
-            18..26 => Self::random_node(random),
+            18..26 | 47.. => Self::random_node(random),
             26..30 => Self::random_pool(random),
             30..36 => Self::DeleteJob(random.pick()),
             36..40 => Self::EditJob {
@@ -91,7 +91,6 @@ impl ClusterStep {
             },
             40..45 => Self::RemoveNode(random.pick()),
             45..47 => Self::RemovePool(random.pick()),
-            _ => Self::random_node(random),
         }
     }
 

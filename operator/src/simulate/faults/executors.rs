@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proffer_core::ExecutorKey;
 use proffer_core::event::Departure;
 use proffer_crds::SparkJob;
+use proffer_crds::job::StageState;
 use proffer_executor::{Attempt, Failure, Kept, Outcome, Reason, Session};
 use serde::{Deserialize, Serialize};
 
@@ -189,8 +190,24 @@ impl World {
         let uid = pod.uid.clone();
         for attempt in &started {
             self.promises.started(&uid, attempt, name)?;
+            self.can_read(&uid, attempt)?;
         }
         Ok(!started.is_empty())
+    }
+
+    /// What a task may read, the stages before its own, has to be stored as finished.
+    fn can_read(&self, uid: &str, attempt: &Attempt) -> Checked {
+        let of_uid = |job: &&SparkJob| job.metadata.uid.as_deref() == Some(uid);
+        let Some(job) = self.api.jobs.values().find(of_uid) else { return Ok(()) };
+        let stage = job.spec.stages.iter().find(|stage| *stage.name == *attempt.stage);
+        for before in stage.into_iter().flat_map(|stage| &stage.depends_on) {
+            let stages = job.status.iter().flat_map(|status| &status.stages);
+            let mut finished = stages.filter(|stage| stage.state == StageState::Finished);
+            if !finished.any(|stage| stage.name == *before) {
+                return Err(format!("{attempt} runs, but nobody knows that {before} has finished"));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn end_task(&mut self, name: &str, task: u32, ending: Ending) {

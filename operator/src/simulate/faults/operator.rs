@@ -77,12 +77,11 @@ impl Operator {
     /// Hears of an object as it is now.
     pub(super) fn observe(&mut self, now: Milliseconds, api: &Api, key: &ObjectKey) {
         match key {
-            ObjectKey::Node(name) => match api.nodes.get(name) {
-                Some(node) => {
+            ObjectKey::Node(name) => {
+                if let Some(node) = api.nodes.get(name) {
                     self.nodes.insert(name.clone(), node.clone());
                     self.engine.handle(now, Event::Node(node.clone()));
-                }
-                None => {
+                } else {
                     self.nodes.remove(name);
                     // What the executors there said last comes first.
                     for (name, pod) in
@@ -92,17 +91,16 @@ impl Operator {
                     }
                     self.engine.handle(now, Event::NodeGone(name.clone()));
                 }
-            },
-            ObjectKey::Pool(name) => match api.pools.get(name) {
-                Some(pool) => {
+            }
+            ObjectKey::Pool(name) => {
+                if let Some(pool) = api.pools.get(name) {
                     self.pools.insert(name.clone(), pool.clone());
                     self.engine.handle(now, Event::Pool(pool.clone()));
-                }
-                None => {
+                } else {
                     self.pools.remove(name);
                     self.engine.handle(now, Event::PoolGone(name.clone()));
                 }
-            },
+            }
             ObjectKey::Job(name) => self.observe_job(now, api, name),
             ObjectKey::Executor(name) => self.observe_executor(now, api, name),
             ObjectKey::Pod(name) => self.observe_pod(now, api, name),
@@ -267,8 +265,8 @@ impl Operator {
     }
 
     /// Hears what became of a write.
-    pub(super) fn answered(&mut self, now: Milliseconds, api: &Api, write: Write, told: Told) {
-        let name = match &write {
+    pub(super) fn answered(&mut self, now: Milliseconds, api: &Api, write: &Write, told: Told) {
+        let name = match write {
             Write::Create { name, .. }
             | Write::Assign { name, .. }
             | Write::Delete { name }
@@ -294,7 +292,7 @@ impl Operator {
         };
         let known = self.names.iter().find(|(_, known)| **known == name);
         let Some(key) = known.map(|(key, _)| key.clone()) else { return };
-        let event = match (&write, told) {
+        let event = match (write, told) {
             // An earlier attempt may have been done all the same.
             (Write::Create { .. }, Told::Refused) if !api.executors.contains_key(&name) => {
                 self.names.remove(&key);

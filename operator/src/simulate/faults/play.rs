@@ -99,7 +99,11 @@ pub(super) fn play_aloud(script: &Script, verbose: bool) -> Outcome {
 
 /// Leaves out steps as long as the same promise is still broken; returns what is left and how it fails.
 /// Source: Zeller and Hildebrandt, Simplifying and isolating failure-inducing input, TSE 2002.
-pub(super) fn shrink(script: &Script, failure: Failure) -> (Script, Failure) {
+pub(super) fn shrink(
+    script: &Script,
+    failure: Failure,
+    fails: impl Fn(&Script) -> Option<Failure>,
+) -> (Script, Failure) {
     let mut script = script.clone();
     let kind = failure.kind();
     let mut failure = failure;
@@ -114,7 +118,7 @@ pub(super) fn shrink(script: &Script, failure: Failure) -> (Script, Failure) {
             let mut shorter = script.clone();
             shorter.steps.drain(start..end);
             attempts += 1;
-            match play(&shorter).failure.filter(|found| found.kind() == kind) {
+            match fails(&shorter).filter(|found| found.kind() == kind) {
                 Some(found) => {
                     shorter.steps.truncate(found.steps);
                     (script, failure, shrunk) = (shorter, found, true);

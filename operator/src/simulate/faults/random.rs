@@ -1,4 +1,4 @@
-//! Random numbers that are the same everywhere: SplitMix64.
+//! Random numbers that are the same everywhere: `SplitMix64`.
 //!
 //! Source: Steele, Lea and Flood, Fast splittable pseudorandom number generators, OOPSLA 2014.
 //! Sixteen lines of our own instead of a crate: a seed that someone noted has to give the same run
@@ -11,8 +11,12 @@ pub(super) struct Random(u64);
 impl Random {
     pub(super) fn new(seed: u64) -> Self {
         // Seeds are small numbers next to each other; the first output sets them far apart.
-        let mut random = Self(seed);
-        Self(random.next())
+        Self(Self::unmixed(seed).next())
+    }
+
+    /// The plain generator.
+    pub(super) fn unmixed(seed: u64) -> Self {
+        Self(seed)
     }
 
     pub(super) fn next(&mut self) -> u64 {

@@ -175,7 +175,7 @@ impl World {
             (Outcome::DoneUnheard | Outcome::Dropped, _) => return Ok(()),
             _ => Told::Unknown,
         };
-        self.operator.answered(self.now, &self.api, write, told);
+        self.operator.answered(self.now, &self.api, &write, told);
         Ok(())
     }
 
@@ -210,6 +210,12 @@ impl World {
                     return Ok(Answer::Missing);
                 };
                 let told = convert::assigned_spec(assignment, &object.spec.node, 0);
+                let (before, now) = (object.spec.acknowledged_report, told.acknowledged_report);
+                if now < before {
+                    return Err(format!(
+                        "executor {name} was told report {before} is stored, now {now}"
+                    ));
+                }
                 object.spec.assignments = told.assignments;
                 object.spec.acknowledged_report = told.acknowledged_report;
                 object.metadata.generation = object.metadata.generation.map(|it| it + 1);
@@ -333,6 +339,8 @@ impl Outcome {
 
 /// Which faults a run has. Each run has some of them: too much of everything hides what only
 /// happens when the rest goes well (swarm testing, Groce et al., ISSTA 2012).
+// Each of the flags can be set whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Faults {
     cluster: bool,
@@ -364,7 +372,6 @@ impl Step {
                 write: random.pick(),
                 outcome: Outcome::random(random, faults.writes),
             },
-            840..930 => Self::Tick,
             930..975 => Self::Advance(random.one_of(&[1, 10, 100, 1000, 6000, 20_000])),
             975..980 => Self::Settle,
             980..990 if faults.watches => {

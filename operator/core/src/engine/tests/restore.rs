@@ -434,8 +434,8 @@ fn what_the_last_of_several_dead_executors_finished_is_not_lost() {
         observed(&last, vec![attempts("s", 1, "0")]),
     ];
     let report = Report { finished: vec![attempts("s", 1, "0")], ..ready(2) };
-    let lost = || Departure::Lost("its node is gone".to_owned());
-    let gone = vec![(first, lost()), (last.clone(), lost())];
+    let departure = || Departure::Lost("its node is gone".to_owned());
+    let gone = vec![(first, departure()), (last.clone(), departure())];
     server.restart(there, vec![(last, report)], gone);
     server.advance(1000);
     assert_eq!(server.wanted["j"].stages[0].finished, Ranges::one(0));
