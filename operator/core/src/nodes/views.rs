@@ -264,7 +264,7 @@ impl Views {
             let mut by_value: BTreeMap<Box<str>, BTreeSet<NodeId>> = BTreeMap::new();
             for (id, node) in nodes.iter() {
                 if let Some(value) = value(node, key) {
-                    by_value.entry(value.clone()).or_default().insert(id);
+                    by_value.entry(value.into()).or_default().insert(id);
                 }
             }
             self.by_label.insert(key.clone(), by_value);
@@ -291,7 +291,7 @@ impl Views {
     pub(super) fn enter(&mut self, id: NodeId, node: &mut Node) {
         for (key, by_value) in &mut self.by_label {
             if let Some(value) = value(node, key) {
-                by_value.entry(value.clone()).or_default().insert(id);
+                by_value.entry(value.into()).or_default().insert(id);
             }
         }
         let ids: Vec<ViewId> = self.by_id.iter().map(|(id, _)| id).collect();
@@ -421,7 +421,7 @@ impl Views {
 }
 
 /// The value of a node's label.
-fn value<'a>(node: &'a Node, key: &str) -> Option<&'a Box<str>> {
+fn value<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
     let labels = &node.observed.labels;
     let place = labels.binary_search_by(|(label, _)| (**label).cmp(key)).ok()?;
     Some(&labels[place].1)
