@@ -31,6 +31,9 @@ const HOLD: &[&str] = &[
     "quota-headroom-reservations",
     "quota-limit",
     "same-share",
+    "reservations",
+    "reservations-in-a-tree",
+    "selectors-and-taints",
     "sorter-drf",
     "sorter-weighted-drf",
     "three-shapes",
@@ -101,8 +104,8 @@ fn the_exit_code_tells_what_came_of_the_files() {
     let broken = folder.run(&["simulate", "good.yaml", "broken.yaml", "none.yaml"]).expect_code(2);
     assert_eq!(broken.stdout, "");
     let expected = "broken.yaml:3: nodes[0].cpu: there is no such field; did you mean cpus? The \
-                    fields are: name, cpus, mem, disk, gpus, ports\nnone.yaml: cannot be read: there \
-                    is no such file\n";
+                    fields are: name, labels, taints, cpus, mem, disk, gpus, ports\nnone.yaml: \
+                    cannot be read: there is no such file\n";
     assert_eq!(broken.stderr, expected);
     let piped = folder.run_with_input(&["simulate", "-"], &scenario(4)).expect_code(0);
     assert_eq!(piped.stdout, "ok  a small one (standard input)\n");
