@@ -130,6 +130,8 @@ pub(crate) struct Frameworks {
     pub(crate) unavailable: BTreeSet<NodeId>,
     pub(crate) timers: BTreeSet<(Milliseconds, Timer)>,
     pub(crate) next_offer: u64,
+    /// Offers that were made in this tick.
+    pub(crate) fresh: BTreeMap<(ClientId, NodeId), OfferId>,
     slots: Slots,
     /// Slots of nodes of which something could be offered to somebody.
     open: Bits,
@@ -150,6 +152,7 @@ impl Default for Frameworks {
             unavailable: BTreeSet::new(),
             timers: BTreeSet::new(),
             next_offer: 0,
+            fresh: BTreeMap::new(),
             slots: Slots::default(),
             open: Bits::default(),
             least: Vec::new(),

@@ -198,6 +198,7 @@ fn pool_statuses_are_written_as_the_api_has_them() {
         name: "a".into(),
         declared: true,
         allocated: vec![("cpu".into(), 1500), ("memory".into(), 2 << 30)],
+        offered: Vec::new(),
         dominant_share: proffer_core::share::Share::new(1, 3),
         guarantee_met: false,
         running_jobs: 1,
