@@ -197,8 +197,15 @@ impl Nodes {
             id
         });
         let usable = usable(kinds, &observed);
+        let other = self.get(id).is_some_and(|node| {
+            let old = &node.observed;
+            (old.offered, &old.labels, &old.ports, &old.reserved)
+                != (observed.offered, &observed.labels, &observed.ports, &observed.reserved)
+        });
         self.change(id, |node| (node.observed, node.usable) = (observed, usable));
-        self.note(id, Change::More);
+        if other {
+            self.note(id, Change::More);
+        }
         id
     }
 

@@ -33,10 +33,10 @@ impl Engine {
         let shares = self.fair_shares();
         self.fill(now, shares.as_ref());
         if let Some(shares) = shares {
-            if self.jobs_wait() && self.rescind_beyond(now, &shares) {
+            if self.jobs_wait(&shares) && self.rescind_beyond(now, &shares) {
                 self.fill(now, Some(&shares));
             }
-            if !self.jobs_wait() {
+            if !self.jobs_wait(&shares) {
                 // Nobody else wants what is beyond the fair shares.
                 self.fill(now, None);
             }

@@ -93,3 +93,6 @@ impl Tree<'_> {
         amount.min_each(&beside)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,15 +4,16 @@
 //! while there are jobs that want more than they get, offers to a framework stay within its *fair
 //! share*: what it would hold if everything that is free or offered were given out in small pieces, in
 //! the same order as in a round, to jobs up to what they want and to frameworks without end. Nodes do
-//! not matter in that.
+//! not matter in that, and neither does how often somebody was given something: fair shares depend on
+//! what is held for good alone, so that offers do not come and go because of offers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::allocator::{Claim, Order, Placement, pour};
 use crate::engine::Engine;
 use crate::explain::Rejection;
 use crate::frameworks::{ClientId, RescindReason};
-use crate::jobs::Milliseconds;
+use crate::jobs::{Job, JobId, Milliseconds};
 use crate::resources::Resources;
 use crate::share::shared_kinds;
 
@@ -23,6 +24,8 @@ const PIECES: usize = 64;
 #[derive(Debug)]
 pub(in crate::engine) struct FairShares {
     pub(in crate::engine) of_client: BTreeMap<ClientId, Resources>,
+    /// The jobs that would be given more.
+    short: BTreeSet<JobId>,
     /// How exact these are.
     piece: Resources,
 }
@@ -37,6 +40,8 @@ impl Engine {
         let total = *self.state.nodes.total();
         let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
         let (mut pools, mut free) = (self.state.pools.clone(), *self.state.nodes.free_sum());
+        pools.forget_allocations();
+        claims.iter_mut().for_each(|claim| claim.allocations = 0);
         let takers: Vec<(ClientId, u64)> = self.takers();
         let pieces = (PIECES + 2 * takers.len()).next_power_of_two();
         let divisor = i64::try_from(pieces).unwrap_or(i64::MAX);
@@ -58,7 +63,7 @@ impl Engine {
                 priority: 0,
                 sequence,
                 held: client.held.minus(&client.counted),
-                allocations: client.allocations,
+                allocations: 0,
                 request: piece,
                 wanted: u32::MAX,
                 gang: false,
@@ -69,7 +74,11 @@ impl Engine {
         }
         let order = Order { fairness: self.settings.fairness, shared: &shared };
         let given = pour(&self.state.nodes, &pools, order, &mut claims, free);
-        for (id, claim) in jobs.into_iter().zip(&mut claims) {
+        let mut short = BTreeSet::new();
+        for ((id, claim), &count) in jobs.into_iter().zip(&mut claims).zip(&given) {
+            if count > 0 {
+                short.insert(id);
+            }
             if let Some(job) = self.state.jobs.get_mut(id) {
                 job.on_nodes = std::mem::take(&mut claim.on_nodes);
             }
@@ -85,11 +94,11 @@ impl Engine {
             }
             (id, share)
         });
-        Some(FairShares { of_client: of_client.collect(), piece })
+        Some(FairShares { of_client: of_client.collect(), short, piece })
     }
 
-    /// Whether there are jobs that would take what frameworks are offered.
-    pub(in crate::engine) fn jobs_wait(&self) -> bool {
+    /// Whether there are jobs that wait for what frameworks are offered.
+    pub(in crate::engine) fn jobs_wait(&self, shares: &FairShares) -> bool {
         fn scarce(rejection: &Rejection) -> bool {
             match rejection {
                 Rejection::NoNodeFree { .. }
@@ -99,8 +108,11 @@ impl Engine {
                 _ => false,
             }
         }
-        let waiting = |job: &crate::jobs::Job| job.waiting.as_ref().is_some_and(scarce);
-        self.wanting.iter().any(|&id| self.state.jobs.get(id).is_some_and(waiting))
+        let waiting = |job: &Job| job.waiting.as_ref().is_some_and(scarce);
+        shares
+            .short
+            .iter()
+            .any(|&id| self.wanting.contains(&id) && self.state.jobs.get(id).is_some_and(waiting))
     }
 
     /// Takes back what frameworks are offered beyond their fair shares, the newest offers first. Says

@@ -211,6 +211,14 @@ proptest! {
         if !kind.rich {
             world.check_all_is_offered();
         }
+        // Offers do not come and go without end: after a few ticks there is nothing more to say.
+        let mut said = usize::MAX;
+        for _ in 0..8 {
+            said = world.log.len();
+            world.tell(Event::Node(observed(9, 0, kind)));
+            world.tick();
+        }
+        prop_assert_eq!(&world.log[said..], &[]);
         // When all have gone, nothing is left of them.
         for name in FRAMEWORKS {
             world.observe(framework_away(name));
