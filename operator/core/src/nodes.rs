@@ -311,6 +311,24 @@ impl Nodes {
         });
     }
 
+    /// How much more would be free on a node if these offers came back, each given with the pool that
+    /// pays and all above it; and what of the node's reservations nobody would use.
+    pub(crate) fn without<'a>(
+        &self,
+        id: NodeId,
+        offers: impl Iterator<Item = (&'a [PoolId], &'a Resources)>,
+    ) -> Option<(Resources, Vec<(PoolId, Resources)>)> {
+        let node = self.by_id.get(id)?;
+        let free = node.offerable()?;
+        let mut other = node.clone();
+        for (path, amount) in offers {
+            other.held = other.held.minus(amount);
+            other.holdings.subtract(path, amount);
+        }
+        let more = other.offerable()?.minus(&free);
+        Some((more, other.holdings.idle_by_pool().collect()))
+    }
+
     /// What of reservations nobody uses, over all nodes, by pool.
     pub(crate) fn idle_reservations(&self) -> &BTreeMap<PoolId, Resources> {
         &self.idle

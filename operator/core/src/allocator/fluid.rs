@@ -1,23 +1,27 @@
 //! Filling without nodes.
 
+use std::collections::BTreeMap;
+
 use super::{Claim, Order, Tree};
 use crate::nodes::Nodes;
-use crate::pools::Pools;
+use crate::pools::{PoolId, Pools};
 use crate::resources::Resources;
 
 /// Gives out what is free in the order of a round, as if it were on one large node. Claims are given
-/// what they request again and again; returns how often each was.
+/// what they request again and again; returns how often each was. `idle` is what nobody uses of
+/// reservations, by pool.
 pub(crate) fn pour(
     nodes: &Nodes,
     pools: &Pools,
     order: Order<'_>,
     claims: &mut [Claim],
     mut free: Resources,
+    idle: &BTreeMap<PoolId, Resources>,
 ) -> Vec<u64> {
     let possible = |claim: &Claim| claim.wanted > 0 && nodes.fits_when_empty(&claim.request);
     let can_grow: Vec<bool> = claims.iter().map(possible).collect();
     let mut tree = Tree::new(pools, *nodes.total(), order, claims, |index| can_grow[index]);
-    for (&pool, idle) in nodes.idle_reservations() {
+    for (&pool, idle) in idle {
         tree.reserve(pool, idle);
     }
     let mut given = vec![0; claims.len()];

@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::allocator::{Claim, Order, Placement, pour};
 use crate::engine::Engine;
-use crate::explain::Rejection;
 use crate::frameworks::{ClientId, RescindReason};
-use crate::jobs::{Job, JobId, Milliseconds};
+use crate::jobs::{JobId, Milliseconds};
+use crate::pools::PoolId;
 use crate::resources::Resources;
 use crate::share::shared_kinds;
 
@@ -39,7 +39,8 @@ impl Engine {
         let (jobs, mut claims) = self.claims();
         let total = *self.state.nodes.total();
         let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
-        let (mut pools, mut free) = (self.state.pools.clone(), *self.state.nodes.free_sum());
+        let mut pools = self.state.pools.clone();
+        let (free, idle) = self.without_offers();
         pools.forget_allocations();
         claims.iter_mut().for_each(|claim| claim.allocations = 0);
         let takers: Vec<(ClientId, u64)> = self.takers();
@@ -50,9 +51,8 @@ impl Engine {
             piece[kind] = total[kind] / divisor;
         }
         for (_, client) in self.state.frameworks.clients.iter() {
-            if !client.counted.is_none() {
-                pools.release(client.pool(), &client.counted);
-                free = free.plus(&client.counted);
+            if !client.offers.is_empty() {
+                pools.release(client.pool(), &client.offered);
             }
         }
         let first = claims.len();
@@ -62,7 +62,7 @@ impl Engine {
                 pool: client.pool(),
                 priority: 0,
                 sequence,
-                held: client.held.minus(&client.counted),
+                held: client.held.minus(&client.offered),
                 allocations: 0,
                 request: piece,
                 wanted: u32::MAX,
@@ -73,7 +73,7 @@ impl Engine {
             });
         }
         let order = Order { fairness: self.settings.fairness, shared: &shared };
-        let given = pour(&self.state.nodes, &pools, order, &mut claims, free);
+        let given = pour(&self.state.nodes, &pools, order, &mut claims, free, &idle);
         let mut short = BTreeSet::new();
         for ((id, claim), &count) in jobs.into_iter().zip(&mut claims).zip(&given) {
             if count > 0 {
@@ -97,22 +97,38 @@ impl Engine {
         Some(FairShares { of_client: of_client.collect(), short, piece })
     }
 
-    /// Whether there are jobs that wait for what frameworks are offered.
-    pub(in crate::engine) fn jobs_wait(&self, shares: &FairShares) -> bool {
-        fn scarce(rejection: &Rejection) -> bool {
-            match rejection {
-                Rejection::NoNodeFree { .. }
-                | Rejection::NoNodeHasAllFree
-                | Rejection::Headroom { .. } => true,
-                Rejection::Gang { cause, .. } => scarce(cause),
-                _ => false,
+    /// What would be free, and what of reservations nobody would use, if all offers came back.
+    fn without_offers(&self) -> (Resources, BTreeMap<PoolId, Resources>) {
+        let frameworks = &self.state.frameworks;
+        let mut free = *self.state.nodes.free_sum();
+        let mut idle = self.state.nodes.idle_reservations().clone();
+        for (&node, offers) in &frameworks.offers_on {
+            let offers = offers.iter().filter_map(|id| {
+                let offer = frameworks.offers.get(id)?;
+                Some((&*frameworks.clients.get(offer.client)?.path, &offer.amount))
+            });
+            let Some((more, idle_then)) = self.state.nodes.without(node, offers) else { continue };
+            free = free.plus(&more);
+            let now = self.state.nodes.get(node).map(|node| node.holdings.idle_by_pool());
+            for (pool, amount) in now.into_iter().flatten() {
+                let sum = idle.entry(pool).or_default();
+                *sum = sum.minus(&amount);
+            }
+            for (pool, amount) in idle_then {
+                let sum = idle.entry(pool).or_default();
+                *sum = sum.plus(&amount);
             }
         }
-        let waiting = |job: &Job| job.waiting.as_ref().is_some_and(scarce);
-        shares
-            .short
-            .iter()
-            .any(|&id| self.wanting.contains(&id) && self.state.jobs.get(id).is_some_and(waiting))
+        (free, idle)
+    }
+
+    /// Whether there are jobs that wait for what frameworks are offered: that would be given more if
+    /// offers came back, and are not. It does not matter why, for offers use up limits, too.
+    pub(in crate::engine) fn jobs_wait(&self, shares: &FairShares) -> bool {
+        shares.short.iter().any(|id| {
+            self.wanting.contains(id)
+                && self.state.jobs.get(*id).is_some_and(|job| job.waiting.is_some())
+        })
     }
 
     /// Takes back what frameworks are offered beyond their fair shares, the newest offers first. Says
@@ -152,7 +168,7 @@ impl Engine {
         any
     }
 
-    /// The clients that have offers or may be offered something, with their sequence numbers.
+    /// The clients that have offers or would take some, with their sequence numbers.
     fn takers(&self) -> Vec<(ClientId, u64)> {
         let frameworks = &self.state.frameworks;
         let mut takers = Vec::new();
@@ -162,7 +178,7 @@ impl Engine {
             for (&pool, &id) in connected.into_iter().flat_map(|framework| &framework.clients) {
                 let Some(client) = frameworks.clients.get(id) else { continue };
                 let declared = self.state.pools.get(pool).is_some_and(|pool| pool.declared);
-                let open = client.subscribed && !client.suppressed && frameworks.may_be_offered(id);
+                let open = client.subscribed && !client.suppressed && frameworks.may_want(id);
                 if declared && (open || !client.counted.is_none()) {
                     takers.push((id, sequence));
                 }
