@@ -271,6 +271,11 @@ impl Nodes {
         }
         let marks = (!unmarked)
             .then(|| (self.reservations_on(&observed.labels), self.counts(&observed.labels)));
+        let is_other = self.get(id).is_some_and(|node| {
+            let old = &node.observed;
+            (old.offered, &old.labels, &old.taints, &old.ports)
+                != (observed.offered, &observed.labels, &observed.taints, &observed.ports)
+        });
         let take = |node: &mut Node| (node.observed, node.usable) = (observed, usable);
         if let Some((here, counted)) = marks {
             if known.is_some() {
@@ -280,7 +285,9 @@ impl Nodes {
         } else {
             self.change(id, take);
         }
-        self.note(id, Change::More);
+        if is_other {
+            self.note(id, Change::More);
+        }
         id
     }
 
@@ -442,6 +449,29 @@ impl Nodes {
             node.ports_outstanding.remove_all(ports);
             path.iter().take(1).for_each(|&pool| node.hold(pool, path, &back));
         });
+    }
+
+    /// How much more would be free on a node for everyone if these offers came back, each given with
+    /// the pool that pays and all above it; and how much more would be kept of reservations.
+    pub(crate) fn without<'a>(
+        &self,
+        id: NodeId,
+        offers: impl Iterator<Item = (&'a [PoolId], &'a Resources)>,
+    ) -> Option<(Resources, Vec<(PoolId, Resources)>)> {
+        let node = self.by_id.get(id).filter(|node| node.observed.offered)?;
+        let mut other = node.clone();
+        for (path, amount) in offers {
+            let back = Resources::NONE.minus(amount);
+            path.iter().take(1).for_each(|&pool| other.hold(pool, path, &back));
+        }
+        other.settle();
+        let kept = |node: &Node| -> Vec<(PoolId, Resources)> {
+            let all = node.reserved.iter().flat_map(|reserved| reserved.iter());
+            all.map(|(pool, kept)| (pool, *kept)).collect()
+        };
+        let more = kept(&other).into_iter().zip(kept(node));
+        let more = more.map(|((pool, then), (_, now))| (pool, then.minus(&now))).collect();
+        Some((free_for_everyone(&other).minus(&free_for_everyone(node)), more))
     }
 
     /// Whether executors or tasks that are bound to a reach may be on a node.

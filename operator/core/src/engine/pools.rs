@@ -33,6 +33,7 @@ impl Engine {
             deleting: pool.deleting,
         };
         self.pools_changed |= self.state.pools.declare(&pool.name, settings);
+        self.limits_changed = true;
         self.offers_due = true;
     }
 
@@ -40,6 +41,7 @@ impl Engine {
     pub(super) fn forget_pool(&mut self, name: &str) {
         self.state.pools.retire(name);
         self.pools_changed = true;
+        self.limits_changed = true;
         self.offers_due = true;
     }
 
