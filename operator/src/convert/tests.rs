@@ -266,7 +266,6 @@ fn pool_statuses_are_written_as_the_api_has_them() {
         declared: true,
         offered: Vec::new(),
         allocated: vec![("cpu".into(), 1500), ("memory".into(), 2 << 30)],
-        offered: Vec::new(),
         dominant_share: proffer_core::share::Share::new(1, 3),
         guarantee_met: false,
         reserved: vec![("nvidia.com/gpu".into(), 4)],
