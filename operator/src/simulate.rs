@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use kube::ResourceExt;
+use proffer_core::engine::Settings;
 use proffer_core::event::{NodeObservation, PoolObservation};
 use proffer_crds::{DEFAULT_POOL, ResourcePool, ResourcePoolSpec};
 
@@ -48,8 +48,8 @@ pub struct SimulateArguments {
     #[arg(
         value_name = "FILE",
         conflicts_with_all = [
-            "trace", "pools", "nodes", "order", "start_delay", "time_limit", "plot", "output",
-            "seed", "replay"
+            "trace", "pools", "nodes", "order", "start_delay", "share_half_life", "time_limit", "plot",
+            "output", "seed", "replay"
         ]
     )]
     files: Vec<PathBuf>,
@@ -66,12 +66,15 @@ pub struct SimulateArguments {
     trace: Option<PathBuf>,
 
     /// A manifest of ResourcePools; without it there is the pool "default" only
+    ///
+    /// Their namespaces and what they may ask of an autoscaler do not matter here.
     #[arg(long, value_name = "FILE")]
     pools: Option<PathBuf>,
 
     /// The nodes, such as 20x16cpu,64Gi
     ///
-    /// Written as [COUNTx]CPUcpu,MEMORY[,RESOURCE=AMOUNT…]. Can be given several times.
+    /// Written as [COUNTx]CPUcpu,MEMORY and any of ,RESOURCE=AMOUNT ,label:KEY=VALUE
+    /// ,taint:KEY[=VALUE]:EFFECT after it. Can be given several times.
     #[arg(long, value_name = "NODES", default_value = "10x16cpu,64Gi")]
     nodes: Vec<NodeSpec>,
 
@@ -82,6 +85,10 @@ pub struct SimulateArguments {
     /// How long an executor takes from its launch until it can run tasks
     #[arg(long, value_name = "SECONDS", default_value = "1")]
     start_delay: Seconds,
+
+    /// Let what pools held lately count in their shares, half of it after this time
+    #[arg(long, value_name = "SECONDS")]
+    share_half_life: Option<Seconds>,
 
     /// Give up when a job has not ended by this time of the trace
     #[arg(long, value_name = "SECONDS", default_value = "31536000")]
@@ -108,6 +115,7 @@ struct Scene {
     /// In the order of the file.
     jobs: Vec<TraceJob>,
     start_delay: Seconds,
+    share_half_life: Option<Seconds>,
     time_limit: Seconds,
 }
 
@@ -148,7 +156,10 @@ fn compare(scene: &Scene, orders: &[Order]) -> Result<Report, SimulationError> {
     let mut report = Report::new(scene);
     for &order in orders {
         let outcome = model::run(&Setup {
-            settings: order.settings(),
+            settings: Settings {
+                share_half_life_milliseconds: scene.share_half_life.map(Seconds::milliseconds),
+                ..order.settings()
+            },
             nodes: &scene.nodes,
             pools: &order.pools(&scene.pools),
             submissions: &order.submissions(&scene.jobs, &scene.pools),
@@ -179,8 +190,14 @@ fn load(arguments: &SimulateArguments) -> Result<Scene, String> {
     let jobs = trace::parse(&name, &text, &names).map_err(|errors| errors.to_string())?;
     let nodes = local::nodes(&arguments.nodes)
         .map_err(|error| format!("cannot tell what this machine has: {error}"))?;
-    let (start_delay, time_limit) = (arguments.start_delay, arguments.time_limit);
-    Ok(Scene { nodes, pools: pools.into_values().collect(), jobs, start_delay, time_limit })
+    Ok(Scene {
+        nodes,
+        pools: pools.into_values().collect(),
+        jobs,
+        start_delay: arguments.start_delay,
+        share_half_life: arguments.share_half_life,
+        time_limit: arguments.time_limit,
+    })
 }
 
 /// The pools of a manifest, by name.
@@ -194,10 +211,17 @@ fn read_pools(file: &Path) -> Result<BTreeMap<String, PoolObservation>, Manifest
         })
         .collect();
     let mut observations = BTreeMap::new();
+    let objects: Vec<ResourcePool> = pools.iter().map(|pool| pool.object.clone()).collect();
     for pool in pools {
-        let problems = convert::pool_problems(&pool.object).into_iter();
+        let mut problems = convert::pool_problems(&pool.object);
+        problems.extend(convert::pool_family_problems(&pool.object, &objects));
+        let problems = problems.into_iter();
         errors.extend(problems.map(|problem| pool.source.error(&problem.field, problem.message)));
-        observations.insert(pool.object.name_any(), convert::pool_observation(&pool.object));
+        // Jobs of a trace have no namespace, and there is nobody to add nodes.
+        let (namespaces, elastic) = (Vec::new(), None);
+        let pool = convert::pool_observation(&pool.object);
+        let pool = PoolObservation { namespaces, elastic, ..pool };
+        observations.insert(pool.name.to_string(), pool);
     }
     if errors.is_empty() { Ok(observations) } else { Err(ManifestErrors { errors, more: 0 }) }
 }

@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::action::Action;
 use crate::allocator::Fairness;
+use crate::decay::Decay;
 use crate::event::Event;
 use crate::executors::ExecutorKey;
 use crate::frameworks::NamedAmounts;
@@ -40,6 +41,9 @@ pub struct Settings {
     pub status_interval_milliseconds: Milliseconds,
     /// Who is offered resources next.
     pub fairness: Fairness,
+    /// After how long what a pool held counts half in its share; nothing if only what it holds
+    /// counts.
+    pub share_half_life_milliseconds: Option<Milliseconds>,
     /// The resources that shares are taken of; others only count for what fits.
     pub shared_resources: Vec<Box<str>>,
     /// The resources, beside cpu and memory and those that jobs and pools name, that are offered to
@@ -62,6 +66,7 @@ impl Default for Settings {
         Self {
             status_interval_milliseconds: 1000,
             fairness: Fairness::default(),
+            share_half_life_milliseconds: None,
             shared_resources: SHARED_RESOURCES.map(Box::from).into(),
             offered_resources: vec!["ephemeral-storage".into()],
             offer_timeout_milliseconds: Some(30_000),
@@ -94,6 +99,8 @@ pub struct Engine {
     touched: BTreeSet<JobId>,
     /// Jobs that want more executors.
     wanting: BTreeSet<JobId>,
+    /// Up to when what pools held is accounted for, if that counts.
+    passed_at: Option<Milliseconds>,
     /// When to look at which job again. Entries may be out of date.
     timers: BTreeSet<(Milliseconds, JobId)>,
     /// Whether a pool may have a lower limit than what is offered in it.
@@ -130,6 +137,7 @@ impl Engine {
             },
             None => event,
         };
+        self.pass_time(now);
         match event {
             Event::Node(node) => self.observe_node(now, node),
             Event::NodeGone(name) => self.forget_node(now, &name),
@@ -161,6 +169,7 @@ impl Engine {
         if self.restoring.is_some() {
             return Vec::new();
         }
+        self.pass_time(now);
         self.fire_timers(now);
         self.apply_pools();
         self.fire_framework_timers(now);
@@ -194,6 +203,16 @@ impl Engine {
             frameworks: self.framework_statuses(),
             offers: self.offer_statuses(),
         }
+    }
+
+    /// Takes in that pools held until now what they hold.
+    fn pass_time(&mut self, now: Milliseconds) {
+        let Some(half_life) = self.settings.share_half_life_milliseconds else { return };
+        let before = self.passed_at.unwrap_or(now);
+        if now > before {
+            self.state.pools.pass(Decay::after(now - before, half_life));
+        }
+        self.passed_at = Some(now.max(before));
     }
 
     /// Notes that a job has to be looked at, and that its status may have changed.

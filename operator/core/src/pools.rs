@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::allocator::Fairness;
 use crate::arena::{Arena, Id, id};
+use crate::decay::Decay;
 use crate::engine::ensure;
 use crate::nodes::{Contradiction, Label, Requirement};
 use crate::resources::Resources;
@@ -78,6 +79,10 @@ pub(crate) struct Pool {
     pub(crate) offered: Resources,
     /// What the executors of the pool's own jobs hold.
     pub(crate) own_held: Resources,
+    /// What the subtree held lately, as far as that counts in its share.
+    pub(crate) past: Resources,
+    /// What the pool's own jobs held lately.
+    pub(crate) own_past: Resources,
     /// How many executors the subtree was ever given.
     pub(crate) allocations: u64,
     /// How many executors the pool's own jobs were ever given.
@@ -181,6 +186,21 @@ impl Pools {
         self.along(id, |pool, _| pool.offered = pool.offered.minus(amount));
     }
 
+    /// Forgets how often pools were given something.
+    pub(crate) fn forget_allocations(&mut self) {
+        for pool in self.by_id.iter_mut() {
+            (pool.allocations, pool.own_allocations) = (0, 0);
+        }
+    }
+
+    /// Takes in that time passed while pools held what they hold.
+    pub(crate) fn pass(&mut self, decay: Decay) {
+        for pool in self.by_id.iter_mut() {
+            pool.past = decay.mean(&pool.past, &pool.held);
+            pool.own_past = decay.mean(&pool.own_past, &pool.own_held);
+        }
+    }
+
     /// A pool and all above it.
     pub(crate) fn path(&self, id: PoolId) -> Vec<PoolId> {
         let parent = |id: &PoolId| self.by_id.get(*id)?.parent;
@@ -279,6 +299,8 @@ impl Pools {
             unplaced: Resources::NONE,
             offered: Resources::NONE,
             own_held: Resources::NONE,
+            past: Resources::NONE,
+            own_past: Resources::NONE,
             allocations: 0,
             own_allocations: 0,
             jobs: 0,

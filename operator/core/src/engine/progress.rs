@@ -251,7 +251,7 @@ impl Engine {
 
     /// Lets the tasks of a gang start once all its executors are ready.
     pub(super) fn complete_gang(&mut self, id: JobId) {
-        let Some(job) = self.state.jobs.get_mut(id) else { return };
+        let Some(job) = self.state.jobs.get_mut(id).filter(|job| job.gang_forming) else { return };
         let executors = &self.state.executors;
         let ready = job
             .executors

@@ -100,8 +100,13 @@ pub(super) struct World {
 impl World {
     /// A world with a default pool and nodes of so many cores.
     pub(super) fn with_nodes(cores: &[i64]) -> Self {
+        Self::with_settings(Settings::default(), cores)
+    }
+
+    /// The same with other settings of the engine.
+    pub(super) fn with_settings(settings: Settings, cores: &[i64]) -> Self {
         let mut world = Self {
-            engine: Engine::new(Settings::default()),
+            engine: Engine::new(settings),
             now: 1_000_000,
             fakes: BTreeMap::new(),
             departing: Vec::new(),
