@@ -1,17 +1,25 @@
 //! The loop's body: events in, actions out.
 
 mod assign;
+mod drain;
+mod hold;
 mod observe;
 mod offer;
 mod progress;
+mod reclaim;
 mod status;
 
 use std::collections::BTreeSet;
+
+use drain::Drains;
+use hold::Holds;
+use reclaim::Reclaiming;
 
 use crate::action::Action;
 use crate::allocator::Fairness;
 use crate::event::Event;
 use crate::jobs::{JobId, JobState, Milliseconds};
+use crate::reclaim::ReclaimDefaults;
 use crate::state::State;
 use crate::view::View;
 
@@ -23,11 +31,17 @@ pub struct Settings {
     pub status_interval_milliseconds: Milliseconds,
     /// Who is offered resources next.
     pub fairness: Fairness,
+    /// What pools take back that do not say otherwise, and how long executors drain in general.
+    pub reclaim: ReclaimDefaults,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { status_interval_milliseconds: 1000, fairness: Fairness::default() }
+        Self {
+            status_interval_milliseconds: 1000,
+            fairness: Fairness::default(),
+            reclaim: ReclaimDefaults::default(),
+        }
     }
 }
 
@@ -38,7 +52,7 @@ impl Default for Settings {
 #[derive(Debug, Default)]
 pub struct Engine {
     settings: Settings,
-    state: State,
+    pub(crate) state: State,
     /// Whether something changed that could lead to a new offer.
     offers_due: bool,
     /// Jobs that have to be looked at in the next tick.
@@ -49,6 +63,9 @@ pub struct Engine {
     timers: BTreeSet<(Milliseconds, JobId)>,
     /// Executors to launch, to tell and to remove, for the next tick to give out.
     outgoing: Vec<Action>,
+    drains: Drains,
+    holds: Holds,
+    reclaiming: Reclaiming,
 }
 
 impl Engine {
@@ -60,7 +77,7 @@ impl Engine {
     /// Takes in what happened.
     pub fn handle(&mut self, now: Milliseconds, event: Event) {
         match event {
-            Event::Node(node) => self.observe_node(node),
+            Event::Node(node) => self.observe_node(now, node),
             Event::NodeGone(name) => self.forget_node(now, &name),
             Event::Pool(pool) => self.observe_pool(&pool),
             Event::PoolGone(name) => self.forget_pool(&name),
@@ -75,8 +92,13 @@ impl Engine {
     /// Decides what should be different.
     pub fn tick(&mut self, now: Milliseconds) -> Vec<Action> {
         self.fire_timers(now);
+        self.empty_nodes(now);
+        self.finish_drains(now);
         self.release_idle_executors();
+        self.serve_holds(now);
         self.make_offers(now);
+        self.serve_holds(now);
+        self.reclaim(now);
         self.assign_tasks();
         // Statuses come first: what is assigned may refer to results that stand in them.
         let mut actions = self.publish_statuses(now);
@@ -86,7 +108,12 @@ impl Engine {
 
     /// When the engine wants to be ticked again, if nothing happens before.
     pub fn next_wakeup(&self) -> Option<Milliseconds> {
-        self.timers.first().map(|&(time, _)| time)
+        if self.offers_due {
+            return Some(0);
+        }
+        let timer = self.timers.first().map(|&(time, _)| time);
+        let others = [self.drains.wakeup(), self.holds.wakeup(), self.reclaiming.wakeup()];
+        timer.into_iter().chain(others.into_iter().flatten()).min()
     }
 
     /// Everything at this moment.

@@ -2,8 +2,9 @@
 
 use crate::executors::ExecutorKey;
 use crate::jobs::{JobKey, JobSpec, Milliseconds};
-pub use crate::nodes::NodeObservation;
+pub use crate::nodes::{Maintenance, NodeObservation};
 use crate::ranges::Ranges;
+pub use crate::reclaim::{IdleGuarantee, ReclaimPolicy, ReclaimRules};
 use crate::share::WeightMilli;
 
 /// Something that happened or was seen. Each observation replaces the one before.
@@ -40,11 +41,22 @@ pub struct PoolObservation {
     pub guarantee: Vec<(Box<str>, i64)>,
     /// What the subtree gets at most, by resource name. What is not named is unlimited.
     pub limit: Vec<(Box<str>, i64)>,
+    /// How the pool gets back what others hold.
+    pub reclaim: ReclaimRules,
+    /// What becomes of the guarantee while nobody wants it.
+    pub idle_guarantee: IdleGuarantee,
 }
 
 impl Default for PoolObservation {
     fn default() -> Self {
-        Self { name: "".into(), weight: 1000, guarantee: Vec::new(), limit: Vec::new() }
+        Self {
+            name: "".into(),
+            weight: 1000,
+            guarantee: Vec::new(),
+            limit: Vec::new(),
+            reclaim: ReclaimRules::default(),
+            idle_guarantee: IdleGuarantee::default(),
+        }
     }
 }
 
@@ -68,6 +80,9 @@ pub struct JobObservation {
 pub struct Report {
     /// Each report has a higher number than the one before.
     pub number: u64,
+    /// The number of the last [`crate::action::Assignment`] that it has taken in; 0 if that cannot be
+    /// told. What was withdrawn goes to others only when this says so, or when the executor is gone.
+    pub observed_assignment: u64,
     /// Whether it can run tasks.
     pub ready: bool,
     /// Attempts that run.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::arena::id;
-use crate::jobs::{JobId, JobKey};
+use crate::jobs::{JobId, JobKey, Milliseconds};
 use crate::nodes::NodeId;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
@@ -31,6 +31,31 @@ impl fmt::Display for ExecutorKey {
     }
 }
 
+/// Why an executor is on its way out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DrainCause {
+    /// Its room goes to a job of this pool.
+    Reclaim {
+        /// The pool.
+        pool: Box<str>,
+    },
+    /// Its node is being emptied.
+    NodeDrained,
+    /// Its node's maintenance comes.
+    Maintenance,
+    /// Its node has less than what is on it.
+    NodeOvercommitted,
+}
+
+/// How an executor goes: its tasks may end until the deadline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Draining {
+    pub(crate) deadline: Milliseconds,
+    pub(crate) cause: DrainCause,
+    /// The hold that its room is for.
+    pub(crate) hold: Option<u64>,
+}
+
 /// Attempts by stage and attempt number.
 pub(crate) type Attempts = BTreeMap<(usize, u32), Ranges>;
 
@@ -47,6 +72,18 @@ pub(crate) struct Executor {
     pub(crate) ready: bool,
     /// Whether it was told to go.
     pub(crate) stopping: bool,
+    /// Set while it is on its way out and its tasks may still end.
+    pub(crate) draining: Option<Draining>,
+    /// Whether what it holds is counted as leaving: it drains or was told to go.
+    pub(crate) leaving: bool,
+    /// The engine's count of changes from outside when room was made for it by reclaim.
+    pub(crate) reclaimed_at: Option<u64>,
+    /// Since when each of the attempts runs that it last reported, by stage, attempt and partition.
+    pub(crate) running_since: BTreeMap<(usize, u32, u32), Milliseconds>,
+    /// What it has not started and is not to start; others get it when that is certain.
+    pub(crate) withdrawn: Attempts,
+    /// The number of the last assignment that it was given.
+    pub(crate) assignment_number: u64,
     /// The attempts that it should run or has not yet accounted for.
     pub(crate) assigned: Attempts,
     /// The slots that these take.
@@ -92,6 +129,38 @@ impl Executor {
         self.exclusive &= self.assigned_slots > 0;
         self.assignment_changed = true;
         true
+    }
+
+    /// Whether it takes tasks now or later.
+    pub(crate) fn stays(&self) -> bool {
+        !self.stopping && self.draining.is_none()
+    }
+
+    /// Notes what it reports to run.
+    pub(crate) fn set_running(&mut self, now: Milliseconds, running: Attempts) {
+        self.running_since.retain(|&(stage, attempt, partition), _| {
+            running.get(&(stage, attempt)).is_some_and(|ranges| ranges.contains(partition))
+        });
+        for (&(stage, attempt), partitions) in &running {
+            for partition in partitions.iter() {
+                self.running_since.entry((stage, attempt, partition)).or_insert(now);
+            }
+        }
+        self.running = running;
+    }
+
+    /// The work that is lost when it goes now: the times for which its tasks ran, in milliseconds.
+    pub(crate) fn work(&self, now: Milliseconds) -> u64 {
+        self.running_since
+            .values()
+            .fold(0, |sum, &since| u64::saturating_add(sum, now.saturating_sub(since)))
+    }
+
+    /// Whether nothing that it was told to run is left but what was withdrawn.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.assigned.iter().all(|(group, partitions)| {
+            self.withdrawn.get(group).is_some_and(|withdrawn| withdrawn == partitions)
+        })
     }
 
     /// Whether the attempt ran when the executor last reported.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::jobs::Milliseconds;
 use crate::resources::{Kind, Kinds};
 
 /// Why a claim was given nothing (more) in a round.
@@ -51,6 +52,15 @@ pub enum Rejection {
         /// How much of it is kept.
         kept: i64,
     },
+    /// Room is being made, and kept.
+    Draining {
+        /// How many executors are on their way out for it.
+        executors: u32,
+        /// The pools that they belong to.
+        pools: Box<str>,
+        /// When the last of them is cut off, in milliseconds since 1970.
+        until: Milliseconds,
+    },
     /// Not all executors fit at once.
     Gang {
         /// How many do.
@@ -81,6 +91,7 @@ impl Rejection {
             Self::NoNodeFree { .. } | Self::NoNodeHasAllFree => "WaitingForResources",
             Self::Limit { .. } => "LimitReached",
             Self::Headroom { .. } => "KeptForGuarantees",
+            Self::Draining { .. } => "WaitingForDrain",
             Self::Gang { cause, .. } => cause.reason(),
             Self::NoPool { .. } => "NoPool",
             Self::TooManyKinds { .. } => "TooManyResourceKinds",
@@ -137,6 +148,17 @@ impl fmt::Display for Sentence<'_> {
                 self.kinds.name(*kind),
                 amount(*kind, *kept)
             ),
+            Rejection::Draining { executors: 0, .. } => {
+                formatter.write_str("waits for what leaves a node, which is kept for it")
+            }
+            Rejection::Draining { executors, pools, until } => {
+                let s = if *executors == 1 { "" } else { "s" };
+                let until = TimeOfDay(*until);
+                write!(
+                    formatter,
+                    "waits for {executors} executor{s} of {pools} to drain by {until}"
+                )
+            }
             Rejection::Gang { fitting, wanted, cause } => write!(
                 formatter,
                 "only {fitting} of {wanted} executors fit at once: {}",
@@ -147,5 +169,16 @@ impl fmt::Display for Sentence<'_> {
                 crate::resources::TooManyKinds { name: name.to_string() }.fmt(formatter)
             }
         }
+    }
+}
+
+/// A time in milliseconds since 1970 as people read it off a clock: `16:03:05 UTC`.
+pub(crate) struct TimeOfDay(pub(crate) Milliseconds);
+
+impl fmt::Display for TimeOfDay {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0 / 1000;
+        let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
+        write!(formatter, "{hours:02}:{minutes:02}:{:02} UTC", seconds % 60)
     }
 }

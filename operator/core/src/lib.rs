@@ -19,6 +19,7 @@ pub mod jobs;
 mod nodes;
 mod pools;
 pub mod ranges;
+pub mod reclaim;
 pub mod resources;
 pub mod share;
 pub mod sorter;
@@ -27,4 +28,4 @@ pub mod view;
 
 pub use allocator::{Fairness, Placement};
 pub use engine::Engine;
-pub use executors::ExecutorKey;
+pub use executors::{DrainCause, ExecutorKey};

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use index::Index;
 
 use crate::arena::{Arena, id};
+use crate::jobs::Milliseconds;
 use crate::resources::{Kinds, Resources};
 
 id! {
@@ -23,8 +24,29 @@ pub struct NodeObservation {
     pub allocatable: Vec<(Box<str>, i64)>,
     /// What of it others take, by resource name.
     pub taken_by_others: Vec<(Box<str>, i64)>,
-    /// Whether new executors may go there.
+    /// Whether new executors may go there. Where not (a cordoned node), those that are there stay.
     pub offered: bool,
+    /// Whether everything is to leave the node (`kubectl drain`, Mesos's `DRAIN_AGENT`): nothing new
+    /// goes there, and what is there drains.
+    pub draining: bool,
+    /// When nothing may be on the node.
+    pub maintenance: Option<Maintenance>,
+}
+
+/// A time during which nothing may be on a node: Mesos's unavailability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Maintenance {
+    /// When it starts.
+    pub start: Milliseconds,
+    /// How long it lasts; `None` until the observation changes.
+    pub duration: Option<Milliseconds>,
+}
+
+impl Maintenance {
+    /// When it is over, if that is known.
+    pub(crate) fn end(&self) -> Option<Milliseconds> {
+        self.duration.map(|duration| self.start.saturating_add(duration))
+    }
 }
 
 impl Default for NodeObservation {
@@ -34,6 +56,8 @@ impl Default for NodeObservation {
             allocatable: Vec::new(),
             taken_by_others: Vec::new(),
             offered: true,
+            draining: false,
+            maintenance: None,
         }
     }
 }
@@ -46,13 +70,30 @@ pub(crate) struct Node {
     pub(crate) usable: Resources,
     /// What executors hold.
     pub(crate) held: Resources,
+    /// What is kept for claims whose room is being made.
+    pub(crate) kept: Resources,
+    /// What of `held` is held by executors on their way out.
+    pub(crate) leaving: Resources,
+    /// Whether it is drained or near its maintenance, so that nothing new goes there.
+    pub(crate) closed: bool,
 }
 
 impl Node {
-    /// What can be offered: what is left for executors, nothing where the node shrank under them,
-    /// `None` where no more may go there.
+    /// What can be offered: what is left for executors and kept for nobody, nothing where the node
+    /// shrank under them, `None` where no more may go there.
     fn offerable(&self) -> Option<Resources> {
-        self.observed.offered.then(|| self.usable.above(&self.held))
+        self.is_open().then(|| self.usable.above(&self.held.plus(&self.kept)))
+    }
+
+    /// Whether new executors may go there.
+    pub(crate) fn is_open(&self) -> bool {
+        self.observed.offered && !self.closed
+    }
+
+    /// What will be free once all that is on its way out is gone, and that is not kept; below nothing
+    /// where the node shrank.
+    pub(crate) fn expected_room(&self) -> Resources {
+        self.usable.minus(&self.held).plus(&self.leaving).minus(&self.kept)
     }
 }
 
@@ -89,8 +130,14 @@ impl Nodes {
         let id = self.find(&observed.name).unwrap_or_else(|| {
             let name = observed.name.clone();
             let observed = NodeObservation { offered: false, ..observed.clone() };
-            let (usable, held) = (Resources::NONE, Resources::NONE);
-            let id = self.by_id.insert(Node { observed, usable, held });
+            let id = self.by_id.insert(Node {
+                observed,
+                usable: Resources::NONE,
+                held: Resources::NONE,
+                kept: Resources::NONE,
+                leaving: Resources::NONE,
+                closed: false,
+            });
             self.by_name.insert(name, id);
             id
         });
@@ -125,6 +172,23 @@ impl Nodes {
     /// Gives back what an executor held.
     pub(crate) fn release(&mut self, id: NodeId, request: &Resources) {
         self.change(id, |node| node.held = node.held.minus(request));
+    }
+
+    /// Keeps room for a claim (again), or gives it up where `amount` is negative.
+    pub(crate) fn keep(&mut self, id: NodeId, amount: &Resources) {
+        self.change(id, |node| node.kept = node.kept.plus(amount));
+    }
+
+    /// Counts what is on its way out.
+    pub(crate) fn count_leaving(&mut self, id: NodeId, amount: &Resources) {
+        if let Some(node) = self.by_id.get_mut(id) {
+            node.leaving = node.leaving.plus(amount);
+        }
+    }
+
+    /// Says whether a node takes nothing new although it is offered.
+    pub(crate) fn close(&mut self, id: NodeId, closed: bool) {
+        self.change(id, |node| node.closed = closed);
     }
 
     /// The node with the fewest of these executors that a request fits on, then the emptiest.

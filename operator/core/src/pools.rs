@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::arena::{Arena, Id, id};
+use crate::jobs::Milliseconds;
+use crate::reclaim::{IdleGuarantee, ReclaimDefaults, ReclaimRules};
 use crate::resources::Resources;
 use crate::share::WeightMilli;
 
@@ -19,11 +21,21 @@ pub(crate) struct Settings {
     pub(crate) guarantee: Resources,
     /// What the subtree gets at most.
     pub(crate) limit: Resources,
+    /// How the pool gets back what others hold.
+    pub(crate) reclaim: ReclaimRules,
+    /// What becomes of the guarantee while nobody wants it.
+    pub(crate) idle_guarantee: IdleGuarantee,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { weight: 1000, guarantee: Resources::NONE, limit: Resources::UNLIMITED }
+        Self {
+            weight: 1000,
+            guarantee: Resources::NONE,
+            limit: Resources::UNLIMITED,
+            reclaim: ReclaimRules::default(),
+            idle_guarantee: IdleGuarantee::default(),
+        }
     }
 }
 
@@ -40,6 +52,16 @@ pub(crate) struct Pool {
     pub(crate) held: Resources,
     /// What the executors of the pool's own jobs hold.
     pub(crate) own_held: Resources,
+    /// What the subtree will hold besides: what is kept for it, less what is on its way out.
+    pub(crate) pending: Resources,
+    /// The same for the pool's own jobs.
+    pub(crate) own_pending: Resources,
+    /// Since when jobs wait below the subtree's guarantee.
+    pub(crate) below_guarantee_since: Option<Milliseconds>,
+    /// Since when jobs wait while a sibling holds more by weight.
+    pub(crate) below_share_since: Option<Milliseconds>,
+    /// Since when the pool's own jobs wait while its children hold more by weight.
+    pub(crate) own_below_share_since: Option<Milliseconds>,
     /// How many executors the subtree was ever given.
     pub(crate) allocations: u64,
     /// How many executors the pool's own jobs were ever given.
@@ -120,6 +142,44 @@ impl Pools {
         });
     }
 
+    /// Counts what a pool and all above will hold besides what they hold; negative for what goes.
+    pub(crate) fn expect(&mut self, id: PoolId, amount: &Resources) {
+        self.along(id, |pool, own| {
+            pool.pending = pool.pending.plus(amount);
+            if own {
+                pool.own_pending = pool.own_pending.plus(amount);
+            }
+        });
+    }
+
+    /// Whether the limits of a pool and of all above leave room for `amount`.
+    pub(crate) fn within_limits(&self, id: PoolId, amount: &Resources) -> bool {
+        let mut next = Some(id);
+        while let Some(pool) = next.and_then(|id| self.by_id.get(id)) {
+            let (after, limit) = (pool.held.plus(amount), &pool.settings.limit);
+            if amount.iter().any(|(kind, _)| after[kind] > limit[kind]) {
+                return false;
+            }
+            next = pool.parent;
+        }
+        true
+    }
+
+    /// A pool's effective rules: what it does not say, the pool above says, then the engine.
+    pub(crate) fn reclaim_rules(&self, id: PoolId, defaults: &ReclaimDefaults) -> ReclaimDefaults {
+        let mut rules = ReclaimRules::default();
+        let mut next = Some(id);
+        while let Some(pool) = next.and_then(|id| self.by_id.get(id)) {
+            rules = rules.or(&pool.settings.reclaim);
+            next = pool.parent;
+        }
+        rules.complete(defaults)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: PoolId) -> Option<&mut Pool> {
+        self.by_id.get_mut(id)
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<PoolId> {
         self.by_name.get(name).copied()
     }
@@ -159,6 +219,11 @@ impl Pools {
             settings: Settings::default(),
             held: Resources::NONE,
             own_held: Resources::NONE,
+            pending: Resources::NONE,
+            own_pending: Resources::NONE,
+            below_guarantee_since: None,
+            below_share_since: None,
+            own_below_share_since: None,
             allocations: 0,
             own_allocations: 0,
             jobs: 0,

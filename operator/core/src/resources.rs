@@ -174,6 +174,12 @@ impl Resources {
         self.zip(other, i64::max)
     }
 
+    /// The smaller of each kind.
+    #[must_use]
+    pub(crate) fn min_each(&self, other: &Self) -> Self {
+        self.zip(other, i64::min)
+    }
+
     /// Whether there is at most as much of every kind as in `other`.
     pub fn fits_in(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).all(|(left, right)| left <= right)

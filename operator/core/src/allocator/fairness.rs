@@ -19,6 +19,7 @@ use super::{Claim, Fairness, Order, times};
 use crate::arena::Id;
 use crate::explain::Rejection;
 use crate::pools::{PoolId, Pools, Settings};
+use crate::reclaim::IdleGuarantee;
 use crate::resources::{KIND_LIMIT, Kind, Resources};
 use crate::share::{Share, WeightMilli};
 
@@ -44,6 +45,10 @@ struct Branch<'a> {
     weight: WeightMilli,
     guarantee: Resources,
     limit: Resources,
+    /// Whether only what the subtree's claims want is kept free for its guarantee.
+    lends: bool,
+    /// What claims of the subtree want and were not given, whether or not they can be.
+    wants: Resources,
     held: Resources,
     allocations: u64,
     children: Vec<usize>,
@@ -146,6 +151,7 @@ impl<'a> Tree<'a> {
         }
         self.along(leaf, |branch| {
             branch.held = branch.held.plus(&amount);
+            branch.wants = branch.wants.minus(&amount);
             branch.allocations += u64::from(count);
             if satisfied {
                 branch.count_out(&claim.request);
@@ -198,7 +204,7 @@ impl<'a> Tree<'a> {
         let mut index = self.leaf_of_pool[pool.index()];
         while index != ROOT {
             let branch = &self.branches[index];
-            let unmet = branch.guarantee.above(&branch.held.plus(amount));
+            let unmet = branch.unmet(amount);
             let after = unmet.max_each(&branch.children_required.minus(&relief));
             relief = branch.required.minus(&after);
             index = branch.parent;
@@ -226,6 +232,8 @@ impl<'a> Tree<'a> {
             weight: settings.weight,
             guarantee: settings.guarantee,
             limit: settings.limit,
+            lends: settings.idle_guarantee == IdleGuarantee::Lend,
+            wants: Resources::NONE,
             held,
             allocations,
             children: Vec::new(),
@@ -253,6 +261,12 @@ impl<'a> Tree<'a> {
     fn enter(&mut self, index: usize, claim: &Claim, can_grow: bool) {
         let rank = self.claim_rank(index, claim);
         self.ranks.push(rank);
+        let wants = times(&claim.request, claim.wanted);
+        let mut branch = self.leaf_of_pool[claim.pool.index()];
+        while branch != ROOT {
+            self.branches[branch].wants = self.branches[branch].wants.plus(&wants);
+            branch = self.branches[branch].parent;
+        }
         if claim.wanted == 0 || !can_grow {
             return;
         }
@@ -302,7 +316,7 @@ impl<'a> Tree<'a> {
             self.scale_children(index)
         };
         let branch = &mut self.branches[index];
-        let unmet = branch.guarantee.above(&branch.held);
+        let unmet = branch.unmet(&Resources::NONE);
         let required = unmet.max_each(&branch.children_required);
         let relief = branch.required.minus(&required);
         branch.required = required;
@@ -377,6 +391,13 @@ impl Branch<'_> {
     /// Whether H-DRF scales the branch down: it can grow and holds something.
     fn scales(&self) -> bool {
         self.wanting > 0 && self.weight > 0 && self.scaled.iter().any(|&part| part > 0)
+    }
+
+    /// What is missing of the guarantee when the branch is given `amount`; where it is lent, only as
+    /// far as claims want it.
+    fn unmet(&self, amount: &Resources) -> Resources {
+        let unmet = self.guarantee.above(&self.held.plus(amount));
+        if self.lends { unmet.min_each(&self.wants.above(amount)) } else { unmet }
     }
 
     fn demand_of(&self, kind: Kind) -> u32 {

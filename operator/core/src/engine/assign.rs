@@ -6,6 +6,7 @@ use crate::arena::Arena;
 use crate::event::StageAttempts;
 use crate::executors::{Executor, ExecutorId};
 use crate::jobs::{Job, JobId, JobState, StageState};
+use crate::ranges::Ranges;
 
 impl Engine {
     /// Gives back executors that their jobs can make no use of any more.
@@ -18,7 +19,7 @@ impl Engine {
             }
             let staying = job.executors.iter().rev().filter_map(|(_, &id)| {
                 let executor = self.state.executors.get(id)?;
-                (!executor.stopping).then_some((id, executor.assigned_slots == 0))
+                executor.stays().then_some((id, executor.assigned_slots == 0))
             });
             let surplus = staying.clone().count().saturating_sub(job.wanted_executors() as usize);
             idle.extend(staying.filter(|&(_, is_idle)| is_idle).map(|(id, _)| id).take(surplus));
@@ -36,7 +37,7 @@ impl Engine {
             let executors: Vec<ExecutorId> = job.executors.values().copied().collect();
             if job.state == JobState::Running && !job.gang_forming {
                 let arena = &mut self.state.executors;
-                let can_run = |executor: &Executor| executor.ready && !executor.stopping;
+                let can_run = |executor: &Executor| executor.ready && executor.stays();
                 let mut usable = executors.clone();
                 usable.retain(|&id| arena.get(id).is_some_and(can_run));
                 // First what runs at once, evenly; then what keeps executors busy between reports.
@@ -50,6 +51,7 @@ impl Engine {
                     && !executor.stopping
                 {
                     executor.assignment_changed = false;
+                    executor.assignment_number += 1;
                     self.outgoing.push(Action::Assign(assignment(job, executor)));
                 }
             }
@@ -111,13 +113,18 @@ fn give_one(job: &mut Job, executor: &mut Executor, window: u32) -> bool {
 }
 
 fn assignment(job: &Job, executor: &Executor) -> Assignment {
-    let attempts = executor.assigned.iter().map(|(&(stage, attempt), partitions)| StageAttempts {
-        stage: job.spec.stages[stage].name.clone(),
-        attempt,
-        partitions: partitions.clone(),
+    let attempts = executor.assigned.iter().filter_map(|(group, assigned)| {
+        let mut partitions = assigned.clone();
+        for withdrawn in executor.withdrawn.get(group).into_iter().flat_map(Ranges::iter) {
+            partitions.remove(withdrawn);
+        }
+        let stage = job.spec.stages[group.0].name.clone();
+        let attempts = StageAttempts { stage, attempt: group.1, partitions };
+        (!attempts.partitions.is_empty()).then_some(attempts)
     });
     Assignment {
         key: executor.key.clone(),
+        number: executor.assignment_number,
         acknowledged_report: executor.acknowledged,
         attempts: attempts.collect(),
     }

@@ -13,20 +13,33 @@ use crate::ranges::Ranges;
 use crate::resources::{Kind, Resources, TooManyKinds};
 
 impl Engine {
-    pub(super) fn observe_node(&mut self, node: NodeObservation) {
+    pub(super) fn observe_node(&mut self, now: Milliseconds, node: NodeObservation) {
+        let name = node.name.clone();
+        let known = self.state.nodes.find(&name).and_then(|id| self.state.nodes.get(id));
+        if known.is_some_and(|known| known.observed == node) {
+            return;
+        }
         self.state.nodes.observe(&self.state.kinds, node);
         self.offers_due = true;
+        self.reclaiming.changes += 1;
+        if let Some(id) = self.state.nodes.find(&name) {
+            self.holds.review_node(id);
+            self.review_node(now, id);
+        }
     }
 
     pub(super) fn forget_node(&mut self, now: Milliseconds, name: &str) {
         let Some(id) = self.state.nodes.find(name) else { return };
-        let on_it = self.state.executors.iter().filter(|(_, executor)| executor.node == id);
-        let keys: Vec<_> = on_it.map(|(_, executor)| executor.key.clone()).collect();
+        let on_it = self.state.on_node.get(&id).into_iter().flatten();
+        let keys: Vec<_> =
+            on_it.filter_map(|&id| Some(self.state.executors.get(id)?.key.clone())).collect();
         for key in keys {
             self.take_departure(now, &key, &Departure::Lost(format!("node {name} is gone")));
         }
+        self.give_up_holds_on(id);
         self.state.nodes.remove(name);
         self.offers_due = true;
+        self.reclaiming.changes += 1;
     }
 
     pub(super) fn observe_pool(&mut self, pool: &PoolObservation) {
@@ -34,17 +47,29 @@ impl Engine {
         let limit = self.intern(&pool.limit, Resources::UNLIMITED);
         // A guarantee above the limit could never be used, and would be kept free for ever.
         let guarantee = guarantee.minus(&guarantee.above(&limit));
-        self.state.pools.declare(&pool.name, Settings { weight: pool.weight, guarantee, limit });
+        self.state.pools.declare(
+            &pool.name,
+            Settings {
+                weight: pool.weight,
+                guarantee,
+                limit,
+                reclaim: pool.reclaim,
+                idle_guarantee: pool.idle_guarantee,
+            },
+        );
         self.offers_due = true;
+        self.reclaiming.changes += 1;
     }
 
     pub(super) fn forget_pool(&mut self, name: &str) {
         self.state.pools.retire(name);
         self.offers_due = true;
+        self.reclaiming.changes += 1;
     }
 
     pub(super) fn observe_job(&mut self, now: Milliseconds, observed: JobObservation) {
         self.offers_due = true;
+        self.reclaiming.changes += 1;
         let known = self.state.job_by_key.get(&observed.key).copied();
         if let Some(id) = known
             && let Some(job) = self.state.jobs.get_mut(id)
@@ -74,8 +99,10 @@ impl Engine {
     pub(super) fn forget_job(&mut self, key: &JobKey) {
         if let Some(id) = self.state.job_by_key.remove(key) {
             self.stop_executors(id);
+            self.give_up_holds_of(id);
             self.drop_if_done(id);
             self.offers_due = true;
+            self.reclaiming.changes += 1;
         }
     }
 
@@ -139,6 +166,8 @@ impl Engine {
             indices: Ranges::new(),
             on_nodes: BTreeMap::new(),
             held: Resources::NONE,
+            pending: Resources::NONE,
+            below_share_since: None,
             allocations: 0,
             epochs,
             executor_failures: 0,

@@ -1,5 +1,7 @@
 //! Offers: from what is free to executors.
 
+use std::collections::BTreeMap;
+
 use super::Engine;
 use crate::action::{Action, Launch};
 use crate::allocator::{Claim, Grant, Order, Round};
@@ -23,7 +25,11 @@ impl Engine {
                 (job.waiting, job.position) = (None, None);
             }
         }
-        if !std::mem::take(&mut self.offers_due) || self.wanting.is_empty() {
+        if !std::mem::take(&mut self.offers_due) {
+            return;
+        }
+        self.reclaiming.due = true;
+        if self.wanting.is_empty() {
             return;
         }
         let (ids, claims) = self.claims();
@@ -94,12 +100,15 @@ impl Engine {
 
     /// The job accepts the offer of a node, which the round has charged: an executor takes what it
     /// needs there.
-    fn launch(&mut self, now: Milliseconds, id: JobId, node: NodeId) {
-        let Some(job) = self.state.jobs.get_mut(id) else { return };
-        let Ok(request) = job.request else { return };
-        let Some(name) = self.state.nodes.get(node).map(|node| node.observed.name.clone()) else {
-            return;
-        };
+    pub(super) fn launch(
+        &mut self,
+        now: Milliseconds,
+        id: JobId,
+        node: NodeId,
+    ) -> Option<ExecutorId> {
+        let job = self.state.jobs.get_mut(id)?;
+        let Ok(request) = job.request else { return None };
+        let name = self.state.nodes.get(node).map(|node| node.observed.name.clone())?;
         let index = job.indices.first_missing();
         let epoch = job.epochs.get(&index).copied().unwrap_or(0);
         let key = ExecutorKey { job: job.key.clone(), index, epoch };
@@ -110,6 +119,12 @@ impl Engine {
             request,
             ready: false,
             stopping: false,
+            draining: None,
+            leaving: false,
+            reclaimed_at: None,
+            running_since: BTreeMap::new(),
+            withdrawn: Attempts::new(),
+            assignment_number: 0,
             assigned: Attempts::new(),
             assigned_slots: 0,
             exclusive: false,
@@ -133,16 +148,20 @@ impl Engine {
             self.timers.insert((deadline, id));
         }
         self.state.executor_by_key.insert(key.clone(), executor);
+        self.state.on_node.entry(node).or_default().insert(executor);
+        self.state.of_pool.entry(job.pool).or_default().insert(executor);
         job.held = job.held.plus(&request);
         job.allocations += 1;
         let pool = job.pool;
         self.state.pools.charge(pool, &request);
         self.outgoing.push(Action::Launch(Launch { key, node: name }));
         self.touch(id);
+        Some(executor)
     }
 
     /// Notes why a job was given no more.
-    fn explain(&mut self, id: JobId, rejection: Option<Rejection>) {
+    pub(super) fn explain(&mut self, id: JobId, rejection: Option<Rejection>) {
+        let rejection = rejection.map(|rejection| self.awaited(id).unwrap_or(rejection));
         if let Some(job) = self.state.jobs.get_mut(id)
             && job.waiting != rejection
         {

@@ -1,5 +1,8 @@
 //! What executors report, what becomes of jobs through it, and executors that go.
 
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::Engine;
 use crate::action::Action;
 use crate::allocator::count_down;
@@ -30,7 +33,7 @@ impl Engine {
         }
         executor.acknowledged = report.number;
         executor.assignment_changed |= !report.finished.is_empty() || !report.failures.is_empty();
-        executor.running = attempts(job, &report.running);
+        executor.set_running(now, attempts(job, &report.running));
         let became_ready = report.ready && !executor.ready;
         executor.ready = report.ready;
         let mut verdict = Verdict::GoesOn;
@@ -47,6 +50,7 @@ impl Engine {
         if became_ready {
             self.complete_gang(job_id);
         }
+        self.take_released(key, report.observed_assignment);
         self.touch(job_id);
         self.judge(now, job_id, verdict);
     }
@@ -59,16 +63,29 @@ impl Engine {
     ) {
         let Some((id, executor, job_id, job)) = self.state.executor_mut(key) else { return };
         let verdict = take_back(job, executor, departure);
+        let reclaimed = executor.draining.as_ref().is_some_and(|draining| draining.hold.is_some());
+        self.forget_drain(id);
+        let Some((_, executor, _, job)) = self.state.executor_mut(key) else { return };
         job.executors.remove(&key.index);
         job.indices.remove(key.index);
         job.held = job.held.minus(&executor.request);
         count_down(&mut job.on_nodes, executor.node);
         job.epochs.insert(key.index, key.epoch + 1);
         let (node, request, pool) = (executor.node, executor.request, job.pool);
+        if job.executors.is_empty() && reclaimed && !job.state.is_final() {
+            // All of a gang gave way: it comes back as one.
+            job.gang_forming = job.spec.executor.gang_timeout_milliseconds.is_some();
+        }
         self.state.nodes.release(node, &request);
         self.state.pools.release(pool, &request);
         self.state.executors.remove(id);
         self.state.executor_by_key.remove(key);
+        forget_in(&mut self.state.on_node, node, id);
+        forget_in(&mut self.state.of_pool, pool, id);
+        self.holds.review_node(node);
+        if !reclaimed {
+            self.reclaiming.changes += 1;
+        }
         self.offers_due = true;
         self.touch(job_id);
         self.judge(now, job_id, verdict);
@@ -105,6 +122,7 @@ impl Engine {
         {
             executor.stopping = true;
             self.outgoing.push(Action::Remove(executor.key.clone()));
+            self.count_leaving(id);
         }
     }
 
@@ -170,6 +188,16 @@ impl Engine {
         if job.gang_forming && ready >= job.spec.executor.instances as usize {
             job.gang_forming = false;
             job.gang_deadline = None;
+        }
+    }
+}
+
+/// Takes an executor out of an index; places without any are not listed.
+fn forget_in<K: Ord>(index: &mut BTreeMap<K, BTreeSet<ExecutorId>>, place: K, id: ExecutorId) {
+    if let Entry::Occupied(mut executors) = index.entry(place) {
+        executors.get_mut().remove(&id);
+        if executors.get().is_empty() {
+            executors.remove();
         }
     }
 }
@@ -305,6 +333,10 @@ fn take_back(job: &mut Job, executor: &mut Executor, departure: &Departure) -> V
             let next = match fault {
                 None => {
                     job.stages[index].give_back(partition);
+                    if ran {
+                        // Its number is used up, although nothing is counted against it.
+                        job.stages[index].skip_attempt(partition);
+                    }
                     Verdict::GoesOn
                 }
                 Some(fault) => blame(job, (index, attempt, partition), departure, fault),

@@ -2,6 +2,8 @@
 
 use super::Engine;
 use crate::action::Action;
+use crate::executors::{DrainCause, Draining};
+use crate::explain::TimeOfDay;
 use crate::jobs::{Job, JobId, JobState, Milliseconds, ResultValue, StageRun, StageSpec};
 use crate::nodes::Node;
 use crate::pools::{Pool, PoolId};
@@ -72,7 +74,10 @@ impl Engine {
         if let Some(failure) = &job.failure {
             return (Some(failure.reason), Some(failure.message.clone()));
         }
-        let Some(waiting) = &job.waiting else { return (None, None) };
+        let drain = self.drain_reason(job);
+        let Some(waiting) = &job.waiting else {
+            return drain.map_or((None, None), |(reason, message)| (Some(reason), Some(message)));
+        };
         let sentence = waiting.display(&self.state.kinds);
         let message = if job.executors.is_empty() {
             format!("waits for its first executor: {sentence}")
@@ -80,7 +85,37 @@ impl Engine {
             let (launched, wanted) = (job.launched(), job.wanted_executors());
             format!("runs on {launched} of {wanted} executors: {sentence}")
         };
-        (Some(waiting.reason()), Some(message))
+        match drain {
+            Some((reason, drain)) => (Some(reason), Some(format!("{message}; {drain}"))),
+            None => (Some(waiting.reason()), Some(message)),
+        }
+    }
+
+    /// Why executors of a job are on their way out.
+    fn drain_reason(&self, job: &Job) -> Option<(&'static str, String)> {
+        let executors = job.executors.values().filter_map(|&id| self.state.executors.get(id));
+        let drains: Vec<&Draining> =
+            executors.filter_map(|executor| executor.draining.as_ref()).collect();
+        let cause = drains.iter().map(|draining| &draining.cause).min()?;
+        let mut same = drains.iter().filter(|draining| draining.cause == *cause);
+        let until = same.clone().map(|draining| draining.deadline).max()?;
+        let (count, until) = (same.by_ref().count(), TimeOfDay(until));
+        let (subject, their) = if count == 1 {
+            ("1 executor drains".to_owned(), "its")
+        } else {
+            (format!("{count} executors drain"), "their")
+        };
+        let (reason, why) = match cause {
+            DrainCause::Reclaim { pool } => {
+                ("Reclaimed", format!("{their} room goes to pool {pool}"))
+            }
+            DrainCause::NodeDrained => ("NodeDrained", format!("{their} node is drained")),
+            DrainCause::Maintenance => ("Maintenance", format!("{their} node's maintenance comes")),
+            DrainCause::NodeOvercommitted => {
+                ("NodeOvercommitted", format!("{their} node has less than what is on it"))
+            }
+        };
+        Some((reason, format!("{subject} by {until}: {why}")))
     }
 
     fn stage_status(

@@ -1,6 +1,8 @@
 //! The engine against a small world: executors that do what they are told, when the test says so.
 
+mod drain;
 mod random;
+mod reclaim;
 mod world;
 
 use crate::event::{Departure, Event, NodeObservation, PoolObservation};

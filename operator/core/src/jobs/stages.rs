@@ -137,6 +137,12 @@ impl StageRun {
         self.pending.insert(partition);
     }
 
+    /// Lets the next attempt at a partition have a number that was not used, although the last one
+    /// does not count.
+    pub(crate) fn skip_attempt(&mut self, partition: u32) {
+        count(&mut self.earlier_attempts, partition);
+    }
+
     /// Takes in that an assigned partition failed; returns how often it did.
     pub(crate) fn fail(&mut self, partition: u32) -> u32 {
         self.give_back(partition);
