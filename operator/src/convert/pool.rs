@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use kube::ResourceExt;
-use proffer_core::event::PoolObservation;
-use proffer_crds::{Quantity, ResourcePool};
+use proffer_core::event::{IdleGuarantee, PoolObservation, ReclaimPolicy, ReclaimRules};
+use proffer_crds::{Quantity, ResourcePool, pool};
 
-use super::{Problem, amount};
+use super::{Problem, amount, milliseconds};
 
 /// The engine's settings of a pool.
 pub fn pool_observation(pool: &ResourcePool) -> PoolObservation {
@@ -15,6 +15,19 @@ pub fn pool_observation(pool: &ResourcePool) -> PoolObservation {
         weight: u32::try_from(pool.spec.weight.milli()).unwrap_or(0),
         guarantee: amounts(&pool.spec.guarantee),
         limit: amounts(&pool.spec.limit),
+        idle_guarantee: match pool.spec.idle_guarantee {
+            pool::IdleGuarantee::Hold => IdleGuarantee::Hold,
+            pool::IdleGuarantee::Lend => IdleGuarantee::Lend,
+        },
+        reclaim: ReclaimRules {
+            policy: pool.spec.reclaim.policy.map(|policy| match policy {
+                pool::ReclaimPolicy::Never => ReclaimPolicy::Never,
+                pool::ReclaimPolicy::Guarantee => ReclaimPolicy::Guarantee,
+                pool::ReclaimPolicy::FairShare => ReclaimPolicy::FairShare,
+            }),
+            grace_milliseconds: pool.spec.reclaim.grace_period_seconds.map(milliseconds),
+            drain_milliseconds: pool.spec.reclaim.drain_seconds.map(milliseconds),
+        },
     }
 }
 

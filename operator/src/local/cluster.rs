@@ -67,7 +67,6 @@ struct LocalJob {
 struct LocalExecutor {
     /// Dropped to tell the executor to go.
     wanted: Option<watch::Sender<Wanted>>,
-    generation: i64,
     node: Box<str>,
 }
 
@@ -240,7 +239,7 @@ impl LocalCluster {
         let wanted = Wanted { job: job.line.clone(), executor: None };
         let (sender, receiver) = watch::channel(wanted);
         tokio::spawn(self.launcher.clone().run(launch.key.clone(), memory, receiver));
-        let executor = LocalExecutor { wanted: Some(sender), generation: 0, node: launch.node };
+        let executor = LocalExecutor { wanted: Some(sender), node: launch.node };
         self.executors.insert(launch.key, executor);
     }
 
@@ -256,12 +255,12 @@ impl LocalCluster {
             job.line =
                 serde_json::to_string(&job.object).context("cannot write a job as JSON")?.into();
         }
-        executor.generation += 1;
         let object = SparkExecutor {
             metadata: ObjectMeta {
                 name: Some(format!("{}-{}-{}", key.job.name, key.index, key.epoch)),
                 namespace: Some(key.job.namespace.to_string()),
-                generation: Some(executor.generation),
+                // The executor says in its reports which one it has seen.
+                generation: i64::try_from(assignment.number).ok(),
                 ..ObjectMeta::default()
             },
             spec: convert::assigned_spec(assignment, &executor.node, REPORT_INTERVAL_MILLISECONDS),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use proffer_core::event::IdleGuarantee;
+
 use super::super::amounts::{Amounts, RESOURCES, thousandths};
 use super::super::read::Field;
 use crate::manifests::quote;
@@ -22,6 +24,8 @@ pub struct Pool {
     pub guarantee: Amounts,
     /// What its subtree gets at most.
     pub limit: Amounts,
+    /// What becomes of the guarantee while nobody wants it.
+    pub idle_guarantee: IdleGuarantee,
 }
 
 /// A pool whose place in the tree is not known yet.
@@ -57,7 +61,8 @@ pub(super) fn find<'b>(pools: &'b [Pool], name: &str, field: &Field<'_>) -> Opti
 }
 
 fn seed<'a>(item: &Field<'a>, names: &mut BTreeSet<String>) -> Option<Seed<'a>> {
-    let record = item.record(["name", "parent", "weight", "guarantee", "limit"])?;
+    let record =
+        item.record(["name", "parent", "weight", "guarantee", "limit", "idleGuarantee"])?;
     let name = record.new_name("pool", names);
     let parent = record.or("parent", None, |field| {
         let name = field.text()?.to_owned();
@@ -66,6 +71,9 @@ fn seed<'a>(item: &Field<'a>, names: &mut BTreeSet<String>) -> Option<Seed<'a>> 
     let weight = record.or("weight", 1000, weight);
     let guarantee = record.or("guarantee", Amounts::default(), countable);
     let limit = record.or("limit", Amounts::default(), countable);
+    let idle_guarantee = record.or("idleGuarantee", IdleGuarantee::Hold, |field| {
+        field.choice(&[("hold", IdleGuarantee::Hold), ("lend", IdleGuarantee::Lend)])
+    });
     let (name, guarantee, limit) = (name?, guarantee?, limit?);
     for (resource, guaranteed) in &guarantee.quantities {
         if limit.quantities.get(resource).is_some_and(|limit| guaranteed > limit) {
@@ -76,7 +84,8 @@ fn seed<'a>(item: &Field<'a>, names: &mut BTreeSet<String>) -> Option<Seed<'a>> 
         let message = format!("{} has a part without a name", quote(&name));
         return record.required("name").and_then(|field| field.wrong(message));
     }
-    let pool = Pool { path: dotted(&name), name, weight: weight?, guarantee, limit };
+    let (path, weight, idle_guarantee) = (dotted(&name), weight?, idle_guarantee?);
+    let pool = Pool { name, path, weight, guarantee, limit, idle_guarantee };
     Some(Seed { field: item.clone(), parent: parent?, pool })
 }
 
