@@ -7,6 +7,7 @@ mod bad_input;
 mod faults;
 mod files;
 mod local;
+mod reclaim;
 mod run;
 mod scenarios;
 mod simulate;

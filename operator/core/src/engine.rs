@@ -5,6 +5,7 @@ mod drain;
 mod hold;
 mod observe;
 mod offer;
+mod problems;
 mod progress;
 mod reclaim;
 mod status;

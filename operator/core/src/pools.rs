@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) guarantee: Resources,
     /// What the subtree gets at most.
     pub(crate) limit: Resources,
+    /// Kinds of resources that it names and that found no place.
+    pub(crate) uncounted: Vec<Box<str>>,
     /// How the pool gets back what others hold.
     pub(crate) reclaim: ReclaimRules,
     /// What becomes of the guarantee while nobody wants it.
@@ -33,6 +35,7 @@ impl Default for Settings {
             weight: 1000,
             guarantee: Resources::NONE,
             limit: Resources::UNLIMITED,
+            uncounted: Vec::new(),
             reclaim: ReclaimRules::default(),
             idle_guarantee: IdleGuarantee::default(),
         }
@@ -98,6 +101,8 @@ impl Pools {
         if let Some(id) = self.find(name) {
             if let Some(pool) = self.by_id.get_mut(id) {
                 pool.declared = false;
+                // Where it is still implied, it is as any implied one.
+                pool.settings = Settings::default();
             }
             self.prune(id);
         }

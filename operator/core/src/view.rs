@@ -90,10 +90,21 @@ pub struct PoolStatus {
     pub dominant_share: Share,
     /// Whether its subtree holds what it is guaranteed, or wants no more.
     pub guarantee_met: bool,
+    /// What of its settings cannot be, or is not so yet.
+    pub problems: Vec<PoolProblem>,
     /// Jobs of its subtree that hold executors.
     pub running_jobs: u32,
     /// Jobs of its subtree that wait for their first executor.
     pub pending_jobs: u32,
+}
+
+/// Something about a pool that its owner should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolProblem {
+    /// One word, as conditions want it.
+    pub reason: &'static str,
+    /// A sentence.
+    pub message: String,
 }
 
 /// What is on a node.

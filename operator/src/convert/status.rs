@@ -51,6 +51,14 @@ pub fn pool_status(
     let whole = billionths / 1_000_000_000;
     let share = format!("{whole}.{:03}", billionths % 1_000_000_000 / 1_000_000);
     let mut builder = Conditions { previous, generation, now, list: Vec::new() };
+    let problems: Vec<&str> = status.problems.iter().map(|problem| &*problem.message).collect();
+    let reason = status.problems.first().map_or("Ready", |problem| problem.reason);
+    let message = if problems.is_empty() {
+        "the pool's settings can all be met".to_owned()
+    } else {
+        problems.join("; ")
+    };
+    builder.add("Active", true, reason, &message);
     let (reason, message) = if status.guarantee_met {
         ("Met", "the pool holds what it is guaranteed, or wants no more")
     } else {

@@ -96,12 +96,8 @@ impl Clock {
 }
 
 impl LocalCluster {
-    /// A cluster of these nodes and pools, without jobs.
-    pub(super) fn new(
-        nodes: Vec<NodeObservation>,
-        pools: Vec<ResourcePool>,
-        progress: Progress,
-    ) -> anyhow::Result<Self> {
+    /// A cluster of these pools, without nodes and jobs.
+    pub(super) fn new(pools: Vec<ResourcePool>, progress: Progress) -> anyhow::Result<Self> {
         let started_at = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .context("this machine's clock stands before 1970")?;
@@ -111,9 +107,6 @@ impl LocalCluster {
             ..Settings::default()
         };
         let mut engine = Engine::new(settings);
-        for node in nodes {
-            engine.handle(clock.now(), Event::Node(node));
-        }
         for pool in &pools {
             engine.handle(clock.now(), Event::Pool(convert::pool_observation(pool)));
         }
@@ -132,6 +125,18 @@ impl LocalCluster {
             stopping: false,
             ticks: Ticks::default(),
         })
+    }
+
+    /// The time as the engine has it.
+    pub(super) fn now(&self) -> Milliseconds {
+        self.clock.now()
+    }
+
+    /// Adds nodes.
+    pub(super) fn add_nodes(&mut self, nodes: Vec<NodeObservation>) {
+        for node in nodes {
+            self.engine.handle(self.clock.now(), Event::Node(node));
+        }
     }
 
     /// Adds a job.

@@ -60,6 +60,11 @@ impl Holds {
         self.to_review.extend(self.on_node.get(&node).into_iter().flatten());
     }
 
+    /// Something changed for any of them.
+    pub(super) fn review_all(&mut self) {
+        self.to_review.extend(self.by_number.keys());
+    }
+
     /// A victim is gone.
     pub(super) fn forget_victim(&mut self, number: u64, victim: ExecutorId) {
         if let Some(hold) = self.by_number.get_mut(&number) {

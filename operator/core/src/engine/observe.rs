@@ -45,6 +45,11 @@ impl Engine {
     pub(super) fn observe_pool(&mut self, pool: &PoolObservation) {
         let guarantee = self.intern(&pool.guarantee, Resources::NONE);
         let limit = self.intern(&pool.limit, Resources::UNLIMITED);
+        let named = pool.guarantee.iter().chain(&pool.limit);
+        let uncounted = named
+            .filter(|(name, _)| self.state.kinds.get(name).is_none())
+            .map(|(name, _)| name.clone())
+            .collect();
         // A guarantee above the limit could never be used, and would be kept free for ever.
         let guarantee = guarantee.minus(&guarantee.above(&limit));
         self.state.pools.declare(
@@ -53,6 +58,7 @@ impl Engine {
                 weight: pool.weight,
                 guarantee,
                 limit,
+                uncounted,
                 reclaim: pool.reclaim,
                 idle_guarantee: pool.idle_guarantee,
             },
@@ -63,6 +69,7 @@ impl Engine {
 
     pub(super) fn forget_pool(&mut self, name: &str) {
         self.state.pools.retire(name);
+        self.holds.review_all();
         self.offers_due = true;
         self.reclaiming.changes += 1;
     }

@@ -171,6 +171,7 @@ impl Engine {
                 declared: pool.declared,
                 allocated: self.named(&pool.held),
                 dominant_share: Share::dominant(&pool.held, self.state.nodes.total(), &shared),
+                problems: self.pool_problems(pool),
                 guarantee_met: unmet.is_none() || pending[index] == 0,
                 running_jobs: running[index],
                 pending_jobs: pending[index],

@@ -1,6 +1,7 @@
 //! The engine against a small world: executors that do what they are told, when the test says so.
 
 mod drain;
+mod edits;
 mod random;
 mod reclaim;
 mod world;
