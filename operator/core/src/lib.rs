@@ -21,6 +21,7 @@ pub mod namespaces;
 mod nodes;
 mod pools;
 pub mod ranges;
+pub mod reclaim;
 pub mod resources;
 pub mod share;
 pub mod sorter;
@@ -29,4 +30,4 @@ pub mod view;
 
 pub use allocator::{Fairness, Placement};
 pub use engine::Engine;
-pub use executors::ExecutorKey;
+pub use executors::{DrainCause, ExecutorKey};

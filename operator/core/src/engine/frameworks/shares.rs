@@ -99,7 +99,8 @@ impl Engine {
             match rejection {
                 Rejection::NoNodeFree { .. }
                 | Rejection::NoNodeHasAllFree
-                | Rejection::Headroom { .. } => true,
+                | Rejection::Headroom { .. }
+                | Rejection::Draining { .. } => true,
                 Rejection::Gang { cause, .. } => scarce(cause),
                 _ => false,
             }
