@@ -163,7 +163,7 @@ pub struct ExecutorTemplate {
     /// Labels that a node has to have, `kubernetes.io/os` and `kubernetes.io/arch` among them, beside
     /// those that the job's pool asks for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 16))]
+    #[schemars(extend("maxProperties" = 16, "additionalProperties" = {"type": "string", "maxLength": 63}))]
     pub node_selector: BTreeMap<String, String>,
 
     /// Taints of nodes that do not keep the executors away, as in a pod. A taint of effect
@@ -230,6 +230,7 @@ pub struct Toleration {
 
     /// How many seconds a taint of effect `NoExecute` is put up with. Without it, for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_000_000_000))]
     pub toleration_seconds: Option<i64>,
 }
 

@@ -61,7 +61,7 @@ pub struct ResourcePoolSpec {
     /// The nodes that jobs of the pool and its children may use: those that have all of these labels,
     /// and those that the pool's parents ask for. Without it, all nodes of the parent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 16))]
+    #[schemars(extend("maxProperties" = 16, "additionalProperties" = {"type": "string", "maxLength": 63}))]
     pub node_selector: BTreeMap<String, String>,
 
     /// Room that is kept for the pool and its children on each node that matches, whether they use it
@@ -114,12 +114,12 @@ pub struct PoolReservation {
     /// The labels of the nodes, beside those that the pool's nodes have anyway. Without it, all nodes
     /// that the pool may use.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 16))]
+    #[schemars(extend("maxProperties" = 16, "additionalProperties" = {"type": "string", "maxLength": 63}))]
     pub node_selector: BTreeMap<String, String>,
 
     /// What is kept on each of them.
     #[x_kube(validation = rules::none_negative("resources"))]
-    #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
+    #[schemars(extend("maxProperties" = 16))]
     pub resources: BTreeMap<String, Quantity>,
 }
 
@@ -130,7 +130,7 @@ pub struct Elastic {
     /// The most that executors without a node may hold at once, for the pool and its children
     /// together. A resource that is not named is not bounded by this.
     #[x_kube(validation = rules::none_negative("upTo"))]
-    #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
+    #[schemars(extend("maxProperties" = 16))]
     pub up_to: BTreeMap<String, Quantity>,
 }
 

@@ -24,7 +24,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use kube::ResourceExt;
 use proffer_core::event::{NodeObservation, PoolObservation};
 use proffer_crds::{DEFAULT_POOL, ResourcePool, ResourcePoolSpec};
 
@@ -59,12 +58,15 @@ pub struct SimulateArguments {
     trace: Option<PathBuf>,
 
     /// A manifest of ResourcePools; without it there is the pool "default" only
+    ///
+    /// Their namespaces and what they may ask of an autoscaler do not matter here.
     #[arg(long, value_name = "FILE")]
     pools: Option<PathBuf>,
 
     /// The nodes, such as 20x16cpu,64Gi
     ///
-    /// Written as [COUNTx]CPUcpu,MEMORY[,RESOURCE=AMOUNT…]. Can be given several times.
+    /// Written as [COUNTx]CPUcpu,MEMORY and any of ,RESOURCE=AMOUNT ,label:KEY=VALUE
+    /// ,taint:KEY[=VALUE]:EFFECT after it. Can be given several times.
     #[arg(long, value_name = "NODES", default_value = "10x16cpu,64Gi")]
     nodes: Vec<NodeSpec>,
 
@@ -181,10 +183,17 @@ fn read_pools(file: &Path) -> Result<BTreeMap<String, PoolObservation>, Manifest
         })
         .collect();
     let mut observations = BTreeMap::new();
+    let objects: Vec<ResourcePool> = pools.iter().map(|pool| pool.object.clone()).collect();
     for pool in pools {
-        let problems = convert::pool_problems(&pool.object).into_iter();
+        let mut problems = convert::pool_problems(&pool.object);
+        problems.extend(convert::pool_family_problems(&pool.object, &objects));
+        let problems = problems.into_iter();
         errors.extend(problems.map(|problem| pool.source.error(&problem.field, problem.message)));
-        observations.insert(pool.object.name_any(), convert::pool_observation(&pool.object));
+        // Jobs of a trace have no namespace, and there is nobody to add nodes.
+        let (namespaces, elastic) = (Vec::new(), None);
+        let pool = convert::pool_observation(&pool.object);
+        let pool = PoolObservation { namespaces, elastic, ..pool };
+        observations.insert(pool.name.to_string(), pool);
     }
     if errors.is_empty() { Ok(observations) } else { Err(ManifestErrors { errors, more: 0 }) }
 }

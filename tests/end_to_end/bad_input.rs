@@ -84,6 +84,52 @@ fn a_guarantee_above_the_limit() {
 }
 
 #[test]
+fn pools_that_ask_for_what_cannot_be() {
+    let pool = |name: &str, spec: &str| {
+        format!(
+            "apiVersion: proffer.dev/v1alpha1\nkind: ResourcePool\nmetadata: {{name: {name}}}\n\
+             spec:\n  {spec}\n---\n"
+        )
+    };
+    let job = "stages: [{name: s, command: [x]}]";
+    for (pools, spec, expected) in [
+        (
+            pool("a", "nodeSelector: {zone: a}") + &pool("a.dev", "nodeSelector: {zone: b}"),
+            job,
+            "bad.yaml:11: spec.nodeSelector.zone: no node matches: pool \"a\", which is above",
+        ),
+        (
+            pool("a", "reservations: [{nodeSelector: {zone: x y}, resources: {cpu: 1}}]"),
+            job,
+            "bad.yaml:5: spec.reservations[0].nodeSelector.zone: \"x y\" is not the value of a label",
+        ),
+        (
+            pool("a", "reservations: [{resources: {cpu: -1}}]"),
+            job,
+            "bad.yaml:5: spec.reservations[0].resources: no value of resources is negative",
+        ),
+        (
+            pool("a", "namespaces: [team-a]") + &pool("b", "namespaces: [default]"),
+            "pool: a\n  stages: [{name: s, command: [x]}]",
+            "bad.yaml:17: spec.pool: namespace default may not use pool a; it may use: b",
+        ),
+        (
+            String::new(),
+            "executor: {tolerations: [{value: x}]}\n  stages: [{name: s, command: [x]}]",
+            "bad.yaml:5: spec.executor.tolerations[0]: a toleration without a key is for all taints",
+        ),
+        (
+            String::new(),
+            "executor: {nodeSelector: {a/b/c: x}}\n  stages: [{name: s, command: [x]}]",
+            "bad.yaml:5: spec.executor.nodeSelector.a/b/c: \"a/b/c\" is not the key of a label",
+        ),
+    ] {
+        let message = refused(&format!("{pools}{HEAD}spec:\n  {spec}\n"));
+        assert!(message.starts_with(expected), "{message}");
+    }
+}
+
+#[test]
 fn a_command_that_does_not_exist_fails_after_its_retries() {
     let folder = Folder::new();
     folder.job("stages: [{name: s, command: [no-such-program, --fast]}]");

@@ -63,6 +63,43 @@ fn two_teams_share_by_weight() {
 }
 
 #[test]
+fn made_up_nodes_have_labels_and_taints() {
+    let folder = Folder::new();
+    let pool = "apiVersion: proffer.dev/v1alpha1\nkind: ResourcePool\nmetadata: {name: a}\nspec: \
+                {nodeSelector: {zone: a}, elastic: {upTo: {cpu: 1}}}\n";
+    folder.write("pool.yaml", pool);
+    folder.job(
+        "pool: a\nexecutor: {memory: 64Mi, instances: 4}\ndeadlineSeconds: 60\n\
+         stages: [{name: s, command: [sleep, '0.2'], partitions: 4}]",
+    );
+    let run = |nodes: &[&str]| {
+        let mut arguments = vec!["local", "-o", "json", "pool.yaml", "job.yaml"];
+        nodes.iter().for_each(|nodes| arguments.extend(["--nodes", nodes]));
+        folder.run(&arguments)
+    };
+    let ended =
+        run(&["4cpu,4Gi", "1cpu,1Gi,label:zone=a,taint:spot:PreferNoSchedule"]).expect_code(0);
+    let said = "runs on 1 of 4 executors: 1 node matches zone=a; none has 1 cpu free; largest 0";
+    assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    let warning = "warning: pool.yaml:4: spec.elastic: no autoscaler adds nodes to this machine";
+    assert!(ended.stderr.starts_with(warning), "{}", ended.stderr);
+    let tainted = "4cpu,4Gi,label:zone=a,taint:gpu=yes:NoSchedule";
+    folder.job(
+        "pool: a\nexecutor: {memory: 64Mi}\ndeadlineSeconds: 1\n\
+         stages: [{name: s, command: [sleep, '0.2']}]",
+    );
+    let ended = run(&[tainted]).expect_code(1);
+    let said = "1 node matches zone=a; 1 of them is tainted gpu=yes:NoSchedule, which the job does not \
+                tolerate";
+    assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    folder.job(
+        "pool: a\nexecutor: {memory: 64Mi, tolerations: [{key: gpu, operator: Exists}]}\n\
+         stages: [{name: s, command: [sleep, '0.2']}]",
+    );
+    run(&[tainted]).expect_code(0);
+}
+
+#[test]
 fn tasks_know_where_they_are() {
     let folder = Folder::new();
     folder.job(

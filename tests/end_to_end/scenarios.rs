@@ -7,12 +7,16 @@ use crate::run::Folder;
 
 /// Scenarios that hold. A file may come here from below, and none may go.
 const HOLD: &[&str] = &[
+    "allocatable",
+    "constraints",
     "demand-capped",
+    "disconnect",
     "drf-paper",
     "drf-ties",
     "drf-with-quota",
     "excluded-resource-drf",
     "fragments",
+    "framework-minimum",
     "guarantee-inside-guarantee",
     "guarantee-then-weight",
     "hdrf-blocked-sibling",
@@ -23,7 +27,9 @@ const HOLD: &[&str] = &[
     "latecomer",
     "lent-guarantee",
     "limits-over-subtrees",
+    "multi-role-shares",
     "nested-role-drf",
+    "offer-filter",
     "own-jobs-beside-children",
     "priorities-in-a-pool",
     "quota-absent-framework",
@@ -31,6 +37,12 @@ const HOLD: &[&str] = &[
     "quota-guarantee",
     "quota-headroom-reservations",
     "quota-limit",
+    "quota-multiple-roles",
+    "quota-set-aside-reserved",
+    "quota-subtree-limit",
+    "reservations",
+    "reserved-drf",
+    "resources-unused",
     "same-share",
     "reclaim-in-a-tree",
     "reclaim-large-job",
@@ -39,8 +51,15 @@ const HOLD: &[&str] = &[
     "reclaim-to-the-share",
     "reclaim-two-queues",
     "reclaim-two-workloads",
+    "reservations",
+    "reservations-in-a-tree",
+    "reserved-for-a-role",
+    "selectors-and-taints",
     "sorter-drf",
     "sorter-weighted-drf",
+    "starvation",
+    "suppress-one-role",
+    "suppress-revive",
     "three-shapes",
     "unreserved-drf",
     "update-weight",
@@ -109,8 +128,8 @@ fn the_exit_code_tells_what_came_of_the_files() {
     let broken = folder.run(&["simulate", "good.yaml", "broken.yaml", "none.yaml"]).expect_code(2);
     assert_eq!(broken.stdout, "");
     let expected = "broken.yaml:3: nodes[0].cpu: there is no such field; did you mean cpus? The \
-                    fields are: name, cpus, mem, disk, gpus, ports\nnone.yaml: cannot be read: there \
-                    is no such file\n";
+                    fields are: name, labels, taints, cpus, mem, disk, gpus, ports\nnone.yaml: \
+                    cannot be read: there is no such file\n";
     assert_eq!(broken.stderr, expected);
     let piped = folder.run_with_input(&["simulate", "-"], &scenario(4)).expect_code(0);
     assert_eq!(piped.stdout, "ok  a small one (standard input)\n");

@@ -139,6 +139,24 @@ fn refusals() -> Vec<(&'static str, Value, &'static str, &'static str)> {
             "spec.speculation.minTaskRuntimeSeconds",
             "minTaskRuntimeSeconds is between 0 and 1000000",
         ),
+        (
+            "/spec/executor/tolerations",
+            json!([{ "value": "x" }]),
+            "spec.executor.tolerations[0]",
+            "a toleration without a key is for all taints, and its operator is Exists",
+        ),
+        (
+            "/spec/executor/tolerations",
+            json!([{ "key": "a", "operator": "Exists", "value": "x" }]),
+            "spec.executor.tolerations[0]",
+            "value goes with the operator Equal",
+        ),
+        (
+            "/spec/executor/tolerations",
+            json!([{ "key": "a", "effect": "NoSchedule", "tolerationSeconds": 1 }]),
+            "spec.executor.tolerations[0]",
+            "tolerationSeconds goes with the effect NoExecute",
+        ),
         ("/spec/stages/0", json!({ "name": "a" }), "spec.stages[0]", one_command),
         ("/spec/stages/1/command", json!(["cat"]), "spec.stages[1]", one_command),
         ("/spec/stages/1/partitions", json!(3), "spec.stages[1]", no_partitions),
@@ -169,6 +187,18 @@ fn pool_refusals() -> Vec<(&'static str, Value, &'static str, &'static str)> {
             "no value of guarantee is negative",
         ),
         ("/spec/limit/cpu", json!(-1), "spec.limit", "no value of limit is negative"),
+        (
+            "/spec/reservations",
+            json!([{ "resources": { "cpu": -1 } }]),
+            "spec.reservations[0].resources",
+            "no value of resources is negative",
+        ),
+        (
+            "/spec/elastic",
+            json!({ "upTo": { "cpu": -1 } }),
+            "spec.elastic.upTo",
+            "no value of upTo is negative",
+        ),
     ]
 }
 

@@ -79,12 +79,16 @@ impl Default for Settings {
 ///
 /// Time is given by the caller and never goes back. [`Engine::handle`] only takes in what happened;
 /// [`Engine::tick`] decides, once for all that was taken in.
+// Each of the flags can be set whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Default)]
 pub struct Engine {
     settings: Settings,
     pub(crate) state: State,
     /// Whether something changed that could lead to a new offer.
     offers_due: bool,
+    /// Whether the last tick left something for a new offer.
+    unfinished: bool,
     /// Whether what pools say about nodes and namespaces may have changed.
     pools_changed: bool,
     /// Which namespaces may use which pools.
@@ -157,12 +161,13 @@ impl Engine {
         // Statuses come first: what is assigned may refer to results that stand in them.
         let mut actions = self.publish_statuses(now);
         actions.append(&mut self.outgoing);
+        self.unfinished = self.offers_due;
         actions
     }
 
     /// When the engine wants to be ticked again, if nothing happens before.
     pub fn next_wakeup(&self) -> Option<Milliseconds> {
-        if self.offers_due {
+        if self.unfinished {
             return Some(0);
         }
         let timer = self.timers.first().map(|&(time, _)| time);

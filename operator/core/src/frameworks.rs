@@ -130,7 +130,11 @@ pub(crate) struct Frameworks {
     pub(crate) unavailable: BTreeSet<NodeId>,
     pub(crate) timers: BTreeSet<(Milliseconds, Timer)>,
     pub(crate) next_offer: u64,
+    /// Offers that were made in this tick.
+    pub(crate) fresh: BTreeMap<(ClientId, NodeId), OfferId>,
     slots: Slots,
+    /// All slots that nodes have.
+    taken: Bits,
     /// Slots of nodes of which something could be offered to somebody.
     open: Bits,
     /// The smallest amounts that are worth an offer to any framework.
@@ -150,7 +154,9 @@ impl Default for Frameworks {
             unavailable: BTreeSet::new(),
             timers: BTreeSet::new(),
             next_offer: 0,
+            fresh: BTreeMap::new(),
             slots: Slots::default(),
+            taken: Bits::default(),
             open: Bits::default(),
             least: Vec::new(),
         }
@@ -255,7 +261,8 @@ impl Frameworks {
             .collect();
         new.sort_unstable();
         for (_, id) in new {
-            self.slots.add(id);
+            let slot = self.slots.add(id);
+            self.taken.insert(slot as usize);
         }
         let mut grown = Bits::default();
         for &(id, more) in &changed {
@@ -288,6 +295,7 @@ impl Frameworks {
     pub(crate) fn forget_node(&mut self, node: NodeId) {
         if let Some(slot) = self.slots.remove(node) {
             self.open.remove(slot as usize);
+            self.taken.remove(slot as usize);
             self.clients.iter_mut().for_each(|client| client.filters.forget_slot(slot));
         }
         self.unavailable.remove(&node);
@@ -310,6 +318,12 @@ impl Frameworks {
         let Some(client) = self.clients.get(id) else { return false };
         let without = [client.filters.hidden(), &client.excluded];
         self.open.first_outside(without, client.cursor).is_some()
+    }
+
+    /// Whether there is a node that a client would take an offer of, whoever has what is on it now.
+    pub(crate) fn may_want(&self, id: ClientId) -> bool {
+        let Some(client) = self.clients.get(id) else { return false };
+        self.taken.first_outside([client.filters.hidden(), &client.excluded], 0).is_some()
     }
 
     /// Whether an amount is worth an offer to a client.

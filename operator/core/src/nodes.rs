@@ -319,16 +319,25 @@ impl Nodes {
             self.labels.change(id, before, &observed.labels);
             self.version += 1;
         }
+        let marks = (!unmarked)
+            .then(|| (self.reservations_on(&observed.labels), self.counts(&observed.labels)));
+        let is_other = self.get(id).is_some_and(|node| {
+            let old = &node.observed;
+            (old.offered, &old.labels, &old.taints, &old.ports)
+                != (observed.offered, &observed.labels, &observed.taints, &observed.ports)
+        });
         let take = |node: &mut Node| (node.observed, node.usable) = (observed, usable);
-        if unmarked {
-            self.change(id, take);
-        } else {
+        if let Some((here, counted)) = marks {
             if known.is_some() {
                 self.leave_views(id);
             }
-            self.enter_views(pools, id, take);
+            self.enter_views(pools, id, &here, counted, take);
+        } else {
+            self.change(id, take);
         }
-        self.note(id, Change::More);
+        if is_other {
+            self.note(id, Change::More);
+        }
         id
     }
 
@@ -341,7 +350,7 @@ impl Nodes {
             });
             self.promising.remove(&id);
             if let Some(mut node) = self.by_id.remove(id) {
-                self.views.leave(&mut node);
+                self.views.leave(id, &mut node);
                 self.labels.change(id, &node.observed.labels, &[]);
             }
             self.version += 1;
@@ -378,9 +387,21 @@ impl Nodes {
         let everything = used.is_empty() || used.iter().any(Requirement::asks_for_no_labels);
         self.used = (!everything).then_some(used);
         self.views.forget_reserved(&mut self.by_id);
+        let mut here: BTreeMap<NodeId, Vec<usize>> = BTreeMap::new();
+        for (index, reservation) in self.reservations.iter().enumerate() {
+            for id in self.views.matching(&self.by_id, &reservation.requirement) {
+                here.entry(id).or_default().push(index);
+            }
+        }
+        let mut counted: BTreeSet<NodeId> = BTreeSet::new();
+        for asked in self.used.iter().flatten() {
+            counted.extend(self.views.matching(&self.by_id, asked));
+        }
         for id in self.ids() {
+            let counts = self.used.is_none() || counted.contains(&id);
+            let here = here.remove(&id).unwrap_or_default();
             self.leave_views(id);
-            self.enter_views(pools, id, |_| {});
+            self.enter_views(pools, id, &here, counts, |_| {});
         }
         self.kept.retain(|_, kept| !kept.is_none());
     }
@@ -479,6 +500,29 @@ impl Nodes {
             node.ports_outstanding.remove_all(ports);
             path.iter().take(1).for_each(|&pool| node.hold(pool, path, &back));
         });
+    }
+
+    /// How much more would be free on a node for everyone if these offers came back, each given with
+    /// the pool that pays and all above it; and how much more would be kept of reservations.
+    pub(crate) fn without<'a>(
+        &self,
+        id: NodeId,
+        offers: impl Iterator<Item = (&'a [PoolId], &'a Resources)>,
+    ) -> Option<(Resources, Vec<(PoolId, Resources)>)> {
+        let node = self.by_id.get(id).filter(|node| node.is_open())?;
+        let mut other = node.clone();
+        for (path, amount) in offers {
+            let back = Resources::NONE.minus(amount);
+            path.iter().take(1).for_each(|&pool| other.hold(pool, path, &back));
+        }
+        other.settle();
+        let kept = |node: &Node| -> Vec<(PoolId, Resources)> {
+            let all = node.reserved.iter().flat_map(|reserved| reserved.iter());
+            all.map(|(pool, kept)| (pool, *kept)).collect()
+        };
+        let more = kept(&other).into_iter().zip(kept(node));
+        let more = more.map(|((pool, then), (_, now))| (pool, then.minus(&now))).collect();
+        Some((free_for_everyone(&other).minus(&free_for_everyone(node)), more))
     }
 
     /// Whether executors or tasks that are bound to a reach may be on a node.
@@ -806,24 +850,39 @@ impl Nodes {
 
     fn leave_views(&mut self, id: NodeId) {
         if let Some(node) = self.by_id.get_mut(id) {
-            self.views.leave(node);
+            self.views.leave(id, node);
         }
     }
 
+    /// The reservations on a node with these labels.
+    fn reservations_on(&self, labels: &[Label]) -> Vec<usize> {
+        let all = self.reservations.iter().enumerate();
+        all.filter(|(_, all)| all.requirement.matches(labels)).map(|(index, _)| index).collect()
+    }
+
+    /// Whether some pool may use a node with these labels.
+    fn counts(&self, labels: &[Label]) -> bool {
+        self.used.as_ref().is_none_or(|used| used.iter().any(|asked| asked.matches(labels)))
+    }
+
     /// Changes a node's labels and taints, and everything that follows from them.
-    fn enter_views(&mut self, pools: &Pools, id: NodeId, change: impl FnOnce(&mut Node)) {
-        let (reservations, used) = (std::mem::take(&mut self.reservations), self.used.take());
+    fn enter_views(
+        &mut self,
+        pools: &Pools,
+        id: NodeId,
+        here: &[usize],
+        counted: bool,
+        change: impl FnOnce(&mut Node),
+    ) {
+        let reservations = std::mem::take(&mut self.reservations);
         self.change(id, |node| {
             change(node);
-            let labels = &node.observed.labels;
-            node.counted =
-                used.as_ref().is_none_or(|used| used.iter().any(|asked| asked.matches(labels)));
-            let here: Vec<&Reservation> =
-                reservations.iter().filter(|all| all.requirement.matches(labels)).collect();
+            node.counted = counted;
             node.reserved = (!here.is_empty()).then(|| {
                 let mut reserved = Reserved::default();
-                for reservation in here {
-                    reserved.add(&reservation.chain, &reservation.amount);
+                for &index in here {
+                    let Reservation { chain, amount, .. } = &reservations[index];
+                    reserved.add(chain, amount);
                 }
                 for (pool, held) in &node.held_by_pool {
                     reserved.charge(&chain(pools, *pool), held);
@@ -831,7 +890,7 @@ impl Nodes {
                 Box::new(reserved)
             });
         });
-        (self.reservations, self.used) = (reservations, used);
+        self.reservations = reservations;
         if let Some(node) = self.by_id.get_mut(id) {
             self.views.enter(id, node);
         }

@@ -202,6 +202,13 @@ impl Pools {
         self.along(id, |pool, _| pool.offered = pool.offered.minus(amount));
     }
 
+    /// Forgets how often pools were given something.
+    pub(crate) fn forget_allocations(&mut self) {
+        for pool in self.by_id.iter_mut() {
+            (pool.allocations, pool.own_allocations) = (0, 0);
+        }
+    }
+
     /// A pool and all above it.
     pub(crate) fn path(&self, id: PoolId) -> Vec<PoolId> {
         let parent = |id: &PoolId| self.by_id.get(*id)?.parent;

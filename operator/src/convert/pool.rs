@@ -66,6 +66,10 @@ pub fn pool_problems(pool: &ResourcePool) -> Vec<Problem> {
         Some(Problem::new(format!("spec.guarantee.{name}"), message))
     };
     let mut problems: Vec<Problem> = spec.guarantee.iter().filter_map(above).collect();
+    if spec.elastic.as_ref().is_some_and(|elastic| elastic.up_to.is_empty()) {
+        let message = "name a resource, such as cpu; without one, nothing bounds what is asked for";
+        problems.push(Problem::new("spec.elastic.upTo", message));
+    }
     problems.extend(labels::problems("spec.nodeSelector", &spec.node_selector));
     for (index, reservation) in spec.reservations.iter().enumerate() {
         let field = format!("spec.reservations[{index}].nodeSelector");

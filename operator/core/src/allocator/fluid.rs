@@ -1,23 +1,26 @@
 //! Filling without nodes.
 
+use std::collections::BTreeMap;
+
 use super::{Claim, Order, Tree};
 use crate::nodes::Nodes;
-use crate::pools::Pools;
+use crate::pools::{PoolId, Pools};
 use crate::resources::Resources;
 
 /// Gives out what is free in the order of a round, as if it were on one large node. Claims are given
-/// what they request again and again; returns how often each was.
+/// what they request again and again; returns how often each was. `kept` is what nobody uses of
+/// reservations, by pool.
 pub(crate) fn pour(
     nodes: &Nodes,
     pools: &Pools,
     order: Order<'_>,
     claims: &mut [Claim],
     mut free: Resources,
+    kept: &BTreeMap<PoolId, Resources>,
 ) -> Vec<u64> {
     let possible =
         |claim: &Claim| claim.wanted > 0 && nodes.fits_when_empty(&claim.request, claim.reach);
     let can_grow: Vec<bool> = claims.iter().map(possible).collect();
-    let kept = nodes.kept();
     let mut tree = Tree::new(pools, *nodes.total(), kept, order, claims, |index| can_grow[index]);
     let mut given = vec![0; claims.len()];
     while let Some(index) = tree.first() {

@@ -110,30 +110,30 @@ impl Engine {
     /// Lifts exclusions that leave a job no node at all, the oldest first: it has to end, and may
     /// have been mistaken about the nodes.
     pub(super) fn lift_exclusions(&mut self) {
-        let declining = self
-            .touched
-            .iter()
-            .copied()
-            .filter(|&id| self.state.jobs.get(id).is_some_and(|job| !job.declines.is_empty()));
-        let declining: Vec<JobId> = declining.collect();
-        for id in declining {
+        let mut ids = self.touched.clone();
+        if self.offers_due {
+            // The last node that was not excluded may have gone.
+            ids.extend(&self.wanting);
+        }
+        ids.retain(|&id| self.state.jobs.get(id).is_some_and(|job| !job.declines.is_empty()));
+        for id in ids {
             let Ok(reach) = self.reach(id) else { continue };
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
             let Ok(request) = job.request else { continue };
             let nodes = &self.state.nodes;
             let mut excluded = job.declines.excluded();
-            let mut ids: BTreeSet<_> =
+            let mut out: BTreeSet<_> =
                 excluded.iter().filter_map(|node| nodes.find(node)).collect();
             excluded.reverse();
-            while !nodes.fits_on_when_empty(&request, reach, &|id| !ids.contains(&id)) {
-                // One that the request does not fit on helps nobody; it stays excluded.
+            while !nodes.fits_on_when_empty(&request, reach, &|node| !out.contains(&node)) {
                 let Some(oldest) = excluded.pop() else { break };
-                let Some(id) = nodes.find(&oldest) else { continue };
-                let fits = nodes.fits_on_when_empty(&request, reach, &|other| other == id);
-                if fits {
+                let Some(node_id) = nodes.find(&oldest) else { continue };
+                // One that the request does not fit on helps nobody; it stays excluded.
+                if nodes.fits_on_when_empty(&request, reach, &|other| other == node_id) {
                     job.declines.lift(&oldest);
-                    ids.remove(&id);
+                    out.remove(&node_id);
                     (job.status_changed, self.offers_due) = (true, true);
+                    self.touched.insert(id);
                 }
             }
         }

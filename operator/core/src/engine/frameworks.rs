@@ -126,13 +126,25 @@ impl Engine {
         if node.unavailable_from.is_some() {
             self.state.frameworks.unavailable.insert(id);
         }
-        while let Some(node) = self.state.nodes.get(id) {
-            let newest = self.state.frameworks.offers_on.get(&id).and_then(|on| on.last().copied());
-            let ports = node.observed.ports.contains_all(&node.ports_held);
-            let fits = node.held.fits_in(&node.usable) && ports;
-            let Some(newest) = newest.filter(|_| all || !fits) else { return };
-            self.rescind(now, newest, RescindReason::NodeChanged);
+        while let Some(offer) = self.newest_beyond(id, all) {
+            self.rescind(now, offer, RescindReason::NodeChanged);
         }
+    }
+
+    /// The newest offer of a node that holds something of which the node has less than is held; or the
+    /// newest of all.
+    fn newest_beyond(&self, id: NodeId, all: bool) -> Option<OfferId> {
+        let node = self.state.nodes.get(id)?;
+        let beyond = node.held.above(&node.usable);
+        let frameworks = &self.state.frameworks;
+        let mut newest_first = frameworks.offers_on.get(&id)?.iter().rev();
+        let is_beyond = |offer: &&OfferId| {
+            frameworks.offers.get(offer).is_some_and(|offer| {
+                !offer.amount.min_each(&beyond).is_none()
+                    || !node.observed.ports.contains_all(&offer.ports)
+            })
+        };
+        newest_first.find(|offer| all || is_beyond(offer)).copied()
     }
 
     /// Takes back the offers of a node that is gone, and reports its tasks lost.

@@ -36,13 +36,15 @@ impl Engine {
         let shares = self.fair_shares(now);
         self.fill(now, shares.as_ref());
         if let Some(shares) = shares {
-            if !self.jobs_wait() {
-                // Nobody else wants what is beyond the fair shares.
-                self.fill(now, None);
-            } else if self.rescind_beyond(now, &shares) {
+            if self.jobs_wait(&shares) && self.rescind_beyond(now, &shares) {
                 self.fill(now, Some(&shares));
             }
+            if !self.jobs_wait(&shares) {
+                // Nobody else wants what is beyond the fair shares.
+                self.fill(now, None);
+            }
         }
+        self.tell_offers();
         self.offers_due = false;
         self.number_waiting_jobs();
     }

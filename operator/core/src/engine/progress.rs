@@ -230,7 +230,7 @@ impl Engine {
 
     /// Lets the tasks of a gang start once all its executors are ready.
     pub(super) fn complete_gang(&mut self, id: JobId) {
-        let Some(job) = self.state.jobs.get_mut(id) else { return };
+        let Some(job) = self.state.jobs.get_mut(id).filter(|job| job.gang_forming) else { return };
         let executors = &self.state.executors;
         let ready = job
             .executors
@@ -313,14 +313,14 @@ fn note_running(job: &Job, executor: &mut Executor, now: Milliseconds) {
     for (&(stage, attempt), partitions) in &executor.running {
         let assigned = executor.assigned.get(&(stage, attempt));
         for partition in partitions.iter() {
-            if !assigned.is_some_and(|assigned| assigned.contains(partition)) {
-                executor.leaving_slots += job.stages[stage].slots;
-            } else {
+            if assigned.is_some_and(|assigned| assigned.contains(partition)) {
                 let since = executor.since.entry((stage, attempt, partition));
                 let since = since.or_insert(Since::Running(now));
                 if matches!(since, Since::Assigned(_)) {
                     *since = Since::Running(now);
                 }
+            } else {
+                executor.leaving_slots += job.stages[stage].slots;
             }
         }
     }

@@ -140,6 +140,11 @@ impl Requirement {
         taints.iter().find(|taint| taint.keeps_away() && !tolerated(taint))
     }
 
+    /// The labels that are asked for.
+    pub(super) fn labels(&self) -> &[Label] {
+        &self.selector
+    }
+
     /// The labels for people: `arch=arm64,zone=a`; nothing if none are asked for.
     pub(crate) fn selector(&self) -> Option<Box<str>> {
         let labels: Vec<String> =

@@ -358,6 +358,25 @@ fn what_is_reserved_comes_first() {
 }
 
 #[test]
+fn what_is_reserved_as_a_whole_comes_before_what_is_in_part() {
+    let mut world = World::new();
+    for (name, cpu, place) in [("large", 16, 0), ("small", 4, 1)] {
+        world.nodes.observe(&world.kinds, &world.pools, node(name, cpu, &zone(place)));
+    }
+    let reservations = vec![(zone(0), amount(1, 0)), (zone(1), amount(2, 0))];
+    world.pools.declare("a", Settings { reservations, ..Settings::default() });
+    world.nodes.apply_pools(&world.pools);
+    let (a, b, small) = (world.pool(0), world.pool(4), world.nodes.find("small").unwrap());
+    world.nodes.charge(&world.pools, small, b, &amount(1, 0));
+    let reach = world.nodes.reach(&Requirement::default(), a, &world.pools);
+    // The large node is emptier, but half of it would be taken from everyone.
+    assert_eq!(
+        world.nodes.emptiest(&amount(2, 0), reach, &BTreeMap::new(), &|_| true),
+        Some(small)
+    );
+}
+
+#[test]
 fn a_node_that_no_pool_may_use_does_not_count() {
     let mut world = World::default();
     for index in 0..3 {

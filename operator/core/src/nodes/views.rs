@@ -86,6 +86,8 @@ id! {
 pub(super) struct Views {
     by_id: Arena<ViewId, View>,
     by_key: BTreeMap<(Requirement, Option<PoolId>), ViewId>,
+    /// The nodes by value of each label that was ever asked for, by its key.
+    by_label: BTreeMap<Box<str>, BTreeMap<Box<str>, BTreeSet<NodeId>>>,
     /// The nodes' places in all views.
     size: usize,
     /// How many views there were after those without a use were last forgotten.
@@ -190,7 +192,13 @@ impl View {
 
 impl Default for Views {
     fn default() -> Self {
-        let mut views = Self { by_id: Arena::new(), by_key: BTreeMap::new(), size: 0, swept: 0 };
+        let mut views = Self {
+            by_id: Arena::new(),
+            by_key: BTreeMap::new(),
+            by_label: BTreeMap::new(),
+            size: 0,
+            swept: 0,
+        };
         let everything = Requirement::default();
         let id = views.by_id.insert(View::new(everything.clone(), Vec::new()));
         views.by_key.insert((everything, None), id);
@@ -241,16 +249,67 @@ impl Views {
             return Some(Cow::Borrowed(view));
         }
         let mut made = View::new(view.requirement.clone(), view.chain.clone());
-        for (id, node) in nodes.iter() {
-            if made.count_in(node) {
+        for id in self.candidates(nodes, &view.requirement) {
+            if let Some(node) = nodes.get(id).filter(|node| made.count_in(node)) {
                 made.add(id, node);
             }
         }
         Some(Cow::Owned(made))
     }
 
+    /// The nodes that have the labels that are asked for.
+    pub(super) fn matching(
+        &mut self,
+        nodes: &Arena<NodeId, Node>,
+        requirement: &Requirement,
+    ) -> Vec<NodeId> {
+        self.note_labels(nodes, requirement);
+        let mut matching = self.candidates(nodes, requirement);
+        matching.retain(|&id| {
+            nodes.get(id).is_some_and(|node| requirement.matches(&node.observed.labels))
+        });
+        matching
+    }
+
+    /// Sorts all nodes by the labels that are asked for here for the first time.
+    fn note_labels(&mut self, nodes: &Arena<NodeId, Node>, requirement: &Requirement) {
+        for (key, _) in requirement.labels() {
+            if self.by_label.contains_key(key) {
+                continue;
+            }
+            let mut by_value: BTreeMap<Box<str>, BTreeSet<NodeId>> = BTreeMap::new();
+            for (id, node) in nodes.iter() {
+                if let Some(value) = value(node, key) {
+                    by_value.entry(value.into()).or_default().insert(id);
+                }
+            }
+            self.by_label.insert(key.clone(), by_value);
+        }
+    }
+
+    /// All nodes that may have the labels: those with the rarest of them.
+    fn candidates(&self, nodes: &Arena<NodeId, Node>, requirement: &Requirement) -> Vec<NodeId> {
+        let mut fewest: Option<&BTreeSet<NodeId>> = None;
+        for (key, value) in requirement.labels() {
+            let Some(by_value) = self.by_label.get(key) else { continue };
+            let Some(with_it) = by_value.get(value) else { return Vec::new() };
+            if fewest.is_none_or(|fewest| with_it.len() < fewest.len()) {
+                fewest = Some(with_it);
+            }
+        }
+        match fewest {
+            Some(fewest) => fewest.iter().copied().collect(),
+            None => nodes.iter().map(|(id, _)| id).collect(),
+        }
+    }
+
     /// Counts a node in whose labels, taints or reservations changed.
     pub(super) fn enter(&mut self, id: NodeId, node: &mut Node) {
+        for (key, by_value) in &mut self.by_label {
+            if let Some(value) = value(node, key) {
+                by_value.entry(value.into()).or_default().insert(id);
+            }
+        }
         let ids: Vec<ViewId> = self.by_id.iter().map(|(id, _)| id).collect();
         for view_id in ids {
             let Some(view) = self.by_id.get_mut(view_id) else { continue };
@@ -263,7 +322,17 @@ impl Views {
     }
 
     /// Counts a node out whose labels, taints or reservations are about to change.
-    pub(super) fn leave(&mut self, node: &mut Node) {
+    pub(super) fn leave(&mut self, id: NodeId, node: &mut Node) {
+        for (key, by_value) in &mut self.by_label {
+            if let Some(value) = value(node, key)
+                && let Some(with_it) = by_value.get_mut(value)
+            {
+                with_it.remove(&id);
+                if with_it.is_empty() {
+                    by_value.remove(value);
+                }
+            }
+        }
         let ids: Vec<ViewId> = self.by_id.iter().map(|(id, _)| id).collect();
         for view_id in ids {
             if let Some(view) = self.by_id.get_mut(view_id).filter(|view| view.is_kept) {
@@ -341,13 +410,13 @@ impl Views {
         if let Some(&id) = self.by_key.get(&key) {
             return id;
         }
+        self.note_labels(nodes, requirement);
         let limit = nodes.bound().saturating_mul(VIEW_SIZE_LIMIT).max(VIEW_SIZE_FLOOR);
         let mut view = View::new(requirement.clone(), chain);
         let mut members = Vec::new();
-        for (id, node) in nodes.iter() {
-            if view.count_in(node) {
-                let place = view.add(id, node);
-                members.push((id, place));
+        for id in self.candidates(nodes, requirement) {
+            if let Some(node) = nodes.get(id).filter(|node| view.count_in(node)) {
+                members.push((id, view.add(id, node)));
             }
         }
         view.is_kept = self.size + members.len() <= limit;
@@ -365,4 +434,11 @@ impl Views {
         self.by_key.insert(key, id);
         id
     }
+}
+
+/// The value of a node's label.
+fn value<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
+    let labels = &node.observed.labels;
+    let place = labels.binary_search_by(|(label, _)| (**label).cmp(key)).ok()?;
+    Some(&labels[place].1)
 }

@@ -64,3 +64,22 @@ fn holds_the_largest_members() {
     assert!(ranges.remove(u32::MAX));
     assert_eq!(ranges.last(), Some(u32::MAX - 1));
 }
+
+proptest! {
+    #[test]
+    fn sets_are_joined_and_taken_apart(
+        one in prop::collection::btree_set(0..40_u32, 0..20),
+        other in prop::collection::btree_set(0..40_u32, 0..20),
+    ) {
+        let ranges = |members: &BTreeSet<u32>| -> Ranges {
+            members.iter().copied().collect()
+        };
+        let (mut sum, mut rest) = (ranges(&one), ranges(&one));
+        sum.insert_all(&ranges(&other));
+        prop_assert_eq!(&sum, &ranges(&(&one | &other)));
+        rest.remove_all(&ranges(&other));
+        prop_assert_eq!(&rest, &ranges(&(&one - &other)));
+        prop_assert_eq!(ranges(&one).contains_all(&ranges(&other)), other.is_subset(&one));
+        prop_assert!(sum.contains_all(&rest));
+    }
+}

@@ -16,7 +16,7 @@ use super::read::{Field, Record};
 use crate::manifests::Source;
 use actors::Actors;
 use master::Master;
-pub use step::{Change, Expected, FrameworkOffers, Quota, Share, Step};
+pub use step::{Change, Expected, Framework, FrameworkOffers, Quota, Share, Step};
 
 /// What happens to frameworks and agents, and the offers that are made.
 #[derive(Clone, Debug)]

@@ -46,7 +46,7 @@ x.yaml:5: jobs[0].pool: this field is required
 x.yaml:5: jobs[0].executor: this field is required
 x.yaml:5: jobs[0].executors: this field is required
 x.yaml:5: jobs[0].nam: there is no such field; did you mean name? The fields are: name, pool, \
-                    executor, executors, priority";
+                    executor, executors, priority, nodeSelector, tolerations";
     assert_eq!(found, expected);
 }
 

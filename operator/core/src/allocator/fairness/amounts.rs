@@ -76,3 +76,6 @@ impl Tree<'_> {
         amount.min_each(&beside)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,36 +95,54 @@ impl Engine {
         one
     }
 
-    /// Tells a framework what it may take, which the round has charged to the node.
+    /// Makes an offer of what the round has charged to a node. The framework is told when all rounds
+    /// of the tick are over: what another round adds on the same node is in the same offer.
     pub(in crate::engine) fn make_offer(&mut self, now: Milliseconds, id: ClientId, grant: Grant) {
         let Some(&node) = grant.nodes.first() else { return };
         let frameworks = &mut self.state.frameworks;
         let Some(client) = frameworks.clients.get_mut(id) else { return };
-        let offer = OfferId(frameworks.next_offer);
-        frameworks.next_offer += 1;
         client.held = client.held.plus(&grant.amount);
         client.offered = client.offered.plus(&grant.amount);
         client.counted = client.counted.plus(&grant.unreserved);
         client.allocations += 1;
-        client.offers.insert(offer);
         let (framework, pool) = (client.framework, client.pool());
         self.state.pools.charge(pool, &grant.amount);
         self.state.pools.offer(pool, &grant.amount);
-        let Some(framework) = frameworks.by_id.get(framework) else { return };
-        let own = framework.observed.as_ref().and_then(|seen| seen.offer_timeout_milliseconds);
+        let Grant { amount, unreserved, ports, .. } = grant;
+        let fresh = frameworks.fresh.get(&(id, node));
+        if let Some(offer) = fresh.and_then(|fresh| frameworks.offers.get_mut(fresh)) {
+            offer.amount = offer.amount.plus(&amount);
+            offer.unreserved = offer.unreserved.plus(&unreserved);
+            offer.ports.insert_all(&ports);
+            return;
+        }
+        let offer = OfferId(frameworks.next_offer);
+        frameworks.next_offer += 1;
+        client.offers.insert(offer);
+        frameworks.fresh.insert((id, node), offer);
+        let observed = frameworks.by_id.get(framework).and_then(|known| known.observed.as_ref());
+        let own = observed.and_then(|seen| seen.offer_timeout_milliseconds);
         let timeout = own.or(self.settings.offer_timeout_milliseconds);
         let expires_at = timeout.map(|timeout| now.saturating_add(timeout));
         if let Some(at) = expires_at {
             frameworks.timers.insert((at, Timer::Offer(offer)));
         }
         frameworks.offers_on.entry(node).or_default().insert(offer);
-        let Grant { amount, unreserved, ports, .. } = grant;
         frameworks
             .offers
             .insert(offer, Offer { client: id, node, amount, unreserved, ports, expires_at });
-        let key = framework.key.clone();
-        if let Some(description) = self.describe(offer) {
-            self.tell(&key, FrameworkAction::Offer(Box::new(description)));
+    }
+
+    /// Tells frameworks of the offers that were made in this tick.
+    pub(in crate::engine) fn tell_offers(&mut self) {
+        let mut fresh: Vec<OfferId> =
+            std::mem::take(&mut self.state.frameworks.fresh).into_values().collect();
+        fresh.sort_unstable();
+        for offer in fresh {
+            if let Some(description) = self.describe(offer) {
+                let key = description.framework.clone();
+                self.tell(&key, FrameworkAction::Offer(Box::new(description)));
+            }
         }
     }
 
@@ -214,6 +232,11 @@ impl Engine {
         if reason == RescindReason::Timeout {
             let refused = Refused { amount: offer.amount, ports: offer.ports.clone() };
             self.refuse(now, offer.client, offer.node, refused, 0);
+        }
+        if self.state.frameworks.fresh.get(&(offer.client, offer.node)) == Some(&id) {
+            // The framework has not heard of it.
+            self.state.frameworks.fresh.remove(&(offer.client, offer.node));
+            return;
         }
         let client = self.state.frameworks.clients.get(offer.client);
         let key = client.and_then(|client| self.key_of(client.framework));

@@ -4,16 +4,17 @@
 //! while there are jobs that want more than they get, offers to a framework stay within its *fair
 //! share*: what it would hold if everything that is free or offered were given out in small pieces, in
 //! the same order as in a round, to jobs up to what they want and to frameworks without end. Nodes do
-//! not matter in that.
+//! not matter in that, and neither does how often somebody was given something: fair shares depend on
+//! what is held for good alone, so that offers do not come and go because of offers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::allocator::{Choice, Claim, Order, Placement, pour};
 use crate::engine::Engine;
-use crate::explain::Rejection;
 use crate::frameworks::{ClientId, RescindReason};
-use crate::jobs::Milliseconds;
+use crate::jobs::{JobId, Milliseconds};
 use crate::nodes::Reach;
+use crate::pools::PoolId;
 use crate::resources::Resources;
 use crate::share::shared_kinds;
 
@@ -24,6 +25,8 @@ const PIECES: usize = 64;
 #[derive(Debug)]
 pub(in crate::engine) struct FairShares {
     pub(in crate::engine) of_client: BTreeMap<ClientId, Resources>,
+    /// The jobs that would be given more.
+    short: BTreeSet<JobId>,
     /// How exact these are.
     piece: Resources,
 }
@@ -37,7 +40,10 @@ impl Engine {
         let (jobs, mut claims) = self.claims(now);
         let total = *self.state.nodes.total();
         let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
-        let (mut pools, mut free) = (self.state.pools.clone(), *self.state.nodes.free_sum());
+        let mut pools = self.state.pools.clone();
+        let (free, idle) = self.without_offers();
+        pools.forget_allocations();
+        claims.iter_mut().for_each(|claim| claim.allocations = 0);
         let takers: Vec<(ClientId, u64)> = self.takers();
         let pieces = (PIECES + 2 * takers.len()).next_power_of_two();
         let divisor = i64::try_from(pieces).unwrap_or(i64::MAX);
@@ -46,9 +52,8 @@ impl Engine {
             piece[kind] = total[kind] / divisor;
         }
         for (_, client) in self.state.frameworks.clients.iter() {
-            if !client.counted.is_none() {
-                pools.release(client.pool(), &client.counted);
-                free = free.plus(&client.counted);
+            if !client.offers.is_empty() {
+                pools.release(client.pool(), &client.offered);
             }
         }
         let first = claims.len();
@@ -58,8 +63,8 @@ impl Engine {
                 pool: client.pool(),
                 priority: 0,
                 sequence,
-                held: client.held.minus(&client.counted),
-                allocations: client.allocations,
+                held: client.held.minus(&client.offered),
+                allocations: 0,
                 request: piece,
                 reach: Reach::default(),
                 unplaced: 0,
@@ -72,8 +77,12 @@ impl Engine {
             });
         }
         let order = Order { fairness: self.settings.fairness, shared: &shared };
-        let given = pour(&self.state.nodes, &pools, order, &mut claims, free);
-        for (id, claim) in jobs.into_iter().zip(&mut claims) {
+        let given = pour(&self.state.nodes, &pools, order, &mut claims, free, &idle);
+        let mut short = BTreeSet::new();
+        for ((id, claim), &count) in jobs.into_iter().zip(&mut claims).zip(&given) {
+            if count > 0 {
+                short.insert(id);
+            }
             if let Some(job) = self.state.jobs.get_mut(id) {
                 job.on_nodes = std::mem::take(&mut claim.on_nodes);
                 job.locality.nodes = std::mem::take(&mut claim.choice.preferred);
@@ -90,23 +99,36 @@ impl Engine {
             }
             (id, share)
         });
-        Some(FairShares { of_client: of_client.collect(), piece })
+        Some(FairShares { of_client: of_client.collect(), short, piece })
     }
 
-    /// Whether there are jobs that would take what frameworks are offered.
-    pub(in crate::engine) fn jobs_wait(&self) -> bool {
-        fn scarce(rejection: &Rejection) -> bool {
-            match rejection {
-                Rejection::NoNodeFree { .. }
-                | Rejection::NoNodeHasAllFree
-                | Rejection::Headroom { .. }
-                | Rejection::Draining { .. } => true,
-                Rejection::Gang { cause, .. } => scarce(cause),
-                _ => false,
+    /// What would be free, and what of reservations nobody would use, if all offers came back.
+    fn without_offers(&self) -> (Resources, BTreeMap<PoolId, Resources>) {
+        let frameworks = &self.state.frameworks;
+        let mut free = *self.state.nodes.free_sum();
+        let mut idle = self.state.nodes.kept().clone();
+        for (&node, offers) in &frameworks.offers_on {
+            let offers = offers.iter().filter_map(|id| {
+                let offer = frameworks.offers.get(id)?;
+                Some((&*frameworks.clients.get(offer.client)?.path, &offer.amount))
+            });
+            let Some((more, more_idle)) = self.state.nodes.without(node, offers) else { continue };
+            free = free.plus(&more);
+            for (pool, amount) in more_idle {
+                let sum = idle.entry(pool).or_default();
+                *sum = sum.plus(&amount);
             }
         }
-        let waiting = |job: &crate::jobs::Job| job.waiting.as_ref().is_some_and(scarce);
-        self.wanting.iter().any(|&id| self.state.jobs.get(id).is_some_and(waiting))
+        (free, idle)
+    }
+
+    /// Whether there are jobs that wait for what frameworks are offered: that would be given more if
+    /// offers came back, and are not. It does not matter why, for offers use up limits, too.
+    pub(in crate::engine) fn jobs_wait(&self, shares: &FairShares) -> bool {
+        shares.short.iter().any(|id| {
+            self.wanting.contains(id)
+                && self.state.jobs.get(*id).is_some_and(|job| job.waiting.is_some())
+        })
     }
 
     /// Takes back what frameworks are offered beyond their fair shares, the newest offers first. Says
@@ -146,7 +168,7 @@ impl Engine {
         any
     }
 
-    /// The clients that have offers or may be offered something, with their sequence numbers.
+    /// The clients that have offers or would take some, with their sequence numbers.
     fn takers(&self) -> Vec<(ClientId, u64)> {
         let frameworks = &self.state.frameworks;
         let mut takers = Vec::new();
@@ -156,7 +178,7 @@ impl Engine {
             for (&pool, &id) in connected.into_iter().flat_map(|framework| &framework.clients) {
                 let Some(client) = frameworks.clients.get(id) else { continue };
                 let declared = self.state.pools.get(pool).is_some_and(|pool| pool.declared);
-                let open = client.subscribed && !client.suppressed && frameworks.may_be_offered(id);
+                let open = client.subscribed && !client.suppressed && frameworks.may_want(id);
                 if declared && (open || !client.counted.is_none()) {
                     takers.push((id, sequence));
                 }

@@ -110,6 +110,33 @@ fn the_last_node_is_not_declined() {
 }
 
 #[test]
+fn a_node_is_taken_again_when_the_last_other_one_goes() {
+    let mut world = World::with_nodes(&[1, 1]);
+    let mut spec = wary(1, 4);
+    spec.executor.exclude_on_failure =
+        Some(ExcludeOnFailure { max_failures_per_node: 1, ..ExcludeOnFailure::default() });
+    world.submit("j", spec);
+    world.make_ready();
+    world.fail_attempt("s/0/0 on 0-0");
+    assert_eq!(world.nodes("j"), ["n1"]);
+    world.remove_node(1);
+    assert_eq!(world.nodes("j"), ["n0"]);
+    // The same while it waits already.
+    let mut world = World::with_nodes(&[1, 1]);
+    let mut spec = wary(1, 4);
+    spec.executor.exclude_on_failure =
+        Some(ExcludeOnFailure { max_failures_per_node: 1, ..ExcludeOnFailure::default() });
+    spec.priority = 1;
+    world.submit("holder", job("default", 1, vec![stage("h", 1)]));
+    world.submit("j", spec);
+    world.make_ready();
+    world.fail("s", 0, "exited");
+    assert_eq!(world.nodes("j"), Vec::<String>::new());
+    world.remove_node(0);
+    assert_eq!(world.nodes("j"), ["n1"]);
+}
+
+#[test]
 fn a_task_that_kills_executors_is_one_failure_of_a_node() {
     let mut world = World::with_nodes(&[2, 2]);
     let mut spec = wary(1, 4);

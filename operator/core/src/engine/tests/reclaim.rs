@@ -3,7 +3,9 @@
 use crate::engine::Settings;
 use crate::engine::tests::world::{World, job, stage};
 use crate::event::Event;
-use crate::event::{IdleGuarantee, NodeObservation, PoolObservation, ReclaimPolicy, ReclaimRules};
+use crate::event::{
+    IdleGuarantee, NodeObservation, PoolObservation, ReclaimPolicy, ReclaimRules, Reservation,
+};
 use crate::jobs::{JobSpec, JobState};
 use crate::reclaim::ReclaimDefaults;
 
@@ -426,4 +428,77 @@ fn leaving_executors_are_counted_before_more_go() {
     assert_eq!(world.draining().len(), 2);
     world.advance(10_000);
     assert_eq!((world.held("a"), world.held("b")), (2, 2));
+}
+
+#[test]
+fn room_is_made_only_on_nodes_that_suit() {
+    let mut world = World::with_settings(fair(), &[]);
+    for (name, zone) in [("x", "a"), ("y", "b")] {
+        world.add_labelled_node(name, 2, &[("zone", zone)]);
+    }
+    world.declare(pool("a", 1000, 0));
+    world.declare(pool("b", 1000, 0));
+    world.submit("a", wide("a", 4, 1));
+    world.make_ready();
+    let mut spec = wide("b", 2, 1);
+    spec.executor.node_selector = vec![("zone".into(), "b".into())];
+    world.submit("b", spec);
+    world.advance(10_000);
+    let draining = world.draining();
+    assert_eq!(draining.len(), 2);
+    assert!(draining.iter().all(|key| world.node_of(key) == "y"), "{draining:?}");
+    world.advance(20_000);
+    assert_eq!(world.nodes("b"), ["y", "y"]);
+    world.check_account();
+}
+
+#[test]
+fn what_others_reserve_is_not_taken() {
+    let mut world = borrowed(&[4]);
+    let mut reserving = pool("r", 1000, 0);
+    let resources = vec![("cpu".into(), 2000)];
+    reserving.reservations = vec![Reservation { node_selector: Vec::new(), resources }];
+    world.declare(reserving);
+    world.submit("b", wide("b", 4, 1));
+    world.advance(10_000);
+    world.advance(20_000);
+    assert_eq!((world.held("a"), world.held("b")), (1, 1), "the rest is kept for pool r");
+    world.submit("r", wide("r", 2, 1));
+    assert_eq!(world.held("r"), 2);
+    world.check_account();
+}
+
+#[test]
+fn a_job_that_is_made_smaller_counts_those_that_give_way() {
+    let mut world = borrowed(&[4]);
+    world.submit("b", wide("b", 2, 1));
+    world.advance(10_000);
+    let giving_way = world.draining();
+    assert_eq!(giving_way.len(), 2);
+    let mut smaller = wide("a", 4, 1);
+    smaller.executor.instances = 2;
+    world.submit("a", smaller);
+    assert_eq!(world.draining(), giving_way);
+    let mut larger = wide("a", 4, 1);
+    larger.executor.instances = 4;
+    world.submit("a", larger);
+    assert_eq!(world.draining(), giving_way, "they do not stay because the job could use them");
+    world.advance(20_000);
+    assert_eq!((world.held("a"), world.held("b")), (2, 2));
+    world.check_account();
+}
+
+#[test]
+fn what_a_job_lets_go_is_taken_at_once_for_others() {
+    let mut world = borrowed(&[4]);
+    let mut smaller = wide("a", 4, 1);
+    smaller.executor.instances = 3;
+    world.submit("a", smaller);
+    assert_eq!(world.draining().len(), 1, "it may end what it has");
+    world.submit("b", wide("b", 2, 1));
+    world.advance(10_000);
+    assert!(!world.draining().is_empty());
+    world.advance(20_000);
+    assert_eq!((world.held("a"), world.held("b")), (2, 2));
+    world.check_account();
 }

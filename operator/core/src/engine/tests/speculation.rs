@@ -1,6 +1,7 @@
 //! Second attempts at slow tasks.
 
 use super::world::{World, job, stage};
+use crate::allocator::Placement;
 use crate::event::Departure;
 use crate::jobs::{JobSpec, JobState, Restart, ResultValue, Speculation};
 
@@ -125,21 +126,79 @@ fn a_stopped_attempt_frees_its_slot_when_it_has_stopped() {
     assert_eq!(world.state("j"), JobState::Succeeded);
 }
 
+/// The same with a stage behind it, which keeps executors there.
+fn with_later_stage(instances: u32, tasks: u32) -> JobSpec {
+    let mut spec = speculative(instances, tasks);
+    let mut later = stage("later", 8);
+    later.depends_on = vec![0];
+    spec.stages.push(later);
+    spec
+}
+
 #[test]
 fn the_result_is_that_of_the_attempt_that_finished() {
-    let mut world = with_straggler(speculative(2, 4));
-    world.advance(99);
+    let mut world = World::with_nodes(&[1, 1]);
+    world.submit("j", with_later_stage(2, 2));
     world.make_ready();
+    world.advance(1000);
+    world.finish("s", 1);
+    world.advance(10_000);
     let slow = world.find_attempt("s/0/0 on 0-0");
-    let fast = world.find_attempt("s/0/1 on 1-1");
-    world.hold_departures = true;
+    let fast = world.find_attempt("s/0/1 on 1-0");
     // Both have finished before the engine hears of either, the one without a result first.
     world.tell_finished(&fast, None);
     world.tell_finished(&slow, Some("late"));
     world.tick();
-    let status = world.status("j");
-    assert_eq!(status.state, JobState::Succeeded);
-    assert_eq!(status.stages[0].results.get("0"), None::<&ResultValue>);
+    let stage = world.status("j").stages[0].clone();
+    assert_eq!(stage.finished.len(), 2);
+    assert_eq!(stage.results.get("0"), None::<&ResultValue>);
+}
+
+#[test]
+fn a_second_attempt_prefers_another_node() {
+    let mut world = World::with_nodes(&[2, 1]);
+    let mut spec = with_later_stage(3, 3);
+    spec.executor.placement = Placement::Pack;
+    world.submit("j", spec);
+    world.make_ready();
+    assert_eq!(world.nodes("j"), ["n0", "n0", "n1"]);
+    world.advance(1000);
+    world.finish("s", 1);
+    world.finish("s", 2);
+    world.advance(10_000);
+    assert_eq!(world.running("j"), ["s/0/0 on 0-0", "s/0/1 on 2-0"]);
+}
+
+#[test]
+fn the_slowest_task_comes_first() {
+    let mut world = World::with_nodes(&[1, 1, 1]);
+    world.submit("j", with_later_stage(3, 4));
+    world.make_ready();
+    world.advance(1000);
+    world.fail_attempt("s/0/0 on 0-0");
+    world.finish("s", 2);
+    world.advance(100_000);
+    // Too few had finished. Now two tasks are slow at once, and one executor is free.
+    world.finish("s", 3);
+    assert_eq!(world.running("j"), ["s/0/1 on 0-0", "s/1/0 on 1-0", "s/1/1 on 2-0"]);
+}
+
+#[test]
+fn a_free_slot_beside_the_slow_task_is_not_enough() {
+    let mut spec = speculative(2, 4);
+    spec.executor.slots = 2;
+    let mut world = World::with_nodes(&[1, 1]);
+    world.submit("j", spec);
+    world.make_ready();
+    for partition in 1..4 {
+        world.advance(1000);
+        world.finish("s", partition);
+    }
+    assert_eq!(world.live_executors(), 1);
+    world.advance(10_000);
+    assert_eq!(world.live_executors(), 2);
+    world.make_ready();
+    assert_eq!(world.running("j"), ["s/0/0 on 0-0", "s/0/1 on 1-1"]);
 }
 
 #[test]

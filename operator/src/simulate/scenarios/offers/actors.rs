@@ -9,6 +9,7 @@ use crate::manifests::quote;
 #[derive(Default)]
 pub(super) struct Actors {
     frameworks: BTreeSet<String>,
+    tasks: BTreeSet<(String, String)>,
     agents: BTreeSet<String>,
 }
 
@@ -25,6 +26,39 @@ impl Actors {
         let name = self.framework(field)?;
         self.frameworks.remove(&name);
         Some(name)
+    }
+
+    /// A framework and one of its roles, which is left out if it does not matter: `F1@a/b`.
+    pub(super) fn client_named(
+        &self,
+        name: &str,
+        field: &Field<'_>,
+    ) -> Option<(String, Option<String>)> {
+        match name.split_once('@') {
+            Some((name, role)) => Some((self.framework_named(name, field)?, Some(role.to_owned()))),
+            None => Some((self.framework_named(name, field)?, None)),
+        }
+    }
+
+    pub(super) fn add_task(
+        &mut self,
+        framework: &str,
+        task: &str,
+        field: &Field<'_>,
+    ) -> Option<String> {
+        if !self.tasks.insert((framework.to_owned(), task.to_owned())) {
+            return field.wrong(format!("there is a task {} already", quote(task)));
+        }
+        Some(task.to_owned())
+    }
+
+    pub(super) fn end_task(&mut self, framework: &str, field: &Field<'_>) -> Option<String> {
+        let task = field.text()?;
+        if self.tasks.remove(&(framework.to_owned(), task.to_owned())) {
+            return Some(task.to_owned());
+        }
+        let of_framework = self.tasks.iter().filter(|(name, _)| name == framework);
+        field.not_among("task", task, of_framework.map(|(_, task)| task.as_str()))
     }
 
     pub(super) fn add_agent(&mut self, field: &Field<'_>) -> Option<String> {

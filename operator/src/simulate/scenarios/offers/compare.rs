@@ -16,7 +16,7 @@ struct Offered {
     ports: Ranges,
 }
 
-/// By framework and agent.
+/// By framework, with its role where that matters, and agent.
 type All = BTreeMap<(String, String), Offered>;
 
 /// Compares what was offered in a step with what the step says.
@@ -25,9 +25,19 @@ pub(super) fn compare(
     made: &[OfferDescription],
     master: &Master,
 ) -> Result<(), String> {
+    let with_role = |name: &str| match expected {
+        Expected::Offers(frameworks) => {
+            frameworks.iter().any(|offers| offers.framework == name && offers.role.is_some())
+        }
+        Expected::Counts(_) => false,
+    };
     let mut found = All::new();
     for offer in made {
-        let place = (offer.framework.name.to_string(), offer.node.to_string());
+        let mut framework = offer.framework.name.to_string();
+        if with_role(&framework) {
+            framework = format!("{framework}@{}", offer.pool.replace('.', "/"));
+        }
+        let place = (framework, offer.node.to_string());
         let offered = found.entry(place).or_default();
         for (resource, amount) in offer.amounts.iter().filter(|(_, amount)| *amount != 0) {
             *offered.amounts.entry(resource.clone()).or_default() += amount;
@@ -43,7 +53,11 @@ pub(super) fn compare(
                         Share::All => everything(agent, &found, master),
                         Share::Exactly(amounts) => exactly(amounts),
                     };
-                    wanted.insert((framework.framework.clone(), agent.clone()), offered);
+                    let mut name = framework.framework.clone();
+                    if let Some(role) = &framework.role {
+                        name = format!("{name}@{role}");
+                    }
+                    wanted.insert((name, agent.clone()), offered);
                 }
             }
             if wanted == found {
@@ -51,7 +65,9 @@ pub(super) fn compare(
             }
             let reasons = wanted.keys().filter(|place| !found.contains_key(place));
             let reasons: Vec<String> = reasons
-                .filter_map(|(name, _)| Some(format!("; {name}: {}", master.reason(name)?)))
+                .filter_map(|(name, _)| {
+                    Some(format!("; {name}: {}", master.reason(name.split('@').next()?)?))
+                })
                 .collect();
             Err(format!("offered {}, expected {}{}", list(&found), list(&wanted), reasons.concat()))
         }

@@ -7,15 +7,15 @@ use proffer_core::engine::{Engine, Settings};
 use proffer_core::event::Label;
 use proffer_core::event::{Event, NodeObservation, PoolObservation, Reservation};
 use proffer_core::frameworks::{
-    FrameworkAction, FrameworkCall, FrameworkObservation, FrameworkPool, OfferDescription, OfferId,
-    RunningTask, TaskId,
+    Constraint, FrameworkAction, FrameworkCall, FrameworkObservation, FrameworkPool, NamedAmounts,
+    OfferDescription, OfferId, Predicate, RunningTask, Selector, TaskId, TaskRequest,
 };
 use proffer_core::jobs::JobKey;
 use proffer_core::ranges::Ranges;
 
 use super::super::amounts::{Amounts, Resource};
 use super::Offers;
-use super::step::{Change, Quota};
+use super::step::{Change, Framework, Quota};
 
 /// The engine and the offers that are out.
 pub(super) struct Master {
@@ -24,10 +24,14 @@ pub(super) struct Master {
     /// How often the allocator runs while time passes, if it does.
     interval: Option<u64>,
     pools: BTreeMap<String, PoolObservation>,
+    frameworks: BTreeMap<String, FrameworkObservation>,
+    /// Tasks that ran already when their agents came.
     tasks: BTreeMap<String, Vec<TaskId>>,
     offers: BTreeMap<OfferId, OfferDescription>,
     /// The offers that were made in this step.
     made: Vec<OfferDescription>,
+    /// Why tasks were refused since the last step.
+    refused: Vec<String>,
 }
 
 impl Master {
@@ -49,9 +53,11 @@ impl Master {
             now: 0,
             interval: scenario.interval.map(milliseconds),
             pools: BTreeMap::new(),
+            frameworks: BTreeMap::new(),
             tasks: BTreeMap::new(),
             offers: BTreeMap::new(),
             made: Vec::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -59,7 +65,7 @@ impl Master {
     pub(super) fn play(&mut self, change: &Change) -> Result<Vec<OfferDescription>, String> {
         self.made.clear();
         match change {
-            Change::Agent { name, unreserved, reserved, used } => {
+            Change::Agent { name, unreserved, reserved, used, labels } => {
                 let mut total = unreserved.clone();
                 reserved.iter().for_each(|(_, amounts)| total.add(amounts));
                 for (role, amounts) in reserved {
@@ -71,7 +77,7 @@ impl Master {
                     name: name.as_str().into(),
                     allocatable: total.for_engine(),
                     ports: ports(&total),
-                    labels: own_label(name),
+                    labels: own_label(name).into_iter().chain(named(labels)).collect(),
                     ..NodeObservation::default()
                 }));
                 for (framework, amounts) in used {
@@ -79,16 +85,24 @@ impl Master {
                 }
                 self.run();
             }
-            Change::Framework { name, role } => {
-                self.pool(role, |_| {});
-                self.tell(Event::Framework(Box::new(FrameworkObservation {
-                    key: key(name),
-                    uid: name.as_str().into(),
-                    connected: true,
-                    pools: vec![FrameworkPool { pool: pool(role), ..FrameworkPool::default() }],
-                    offer_timeout_milliseconds: None,
-                })));
+            Change::Framework(framework) => {
+                for role in &framework.roles {
+                    self.pool(role, |_| {});
+                }
+                let seen = observation(framework);
+                self.frameworks.insert(framework.name.clone(), seen.clone());
+                self.tell(Event::Framework(Box::new(seen)));
                 self.run();
+            }
+            Change::Connect(name, connected) => {
+                if let Some(seen) = self.frameworks.get_mut(name) {
+                    seen.connected = *connected;
+                    let seen = seen.clone();
+                    self.tell(Event::Framework(Box::new(seen)));
+                }
+                if *connected {
+                    self.run();
+                }
             }
             Change::Remove(name) => {
                 self.tell(Event::FrameworkGone(key(name)));
@@ -97,12 +111,29 @@ impl Master {
                 }
                 self.offers.retain(|_, offer| offer.framework != key(name));
             }
-            Change::Suppress(name) => {
-                self.call(name, FrameworkCall::Suppress { pools: Vec::new() });
+            Change::Suppress(name, roles) => {
+                let pools = roles.iter().map(|role| pool(role)).collect();
+                self.call(name, FrameworkCall::Suppress { pools });
             }
-            Change::Revive(name) => {
-                self.call(name, FrameworkCall::Revive { pools: Vec::new() });
+            Change::Revive(name, roles) => {
+                let pools = roles.iter().map(|role| pool(role)).collect();
+                self.call(name, FrameworkCall::Revive { pools });
                 self.run();
+            }
+            Change::Accept { framework, agent, tasks, refuse } => {
+                let offers = self.offers_of(framework, agent)?;
+                let request = |(name, amounts): &(String, Amounts)| TaskRequest {
+                    task: name.as_str().into(),
+                    amounts: amounts.for_engine(),
+                    ports: ports(amounts),
+                };
+                let tasks = tasks.iter().map(request).collect();
+                let refuse_milliseconds = self.refuse(*refuse);
+                let call = FrameworkCall::Accept { offers, tasks, refuse_milliseconds };
+                self.call(framework, call);
+            }
+            Change::Finish(framework, task) => {
+                self.tell(Event::TaskGone(key(framework), task.as_str().into()));
             }
             Change::Weight(weights) => {
                 for (role, weight) in weights {
@@ -128,11 +159,7 @@ impl Master {
             }
             Change::Decline { framework, agent, refuse } => {
                 let offers = self.offers_of(framework, agent)?;
-                // A filter lasts for one interval at least.
-                let refuse_milliseconds = match milliseconds(*refuse) {
-                    0 => 0,
-                    time => time.max(self.interval.unwrap_or(0)),
-                };
+                let refuse_milliseconds = self.refuse(*refuse);
                 self.call(framework, FrameworkCall::Decline { offers, refuse_milliseconds });
             }
             Change::ReturnAll => {
@@ -145,7 +172,10 @@ impl Master {
             Change::Batch(runs) => (0..*runs).for_each(|_| self.run()),
             Change::Advance(time) => self.advance(milliseconds(*time)),
         }
-        Ok(std::mem::take(&mut self.made))
+        match self.refused.pop() {
+            Some(refused) => Err(refused),
+            None => Ok(std::mem::take(&mut self.made)),
+        }
     }
 
     /// What is left of an agent, by what the engine calls the resources, with the ports.
@@ -184,18 +214,24 @@ impl Master {
         Ok(offers)
     }
 
+    /// How long a filter lasts: for one interval at least, so that a run sees it.
+    fn refuse(&self, time: std::time::Duration) -> u64 {
+        match milliseconds(time) {
+            0 => 0,
+            time => time.max(self.interval.unwrap_or(0)),
+        }
+    }
+
     fn run_task(&mut self, framework: &str, agent: &str, amounts: &Amounts) {
-        let role = self.engine.view().frameworks.into_iter().find_map(|seen| {
-            let pool = seen.pools.into_iter().next()?.pool;
-            (&*seen.key.name == framework).then_some(pool)
-        });
+        let seen = self.frameworks.get(framework);
+        let pool = seen.and_then(|seen| seen.pools.first()).map(|pool| pool.pool.clone());
         let tasks = self.tasks.entry(framework.to_owned()).or_default();
         let task = TaskId::from(format!("{agent}-{}", tasks.len()));
         tasks.push(task.clone());
         self.tell(Event::TaskRunning(Box::new(RunningTask {
             framework: key(framework),
             task,
-            pool: role.unwrap_or_default(),
+            pool: pool.unwrap_or_default(),
             node: agent.into(),
             amounts: amounts.for_engine(),
             ports: ports(amounts),
@@ -240,13 +276,17 @@ impl Master {
                     self.offers.remove(&offer);
                     self.made.retain(|made| made.id != offer);
                 }
+                Action::Framework(_, FrameworkAction::TaskRefused { task, problem }) => {
+                    self.refused.push(format!("task {task} is refused: {problem}"));
+                }
                 _ => {}
             }
         }
     }
 
     fn call(&mut self, framework: &str, call: FrameworkCall) {
-        if let FrameworkCall::Decline { offers, .. } = &call {
+        if let FrameworkCall::Decline { offers, .. } | FrameworkCall::Accept { offers, .. } = &call
+        {
             offers.iter().for_each(|offer| drop(self.offers.remove(offer)));
         }
         self.tell(Event::FrameworkCall(key(framework), call));
@@ -260,6 +300,36 @@ impl Master {
 /// The label by which pools reserve something on one agent.
 fn own_label(agent: &str) -> Vec<Label> {
     vec![("agent".into(), agent.into())]
+}
+
+fn observation(framework: &Framework) -> FrameworkObservation {
+    let least = framework.minimum.as_ref();
+    let minimum: Option<Vec<NamedAmounts>> =
+        least.map(|least| least.iter().map(Amounts::for_engine).collect());
+    let constraints: Vec<Constraint> = named(&framework.labels)
+        .map(|(label, value)| Constraint {
+            selector: Selector::Label(label),
+            predicate: Predicate::text_equals(&value),
+        })
+        .collect();
+    let constraints = if constraints.is_empty() { Vec::new() } else { vec![constraints] };
+    let pools = framework.roles.iter().map(|role| FrameworkPool {
+        pool: pool(role),
+        suppressed: false,
+        constraints: constraints.clone(),
+        minimum: minimum.clone(),
+    });
+    FrameworkObservation {
+        key: key(&framework.name),
+        uid: framework.name.as_str().into(),
+        connected: true,
+        pools: pools.collect(),
+        offer_timeout_milliseconds: None,
+    }
+}
+
+fn named(labels: &[(String, String)]) -> impl Iterator<Item = (Box<str>, Box<str>)> + '_ {
+    labels.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into()))
 }
 
 /// The pool that a role is.

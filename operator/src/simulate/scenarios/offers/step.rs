@@ -34,20 +34,32 @@ pub enum Change {
         reserved: Vec<(String, Amounts)>,
         /// What already runs on it, by framework.
         used: Vec<(String, Amounts)>,
+        /// Its labels.
+        labels: Vec<(String, String)>,
     },
     /// A framework comes, and the allocator runs.
-    Framework {
-        /// Its name.
-        name: String,
-        /// Its role, such as `a/b`.
-        role: String,
-    },
+    Framework(Framework),
     /// A framework goes.
     Remove(String),
-    /// A framework wants no offers.
-    Suppress(String),
+    /// A framework is away, or back; then the allocator runs.
+    Connect(String, bool),
+    /// A framework wants no offers, in some of its roles or in all.
+    Suppress(String, Vec<String>),
     /// A framework wants offers again, and the allocator runs.
-    Revive(String),
+    Revive(String, Vec<String>),
+    /// A framework takes parts of an offer for tasks.
+    Accept {
+        /// The framework.
+        framework: String,
+        /// The agent whose offer it is.
+        agent: String,
+        /// What the tasks take, by name.
+        tasks: Vec<(String, Amounts)>,
+        /// How long it does not want to see the rest.
+        refuse: Duration,
+    },
+    /// A task of a framework ends.
+    Finish(String, String),
     /// Roles get new weights, in thousandths.
     Weight(Vec<(String, u32)>),
     /// Roles get new quotas.
@@ -69,6 +81,19 @@ pub enum Change {
     Batch(u32),
     /// Time passes.
     Advance(Duration),
+}
+
+/// A framework.
+#[derive(Clone, Debug)]
+pub struct Framework {
+    /// Its name.
+    pub name: String,
+    /// Its roles, such as `a/b`.
+    pub roles: Vec<String>,
+    /// One of these is in every offer; `None` for what Mesos has by default.
+    pub minimum: Option<Vec<Amounts>>,
+    /// The labels that agents must have.
+    pub labels: Vec<(String, String)>,
 }
 
 /// What a role gets first, and at most.
@@ -94,6 +119,8 @@ pub enum Share {
 pub struct FrameworkOffers {
     /// The framework.
     pub framework: String,
+    /// Its role, if that matters.
+    pub role: Option<String>,
     /// What of which agents.
     pub agents: Vec<(String, Share)>,
 }
@@ -108,12 +135,16 @@ pub enum Expected {
 }
 
 impl Step {
-    const CHANGES: [&str; 12] = [
+    const CHANGES: [&str; 16] = [
         "agent",
         "framework",
         "remove",
         "suppress",
         "revive",
+        "disconnect",
+        "connect",
+        "accept",
+        "finish",
         "weight",
         "quota",
         "total",
@@ -154,15 +185,19 @@ impl Step {
 fn change(name: &str, field: &Field<'_>, actors: &mut Actors) -> Option<Change> {
     match name {
         "agent" => agent(field, actors),
-        "framework" => {
-            let record = field.record(["name", "role"])?;
-            let name = record.required("name").and_then(|field| actors.add_framework(&field));
-            let role = record.required("role").and_then(|field| role(field.text()?, &field));
-            Some(Change::Framework { name: name?, role: role? })
-        }
+        "framework" => framework(field, actors).map(Change::Framework),
         "remove" => actors.remove_framework(field).map(Change::Remove),
-        "suppress" => actors.framework(field).map(Change::Suppress),
-        "revive" => actors.framework(field).map(Change::Revive),
+        "disconnect" => actors.framework(field).map(|name| Change::Connect(name, false)),
+        "connect" => actors.framework(field).map(|name| Change::Connect(name, true)),
+        "suppress" => some_roles(field, actors).map(|(name, roles)| Change::Suppress(name, roles)),
+        "revive" => some_roles(field, actors).map(|(name, roles)| Change::Revive(name, roles)),
+        "accept" => accept(field, actors),
+        "finish" => {
+            let record = field.record(["framework", "task"])?;
+            let framework = record.required("framework").and_then(|f| actors.framework(&f))?;
+            let task = record.required("task").and_then(|f| actors.end_task(&framework, &f))?;
+            Some(Change::Finish(framework, task))
+        }
         "weight" => {
             field.map(|name, value| Some((role(name, value)?, weight(value)?))).map(Change::Weight)
         }
@@ -191,8 +226,54 @@ fn change(name: &str, field: &Field<'_>, actors: &mut Actors) -> Option<Change> 
     }
 }
 
+fn framework(field: &Field<'_>, actors: &mut Actors) -> Option<Framework> {
+    let record = field.record(["name", "role", "roles", "minimum", "labels"])?;
+    let name = record.required("name").and_then(|field| actors.add_framework(&field));
+    let one_role = |field: &Field<'_>| role(field.text()?, field);
+    let roles = match (record.get("role"), record.get("roles")) {
+        (Some(_), Some(roles)) => roles.wrong("a framework has a role or roles, not both"),
+        (None, Some(roles)) => roles.list(one_role),
+        _ => record.required("role").and_then(|field| Some(vec![one_role(&field)?])),
+    };
+    let minimum = record.or("minimum", None, |field| field.list(Amounts::read_alone).map(Some));
+    let labels = record.or("labels", Vec::new(), labels);
+    Some(Framework { name: name?, roles: roles?, minimum: minimum?, labels: labels? })
+}
+
+/// A framework, alone or with some of its roles.
+fn some_roles(field: &Field<'_>, actors: &Actors) -> Option<(String, Vec<String>)> {
+    if field.as_text().is_some() {
+        return Some((actors.framework(field)?, Vec::new()));
+    }
+    let record = field.record(["framework", "roles"])?;
+    let framework = record.required("framework").and_then(|field| actors.framework(&field));
+    let roles =
+        record.required("roles").and_then(|field| field.list(|item| role(item.text()?, item)));
+    Some((framework?, roles?))
+}
+
+fn accept(field: &Field<'_>, actors: &mut Actors) -> Option<Change> {
+    let record = field.record(["framework", "agent", "tasks", "refuse"])?;
+    let framework = record.required("framework").and_then(|field| actors.framework(&field))?;
+    let agent = record.required("agent").and_then(|field| actors.agent(&field));
+    let tasks = record.required("tasks").and_then(|field| {
+        field.map(|name, value| {
+            let task = actors.add_task(&framework, name, value);
+            let amounts = Amounts::read_alone(value);
+            Some((task?, amounts?))
+        })
+    });
+    let refuse = record.required("refuse").and_then(|field| duration(&field));
+    Some(Change::Accept { framework, agent: agent?, tasks: tasks?, refuse: refuse? })
+}
+
+fn labels(field: &Field<'_>) -> Option<Vec<(String, String)>> {
+    field.map(|name, value| Some((name.to_owned(), value.text()?.to_owned())))
+}
+
 fn agent(field: &Field<'_>, actors: &mut Actors) -> Option<Change> {
-    let record = field.record(["name", "reserved", "used"].into_iter().chain(RESOURCES))?;
+    let record =
+        field.record(["name", "reserved", "used", "labels"].into_iter().chain(RESOURCES))?;
     let name = record.required("name").and_then(|field| actors.add_agent(&field));
     let unreserved = Amounts::read(&record);
     let reserved = record.or("reserved", Vec::new(), |field| {
@@ -205,7 +286,9 @@ fn agent(field: &Field<'_>, actors: &mut Actors) -> Option<Change> {
             Some((framework?, amounts?))
         })
     });
+    let labels = record.or("labels", Vec::new(), labels);
     let (name, unreserved, reserved, used) = (name?, unreserved?, reserved?, used?);
+    let labels = labels?;
     let mut total = unreserved.clone();
     reserved.iter().for_each(|(_, amounts)| total.add(amounts));
     let mut taken = Amounts::default();
@@ -213,7 +296,7 @@ fn agent(field: &Field<'_>, actors: &mut Actors) -> Option<Change> {
     if let Some(resource) = taken.exceeding(&total) {
         return field.wrong(format!("more {resource} is used than there is"));
     }
-    Some(Change::Agent { name, unreserved, reserved, used })
+    Some(Change::Agent { name, unreserved, reserved, used, labels })
 }
 
 fn quota(field: &Field<'_>) -> Option<Quota> {
@@ -225,13 +308,14 @@ fn quota(field: &Field<'_>) -> Option<Quota> {
 
 fn offers_of(field: &Field<'_>, actors: &Actors) -> Option<Vec<FrameworkOffers>> {
     field.map(|name, agents| {
-        let framework = actors.framework_named(name, agents);
+        let client = actors.client_named(name, agents);
         let agents = agents.map(|name, value| {
             let agent = actors.agent_named(name, value);
             let share = share(value);
             Some((agent?, share?))
         });
-        Some(FrameworkOffers { framework: framework?, agents: agents? })
+        let (framework, role) = client?;
+        Some(FrameworkOffers { framework, role, agents: agents? })
     })
 }
 

@@ -43,7 +43,7 @@ fn every_kind_of_step_is_read() {
     else {
         panic!("{changes:?}")
     };
-    assert!(matches!(framework, Change::Framework { role, .. } if role == "a/b"));
+    assert!(matches!(framework, Change::Framework(framework) if framework.roles == ["a/b"]));
     let Change::Agent { unreserved, reserved, used, .. } = agent else { panic!("{agent:?}") };
     assert_eq!(unreserved.quantities[&Resource::Memory], 64 << 20);
     assert_eq!(unreserved.ports, Some(31000..=32000));
@@ -54,8 +54,8 @@ fn every_kind_of_step_is_read() {
     assert!(matches!(total, Change::Total(agent, _) if agent == "A"));
     let Change::Decline { refuse, .. } = decline else { panic!("{decline:?}") };
     assert_eq!(*refuse, Duration::from_millis(1500));
-    assert!(matches!(suppress, Change::Suppress(_)));
-    assert!(matches!(revive, Change::Revive(_)));
+    assert!(matches!(suppress, Change::Suppress(..)));
+    assert!(matches!(revive, Change::Revive(..)));
     assert!(matches!(rest[0], Change::ReturnAll));
     assert!(matches!(rest[1], Change::Batch(2)));
     assert!(matches!(rest[2], Change::Advance(time) if *time == Duration::from_secs(60)));
@@ -136,6 +136,12 @@ fn steps_do_one_thing_to_what_is_there() {
             "- {quota: {a: {limits: {}}}}",
             "quota.a.limits: there is no such field; did you mean limit?",
         ),
+        ("- {framework: {name: G, role: a, roles: [b]}}", "roles: a framework has a role or roles"),
+        (
+            "- {finish: {framework: G, task: T}}",
+            "steps[12].finish.framework: there is no framework \"G\"",
+        ),
+        ("- {connect: G}", "steps[12].connect: there is no framework \"G\""),
         ("- {total: {cpus: 1}}", "steps[12].total.agent: this field is required"),
     ] {
         let found = problems(&scenario(&format!("{STEPS}{step}\n")));
@@ -143,6 +149,37 @@ fn steps_do_one_thing_to_what_is_there() {
     }
     let used = "- framework: {name: F, role: a}\n- agent: {name: A, cpus: 1, used: {F: {cpus: 2}}}";
     assert!(problems(&scenario(used)).contains("steps[1].agent: more cpus is used than there is"));
+}
+
+#[test]
+fn tasks_and_roles_are_read() {
+    let steps = "\
+- framework: {name: F, roles: [a, b], minimum: [{cpus: 1}, {mem: 64}], labels: {disk: ssd}}
+- agent: {name: A, cpus: 2, labels: {disk: ssd}}
+  offers: {F@a: {A: all}}
+- accept: {framework: F, agent: A, tasks: {T: {cpus: 1}}, refuse: 0s}
+- suppress: {framework: F, roles: [a]}
+- finish: {framework: F, task: T}
+- disconnect: F
+- connect: F
+  offers: {F@b: {A: all}}
+";
+    assert_eq!(outcome(&scenario(steps)), "ok");
+    let again = format!("{steps}- finish: {{framework: F, task: T}}\n");
+    assert!(problems(&scenario(&again)).contains("there is no task \"T\"; there are none"));
+}
+
+#[test]
+fn a_task_that_is_refused_is_told() {
+    let steps = "\
+- framework: {name: F, role: a}
+- agent: {name: A, cpus: 2}
+  offers: {F: {A: all}}
+- accept: {framework: F, agent: A, tasks: {T: {cpus: 3}}, refuse: 0s}
+- batch: 1
+";
+    let outcome = outcome(&scenario(steps));
+    assert!(outcome.contains("task T is refused: the task asks for 3000 cpu"), "{outcome}");
 }
 
 #[test]
@@ -156,8 +193,7 @@ fn what_differs_is_said() {
   offers: {F: {A: all}}
 ";
     let outcome = outcome(&scenario(steps));
-    let expected = "\
-  steps[0], line 4: as expected
+    let expected = "  steps[0], line 4: as expected
   steps[1], line 5: as expected
   steps[2], line 7: as expected
   steps[3], line 8: offered nothing, expected F: A {cpus: 2, mem: 64.5, ports: 31000-31001}; F: no \
