@@ -2,18 +2,26 @@
 
 mod assign;
 mod decline;
+mod drain;
 mod elastic;
 mod frameworks;
+mod hold;
 mod observe;
 mod offer;
 mod pool_status;
 mod pools;
+mod problems;
 mod progress;
+mod reclaim;
 mod sizing;
 mod speculate;
 mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use drain::Drains;
+use hold::Holds;
+use reclaim::Reclaiming;
 
 use crate::action::Action;
 use crate::allocator::Fairness;
@@ -23,6 +31,7 @@ use crate::executors::ExecutorKey;
 use crate::frameworks::NamedAmounts;
 use crate::jobs::{JobId, JobState, Milliseconds};
 use crate::namespaces::Claims;
+use crate::reclaim::ReclaimDefaults;
 use crate::share::SHARED_RESOURCES;
 use crate::state::State;
 use crate::view::View;
@@ -51,6 +60,8 @@ pub struct Settings {
     /// An offer holds at least one of these (Mesos: `--min_allocatable_resources`); anything is
     /// enough if there are none.
     pub minimum_offers: Vec<NamedAmounts>,
+    /// What pools take back that do not say otherwise, and how long executors drain in general.
+    pub reclaim: ReclaimDefaults,
 }
 
 impl Default for Settings {
@@ -64,6 +75,7 @@ impl Default for Settings {
             offer_timeout_milliseconds: Some(30_000),
             return_delay_milliseconds: 1000,
             minimum_offers: vec![vec![("cpu".into(), 10)], vec![("memory".into(), 32 << 20)]],
+            reclaim: ReclaimDefaults::default(),
         }
     }
 }
@@ -72,12 +84,16 @@ impl Default for Settings {
 ///
 /// Time is given by the caller and never goes back. [`Engine::handle`] only takes in what happened;
 /// [`Engine::tick`] decides, once for all that was taken in.
+// Each of the flags can be set whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Default)]
 pub struct Engine {
     settings: Settings,
-    state: State,
+    pub(crate) state: State,
     /// Whether something changed that could lead to a new offer.
     offers_due: bool,
+    /// Whether the last tick left something for a new offer.
+    unfinished: bool,
     /// Whether what pools say about nodes and namespaces may have changed.
     pools_changed: bool,
     /// Which namespaces may use which pools.
@@ -101,6 +117,9 @@ pub struct Engine {
     /// Executors to launch, to tell and to remove, and what frameworks are told, for the next tick
     /// to give out.
     outgoing: Vec<Action>,
+    drains: Drains,
+    holds: Holds,
+    reclaiming: Reclaiming,
 }
 
 impl Engine {
@@ -120,7 +139,7 @@ impl Engine {
             Event::Job(job) => self.observe_job(now, *job),
             Event::JobGone(key) => self.forget_job(&key),
             Event::Report(key, report) => self.take_report(now, &key, report),
-            Event::Placed(key, node) => self.place_executor(&key, &node),
+            Event::Placed(key, node) => self.place_executor(now, &key, &node),
             Event::ExecutorGone(key, departure) => self.take_departure(now, &key, &departure),
             Event::NotDelivered(key) => self.deliver_again(&key),
             Event::Framework(framework) => self.observe_framework(now, *framework),
@@ -137,23 +156,33 @@ impl Engine {
         self.fire_timers(now);
         self.apply_pools();
         self.fire_framework_timers(now);
+        self.empty_nodes(now);
+        self.finish_drains(now);
         self.lift_exclusions();
         self.find_stragglers(now);
         self.size_jobs(now);
+        self.serve_holds(now);
         self.make_offers(now);
+        self.serve_holds(now);
+        self.reclaim(now);
         self.make_inverse_offers();
         self.assign_tasks(now);
         // Statuses come first: what is assigned may refer to results that stand in them.
         let mut actions = self.publish_statuses(now);
         actions.append(&mut self.outgoing);
+        self.unfinished = self.offers_due;
         actions
     }
 
     /// When the engine wants to be ticked again, if nothing happens before.
     pub fn next_wakeup(&self) -> Option<Milliseconds> {
-        let jobs = self.timers.first().map(|&(time, _)| time);
+        if self.unfinished {
+            return Some(0);
+        }
+        let timer = self.timers.first().map(|&(time, _)| time);
         let frameworks = self.state.frameworks.timers.first().map(|&(time, _)| time);
-        jobs.into_iter().chain(frameworks).min()
+        let others = [self.drains.wakeup(), self.holds.wakeup(), self.reclaiming.wakeup()];
+        timer.into_iter().chain(frameworks).chain(others.into_iter().flatten()).min()
     }
 
     /// Everything at this moment.

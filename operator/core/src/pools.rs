@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crate::allocator::Fairness;
 use crate::arena::{Arena, Id, id};
 use crate::decay::Decay;
+use crate::jobs::Milliseconds;
 use crate::nodes::{Contradiction, Label, Requirement};
+use crate::reclaim::{IdleGuarantee, ReclaimDefaults, ReclaimRules};
 use crate::resources::Resources;
 use crate::share::WeightMilli;
 
@@ -34,6 +36,12 @@ pub(crate) struct Settings {
     pub(crate) elastic: Option<Resources>,
     /// Whether the pool takes no new jobs and goes when the last one has ended.
     pub(crate) deleting: bool,
+    /// Kinds of resources that it names and that found no place.
+    pub(crate) uncounted: Vec<Box<str>>,
+    /// How the pool gets back what others hold.
+    pub(crate) reclaim: ReclaimRules,
+    /// What becomes of the guarantee while nobody wants it.
+    pub(crate) idle_guarantee: IdleGuarantee,
 }
 
 impl Default for Settings {
@@ -48,6 +56,9 @@ impl Default for Settings {
             namespaces: Vec::new(),
             elastic: None,
             deleting: false,
+            uncounted: Vec::new(),
+            reclaim: ReclaimRules::default(),
+            idle_guarantee: IdleGuarantee::default(),
         }
     }
 }
@@ -73,12 +84,32 @@ pub(crate) struct Pool {
     pub(crate) past: Resources,
     /// What the pool's own jobs held lately.
     pub(crate) own_past: Resources,
+    /// What the subtree will hold besides: what is kept for it, less what is on its way out.
+    pub(crate) pending: Resources,
+    /// The same for the pool's own jobs.
+    pub(crate) own_pending: Resources,
+    /// Since when jobs wait below the subtree's guarantee.
+    pub(crate) below_guarantee_since: Option<Milliseconds>,
+    /// Since when jobs wait while a sibling holds more by weight.
+    pub(crate) below_share_since: Option<Milliseconds>,
+    /// Since when the pool's own jobs wait while its children hold more by weight.
+    pub(crate) own_below_share_since: Option<Milliseconds>,
     /// How many executors the subtree was ever given.
     pub(crate) allocations: u64,
     /// How many executors the pool's own jobs were ever given.
     pub(crate) own_allocations: u64,
     /// The number of jobs that name this pool.
     pub(crate) jobs: u32,
+}
+
+impl Pool {
+    /// Makes a pool that is only implied as any other such. It keeps its settings for jobs that have
+    /// started.
+    fn forget_settings(&mut self) {
+        if !self.declared && self.jobs == 0 {
+            self.settings = Settings::default();
+        }
+    }
 }
 
 /// The forest of pools; `a.dev` is a child of `a`.
@@ -114,6 +145,7 @@ impl Pools {
         if let Some(id) = self.find(name) {
             if let Some(pool) = self.by_id.get_mut(id) {
                 pool.declared = false;
+                pool.forget_settings();
             }
             self.prune(id);
         }
@@ -132,6 +164,7 @@ impl Pools {
     pub(crate) fn leave(&mut self, id: PoolId) {
         if let Some(pool) = self.by_id.get_mut(id) {
             pool.jobs -= 1;
+            pool.forget_settings();
         }
         self.prune(id);
     }
@@ -195,6 +228,44 @@ impl Pools {
         std::iter::successors(Some(id), parent).collect()
     }
 
+    /// Counts what a pool and all above will hold besides what they hold; negative for what goes.
+    pub(crate) fn expect(&mut self, id: PoolId, amount: &Resources) {
+        self.along(id, |pool, own| {
+            pool.pending = pool.pending.plus(amount);
+            if own {
+                pool.own_pending = pool.own_pending.plus(amount);
+            }
+        });
+    }
+
+    /// Whether the limits of a pool and of all above leave room for `amount`.
+    pub(crate) fn within_limits(&self, id: PoolId, amount: &Resources) -> bool {
+        let mut next = Some(id);
+        while let Some(pool) = next.and_then(|id| self.by_id.get(id)) {
+            let (after, limit) = (pool.held.plus(amount), &pool.settings.limit);
+            if amount.iter().any(|(kind, _)| after[kind] > limit[kind]) {
+                return false;
+            }
+            next = pool.parent;
+        }
+        true
+    }
+
+    /// A pool's effective rules: what it does not say, the pool above says, then the engine.
+    pub(crate) fn reclaim_rules(&self, id: PoolId, defaults: &ReclaimDefaults) -> ReclaimDefaults {
+        let mut rules = ReclaimRules::default();
+        let mut next = Some(id);
+        while let Some(pool) = next.and_then(|id| self.by_id.get(id)) {
+            rules = rules.or(&pool.settings.reclaim);
+            next = pool.parent;
+        }
+        rules.complete(defaults)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: PoolId) -> Option<&mut Pool> {
+        self.by_id.get_mut(id)
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<PoolId> {
         self.by_name.get(name).copied()
     }
@@ -252,6 +323,11 @@ impl Pools {
             own_held: Resources::NONE,
             past: Resources::NONE,
             own_past: Resources::NONE,
+            pending: Resources::NONE,
+            own_pending: Resources::NONE,
+            below_guarantee_since: None,
+            below_share_since: None,
+            own_below_share_since: None,
             allocations: 0,
             own_allocations: 0,
             jobs: 0,

@@ -7,6 +7,7 @@ use crate::arena::Arena;
 use crate::event::StageAttempts;
 use crate::executors::{Executor, ExecutorId, Since};
 use crate::jobs::{Job, JobId, JobState, Milliseconds, StageState};
+use crate::ranges::Ranges;
 
 impl Engine {
     /// Fills the slots of executors with tasks, and tells those for which something changed.
@@ -17,9 +18,7 @@ impl Engine {
             let executors: Vec<ExecutorId> = job.executors.values().copied().collect();
             if job.state == JobState::Running && !job.gang_forming {
                 let arena = &mut self.state.executors;
-                let can_run = |executor: &Executor| {
-                    executor.ready && !executor.stopping && !executor.draining
-                };
+                let can_run = |executor: &Executor| executor.ready && executor.stays();
                 let mut usable = executors.clone();
                 usable.retain(|&id| arena.get(id).is_some_and(can_run));
                 // First what runs at once, evenly; then second attempts in what is left; then what
@@ -35,6 +34,7 @@ impl Engine {
                     && !executor.stopping
                 {
                     executor.assignment_changed = false;
+                    executor.assignment_number += 1;
                     self.outgoing.push(Action::Assign(assignment(job, executor)));
                 }
             }
@@ -102,13 +102,18 @@ fn give_one(job: &mut Job, executor: &mut Executor, window: u32, now: Millisecon
 }
 
 fn assignment(job: &Job, executor: &Executor) -> Assignment {
-    let attempts = executor.assigned.iter().map(|(&(stage, attempt), partitions)| StageAttempts {
-        stage: job.spec.stages[stage].name.clone(),
-        attempt,
-        partitions: partitions.clone(),
+    let attempts = executor.assigned.iter().filter_map(|(group, assigned)| {
+        let mut partitions = assigned.clone();
+        for withdrawn in executor.withdrawn.get(group).into_iter().flat_map(Ranges::iter) {
+            partitions.remove(withdrawn);
+        }
+        let stage = job.spec.stages[group.0].name.clone();
+        let attempts = StageAttempts { stage, attempt: group.1, partitions };
+        (!attempts.partitions.is_empty()).then_some(attempts)
     });
     Assignment {
         key: executor.key.clone(),
+        number: executor.assignment_number,
         acknowledged_report: executor.acknowledged,
         attempts: attempts.collect(),
     }

@@ -14,36 +14,50 @@ use crate::ranges::Ranges;
 use crate::resources::{Kind, Resources, TooManyKinds};
 
 impl Engine {
-    pub(super) fn observe_node(&mut self, now: Milliseconds, node: NodeObservation) {
+    pub(super) fn observe_node(&mut self, now: Milliseconds, mut node: NodeObservation) {
+        let name = node.name.clone();
+        let known = self.state.nodes.find(&name).and_then(|id| self.state.nodes.get(id));
+        node.labels.sort_unstable();
+        if known.is_some_and(|known| known.observed == node) {
+            return;
+        }
+        let other_labels = known.is_some_and(|known| known.observed.labels != node.labels);
         if node.allocatable.iter().any(|(name, _)| &**name == PODS) {
             // Without a place for them they are not counted.
             let _ = self.kind(PODS);
         }
-        let name = node.name.clone();
-        let known = self.state.nodes.find(&node.name);
-        let old = known.and_then(|id| self.state.nodes.get(id)).map(|node| node.observed.clone());
         let id = self.state.nodes.observe(&self.state.kinds, &self.state.pools, node);
-        self.check_offers_on(now, id, old.as_ref());
+        if other_labels {
+            self.state.frameworks.forget_filters(id);
+            self.check_offers_on(now, id, true);
+        }
         for key in self.landings.remove(&name).unwrap_or_default() {
-            self.place_executor(&key, &name);
+            self.place_executor(now, &key, &name);
         }
         self.offers_due = true;
+        self.reclaiming.changes += 1;
+        self.holds.review_node(id);
+        self.review_node(now, id);
     }
 
     pub(super) fn forget_node(&mut self, now: Milliseconds, name: &str) {
         let Some(id) = self.state.nodes.find(name) else { return };
-        let on_it = self.state.executors.iter().filter(|(_, executor)| executor.node == Some(id));
-        let keys: Vec<_> = on_it.map(|(_, executor)| executor.key.clone()).collect();
+        let on_it = self.state.on_node.get(&id).into_iter().flatten();
+        let keys: Vec<_> =
+            on_it.filter_map(|&id| Some(self.state.executors.get(id)?.key.clone())).collect();
         for key in keys {
             self.take_departure(now, &key, &Departure::Lost(format!("node {name} is gone")));
         }
+        self.give_up_holds_on(id);
         self.clear_node(now, id);
         self.state.nodes.remove(name);
         self.offers_due = true;
+        self.reclaiming.changes += 1;
     }
 
     pub(super) fn observe_job(&mut self, now: Milliseconds, observed: JobObservation) {
         self.offers_due = true;
+        self.reclaiming.changes += 1;
         let known = self.state.job_by_key.get(&observed.key).copied();
         if let Some(id) = known
             && let Some(job) = self.state.jobs.get_mut(id)
@@ -78,8 +92,10 @@ impl Engine {
         if let Some(id) = self.state.job_by_key.remove(key) {
             self.state.former_jobs.entry(key.clone()).or_default().push(id);
             self.stop_executors(id);
+            self.give_up_holds_of(id);
             self.drop_if_done(id);
             self.offers_due = true;
+            self.reclaiming.changes += 1;
         }
     }
 
@@ -155,6 +171,8 @@ impl Engine {
             room_since: None,
             on_nodes: BTreeMap::new(),
             held: Resources::NONE,
+            pending: Resources::NONE,
+            below_share_since: None,
             allocations: 0,
             epochs,
             executor_failures: 0,

@@ -28,6 +28,7 @@ impl Engine {
         }
         self.enforce_limits(now);
         let due = std::mem::take(&mut self.offers_due);
+        self.reclaiming.due |= due;
         if !due || (self.wanting.is_empty() && self.unplaced.is_empty() && !self.has_frameworks()) {
             return;
         }
@@ -83,8 +84,10 @@ impl Engine {
                 self.make_offer(now, clients[grant.claim - ids.len()], grant);
                 continue;
             };
-            grant.nodes.iter().for_each(|&node| self.launch(now, id, Some(node)));
-            (0..grant.unplaced).for_each(|_| self.launch(now, id, None));
+            let nodes = grant.nodes.into_iter().map(Some);
+            for node in nodes.chain((0..grant.unplaced).map(|_| None)) {
+                self.launch(now, id, node);
+            }
         }
         let with_room = with_room.into_iter().filter_map(|claim| ids.get(claim).copied()).collect();
         self.withdraw_unplaced(now, &with_room);
@@ -154,7 +157,7 @@ impl Engine {
     }
 
     /// Which nodes a job may be offered, or why none at all.
-    fn may_have(&mut self, id: JobId) -> Result<Reach, Rejection> {
+    pub(super) fn may_have(&mut self, id: JobId) -> Result<Reach, Rejection> {
         let Some(job) = self.state.jobs.get(id) else { return Ok(Reach::default()) };
         self.check_pool(job)?;
         self.reach(id)
@@ -162,9 +165,14 @@ impl Engine {
 
     /// The job accepts the offer of a node, which the round has charged: an executor takes what it
     /// needs there. Without a node, it takes what it needs wherever there comes to be room.
-    fn launch(&mut self, now: Milliseconds, id: JobId, node: Option<NodeId>) {
-        let Some(job) = self.state.jobs.get_mut(id) else { return };
-        let Ok(request) = job.request else { return };
+    pub(super) fn launch(
+        &mut self,
+        now: Milliseconds,
+        id: JobId,
+        node: Option<NodeId>,
+    ) -> Option<ExecutorId> {
+        let job = self.state.jobs.get_mut(id)?;
+        let Ok(request) = job.request else { return None };
         let name = node.and_then(|node| self.state.nodes.get(node));
         let name = name.map(|node| node.observed.name.clone());
         let index = job.indices.first_missing();
@@ -177,6 +185,11 @@ impl Engine {
             request,
             ready: false,
             stopping: false,
+            draining: None,
+            leaving: false,
+            reclaimed_at: None,
+            withdrawn: Attempts::new(),
+            assignment_number: 0,
             assigned: Attempts::new(),
             assigned_slots: 0,
             exclusive: false,
@@ -184,7 +197,6 @@ impl Engine {
             acknowledged: 0,
             prefetch_slots: 0,
             assignment_changed: true,
-            draining: false,
             idle_since: None,
             reported_at: now,
             progressed_at: now,
@@ -213,16 +225,22 @@ impl Engine {
             job.gang_deadline = Some(deadline);
             self.timers.insert((deadline, id));
         }
+        if let Some(node) = node {
+            self.state.on_node.entry(node).or_default().insert(executor);
+        }
+        self.state.of_pool.entry(job.pool).or_default().insert(executor);
         job.held = job.held.plus(&request);
         job.allocations += 1;
         let pool = job.pool;
         self.state.pools.charge(pool, &request);
         self.outgoing.push(Action::Launch(Launch { key, node: name }));
         self.touch(id);
+        Some(executor)
     }
 
     /// Notes why a job was given no more.
-    fn explain(&mut self, id: JobId, rejection: Option<Rejection>) {
+    pub(super) fn explain(&mut self, id: JobId, rejection: Option<Rejection>) {
+        let rejection = rejection.map(|rejection| self.awaited(id).unwrap_or(rejection));
         if let Some(job) = self.state.jobs.get_mut(id)
             && job.waiting != rejection
         {

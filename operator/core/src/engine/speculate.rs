@@ -50,7 +50,8 @@ fn find(
                 if of != index || !is_single || !may_speculate(stage, partition) {
                     continue;
                 }
-                if has_queue && matches!(since, Since::Assigned(_)) {
+                let going = executor.cut_off_at().is_some();
+                if (has_queue || going) && matches!(since, Since::Assigned(_)) {
                     // It is moved, not copied.
                     continue;
                 }
@@ -87,7 +88,9 @@ fn take_from_queues(
     let mut next: Option<Milliseconds> = None;
     for &id in job.executors.values() {
         let Some(executor) = executors.get_mut(id) else { continue };
-        if executor.stopping || executor.assigned_slots <= slots {
+        // What one that is to be gone soon has not started is taken back already.
+        let going = executor.stopping || executor.cut_off_at().is_some();
+        if going || executor.assigned_slots <= slots {
             continue;
         }
         let mut waited = Vec::new();
