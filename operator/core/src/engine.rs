@@ -3,6 +3,7 @@
 mod assign;
 mod decline;
 mod drain;
+mod due;
 mod elastic;
 mod frameworks;
 mod hold;
@@ -17,6 +18,7 @@ mod sizing;
 mod speculate;
 mod status;
 
+use due::{Due, Refused};
 use std::collections::{BTreeMap, BTreeSet};
 
 use drain::Drains;
@@ -104,6 +106,12 @@ pub struct Engine {
     unplaced: BTreeSet<JobId>,
     /// Jobs that have to be looked at in the next tick.
     touched: BTreeSet<JobId>,
+    /// What else could lead to a new offer.
+    due: Due,
+    /// The jobs that were given nothing more, by why.
+    refused: Refused,
+    /// Whether the places of waiting jobs have to be counted anew.
+    places_due: bool,
     /// Jobs that want more executors.
     wanting: BTreeSet<JobId>,
     /// Up to when what pools held is accounted for, if that counts.

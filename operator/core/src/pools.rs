@@ -222,6 +222,11 @@ impl Pools {
         }
     }
 
+    /// Whether some pool lends what is guaranteed to it while it does not use it.
+    pub(crate) fn any_lends(&self) -> bool {
+        self.by_id.iter().any(|(_, pool)| pool.settings.idle_guarantee == IdleGuarantee::Lend)
+    }
+
     /// A pool and all above it.
     pub(crate) fn path(&self, id: PoolId) -> Vec<PoolId> {
         let parent = |id: &PoolId| self.by_id.get(*id)?.parent;

@@ -126,7 +126,13 @@ impl Engine {
         if !reclaimed {
             self.reclaiming.changes += 1;
         }
-        self.offers_due = true;
+        match node {
+            Some(node) => {
+                self.due.grown.insert(node);
+                self.due.jobs.insert(job_id);
+            }
+            None => self.offers_due = true,
+        }
         self.touch(job_id);
         self.judge(now, job_id, verdict);
         if let Some(at) = self.state.jobs.get(job_id).and_then(|job| job.restart_at) {

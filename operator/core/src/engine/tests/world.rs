@@ -637,6 +637,15 @@ impl World {
         self.status(name).executors_launched
     }
 
+    /// A round about everybody gives nothing that a round about those who were thought to matter did
+    /// not give.
+    pub(super) fn check_that_nothing_was_overlooked(&mut self) {
+        self.engine.offers_due = true;
+        let before = self.launches;
+        self.tick();
+        assert_eq!(self.launches, before, "somebody was overlooked");
+    }
+
     /// What executors hold is what nodes and pools are charged, and no node is past what it has.
     pub(super) fn check_account(&self) {
         let state = &self.engine.state;
