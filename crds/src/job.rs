@@ -651,8 +651,9 @@ pub struct StageStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_attempts: Vec<Counted>,
 
-    /// The numbers of attempts, by partition, that are on their way although a later attempt at the
-    /// same partition has ended already. There are some only where slow tasks are tried twice.
+    /// The numbers of attempts, by partition, whose numbers count as used although it is open what
+    /// becomes of them: a later attempt has ended already, as slow tasks are tried twice, or an
+    /// executor on its way out is not to start it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub older_attempts: Vec<Counted>,
 

@@ -83,6 +83,17 @@ pub struct ResourcePoolSpec {
     /// one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elastic: Option<Elastic>,
+
+    /// What becomes of the guarantee while nobody uses it. With `Hold`, the default, all of it is
+    /// kept free, as Mesos does. With `Lend` only what waiting jobs ask for is kept free; others use
+    /// the rest, and `reclaim` brings it back.
+    #[serde(default, skip_serializing_if = "crate::is_default")]
+    pub idle_guarantee: IdleGuarantee,
+
+    /// How the pool gets back what other pools hold. What is left out is as in the pool above; at the
+    /// top guarantees are taken back, after 30 seconds, with a minute to drain.
+    #[serde(default, skip_serializing_if = "crate::is_default")]
+    pub reclaim: Reclaim,
 }
 
 /// How the jobs and children of a pool are compared.
@@ -121,6 +132,50 @@ pub struct Elastic {
     #[x_kube(validation = rules::none_negative("upTo"))]
     #[schemars(extend("maxProperties" = 16))]
     pub up_to: BTreeMap<String, Quantity>,
+}
+
+/// What becomes of a guarantee while nobody uses it.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IdleGuarantee {
+    /// It is kept free.
+    #[default]
+    Hold,
+    /// Others may use it until it is reclaimed.
+    Lend,
+}
+
+/// How a pool gets back what other pools hold: executors of pools that hold more than is theirs
+/// drain, and what they leave is kept for the job that waits.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Reclaim {
+    /// What is taken back: nothing (`Never`), what is guaranteed (`Guarantee`), or that and the share
+    /// by weight (`FairShare`; jobs of the pool take from each other, too: higher priorities from
+    /// lower ones, and equal ones until their shares are equal).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<ReclaimPolicy>,
+
+    /// How long the pool waits below what is its own before anything is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 604_800))]
+    pub grace_period_seconds: Option<i64>,
+
+    /// How long tasks of others may run on before they are cut off. They are run again, and nothing
+    /// is held against them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 604_800))]
+    pub drain_seconds: Option<i64>,
+}
+
+/// What a pool takes back.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReclaimPolicy {
+    /// Nothing.
+    Never,
+    /// What it is guaranteed.
+    Guarantee,
+    /// What it is guaranteed, and its share.
+    FairShare,
 }
 
 /// What a pool holds and how that compares.
@@ -168,6 +223,8 @@ impl Default for ResourcePoolSpec {
             namespaces: Vec::new(),
             elastic: None,
             fairness: None,
+            idle_guarantee: IdleGuarantee::default(),
+            reclaim: Reclaim::default(),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod cluster;
 mod machine;
+mod maintenance;
 mod output;
 mod process;
 mod progress;
@@ -27,6 +28,7 @@ use crate::manifests::{self, Located, ManifestError, Manifests};
 use cluster::LocalCluster;
 pub use machine::NodeSpec;
 pub(crate) use machine::nodes;
+pub use maintenance::MaintenanceSpec;
 pub use output::OutputFormat;
 use progress::Progress;
 
@@ -44,6 +46,13 @@ pub struct LocalArguments {
     /// offering more than this machine has. Can be given several times.
     #[arg(long, value_name = "NODES")]
     nodes: Vec<NodeSpec>,
+
+    /// Empty a node in so many seconds, for so many seconds, such as node-0=30,60
+    ///
+    /// Nothing new goes there in the minute before, what runs may end until then, and what does not
+    /// runs again elsewhere. Without the second number it is for good. Can be given several times.
+    #[arg(long, value_name = "NODE=AFTER[,FOR]")]
+    maintenance: Vec<MaintenanceSpec>,
 
     /// Print the final objects, and nothing else, on standard output
     #[arg(short, long, value_name = "FORMAT")]
@@ -79,9 +88,18 @@ pub async fn run(arguments: LocalArguments) -> anyhow::Result<ExitCode> {
     };
     processes::become_subreaper()
         .context("cannot become the parent of what executors leave behind")?;
-    let nodes = machine::nodes(&arguments.nodes).context("cannot tell what this machine has")?;
+    let mut nodes =
+        machine::nodes(&arguments.nodes).context("cannot tell what this machine has")?;
     let progress = Progress::new(arguments.quiet);
-    let mut cluster = LocalCluster::new(nodes, pools, progress.clone())?;
+    let mut cluster = LocalCluster::new(pools, progress.clone())?;
+    match maintenance::schedule(&mut nodes, &arguments.maintenance, cluster.now()) {
+        Ok(sentences) => sentences.iter().for_each(|sentence| progress.line(sentence)),
+        Err(message) => {
+            eprintln!("{message}");
+            return Ok(ExitCode::from(BAD_INPUT));
+        }
+    }
+    cluster.add_nodes(nodes);
     for (job, spec) in jobs {
         cluster.submit(job, spec)?;
     }

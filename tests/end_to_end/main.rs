@@ -8,6 +8,7 @@ mod executors;
 mod faults;
 mod files;
 mod local;
+mod reclaim;
 mod run;
 mod scenarios;
 mod simulate;

@@ -41,6 +41,8 @@ pub struct Launch {
 pub struct Assignment {
     /// The executor's name.
     pub key: ExecutorKey,
+    /// Each assignment of an executor has a higher number than the one before.
+    pub number: u64,
     /// The last report whose contents are stored.
     pub acknowledged_report: u64,
     /// The attempts that it should run.

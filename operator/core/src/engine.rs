@@ -3,20 +3,30 @@
 mod assign;
 mod check;
 mod decline;
+mod drain;
+mod due;
 mod elastic;
 mod frameworks;
+mod hold;
 mod observe;
 mod offer;
 mod pool_status;
 mod pools;
+mod problems;
 mod progress;
+mod reclaim;
 mod restore;
 mod sizing;
 mod speculate;
 mod status;
 mod writes;
 
+use due::{Due, Refused};
 use std::collections::{BTreeMap, BTreeSet};
+
+use drain::Drains;
+use hold::Holds;
+use reclaim::Reclaiming;
 
 use crate::action::Action;
 use crate::allocator::Fairness;
@@ -26,6 +36,7 @@ use crate::executors::ExecutorKey;
 use crate::frameworks::NamedAmounts;
 use crate::jobs::{JobId, JobState, Milliseconds};
 use crate::namespaces::Claims;
+use crate::reclaim::ReclaimDefaults;
 use crate::share::SHARED_RESOURCES;
 use crate::state::State;
 use crate::view::View;
@@ -59,6 +70,8 @@ pub struct Settings {
     /// How long the engine waits to hear that what it gave out was done before it gives it out
     /// again. `None` where everything is done at once and for certain, as on one machine.
     pub write_deadline_milliseconds: Option<Milliseconds>,
+    /// What pools take back that do not say otherwise, and how long executors drain in general.
+    pub reclaim: ReclaimDefaults,
 }
 
 impl Default for Settings {
@@ -73,6 +86,7 @@ impl Default for Settings {
             return_delay_milliseconds: 1000,
             minimum_offers: vec![vec![("cpu".into(), 10)], vec![("memory".into(), 32 << 20)]],
             write_deadline_milliseconds: None,
+            reclaim: ReclaimDefaults::default(),
         }
     }
 }
@@ -81,12 +95,16 @@ impl Default for Settings {
 ///
 /// Time is given by the caller and never goes back. [`Engine::handle`] only takes in what happened;
 /// [`Engine::tick`] decides, once for all that was taken in.
+// Each of the flags can be set whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Default)]
 pub struct Engine {
     settings: Settings,
-    state: State,
+    pub(crate) state: State,
     /// Whether something changed that could lead to a new offer.
     offers_due: bool,
+    /// Whether the last tick left something for a new offer.
+    unfinished: bool,
     /// Whether what pools say about nodes and namespaces may have changed.
     pools_changed: bool,
     /// Which namespaces may use which pools.
@@ -97,6 +115,12 @@ pub struct Engine {
     unplaced: BTreeSet<JobId>,
     /// Jobs that have to be looked at in the next tick.
     touched: BTreeSet<JobId>,
+    /// What else could lead to a new offer.
+    due: Due,
+    /// The jobs that were given nothing more, by why.
+    refused: Refused,
+    /// Whether the places of waiting jobs have to be counted anew.
+    places_due: bool,
     /// Jobs that want more executors.
     wanting: BTreeSet<JobId>,
     /// Up to when what pools held is accounted for, if that counts.
@@ -114,6 +138,9 @@ pub struct Engine {
     restoring: Option<Box<Restoring>>,
     /// Nodes that stand only for what was said to be on them.
     missing_nodes: BTreeSet<Box<str>>,
+    drains: Drains,
+    holds: Holds,
+    reclaiming: Reclaiming,
 }
 
 impl Engine {
@@ -146,7 +173,7 @@ impl Engine {
             Event::Job(job) => self.observe_job(now, *job),
             Event::JobGone(key) => self.forget_job(&key),
             Event::Report(key, report) => self.take_report(now, &key, report),
-            Event::Placed(key, node) => self.place_executor(&key, &node),
+            Event::Placed(key, node) => self.place_executor(now, &key, &node),
             Event::ExecutorGone(key, departure) => self.take_departure(now, &key, &departure),
             Event::NotDelivered(key) => self.deliver_again(&key),
             Event::Framework(framework) => self.observe_framework(now, *framework),
@@ -173,10 +200,15 @@ impl Engine {
         self.fire_timers(now);
         self.apply_pools();
         self.fire_framework_timers(now);
+        self.empty_nodes(now);
+        self.finish_drains(now);
         self.lift_exclusions();
         self.find_stragglers(now);
         self.size_jobs(now);
+        self.serve_holds(now);
         self.make_offers(now);
+        self.serve_holds(now);
+        self.reclaim(now);
         self.make_inverse_offers();
         self.assign_tasks(now);
         // Statuses come first: what is assigned may refer to results that stand in them.
@@ -184,14 +216,19 @@ impl Engine {
         let outgoing = std::mem::take(&mut self.outgoing);
         actions.extend(outgoing.into_iter().filter(|action| self.matters(action)));
         self.await_writes(now, &actions);
+        self.unfinished = self.offers_due;
         actions
     }
 
     /// When the engine wants to be ticked again, if nothing happens before.
     pub fn next_wakeup(&self) -> Option<Milliseconds> {
-        let jobs = self.timers.first().map(|&(time, _)| time);
+        if self.unfinished {
+            return Some(0);
+        }
+        let timer = self.timers.first().map(|&(time, _)| time);
         let frameworks = self.state.frameworks.timers.first().map(|&(time, _)| time);
-        jobs.into_iter().chain(frameworks).min()
+        let others = [self.drains.wakeup(), self.holds.wakeup(), self.reclaiming.wakeup()];
+        timer.into_iter().chain(frameworks).chain(others.into_iter().flatten()).min()
     }
 
     /// Everything at this moment.

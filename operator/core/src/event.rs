@@ -5,9 +5,10 @@ use crate::executors::ExecutorKey;
 use crate::frameworks::{FrameworkCall, FrameworkObservation, RunningTask, TaskId};
 use crate::jobs::{JobKey, JobSpec, Milliseconds};
 pub use crate::nodes::{
-    Label, NodeObservation, Taint, TaintEffect, Toleration, TolerationOperator,
+    Label, Maintenance, NodeObservation, Taint, TaintEffect, Toleration, TolerationOperator,
 };
 use crate::ranges::Ranges;
+pub use crate::reclaim::{IdleGuarantee, ReclaimPolicy, ReclaimRules};
 use crate::share::WeightMilli;
 use crate::view::JobStatus;
 
@@ -92,6 +93,10 @@ pub struct PoolObservation {
     pub elastic: Option<Vec<(Box<str>, i64)>>,
     /// Whether the pool is being deleted: it takes no new jobs, and goes when the last has ended.
     pub deleting: bool,
+    /// How the pool gets back what others hold.
+    pub reclaim: ReclaimRules,
+    /// What becomes of the guarantee while nobody wants it.
+    pub idle_guarantee: IdleGuarantee,
 }
 
 /// What a pool reserves on every node with these labels.
@@ -116,6 +121,8 @@ impl Default for PoolObservation {
             namespaces: Vec::new(),
             elastic: None,
             deleting: false,
+            reclaim: ReclaimRules::default(),
+            idle_guarantee: IdleGuarantee::default(),
         }
     }
 }
@@ -163,6 +170,9 @@ pub struct ExecutorObservation {
 pub struct Report {
     /// Each report has a higher number than the one before.
     pub number: u64,
+    /// The number of the last [`crate::action::Assignment`] that it has taken in; 0 if that cannot be
+    /// told. What was withdrawn goes to others only when this says so, or when the executor is gone.
+    pub observed_assignment: u64,
     /// Whether it can run tasks.
     pub ready: bool,
     /// Attempts that run.

@@ -31,6 +31,37 @@ impl fmt::Display for ExecutorKey {
     }
 }
 
+/// Why an executor is on its way out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DrainCause {
+    /// Its room goes to a job of this pool.
+    Reclaim {
+        /// The pool.
+        pool: Box<str>,
+    },
+    /// Its node is being emptied.
+    NodeDrained,
+    /// Its node's maintenance comes.
+    Maintenance,
+    /// Its node has less than what is on it.
+    NodeOvercommitted,
+    /// The job has more executors than it may have now.
+    Surplus,
+    /// The job declines its node by now, and gets another executor.
+    NodeDeclined,
+}
+
+/// How an executor goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Draining {
+    /// Its tasks may end until then, and what it has not started is taken back. `None` if the job
+    /// itself lets it go: it does all that it has, and may be asked to stay after all.
+    pub(crate) deadline: Option<Milliseconds>,
+    pub(crate) cause: DrainCause,
+    /// The hold that its room is for.
+    pub(crate) hold: Option<u64>,
+}
+
 /// Attempts by stage and attempt number.
 pub(crate) type Attempts = BTreeMap<(usize, u32), Ranges>;
 
@@ -58,6 +89,22 @@ pub(crate) struct Executor {
     pub(crate) ready: bool,
     /// Whether it was told to go.
     pub(crate) stopping: bool,
+    /// Set while it is on its way out: it gets no new tasks, and those that run may end.
+    pub(crate) draining: Option<Draining>,
+    /// Whether what it holds is counted as leaving: it drains and is to be gone by some time, or was
+    /// told to go.
+    pub(crate) leaving: bool,
+    /// The engine's count of changes from outside when room was made for it by reclaim.
+    pub(crate) reclaimed_at: Option<u64>,
+    /// What it has not started and is not to start; others get it when that is certain.
+    pub(crate) withdrawn: Attempts,
+    /// The revision of the job's status that accounts for that. Before it is stored the executor is
+    /// not told: otherwise an engine that starts anew could give the attempts' numbers to others.
+    pub(crate) withdrawn_revision: u64,
+    /// Whether it was told. What it was told to leave alone it is not told to run again.
+    pub(crate) is_withdrawal_told: bool,
+    /// The number of the last assignment that it was given.
+    pub(crate) assignment_number: u64,
     /// The attempts that it should run or has not yet accounted for.
     pub(crate) assigned: Attempts,
     /// The slots that these take.
@@ -82,8 +129,6 @@ pub(crate) struct Executor {
     pub(crate) prefetch_slots: u32,
     /// Whether what it should do changed since it was last told.
     pub(crate) assignment_changed: bool,
-    /// Whether it gets no new tasks and goes when it has none.
-    pub(crate) draining: bool,
     /// Since when it has had no task, as far as that was noticed.
     pub(crate) idle_since: Option<Milliseconds>,
     /// When it last reported, or was launched.
@@ -92,8 +137,8 @@ pub(crate) struct Executor {
     pub(crate) progressed_at: Milliseconds,
     /// The slots that attempts take which it should not run any more but did when it last reported.
     pub(crate) leaving_slots: u32,
-    /// Since when it has had each attempt, by stage, attempt and partition; only kept of jobs that
-    /// want to know what is slow.
+    /// Since when it has run each attempt, by stage, attempt and partition. Since when it has had those
+    /// that it does not run yet is only kept of jobs that want to know what is slow.
     pub(crate) since: BTreeMap<(usize, u32, u32), Since>,
 }
 
@@ -142,7 +187,13 @@ impl Executor {
             told_at: None,
             prefetch_slots: 0,
             assignment_changed: true,
-            draining: false,
+            draining: None,
+            leaving: false,
+            reclaimed_at: None,
+            withdrawn: Attempts::new(),
+            withdrawn_revision: 0,
+            is_withdrawal_told: false,
+            assignment_number: 0,
             idle_since: None,
             reported_at: now,
             progressed_at: now,
@@ -176,6 +227,12 @@ impl Executor {
         if ranges.is_empty() {
             self.assigned.remove(&(stage, attempt));
         }
+        if let Some(withdrawn) = self.withdrawn.get_mut(&(stage, attempt))
+            && withdrawn.remove(partition)
+            && withdrawn.is_empty()
+        {
+            self.withdrawn.remove(&(stage, attempt));
+        }
         self.since.remove(&(stage, attempt, partition));
         self.ending.entry((stage, attempt)).or_default().insert(partition);
         self.assigned_slots -= slots;
@@ -194,6 +251,7 @@ impl Executor {
         (partition, slots): (u32, u32),
         revision: Option<u64>,
     ) {
+        let is_told = self.is_withdrawal_told && self.is_withdrawn(stage, attempt, partition);
         if !self.unassign(stage, attempt, partition, slots) {
             return;
         }
@@ -201,7 +259,7 @@ impl Executor {
             self.leaving_slots += slots;
         }
         let ended = std::mem::take(&mut self.ending);
-        if let Some(revision) = revision {
+        if let Some(revision) = revision.filter(|_| !is_told) {
             self.unsettled.push_back(Unsettled { report: self.folded, revision, ended });
         }
     }
@@ -222,6 +280,37 @@ impl Executor {
             Since::Running(at) => at,
             // It began after the report before, for it did not stand there.
             Since::Assigned(at) => at.max(self.reported_at),
+        })
+    }
+
+    /// Whether it takes tasks now or later.
+    pub(crate) fn stays(&self) -> bool {
+        !self.stopping && self.draining.is_none()
+    }
+
+    /// When it is cut off, if it is on its way out for the sake of others.
+    pub(crate) fn cut_off_at(&self) -> Option<Milliseconds> {
+        self.draining.as_ref()?.deadline
+    }
+
+    /// The work that is lost when it goes now: the times for which its tasks ran, in milliseconds.
+    pub(crate) fn work(&self, now: Milliseconds) -> u64 {
+        let running = self.since.values().filter_map(|since| match since {
+            Since::Running(at) => Some(now.saturating_sub(*at)),
+            Since::Assigned(_) => None,
+        });
+        running.fold(0, u64::saturating_add)
+    }
+
+    /// Whether it is not to start an attempt that it has.
+    pub(crate) fn is_withdrawn(&self, stage: usize, attempt: u32, partition: u32) -> bool {
+        self.withdrawn.get(&(stage, attempt)).is_some_and(|ranges| ranges.contains(partition))
+    }
+
+    /// Whether nothing that it was told to run is left but what was withdrawn.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.assigned.iter().all(|(group, partitions)| {
+            self.withdrawn.get(group).is_some_and(|withdrawn| withdrawn == partitions)
         })
     }
 

@@ -105,6 +105,15 @@ pub enum Rejection {
         /// How much of it is kept.
         kept: i64,
     },
+    /// Room is being made, and kept.
+    Draining {
+        /// How many executors are on their way out for it.
+        executors: u32,
+        /// The pools that they belong to.
+        pools: Box<str>,
+        /// When the last of them is cut off, in milliseconds since 1970.
+        until: Milliseconds,
+    },
     /// Not all executors fit at once.
     Gang {
         /// How many do.
@@ -166,6 +175,7 @@ impl Rejection {
             Self::NoNodeFree { .. } | Self::NoNodeHasAllFree => "WaitingForResources",
             Self::Limit { .. } => "LimitReached",
             Self::Headroom { .. } => "KeptForGuarantees",
+            Self::Draining { .. } => "WaitingForDrain",
             Self::FewNodesSuit { cause: Some(cause), .. }
             | Self::ElasticLimit { cause, .. }
             | Self::Gang { cause, .. } => cause.reason(),
@@ -244,6 +254,17 @@ impl fmt::Display for Sentence<'_> {
                 self.kinds.name(*kind),
                 amount(*kind, *kept)
             ),
+            Rejection::Draining { executors: 0, .. } => {
+                formatter.write_str("waits for what leaves a node, which is kept for it")
+            }
+            Rejection::Draining { executors, pools, until } => {
+                let s = if *executors == 1 { "" } else { "s" };
+                let until = Utc(*until);
+                write!(
+                    formatter,
+                    "waits for {executors} executor{s} of {pools} to drain by {until}"
+                )
+            }
             Rejection::Gang { fitting, wanted, cause } => write!(
                 formatter,
                 "only {fitting} of {wanted} executors fit at once: {}",

@@ -352,9 +352,9 @@ impl Frameworks {
                 self.open.remove(slot);
                 continue;
             };
-            let left = node.usable.above(&node.held);
+            let left = node.left();
             let worth = !left.is_none() && self.least.iter().any(|least| least.fits_in(&left));
-            if !node.observed.offered || !worth {
+            if !node.is_open() || !worth {
                 self.open.remove(slot);
                 continue;
             }

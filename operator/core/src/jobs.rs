@@ -167,6 +167,10 @@ pub(crate) struct Job {
     pub(crate) on_nodes: BTreeMap<NodeId, u32>,
     /// What the executors hold.
     pub(crate) held: Resources,
+    /// What they will hold besides: what is kept for them, less what is on its way out.
+    pub(crate) pending: Resources,
+    /// Since when the job waits while others of its pool hold what it should have.
+    pub(crate) below_share_since: Option<Milliseconds>,
     /// How many executors the job was ever given.
     pub(crate) allocations: u64,
     /// The epoch of the next executor of each index that had one.
@@ -252,6 +256,12 @@ impl Job {
         // The second attempt at a task runs on another executor than the first.
         let filled = if speculates { filled.max(2) } else { filled };
         filled.min(executor.instances).max(executor.min_instances())
+    }
+
+    /// With fewer executors than this the job can do nothing.
+    pub(crate) fn least_executors(&self) -> u32 {
+        let gang = self.spec.executor.gang_timeout_milliseconds.is_some();
+        if gang { self.wanted_executors() } else { 0 }
     }
 
     /// The number of executors that hold resources.

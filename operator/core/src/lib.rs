@@ -22,6 +22,7 @@ pub mod namespaces;
 mod nodes;
 mod pools;
 pub mod ranges;
+pub mod reclaim;
 pub mod resources;
 pub mod share;
 pub mod sorter;
@@ -30,4 +31,4 @@ pub mod view;
 
 pub use allocator::{Fairness, Placement};
 pub use engine::Engine;
-pub use executors::ExecutorKey;
+pub use executors::{DrainCause, ExecutorKey};

@@ -47,7 +47,7 @@ pub struct NodeObservation {
     pub allocatable: Vec<(Box<str>, i64)>,
     /// What of it others take, by resource name.
     pub taken_by_others: Vec<(Box<str>, i64)>,
-    /// Whether new executors may go there.
+    /// Whether new executors may go there. Where not (a cordoned node), those that are there stay.
     pub offered: bool,
     /// The labels that selectors look at, os and architecture among them.
     pub labels: Vec<Label>,
@@ -55,9 +55,29 @@ pub struct NodeObservation {
     pub taints: Vec<Taint>,
     /// The ports that tasks of frameworks may use. They are part of offers, but not of shares.
     pub ports: Ranges,
-    /// When the node goes into maintenance. Frameworks that have something there are asked to give
-    /// it back by then.
-    pub unavailable_from: Option<Milliseconds>,
+    /// Whether everything is to leave the node (`kubectl drain`, Mesos's `DRAIN_AGENT`): nothing new
+    /// goes there, what is there drains, and frameworks that have something there are asked to give
+    /// it back.
+    pub draining: bool,
+    /// When nothing may be on the node. Frameworks that have something there are asked to give it back
+    /// by then.
+    pub maintenance: Option<Maintenance>,
+}
+
+/// A time during which nothing may be on a node: Mesos's unavailability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Maintenance {
+    /// When it starts.
+    pub start: Milliseconds,
+    /// How long it lasts; `None` until the observation changes.
+    pub duration: Option<Milliseconds>,
+}
+
+impl Maintenance {
+    /// When it is over, if that is known.
+    pub(crate) fn end(&self) -> Option<Milliseconds> {
+        self.duration.map(|duration| self.start.saturating_add(duration))
+    }
 }
 
 impl Default for NodeObservation {
@@ -70,8 +90,20 @@ impl Default for NodeObservation {
             labels: Vec::new(),
             taints: Vec::new(),
             ports: Ranges::new(),
-            unavailable_from: None,
+            draining: false,
+            maintenance: None,
         }
+    }
+}
+
+impl NodeObservation {
+    /// Whether what there is on a node is all in which one version differs from another.
+    pub(crate) fn differs_only_in_amounts(&self, other: &Self) -> bool {
+        let Self { name, allocatable: _, taken_by_others: _, offered, .. } = self;
+        let Self { labels, taints, ports, draining, maintenance, .. } = self;
+        (name, offered, labels, taints)
+            == (&other.name, &other.offered, &other.labels, &other.taints)
+            && (ports, draining, maintenance) == (&other.ports, &other.draining, &other.maintenance)
     }
 }
 
@@ -83,13 +115,24 @@ pub(crate) struct Node {
     pub(crate) usable: Resources,
     /// What executors, offers and tasks hold.
     pub(crate) held: Resources,
-    /// What of it is in offers that nobody has answered yet.
+    /// What is kept for claims whose room is being made.
+    pub(crate) promised: Resources,
+    /// What of `held` is held by executors on their way out.
+    pub(crate) leaving: Resources,
+    /// Whether it is drained or near its maintenance, so that nothing new goes there.
+    pub(crate) closed: bool,
+    /// By when it is to be empty, as it is drained or its maintenance comes.
+    pub(crate) unavailable_from: Option<Milliseconds>,
+    /// Until when what is there may stay, if it is drained.
+    pub(crate) drained_by: Option<Milliseconds>,
+    /// What of what is held is in offers that nobody has answered yet.
     pub(crate) outstanding: Resources,
     /// The ports that offers and tasks hold.
     pub(crate) ports_held: Ranges,
     /// The ports in offers that nobody has answered yet.
     pub(crate) ports_outstanding: Ranges,
-    /// What the executors, offers and tasks of each pool's own jobs hold.
+    /// What the executors, offers and tasks of each pool's own jobs hold, and what is kept for their
+    /// claims.
     held_by_pool: Vec<(PoolId, Resources)>,
     /// What pools reserve here, if any does.
     reserved: Option<Box<Reserved>>,
@@ -111,24 +154,35 @@ enum Change {
 }
 
 impl Node {
+    /// Whether new executors may go there.
+    pub(crate) fn is_open(&self) -> bool {
+        self.observed.offered && !self.closed
+    }
+
     /// What can be offered to a pool, given with all pools above it, and what of that is reserved.
     pub(crate) fn takeable(&self, chain: &[PoolId]) -> (Resources, Resources) {
-        if !self.observed.offered {
+        if !self.is_open() {
             return (Resources::NONE, Resources::NONE);
         }
         let left = self.free_for(chain);
         (left, left.minus(&self.free_for(&[])))
     }
 
+    /// What is left, whoever may take it: neither held nor kept for claims. Nothing where the node
+    /// shrank.
+    pub(crate) fn left(&self) -> Resources {
+        self.usable.above(&self.held.plus(&self.promised))
+    }
+
     /// The most that a pool could be offered if all offers came back.
     pub(crate) fn ceiling(&self, chain: &[PoolId]) -> Resources {
-        let free = self.usable.above(&self.held.minus(&self.outstanding));
+        let free = self.usable.above(&self.held.plus(&self.promised).minus(&self.outstanding));
         self.reserved.as_ref().map_or(free, |all| free.above(&all.kept_from(chain)))
     }
 
     /// The most that could be offered if all offers came back.
     fn most(&self) -> Resources {
-        self.usable.minus(&self.held).plus(&self.outstanding)
+        self.usable.minus(&self.held).minus(&self.promised).plus(&self.outstanding)
     }
 
     /// The number of ports that tasks hold.
@@ -159,6 +213,11 @@ impl Node {
     /// back).
     fn hold(&mut self, pool: PoolId, chain: &[PoolId], amount: &Resources) {
         self.held = self.held.plus(amount);
+        self.count_for(pool, chain, amount);
+    }
+
+    /// Takes in what a pool has here, or is to have.
+    fn count_for(&mut self, pool: PoolId, chain: &[PoolId], amount: &Resources) {
         match self.held_by_pool.binary_search_by_key(&pool, |&(pool, _)| pool) {
             Ok(place) => {
                 let held = &mut self.held_by_pool[place].1;
@@ -177,7 +236,7 @@ impl Node {
     /// What a pool, the last of `chain`, may take: what is left for executors, less what is kept for
     /// others; nothing where the node shrank under them.
     fn free_for(&self, chain: &[PoolId]) -> Resources {
-        let free = self.usable.above(&self.held);
+        let free = self.left();
         self.reserved.as_ref().map_or(free, |all| free.above(&all.kept_from(chain)))
     }
 
@@ -189,10 +248,9 @@ impl Node {
 
     /// What is left of the pools' reservations after a change.
     fn settle(&mut self) {
+        // What nobody can be given keeps no promise.
+        let free = if self.is_open() { self.left() } else { Resources::NONE };
         if let Some(reserved) = &mut self.reserved {
-            // What nobody can be given keeps no promise.
-            let free =
-                if self.observed.offered { self.usable.above(&self.held) } else { Resources::NONE };
             reserved.settle(&free, &self.usable);
         }
     }
@@ -213,6 +271,8 @@ pub(crate) struct Nodes {
     by_id: Arena<NodeId, Node>,
     by_name: BTreeMap<Box<str>, NodeId>,
     total: Resources,
+    /// The nodes on which room is kept for claims.
+    promising: BTreeSet<NodeId>,
     /// What is free for everyone on offered nodes together.
     free_sum: Resources,
     views: Views,
@@ -236,6 +296,7 @@ impl Default for Nodes {
             by_id: Arena::new(),
             by_name: BTreeMap::new(),
             total: Resources::NONE,
+            promising: BTreeSet::new(),
             free_sum: Resources::NONE,
             views: Views::default(),
             reservations: Vec::new(),
@@ -305,6 +366,7 @@ impl Nodes {
                 node.observed.offered = false;
                 node.usable = Resources::NONE;
             });
+            self.promising.remove(&id);
             if let Some(mut node) = self.by_id.remove(id) {
                 self.views.leave(id, &mut node);
                 self.labels.change(id, &node.observed.labels, &[]);
@@ -465,7 +527,7 @@ impl Nodes {
         id: NodeId,
         offers: impl Iterator<Item = (&'a [PoolId], &'a Resources)>,
     ) -> Option<(Resources, Vec<(PoolId, Resources)>)> {
-        let node = self.by_id.get(id).filter(|node| node.observed.offered)?;
+        let node = self.by_id.get(id).filter(|node| node.is_open())?;
         let mut other = node.clone();
         for (path, amount) in offers {
             let back = Resources::NONE.minus(amount);
@@ -509,10 +571,70 @@ impl Nodes {
         self.charge(pools, id, pool, &Resources::NONE.minus(request));
     }
 
-    /// What a pool may take of a node: what is usable, less what is held and what is kept for pools
-    /// that are neither this one nor above it.
+    /// What a pool may take of a node: what is usable, less what is held and what is kept for claims
+    /// and for pools that are neither this one nor above it.
     pub(crate) fn free_for(&self, id: NodeId, pool: PoolId, pools: &Pools) -> Resources {
         self.by_id.get(id).map_or(Resources::NONE, |node| node.free_for(&chain(pools, pool)))
+    }
+
+    /// Keeps room on a node for a claim of a pool, or (with less than nothing) gives it up. It counts
+    /// as what the pool has of its reservations there.
+    pub(crate) fn promise(&mut self, pools: &Pools, id: NodeId, pool: PoolId, amount: &Resources) {
+        self.change(id, |node| {
+            let chain = if node.reserved.is_some() { chain(pools, pool) } else { Vec::new() };
+            node.promised = node.promised.plus(amount);
+            node.count_for(pool, &chain, amount);
+        });
+        if self.by_id.get(id).is_some_and(|node| !node.promised.is_none()) {
+            self.promising.insert(id);
+        } else {
+            self.promising.remove(&id);
+        }
+    }
+
+    /// Counts what is on its way out.
+    pub(crate) fn count_leaving(&mut self, id: NodeId, amount: &Resources) {
+        if let Some(node) = self.by_id.get_mut(id) {
+            node.leaving = node.leaving.plus(amount);
+        }
+    }
+
+    /// Says whether a node takes nothing new although it is offered, by when it is to be empty, and
+    /// until when what is there may stay if it is drained.
+    pub(crate) fn set_availability(
+        &mut self,
+        id: NodeId,
+        closed: bool,
+        unavailable_from: Option<Milliseconds>,
+        drained_by: Option<Milliseconds>,
+    ) {
+        self.change(id, |node| {
+            (node.closed, node.unavailable_from) = (closed, unavailable_from);
+            node.drained_by = drained_by;
+        });
+    }
+
+    /// What a pool could be given of a node once all that is on its way out is gone and what is free
+    /// has `changed`; less than nothing where the node shrank. `losing` are the pools that lose
+    /// something in that: their reservations are theirs again.
+    pub(crate) fn expected_room(
+        &self,
+        pools: &Pools,
+        id: NodeId,
+        pool: PoolId,
+        losing: impl Iterator<Item = (PoolId, Resources)>,
+        changed: &Resources,
+    ) -> Resources {
+        let Some(node) = self.by_id.get(id) else { return Resources::NONE };
+        let room =
+            node.usable.minus(&node.held).plus(&node.leaving).minus(&node.promised).plus(changed);
+        let Some(reserved) = &node.reserved else { return room };
+        let mut reserved = reserved.as_ref().clone();
+        for (pool, lost) in losing {
+            reserved.charge(&chain(pools, pool), &Resources::NONE.minus(&lost));
+        }
+        reserved.settle(&Resources::NONE.max_each(&room), &node.usable);
+        room.minus(&reserved.kept_from(&chain(pools, pool)))
     }
 
     /// The acceptable node with the fewest of these executors that a request fits on, then the
@@ -548,7 +670,7 @@ impl Nodes {
     /// What is free on a node within reach, if it is offered, and how full it is.
     pub(crate) fn room_on(&self, id: NodeId, reach: Reach) -> Option<(Resources, Fullness)> {
         let node = self.by_id.get(id)?;
-        if !node.observed.offered || !self.is_in_reach(node, reach) {
+        if !node.is_open() || !self.is_in_reach(node, reach) {
             return None;
         }
         let free = node.free_for(self.views.chain(reach));
@@ -633,16 +755,17 @@ impl Nodes {
     /// Whether a request fits on some node only because of what is kept for others. Looks at all nodes
     /// if anything is reserved.
     pub(crate) fn fits_in_kept(&self, request: &Resources, reach: Reach) -> bool {
-        if self.reservations.is_empty() {
+        if self.reservations.is_empty() && self.promising.is_empty() {
             return false;
         }
         let Some(view) = self.views.get(&self.by_id, reach.general) else { return false };
-        self.iter().any(|(_, node)| {
-            node.reserved.is_some()
-                && node.observed.offered
-                && request.fits_in(&node.usable.above(&node.held))
-                && view.suits(node)
-        })
+        let fits = |node: &Node| {
+            node.is_open() && request.fits_in(&node.usable.above(&node.held)) && view.suits(node)
+        };
+        let mut promising = self.promising.iter().filter_map(|&id| self.by_id.get(id));
+        promising.any(fits)
+            || !self.reservations.is_empty()
+                && self.iter().any(|(_, node)| node.reserved.is_some() && fits(node))
     }
 
     /// How many nodes have the labels that are asked for, and how many of these are tainted.
@@ -714,7 +837,7 @@ impl Nodes {
     /// Changes a node, and everything that is summed up over nodes with it.
     fn change(&mut self, id: NodeId, change: impl FnOnce(&mut Node)) {
         let Some(node) = self.by_id.get_mut(id) else { return };
-        let (usable, offered) = (node.usable, node.observed.offered);
+        let (usable, open) = (node.usable, node.is_open());
         let before = self.tracking.then(|| (node.most(), node.ports_of_tasks()));
         self.total = self.total.minus(&counted(node));
         self.free_sum = self.free_sum.minus(&free_for_everyone(node));
@@ -724,7 +847,7 @@ impl Nodes {
         self.total = self.total.plus(&counted(node));
         self.free_sum = self.free_sum.plus(&free_for_everyone(node));
         count_kept(&mut self.kept, node, Resources::plus);
-        let usable_changed = usable != node.usable || offered != node.observed.offered;
+        let usable_changed = usable != node.usable || open != node.is_open();
         self.views.set(node, usable_changed);
         if let Some((most, ports)) = before {
             let more = !node.most().fits_in(&most) || node.ports_of_tasks() < ports;
@@ -810,7 +933,7 @@ fn counted(node: &Node) -> Resources {
 }
 
 fn free_for_everyone(node: &Node) -> Resources {
-    if node.observed.offered { node.free_for(&[]) } else { Resources::NONE }
+    if node.is_open() { node.free_for(&[]) } else { Resources::NONE }
 }
 
 fn count_kept(

@@ -6,7 +6,9 @@ use crate::allocator::Fairness;
 use crate::arena::{Arena, Id, id};
 use crate::decay::Decay;
 use crate::engine::ensure;
+use crate::jobs::Milliseconds;
 use crate::nodes::{Contradiction, Label, Requirement};
+use crate::reclaim::{IdleGuarantee, ReclaimDefaults, ReclaimRules};
 use crate::resources::Resources;
 use crate::share::WeightMilli;
 
@@ -35,6 +37,12 @@ pub(crate) struct Settings {
     pub(crate) elastic: Option<Resources>,
     /// Whether the pool takes no new jobs and goes when the last one has ended.
     pub(crate) deleting: bool,
+    /// Kinds of resources that it names and that found no place.
+    pub(crate) uncounted: Vec<Box<str>>,
+    /// How the pool gets back what others hold.
+    pub(crate) reclaim: ReclaimRules,
+    /// What becomes of the guarantee while nobody wants it.
+    pub(crate) idle_guarantee: IdleGuarantee,
 }
 
 impl Default for Settings {
@@ -49,6 +57,9 @@ impl Default for Settings {
             namespaces: Vec::new(),
             elastic: None,
             deleting: false,
+            uncounted: Vec::new(),
+            reclaim: ReclaimRules::default(),
+            idle_guarantee: IdleGuarantee::default(),
         }
     }
 }
@@ -59,6 +70,8 @@ pub(crate) struct Account {
     pub(crate) held: Resources,
     pub(crate) unplaced: Resources,
     pub(crate) offered: Resources,
+    /// What they will hold besides.
+    pub(crate) pending: Resources,
     pub(crate) jobs: u32,
 }
 
@@ -83,6 +96,16 @@ pub(crate) struct Pool {
     pub(crate) past: Resources,
     /// What the pool's own jobs held lately.
     pub(crate) own_past: Resources,
+    /// What the subtree will hold besides: what is kept for it, less what is on its way out.
+    pub(crate) pending: Resources,
+    /// The same for the pool's own jobs.
+    pub(crate) own_pending: Resources,
+    /// Since when jobs wait below the subtree's guarantee.
+    pub(crate) below_guarantee_since: Option<Milliseconds>,
+    /// Since when jobs wait while a sibling holds more by weight.
+    pub(crate) below_share_since: Option<Milliseconds>,
+    /// Since when the pool's own jobs wait while its children hold more by weight.
+    pub(crate) own_below_share_since: Option<Milliseconds>,
     /// How many executors the subtree was ever given.
     pub(crate) allocations: u64,
     /// How many executors the pool's own jobs were ever given.
@@ -201,10 +224,53 @@ impl Pools {
         }
     }
 
+    /// Whether some pool lends what is guaranteed to it while it does not use it.
+    pub(crate) fn any_lends(&self) -> bool {
+        self.by_id.iter().any(|(_, pool)| pool.settings.idle_guarantee == IdleGuarantee::Lend)
+    }
+
     /// A pool and all above it.
     pub(crate) fn path(&self, id: PoolId) -> Vec<PoolId> {
         let parent = |id: &PoolId| self.by_id.get(*id)?.parent;
         std::iter::successors(Some(id), parent).collect()
+    }
+
+    /// Counts what a pool and all above will hold besides what they hold; negative for what goes.
+    pub(crate) fn expect(&mut self, id: PoolId, amount: &Resources) {
+        self.along(id, |pool, own| {
+            pool.pending = pool.pending.plus(amount);
+            if own {
+                pool.own_pending = pool.own_pending.plus(amount);
+            }
+        });
+    }
+
+    /// Whether the limits of a pool and of all above leave room for `amount`.
+    pub(crate) fn within_limits(&self, id: PoolId, amount: &Resources) -> bool {
+        let mut next = Some(id);
+        while let Some(pool) = next.and_then(|id| self.by_id.get(id)) {
+            let (after, limit) = (pool.held.plus(amount), &pool.settings.limit);
+            if amount.iter().any(|(kind, _)| after[kind] > limit[kind]) {
+                return false;
+            }
+            next = pool.parent;
+        }
+        true
+    }
+
+    /// A pool's effective rules: what it does not say, the pool above says, then the engine.
+    pub(crate) fn reclaim_rules(&self, id: PoolId, defaults: &ReclaimDefaults) -> ReclaimDefaults {
+        let mut rules = ReclaimRules::default();
+        let mut next = Some(id);
+        while let Some(pool) = next.and_then(|id| self.by_id.get(id)) {
+            rules = rules.or(&pool.settings.reclaim);
+            next = pool.parent;
+        }
+        rules.complete(defaults)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: PoolId) -> Option<&mut Pool> {
+        self.by_id.get_mut(id)
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<PoolId> {
@@ -248,6 +314,8 @@ impl Pools {
                 ("its own", pool.own_held, own.held),
                 ("unplaced", pool.unplaced, sum.unplaced),
                 ("offered", pool.offered, sum.offered),
+                ("expected", pool.pending, sum.pending),
+                ("expected of its own", pool.own_pending, own.pending),
             ] {
                 ensure!(counted == is, "pool {name} counts {counted:?} as {what}, it is {is:?}");
             }
@@ -261,6 +329,7 @@ impl Pools {
                 above.held = above.held.plus(&sum.held);
                 above.unplaced = above.unplaced.plus(&sum.unplaced);
                 above.offered = above.offered.plus(&sum.offered);
+                above.pending = above.pending.plus(&sum.pending);
                 let listed = self.by_id.get(parent).is_some_and(|it| it.children.contains(&id));
                 ensure!(listed, "pool {name} is not among its parent's children");
             }
@@ -301,6 +370,11 @@ impl Pools {
             own_held: Resources::NONE,
             past: Resources::NONE,
             own_past: Resources::NONE,
+            pending: Resources::NONE,
+            own_pending: Resources::NONE,
+            below_guarantee_since: None,
+            below_share_since: None,
+            own_below_share_since: None,
             allocations: 0,
             own_allocations: 0,
             jobs: 0,

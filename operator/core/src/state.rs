@@ -1,13 +1,13 @@
 //! All that the engine knows, in one place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arena::Arena;
 use crate::executors::{Executor, ExecutorId, ExecutorKey};
 use crate::frameworks::Frameworks;
 use crate::jobs::{Job, JobId, JobKey};
-use crate::nodes::Nodes;
-use crate::pools::Pools;
+use crate::nodes::{NodeId, Nodes};
+use crate::pools::{PoolId, Pools};
 use crate::resources::Kinds;
 
 /// Nodes, pools, jobs and executors, with their indices.
@@ -26,6 +26,12 @@ pub(crate) struct State {
     /// The jobs of executors that are gone and left something.
     pub(crate) remains: BTreeMap<ExecutorKey, JobId>,
     pub(crate) next_sequence: u64,
+    /// The executors on each node that has some.
+    pub(crate) on_node: BTreeMap<NodeId, BTreeSet<ExecutorId>>,
+    /// The executors that each pool's own jobs have, where there are some.
+    pub(crate) of_pool: BTreeMap<PoolId, BTreeSet<ExecutorId>>,
+    /// The executors that are on their way out.
+    pub(crate) executors_leaving: BTreeSet<ExecutorId>,
 }
 
 impl Default for State {
@@ -41,6 +47,9 @@ impl Default for State {
             frameworks: Frameworks::default(),
             remains: BTreeMap::new(),
             next_sequence: 0,
+            on_node: BTreeMap::new(),
+            of_pool: BTreeMap::new(),
+            executors_leaving: BTreeSet::new(),
         }
     }
 }

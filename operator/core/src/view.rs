@@ -127,12 +127,33 @@ pub struct PoolStatus {
     pub deleting: bool,
     /// Whether a job that has started and not ended names it.
     pub in_use: bool,
-    /// What about its settings does not work out, a sentence each.
-    pub problems: Vec<String>,
+    /// What of its settings cannot be, or is not so yet.
+    pub problems: Vec<PoolProblem>,
     /// Jobs of its subtree that hold executors.
     pub running_jobs: u32,
     /// Jobs of its subtree that wait for their first executor.
     pub pending_jobs: u32,
+}
+
+/// Something about a pool that its owner should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolProblem {
+    /// One word, as conditions want it.
+    pub reason: &'static str,
+    /// A sentence.
+    pub message: String,
+    /// Whether no job of the pool can run because of it.
+    pub is_fatal: bool,
+}
+
+impl PoolProblem {
+    pub(crate) fn new(reason: &'static str, message: String) -> Self {
+        Self { reason, message, is_fatal: false }
+    }
+
+    pub(crate) fn fatal(reason: &'static str, message: String) -> Self {
+        Self { reason, message, is_fatal: true }
+    }
 }
 
 /// What is on a node.

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use kube::ResourceExt;
 use proffer_core::Fairness;
-use proffer_core::event::{PoolObservation, Reservation};
+use proffer_core::event::{
+    IdleGuarantee, PoolObservation, ReclaimPolicy, ReclaimRules, Reservation,
+};
 use proffer_core::namespaces::Claims;
 use proffer_crds::{Quantity, ResourcePool, pool};
 
 use super::labels::{self, labels};
-use super::{Problem, amount};
+use super::{Problem, amount, milliseconds};
 
 /// The engine's settings of a pool.
 pub fn pool_observation(pool: &ResourcePool) -> PoolObservation {
@@ -32,6 +34,19 @@ pub fn pool_observation(pool: &ResourcePool) -> PoolObservation {
             pool::Fairness::Hdrf => Fairness::Hdrf,
             pool::Fairness::Drf => Fairness::Drf,
         }),
+        idle_guarantee: match spec.idle_guarantee {
+            pool::IdleGuarantee::Hold => IdleGuarantee::Hold,
+            pool::IdleGuarantee::Lend => IdleGuarantee::Lend,
+        },
+        reclaim: ReclaimRules {
+            policy: spec.reclaim.policy.map(|policy| match policy {
+                pool::ReclaimPolicy::Never => ReclaimPolicy::Never,
+                pool::ReclaimPolicy::Guarantee => ReclaimPolicy::Guarantee,
+                pool::ReclaimPolicy::FairShare => ReclaimPolicy::FairShare,
+            }),
+            grace_milliseconds: spec.reclaim.grace_period_seconds.map(milliseconds),
+            drain_milliseconds: spec.reclaim.drain_seconds.map(milliseconds),
+        },
     }
 }
 

@@ -81,6 +81,7 @@ pub fn executor_observation(executor: &SparkExecutor) -> ExecutorObservation {
 pub fn report(status: SparkExecutorStatus) -> Report {
     Report {
         number: u64::try_from(status.report).unwrap_or(0),
+        observed_assignment: u64::try_from(status.observed_generation).unwrap_or(0),
         ready: status.ready,
         running: attempts(&status.running),
         finished: attempts(&status.finished),

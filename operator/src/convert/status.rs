@@ -72,20 +72,22 @@ pub fn pool_status(
     let whole = billionths / 1_000_000_000;
     let share = format!("{whole}.{:03}", billionths % 1_000_000_000 / 1_000_000);
     let mut builder = Conditions { previous, generation, now, list: Vec::new() };
+    let problems: Vec<&str> = status.problems.iter().map(|problem| &*problem.message).collect();
+    let problems = problems.join("; ");
+    let fatal = status.problems.iter().any(|problem| problem.is_fatal);
+    let (reason, message) = match (status.deleting, status.problems.first()) {
+        (true, _) if status.in_use => ("Deleting", "the pool goes when its last job has ended"),
+        (true, _) => ("Deleting", "the pool is being deleted"),
+        (false, Some(first)) => (first.reason, problems.as_str()),
+        (false, None) => ("Ready", "the pool takes jobs"),
+    };
+    builder.add("Active", !status.deleting && !fatal, reason, message);
     let (reason, message) = if status.guarantee_met {
         ("Met", "the pool holds what it is guaranteed, or wants no more")
     } else {
         ("WaitingForResources", "jobs of the pool wait although it is below its guarantee")
     };
     builder.add("GuaranteeMet", status.guarantee_met, reason, message);
-    let problems = status.problems.join("; ");
-    let (reason, message) = match (status.deleting, status.problems.is_empty()) {
-        (true, _) if status.in_use => ("Deleting", "the pool goes when its last job has ended"),
-        (true, _) => ("Deleting", "the pool is being deleted"),
-        (false, false) => ("SettingsDoNotWorkOut", problems.as_str()),
-        (false, true) => ("Ready", "the pool takes jobs"),
-    };
-    builder.add("Active", reason == "Ready", reason, message);
     ResourcePoolStatus {
         observed_generation: generation,
         allocated: amounts(&status.allocated),

@@ -5,7 +5,7 @@ use proffer_core::jobs::{
     ResultValue, Speculation, StageState,
 };
 use proffer_core::ranges::Ranges;
-use proffer_core::view::{JobStatus, PoolStatus, StageStatus};
+use proffer_core::view::{JobStatus, PoolProblem, PoolStatus, StageStatus};
 use proffer_core::{ExecutorKey, Placement};
 use proffer_crds::SparkExecutor;
 use proffer_crds::{ResourcePool, ResourcePoolSpec, SparkJob, SparkJobStatus};
@@ -168,6 +168,15 @@ fn pools_are_read_and_checked() {
     assert_eq!(observed.guarantee, [("cpu".into(), 4000)]);
     assert_eq!(observed.limit, [("memory".into(), 1 << 30)]);
     assert_eq!(pool_problems(&pool), []);
+    assert_eq!(observed.reclaim, proffer_core::event::ReclaimRules::default());
+    pool.spec.idle_guarantee = proffer_crds::pool::IdleGuarantee::Lend;
+    pool.spec.reclaim.policy = Some(proffer_crds::pool::ReclaimPolicy::Never);
+    pool.spec.reclaim.drain_seconds = Some(7);
+    let observed = pool_observation(&pool);
+    assert_eq!(observed.idle_guarantee, proffer_core::event::IdleGuarantee::Lend);
+    assert_eq!(observed.reclaim.policy, Some(proffer_core::event::ReclaimPolicy::Never));
+    let reclaim = observed.reclaim;
+    assert_eq!((reclaim.grace_milliseconds, reclaim.drain_milliseconds), (None, Some(7000)));
     pool.spec.limit.insert("cpu".to_owned(), "3500m".parse().unwrap());
     let message = "a guarantee of 4 cpu is above the limit of 3500m";
     assert_eq!(pool_problems(&pool), [Problem::new("spec.guarantee.cpu", message)]);
@@ -316,11 +325,15 @@ fn pool_statuses_are_written_as_the_api_has_them() {
         offered: Vec::new(),
         allocated: vec![("cpu".into(), 1500), ("memory".into(), 2 << 30)],
         dominant_share: proffer_core::share::Share::new(1, 3),
+        problems: vec![PoolProblem {
+            reason: "AboveLimit",
+            message: "too much".to_owned(),
+            is_fatal: false,
+        }],
         guarantee_met: false,
         reserved: vec![("nvidia.com/gpu".into(), 4)],
         deleting: false,
         in_use: true,
-        problems: vec!["no node matches zone=x".to_owned()],
         running_jobs: 1,
         pending_jobs: 2,
     };
@@ -328,12 +341,19 @@ fn pool_statuses_are_written_as_the_api_has_them() {
     assert_eq!(written["allocated"], json!({ "cpu": "1500m", "memory": "2Gi" }));
     assert_eq!(written["dominantShare"], "0.333");
     assert_eq!(written["reserved"], json!({ "nvidia.com/gpu": "4" }));
+    let (active, met) = (&written["conditions"][0], &written["conditions"][1]);
+    assert_eq!((&active["type"], &active["status"]), (&json!("Active"), &json!("True")));
+    assert_eq!((&active["reason"], &active["message"]), (&json!("AboveLimit"), &json!("too much")));
+    assert_eq!((&met["type"], &met["status"]), (&json!("GuaranteeMet"), &json!("False")));
+    let message = "no node matches zone=x".to_owned();
+    let problems = vec![PoolProblem { reason: "NoNodeMatches", message, is_fatal: true }];
+    let status = PoolStatus { problems, ..status };
+    let written = serde_json::to_value(pool_status(&status, &[], Some(1), 0)).unwrap();
     assert_eq!(written["conditions"][0]["status"], "False");
-    assert_eq!(written["conditions"][1]["type"], "Active");
-    assert_eq!(written["conditions"][1]["message"], "no node matches zone=x");
+    assert_eq!(written["conditions"][0]["message"], "no node matches zone=x");
     let status = PoolStatus { deleting: true, ..status };
     let written = serde_json::to_value(pool_status(&status, &[], Some(1), 0)).unwrap();
-    assert_eq!(written["conditions"][1]["reason"], "Deleting");
+    assert_eq!(written["conditions"][0]["reason"], "Deleting");
 }
 
 #[test]

@@ -67,7 +67,6 @@ struct LocalJob {
 struct LocalExecutor {
     /// Dropped to tell the executor to go.
     wanted: Option<watch::Sender<Wanted>>,
-    generation: i64,
     node: Box<str>,
 }
 
@@ -97,12 +96,8 @@ impl Clock {
 }
 
 impl LocalCluster {
-    /// A cluster of these nodes and pools, without jobs.
-    pub(super) fn new(
-        nodes: Vec<NodeObservation>,
-        pools: Vec<ResourcePool>,
-        progress: Progress,
-    ) -> anyhow::Result<Self> {
+    /// A cluster of these pools, without nodes and jobs.
+    pub(super) fn new(pools: Vec<ResourcePool>, progress: Progress) -> anyhow::Result<Self> {
         let started_at = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .context("this machine's clock stands before 1970")?;
@@ -112,9 +107,6 @@ impl LocalCluster {
             ..Settings::default()
         };
         let mut engine = Engine::new(settings);
-        for node in nodes {
-            engine.handle(clock.now(), Event::Node(node));
-        }
         for pool in &pools {
             engine.handle(clock.now(), Event::Pool(convert::pool_observation(pool)));
         }
@@ -133,6 +125,18 @@ impl LocalCluster {
             stopping: false,
             ticks: Ticks::default(),
         })
+    }
+
+    /// The time as the engine has it.
+    pub(super) fn now(&self) -> Milliseconds {
+        self.clock.now()
+    }
+
+    /// Adds nodes.
+    pub(super) fn add_nodes(&mut self, nodes: Vec<NodeObservation>) {
+        for node in nodes {
+            self.engine.handle(self.clock.now(), Event::Node(node));
+        }
     }
 
     /// Adds a job.
@@ -252,7 +256,7 @@ impl LocalCluster {
         tokio::spawn(self.launcher.clone().run(launch.key.clone(), memory, receiver));
         // Pools are never elastic here, so there always is a node.
         let node = launch.node.unwrap_or_default();
-        let executor = LocalExecutor { wanted: Some(sender), generation: 0, node };
+        let executor = LocalExecutor { wanted: Some(sender), node };
         self.executors.insert(launch.key, executor);
     }
 
@@ -268,12 +272,12 @@ impl LocalCluster {
             job.line =
                 serde_json::to_string(&job.object).context("cannot write a job as JSON")?.into();
         }
-        executor.generation += 1;
         let object = SparkExecutor {
             metadata: ObjectMeta {
                 name: Some(format!("{}-{}-{}", key.job.name, key.index, key.epoch)),
                 namespace: Some(key.job.namespace.to_string()),
-                generation: Some(executor.generation),
+                // The executor says in its reports which one it has seen.
+                generation: i64::try_from(assignment.number).ok(),
                 ..ObjectMeta::default()
             },
             spec: convert::assigned_spec(assignment, &executor.node, REPORT_INTERVAL_MILLISECONDS),

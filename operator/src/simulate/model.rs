@@ -275,7 +275,7 @@ impl<'a> Model<'a> {
             Action::Launch(launch) => self.launch(launch.key, launch.node.unwrap_or_default()),
             Action::Assign(assignment) => {
                 if let Some(executor) = self.executors.get_mut(&assignment.key)
-                    && executor.assign(assignment.attempts)
+                    && executor.assign(assignment.number, assignment.attempts)
                 {
                     self.reporting.insert(assignment.key);
                 }

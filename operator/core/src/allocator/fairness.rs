@@ -143,6 +143,7 @@ impl<'a> Tree<'a> {
             if counts_demand {
                 branch.cover(kept);
                 branch.want_less(&claim.request, count);
+                branch.wish_less(amount);
             }
         });
     }
@@ -235,6 +236,9 @@ impl<'a> Tree<'a> {
             start += branch.claims.len;
         }
         for (index, claim) in claims.iter().enumerate() {
+            if self.has_guarantees {
+                self.wish(claim);
+            }
             if claim.wanted == 0 || !can_grow(index) {
                 continue;
             }
@@ -250,6 +254,14 @@ impl<'a> Tree<'a> {
                 }
                 branch = self.branches[branch].parent as usize;
             }
+        }
+    }
+
+    fn wish(&mut self, claim: &Claim) {
+        let mut branch = self.leaf(claim);
+        while branch != ROOT {
+            self.branches[branch].wish(claim);
+            branch = self.branches[branch].parent as usize;
         }
     }
 
@@ -368,7 +380,7 @@ impl<'a> Tree<'a> {
     /// guarantee that it could fill.
     fn refresh_guarantee(&mut self, index: usize, parent: usize) -> bool {
         let branch = &mut self.branches[index];
-        let unmet = branch.unmet();
+        let unmet = branch.unmet(&Resources::NONE);
         let required = unmet.max_each(&branch.children_required);
         let relief = branch.required.minus(&required);
         branch.required = required;

@@ -17,9 +17,7 @@ impl Engine {
             let executors: Vec<ExecutorId> = job.executors.values().copied().collect();
             if job.state == JobState::Running && !job.gang_forming {
                 let arena = &mut self.state.executors;
-                let can_run = |executor: &Executor| {
-                    executor.ready && !executor.stopping && !executor.draining
-                };
+                let can_run = |executor: &Executor| executor.ready && executor.stays();
                 let mut usable = executors.clone();
                 usable.retain(|&id| arena.get(id).is_some_and(can_run));
                 // First what runs at once, evenly; then second attempts in what is left; then what
@@ -35,6 +33,9 @@ impl Engine {
                     && !executor.stopping
                 {
                     executor.assignment_changed = false;
+                    executor.assignment_number += 1;
+                    executor.is_withdrawal_told = !executor.withdrawn.is_empty()
+                        && job.durable_revision >= executor.withdrawn_revision;
                     self.outgoing.push(Action::Assign(assignment(job, executor)));
                 }
             }
@@ -101,9 +102,18 @@ fn give_one(job: &mut Job, executor: &mut Executor, window: u32, now: Millisecon
     false
 }
 
+/// What an executor should do as far as the job's status allows: what ended or was withdrawn stays
+/// until the status that holds it is stored.
 pub(super) fn assignment(job: &Job, executor: &Executor) -> Assignment {
-    // What ended stays until it is stored.
     let mut all = executor.assigned.clone();
+    if job.durable_revision >= executor.withdrawn_revision {
+        for (group, withdrawn) in &executor.withdrawn {
+            if let Some(listed) = all.get_mut(group) {
+                listed.remove_all(withdrawn);
+            }
+        }
+        all.retain(|_, listed| !listed.is_empty());
+    }
     for unsettled in &executor.unsettled {
         for (&group, partitions) in &unsettled.ended {
             let listed = all.entry(group).or_default();
@@ -119,6 +129,7 @@ pub(super) fn assignment(job: &Job, executor: &Executor) -> Assignment {
     });
     Assignment {
         key: executor.key.clone(),
+        number: executor.assignment_number,
         acknowledged_report: executor.acknowledged,
         attempts: attempts.collect(),
     }

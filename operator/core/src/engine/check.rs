@@ -69,7 +69,38 @@ impl Engine {
                 ensure!(lands, "executor {key} cannot land on {node}");
             }
         }
+        self.check_places()?;
         self.check_names()
+    }
+
+    /// The executors by node and by pool, and those on their way out.
+    fn check_places(&self) -> Result<(), String> {
+        let (mut on_node, mut of_pool) = (BTreeMap::new(), BTreeMap::new());
+        let mut leaving = BTreeSet::new();
+        for (id, executor) in self.state.executors.iter() {
+            let key = &executor.key;
+            if let Some(node) = executor.node {
+                on_node.entry(node).or_insert_with(BTreeSet::new).insert(id);
+            }
+            if let Some(job) = self.state.jobs.get(executor.job) {
+                of_pool.entry(job.pool).or_insert_with(BTreeSet::new).insert(id);
+            }
+            if executor.leaving {
+                leaving.insert(id);
+            }
+            let goes = executor.stopping || executor.cut_off_at().is_some();
+            ensure!(executor.leaving == goes, "executor {key} goes: {goes}, counted otherwise");
+            for (group, withdrawn) in &executor.withdrawn {
+                let assigned = executor.assigned.get(group);
+                let there = |partition| assigned.is_some_and(|all| all.contains(partition));
+                ensure!(withdrawn.iter().all(there), "executor {key} never had {withdrawn}");
+            }
+        }
+        ensure!(self.state.on_node == on_node, "executors are on {on_node:?}");
+        ensure!(self.state.of_pool == of_pool, "executors are of {of_pool:?}");
+        ensure!(self.state.executors_leaving == leaving, "executors leave: {leaving:?}");
+        self.holds.check()?;
+        self.refused.check(|id| self.wanting.contains(&id))
     }
 
     fn check_names(&self) -> Result<(), String> {
@@ -98,10 +129,15 @@ impl Engine {
         for (_, executor) in self.state.executors.iter() {
             let Some(node) = executor.node else { continue };
             let Some(job) = self.state.jobs.get(executor.job) else { continue };
-            let held = loads.entry(node).or_default().held.entry(job.pool).or_default();
+            let load = loads.entry(node).or_default();
+            let held = load.held.entry(job.pool).or_default();
             *held = held.plus(&executor.request);
+            if executor.leaving {
+                load.leaving = load.leaving.plus(&executor.request);
+            }
         }
         self.state.frameworks.add_to(&mut loads);
+        self.holds.add_to(&mut loads);
         for name in &self.missing_nodes {
             ensure!(self.state.nodes.find(name).is_some(), "node {name} is not missing");
         }
@@ -124,7 +160,9 @@ impl Engine {
         }
         for (_, job) in self.state.jobs.iter() {
             ensure!(self.state.pools.get(job.pool).is_some(), "job {} has no pool", job.key);
-            own[job.pool.index()].jobs += 1;
+            let account = &mut own[job.pool.index()];
+            account.jobs += 1;
+            account.pending = account.pending.plus(&job.pending);
         }
         for (_, client) in self.state.frameworks.clients.iter() {
             let pool = self.state.pools.get(client.pool());
@@ -170,6 +208,11 @@ impl Engine {
         ensure!(there == counted, "{there:?} have no node, it counts {counted:?}");
         let waits = self.unplaced.contains(&id);
         ensure!(waits == !unplaced.is_empty(), "it waits for nodes, noted {waits}");
+        let leaving = job.executors.values().filter_map(|&id| self.state.executors.get(id));
+        let leaving = leaving.filter(|executor| executor.leaving);
+        let leaving = leaving.fold(Resources::NONE, |sum, it| sum.plus(&it.request));
+        let pending = self.holds.sum_of(id).minus(&leaving);
+        ensure!(pending == job.pending, "it expects {pending:?}, counted {:?}", job.pending);
         let indices: Ranges = job.executors.keys().copied().collect();
         ensure!(indices == job.indices, "its indices are {indices}, it has {}", job.indices);
         let known = self.state.job_by_key.get(&job.key) == Some(&id);

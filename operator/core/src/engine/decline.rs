@@ -8,6 +8,7 @@ use crate::event::Departure;
 use crate::executors::ExecutorKey;
 use crate::explain::Rejection;
 use crate::jobs::{Culprit, JobId, JobKey, Locality, Milliseconds, backoff};
+use crate::nodes::NodeId;
 
 /// On a node executors of so many jobs have to fail to start in a row before all jobs decline it.
 const JOBS_BEFORE_PENALTY: usize = 2;
@@ -100,9 +101,11 @@ impl Engine {
 
     /// Takes in that an executor can run tasks: the node starts executors.
     pub(super) fn count_for_node(&mut self, id: JobId, node: &str) {
-        self.penalties.nodes.remove(node);
+        // Whoever declined the node for that may take it now.
+        self.offers_due |= self.penalties.nodes.remove(node).is_some();
         if let Some(job) = self.state.jobs.get_mut(id) {
             job.declines.note_started(node);
+            self.due.jobs.insert(id);
         }
     }
 
@@ -138,20 +141,27 @@ impl Engine {
         }
     }
 
-    /// What a job says about nodes in the next round.
-    pub(super) fn choice(&mut self, now: Milliseconds, id: JobId) -> Choice {
-        let mut choice = Choice::default();
-        let nodes = &self.state.nodes;
-        let Some(job) = self.state.jobs.get_mut(id) else { return choice };
+    /// The nodes that a job declines now, and until when.
+    pub(super) fn declined(&self, now: Milliseconds, id: JobId) -> BTreeMap<NodeId, Milliseconds> {
+        let mut declined: BTreeMap<NodeId, Milliseconds> = BTreeMap::new();
+        let Some(job) = self.state.jobs.get(id) else { return declined };
         let penalties = self.penalties.nodes.iter().map(|(node, penalty)| (&**node, penalty.until));
         for (node, until) in penalties.chain(job.declines.until()) {
             if until > now
-                && let Some(node) = nodes.find(node)
+                && let Some(node) = self.state.nodes.find(node)
             {
-                let latest = choice.declined.entry(node).or_default();
+                let latest = declined.entry(node).or_default();
                 *latest = until.max(*latest);
             }
         }
+        declined
+    }
+
+    /// What a job says about nodes in the next round.
+    pub(super) fn choice(&mut self, now: Milliseconds, id: JobId) -> Choice {
+        let mut choice = Choice { declined: self.declined(now, id), ..Choice::default() };
+        let nodes = &self.state.nodes;
+        let Some(job) = self.state.jobs.get_mut(id) else { return choice };
         let preferred = &job.spec.executor.preferred;
         if preferred.is_empty() {
             return choice;
@@ -171,7 +181,12 @@ impl Engine {
     }
 
     /// Sees to it that a job is asked again when the reason why it declined offers is over.
-    pub(super) fn retry_later(&mut self, id: JobId, rejection: Option<&Rejection>) {
+    pub(super) fn retry_later(
+        &mut self,
+        id: JobId,
+        rejection: Option<&Rejection>,
+        declined: &BTreeMap<NodeId, Milliseconds>,
+    ) {
         let mut rejection = rejection;
         while let Some(Rejection::Gang { cause, .. }) = rejection {
             rejection = Some(&**cause);
@@ -181,6 +196,8 @@ impl Engine {
             Some(Rejection::Declines { nodes }) => nodes.first().map(|(_, until)| *until),
             _ => None,
         };
+        // The node that it waits for may be one that it declines until earlier.
+        let at = at.map(|at| declined.values().copied().fold(at, Milliseconds::min));
         if let Some(at) = at
             && let Some(job) = self.state.jobs.get_mut(id)
             && job.retry_at != Some(at)

@@ -15,7 +15,7 @@ const ROOM_MILLISECONDS: Milliseconds = 5_000;
 impl Engine {
     /// Charges an executor that landed to its node. If what it takes there is not its pool's to take,
     /// it has to go again.
-    pub(super) fn place_executor(&mut self, key: &ExecutorKey, name: &str) {
+    pub(super) fn place_executor(&mut self, now: Milliseconds, key: &ExecutorKey, name: &str) {
         let node = self.state.nodes.find(name);
         let Some((id, executor, job_id, job)) = self.state.executor_mut(key) else { return };
         if executor.node.is_some() {
@@ -35,12 +35,19 @@ impl Engine {
             job.room_since = None;
             self.unplaced.remove(&job_id);
         }
-        let (request, pool) = (executor.request, job.pool);
+        let (request, pool, leaving) = (executor.request, job.pool, executor.leaving);
+        self.state.on_node.entry(node).or_default().insert(id);
+        if leaving {
+            self.state.nodes.count_leaving(node, &request);
+        }
         let free = self.state.nodes.free_for(node, pool, &self.state.pools);
         self.state.pools.count_unplaced(pool, &Resources::NONE.minus(&request));
         self.state.nodes.charge(&self.state.pools, node, pool, &request);
         if !request.fits_in(&free) {
             self.stop_executor(id);
+        }
+        if self.state.nodes.get(node).is_some_and(|node| node.closed) {
+            self.review_node(now, node);
         }
         self.offers_due = true;
         self.touch(job_id);

@@ -16,7 +16,7 @@ use crate::frameworks::{
     OfferId, RescindReason, Timer,
 };
 use crate::jobs::{JobKey, Milliseconds};
-use crate::nodes::{NodeId, NodeObservation};
+use crate::nodes::NodeId;
 use crate::resources::Resources;
 
 /// The sequence numbers of frameworks start here: of equal shares, jobs come first.
@@ -118,23 +118,13 @@ impl Engine {
         }
     }
 
-    /// Takes back the offers of a node that do not hold any more now that it was seen anew.
-    pub(super) fn check_offers_on(
-        &mut self,
-        now: Milliseconds,
-        id: NodeId,
-        old: Option<&NodeObservation>,
-    ) {
+    /// Takes back the offers of a node that do not hold any more now that something about it changed;
+    /// `all` if they are not what they were.
+    pub(super) fn check_offers_on(&mut self, now: Milliseconds, id: NodeId, all: bool) {
         let Some(node) = self.state.nodes.get(id) else { return };
-        let unavailable = node.observed.unavailable_from;
-        let other_labels = old.is_some_and(|old| old.labels != node.observed.labels);
-        let other_time = old.is_some_and(|old| old.unavailable_from != unavailable);
-        let all = !node.observed.offered || other_time || other_labels;
-        if unavailable.is_some() {
+        let all = all || !node.is_open();
+        if node.unavailable_from.is_some() {
             self.state.frameworks.unavailable.insert(id);
-        }
-        if other_labels {
-            self.state.frameworks.forget_filters(id);
         }
         while let Some(offer) = self.newest_beyond(id, all) {
             self.rescind(now, offer, RescindReason::NodeChanged);

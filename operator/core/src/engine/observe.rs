@@ -16,29 +16,45 @@ use crate::ranges::Ranges;
 use crate::resources::{Kind, Resources, TooManyKinds};
 
 impl Engine {
-    pub(super) fn observe_node(&mut self, now: Milliseconds, node: NodeObservation) {
+    pub(super) fn observe_node(&mut self, now: Milliseconds, mut node: NodeObservation) {
+        let name = node.name.clone();
+        let known = self.state.nodes.find(&name).and_then(|id| self.state.nodes.get(id));
+        node.labels.sort_unstable();
+        let was_missing = self.missing_nodes.remove(&name);
+        if known.is_some_and(|known| known.observed == node) && !was_missing {
+            return;
+        }
+        let other_labels = known.is_some_and(|known| known.observed.labels != node.labels);
+        let only_amounts = known.is_some_and(|known| known.observed.differs_only_in_amounts(&node));
         if node.allocatable.iter().any(|(name, _)| &**name == PODS) {
             // Without a place for them they are not counted.
             let _ = self.kind(PODS);
         }
-        self.missing_nodes.remove(&node.name);
-        let name = node.name.clone();
-        let known = self.state.nodes.find(&node.name);
-        let old = known.and_then(|id| self.state.nodes.get(id)).map(|node| node.observed.clone());
         let id = self.state.nodes.observe(&self.state.kinds, &self.state.pools, node);
-        self.check_offers_on(now, id, old.as_ref());
-        for key in self.landings.remove(&name).unwrap_or_default() {
-            self.place_executor(&key, &name);
+        if other_labels {
+            self.state.frameworks.forget_filters(id);
+            self.check_offers_on(now, id, true);
         }
-        self.offers_due = true;
+        for key in self.landings.remove(&name).unwrap_or_default() {
+            self.place_executor(now, &key, &name);
+        }
+        if only_amounts {
+            self.due.grown.insert(id);
+        } else {
+            self.offers_due = true;
+        }
+        self.reclaiming.changes += 1;
+        self.holds.review_node(id);
+        self.review_node(now, id);
     }
 
     pub(super) fn forget_node(&mut self, now: Milliseconds, name: &str) {
         let Some(id) = self.state.nodes.find(name) else { return };
-        let on_it = self.state.executors.iter().filter(|(_, executor)| executor.node == Some(id));
+        let on_it = self.state.on_node.get(&id).into_iter().flatten();
         // What may not have been made yet may still be made, and run when the node comes back.
         let waits = self.settings.write_deadline_milliseconds.is_some();
         let on_it: Vec<_> = on_it
+            .filter_map(|&id| Some((id, self.state.executors.get(id)?)))
             .map(|(id, executor)| (id, executor.key.clone(), waits && !executor.confirmed))
             .collect();
         for (id, key, may_come) in on_it {
@@ -48,10 +64,12 @@ impl Engine {
             }
             self.take_departure(now, &key, &Departure::Lost(format!("node {name} is gone")));
         }
+        self.give_up_holds_on(id);
         self.clear_node(now, id);
         self.note_missing(name);
         self.leave_node(id);
         self.offers_due = true;
+        self.reclaiming.changes += 1;
     }
 
     /// Keeps a place for what may be on a node that is not there.
@@ -67,7 +85,7 @@ impl Engine {
         if let Some(node) = self.state.nodes.get(id)
             && node.held.is_none()
             && self.missing_nodes.contains(&node.observed.name)
-            && !self.state.executors.iter().any(|(_, executor)| executor.node == Some(id))
+            && !self.state.on_node.contains_key(&id)
         {
             let name = node.observed.name.clone();
             self.missing_nodes.remove(&name);
@@ -95,6 +113,7 @@ impl Engine {
                         return;
                     }
                     self.offers_due = true;
+                    self.reclaiming.changes += 1;
                     if let Some(limit) = job.spec.deadline_milliseconds {
                         let deadline = job.created_at.saturating_add(limit);
                         self.set_timer(deadline, id);
@@ -108,6 +127,7 @@ impl Engine {
             }
         }
         self.offers_due = true;
+        self.reclaiming.changes += 1;
         // A new job, one that replaces another of its name, or one that makes sense at last.
         let mut epochs = known.map(|id| self.replace(id)).unwrap_or_default();
         self.avoid_epochs_in_use(&observed.key, &mut epochs);
@@ -122,8 +142,10 @@ impl Engine {
             self.state.former_jobs.entry(key.clone()).or_default().push(id);
             self.stop_executors(id);
             self.discard_settled(id);
+            self.give_up_holds_of(id);
             self.drop_if_done(id);
             self.offers_due = true;
+            self.reclaiming.changes += 1;
         }
     }
 
@@ -146,6 +168,7 @@ impl Engine {
         self.state.jobs.remove(id);
         self.state.pools.leave(pool);
         self.wanting.remove(&id);
+        self.refused.forget(id);
         self.touched.remove(&id);
         self.timers.retain(|&(_, job)| job != id);
     }
@@ -244,6 +267,8 @@ impl Engine {
             room_since: None,
             on_nodes: BTreeMap::new(),
             held: Resources::NONE,
+            pending: Resources::NONE,
+            below_share_since: None,
             allocations: 0,
             epochs,
             executor_failures: 0,

@@ -1,5 +1,7 @@
 //! Offers: from what is free to executors.
 
+use std::collections::BTreeSet;
+
 use super::Engine;
 use super::frameworks::FairShares;
 use crate::action::{Action, Launch};
@@ -16,29 +18,42 @@ impl Engine {
         for &id in &self.touched {
             let wants = self.state.jobs.get(id).is_some_and(|job| self.lacking_executors(job) > 0);
             if wants {
-                self.offers_due |= self.wanting.insert(id);
+                if self.wanting.insert(id) {
+                    self.due.jobs.insert(id);
+                    self.places_due = true;
+                }
             } else if self.wanting.remove(&id)
                 && let Some(job) = self.state.jobs.get_mut(id)
             {
+                self.refused.forget(id);
+                self.places_due |= job.position.is_some();
                 (job.waiting, job.position) = (None, None);
                 job.locality.waits_since = None;
             }
         }
         self.enforce_limits(now);
-        let due = std::mem::take(&mut self.offers_due);
-        if !due || (self.wanting.is_empty() && self.unplaced.is_empty() && !self.has_frameworks()) {
+        let (all, due) = (std::mem::take(&mut self.offers_due), std::mem::take(&mut self.due));
+        let is_due = all || !due.is_empty();
+        self.reclaiming.due |= is_due;
+        if !is_due
+            || (self.wanting.is_empty() && self.unplaced.is_empty() && !self.has_frameworks())
+        {
+            return;
+        }
+        let only = if all { None } else { self.candidates(due) };
+        if only.as_ref().is_some_and(BTreeSet::is_empty) {
             return;
         }
         self.state.frameworks.take_changes(&mut self.state.nodes);
         let shares = self.fair_shares(now);
-        self.fill(now, shares.as_ref());
+        self.fill(now, shares.as_ref(), only.as_ref());
         if let Some(shares) = shares {
             if self.jobs_wait(&shares) && self.rescind_beyond(now, &shares) {
-                self.fill(now, Some(&shares));
+                self.fill(now, Some(&shares), None);
             }
             if !self.jobs_wait(&shares) {
                 // Nobody else wants what is beyond the fair shares.
-                self.fill(now, None);
+                self.fill(now, None, None);
             }
         }
         self.tell_offers();
@@ -47,8 +62,14 @@ impl Engine {
     }
 
     /// One round: whoever is next is given what it can be given, until nobody can be given more.
-    fn fill(&mut self, now: Milliseconds, fair: Option<&FairShares>) {
-        let (ids, mut claims) = self.claims(now);
+    /// `only` are the jobs that it is about, if not all.
+    fn fill(
+        &mut self,
+        now: Milliseconds,
+        fair: Option<&FairShares>,
+        only: Option<&BTreeSet<JobId>>,
+    ) {
+        let (ids, mut claims) = self.claims(now, only);
         let most = fair.map(|fair| &fair.of_client);
         let (clients, mut of_frameworks) = self.framework_claims(most);
         claims.append(&mut of_frameworks);
@@ -67,10 +88,10 @@ impl Engine {
             round.finish().map(|(claim, why)| (claim.on_nodes, claim.choice, why)).collect();
         let mut outcome = outcome.into_iter();
         for (&id, (on_nodes, choice, rejection)) in ids.iter().zip(&mut outcome) {
+            self.retry_later(id, rejection.as_ref(), &choice.declined);
             if let Some(job) = self.state.jobs.get_mut(id) {
                 (job.on_nodes, job.locality.nodes) = (on_nodes, choice.preferred);
             }
-            self.retry_later(id, rejection.as_ref());
             self.explain(id, rejection);
         }
         for (&id, (_, _, rejection)) in clients.iter().zip(outcome) {
@@ -81,8 +102,10 @@ impl Engine {
                 self.make_offer(now, clients[grant.claim - ids.len()], grant);
                 continue;
             };
-            grant.nodes.iter().for_each(|&node| self.launch(now, id, Some(node)));
-            (0..grant.unplaced).for_each(|_| self.launch(now, id, None));
+            let nodes = grant.nodes.into_iter().map(Some);
+            for node in nodes.chain((0..grant.unplaced).map(|_| None)) {
+                self.launch(now, id, node);
+            }
         }
         let with_room = with_room.into_iter().filter_map(|claim| ids.get(claim).copied()).collect();
         self.withdraw_unplaced(now, &with_room);
@@ -90,6 +113,7 @@ impl Engine {
         for id in ids {
             if self.state.jobs.get(id).is_some_and(|job| self.lacking_executors(job) == 0) {
                 self.wanting.remove(&id);
+                self.refused.forget(id);
                 if let Some(job) = self.state.jobs.get_mut(id) {
                     job.locality.waits_since = None;
                 }
@@ -98,11 +122,18 @@ impl Engine {
     }
 
     /// What the wanting jobs ask for. Those that cannot be offered anything are told why at once.
-    pub(super) fn claims(&mut self, now: Milliseconds) -> (Vec<JobId>, Vec<Claim>) {
-        let mut ids = Vec::with_capacity(self.wanting.len());
-        let mut claims = Vec::with_capacity(self.wanting.len());
+    pub(super) fn claims(
+        &mut self,
+        now: Milliseconds,
+        only: Option<&BTreeSet<JobId>>,
+    ) -> (Vec<JobId>, Vec<Claim>) {
+        let wanting: Vec<JobId> = match only {
+            Some(only) => only.iter().copied().collect(),
+            None => self.wanting.union(&self.unplaced).copied().collect(),
+        };
+        let mut ids = Vec::with_capacity(wanting.len());
+        let mut claims = Vec::with_capacity(wanting.len());
         let mut refused = Vec::new();
-        let wanting: Vec<JobId> = self.wanting.union(&self.unplaced).copied().collect();
         for id in wanting {
             let reach = match self.may_have(id) {
                 Ok(reach) => reach,
@@ -156,7 +187,7 @@ impl Engine {
     }
 
     /// Which nodes a job may be offered, or why none at all.
-    fn may_have(&mut self, id: JobId) -> Result<Reach, Rejection> {
+    pub(super) fn may_have(&mut self, id: JobId) -> Result<Reach, Rejection> {
         let Some(job) = self.state.jobs.get(id) else { return Ok(Reach::default()) };
         self.check_pool(job)?;
         self.reach(id)
@@ -164,9 +195,14 @@ impl Engine {
 
     /// The job accepts the offer of a node, which the round has charged: an executor takes what it
     /// needs there. Without a node, it takes what it needs wherever there comes to be room.
-    fn launch(&mut self, now: Milliseconds, id: JobId, node: Option<NodeId>) {
-        let Some(job) = self.state.jobs.get_mut(id) else { return };
-        let Ok(request) = job.request else { return };
+    pub(super) fn launch(
+        &mut self,
+        now: Milliseconds,
+        id: JobId,
+        node: Option<NodeId>,
+    ) -> Option<ExecutorId> {
+        let job = self.state.jobs.get_mut(id)?;
+        let Ok(request) = job.request else { return None };
         let name = node.and_then(|node| self.state.nodes.get(node));
         let name = name.map(|node| node.observed.name.clone());
         let index = job.indices.first_missing();
@@ -175,7 +211,7 @@ impl Engine {
         if node.is_some_and(|node| job.locality.nodes.contains(&node)) {
             job.locality.waits_since = Some(now);
         }
-        job.position = None;
+        self.places_due |= job.position.take().is_some();
         if job.state == JobState::Pending {
             job.state = JobState::Running;
             job.started_at.get_or_insert(now);
@@ -187,31 +223,39 @@ impl Engine {
             job.gang_deadline = Some(deadline);
             self.timers.insert((deadline, id));
         }
-        self.seat(Executor::new(key.clone(), (id, node), request, now));
+        let executor = self.seat(Executor::new(key.clone(), (id, node), request, now));
         self.outgoing.push(Action::Launch(Launch { key, node: name }));
         self.touch(id);
+        executor
     }
 
     /// Gives an executor its place in its job and charges it to the pool; the node, if it has one, is
     /// charged already.
-    pub(super) fn seat(&mut self, executor: Executor) {
+    pub(super) fn seat(&mut self, executor: Executor) -> Option<ExecutorId> {
         let (index, job_id, request) = (executor.key.index, executor.job, executor.request);
-        let Some(job) = self.state.jobs.get_mut(job_id) else { return };
-        if executor.node.is_none() {
+        let node = executor.node;
+        let job = self.state.jobs.get_mut(job_id)?;
+        let id = self.state.executors.insert(executor);
+        if let Some(node) = node {
+            self.state.on_node.entry(node).or_default().insert(id);
+        } else {
             job.unplaced.insert(index);
             self.unplaced.insert(job_id);
             self.state.pools.count_unplaced(job.pool, &request);
         }
-        let id = self.state.executors.insert(executor);
+        self.state.of_pool.entry(job.pool).or_default().insert(id);
         job.executors.insert(index, id);
         job.indices.insert(index);
         job.held = job.held.plus(&request);
         job.allocations += 1;
         self.state.pools.charge(job.pool, &request);
+        Some(id)
     }
 
     /// Notes why a job was given no more.
-    fn explain(&mut self, id: JobId, rejection: Option<Rejection>) {
+    pub(super) fn explain(&mut self, id: JobId, rejection: Option<Rejection>) {
+        let rejection = rejection.map(|rejection| self.awaited(id).unwrap_or(rejection));
+        self.note_refusal(id, rejection.as_ref());
         if let Some(job) = self.state.jobs.get_mut(id)
             && job.waiting != rejection
         {
@@ -222,6 +266,9 @@ impl Engine {
 
     /// Gives the jobs without executors their places in the queues of their pools.
     fn number_waiting_jobs(&mut self) {
+        if !std::mem::take(&mut self.places_due) {
+            return;
+        }
         let mut queue: Vec<_> = self
             .wanting
             .iter()

@@ -9,7 +9,7 @@ use crate::nodes::{Contradiction, Nodes, Requirement};
 use crate::pools::{Pool, PoolId};
 use crate::resources::Resources;
 use crate::share::{Share, shared_kinds};
-use crate::view::PoolStatus;
+use crate::view::{PoolProblem, PoolStatus};
 
 /// What is reserved for a pool on all nodes together.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +70,19 @@ impl Engine {
         self.state.pools.iter().map(&mut status).collect()
     }
 
+    /// What about a pool's settings does not work out: what keeps its jobs from running first.
+    fn pool_problems(
+        &self,
+        id: PoolId,
+        pool: &Pool,
+        reserved: &ReservedSum,
+        matches: &mut BTreeMap<Requirement, bool>,
+    ) -> Vec<PoolProblem> {
+        let mut problems = self.node_problems(id, pool, reserved, matches);
+        problems.extend(self.amount_problems(pool));
+        problems
+    }
+
     /// What pools reserve, by pool.
     fn reserved_sums(&self) -> BTreeMap<PoolId, ReservedSum> {
         let mut sums: BTreeMap<PoolId, ReservedSum> = BTreeMap::new();
@@ -88,22 +101,23 @@ impl Engine {
         sums
     }
 
-    /// What about a pool's settings does not work out.
-    fn pool_problems(
+    /// What about nodes that a pool asks for or reserves does not work out.
+    fn node_problems(
         &self,
         id: PoolId,
         pool: &Pool,
         reserved: &ReservedSum,
         matches: &mut BTreeMap<Requirement, bool>,
-    ) -> Vec<String> {
+    ) -> Vec<PoolProblem> {
         let mut problems = Vec::new();
         let requirement = match self.state.pools.requirement(id) {
             Ok(requirement) => requirement,
             Err(Contradiction { key, values: [above, below] }) => {
-                problems.push(format!(
+                let message = format!(
                     "no node can match both {key}={above} and {key}={below}, which the node \
                      selectors of the pool and of those above it ask for together"
-                ));
+                );
+                problems.push(PoolProblem::fatal("NodeSelectorContradiction", message));
                 return problems;
             }
         };
@@ -122,7 +136,8 @@ impl Engine {
         if let Some(selector) = requirement.selector()
             && !any(requirement.clone())
         {
-            problems.push(format!("no node matches {selector}, which the pool asks for"));
+            let message = format!("no node matches {selector}, which the pool asks for");
+            problems.push(PoolProblem::fatal("NoNodeMatches", message));
             return problems;
         }
         for (index, (selector, _)) in pool.settings.reservations.iter().enumerate() {
@@ -133,8 +148,8 @@ impl Engine {
                     format!("both {key}={above} and {key}={below}").into()
                 }
             };
-            problems
-                .push(format!("reservations[{index}] reserves nothing: no node matches {text}"));
+            let message = format!("reservations[{index}] reserves nothing: no node matches {text}");
+            problems.push(PoolProblem::new("ReservationWithoutNodes", message));
         }
         if let Some((node, lacks, count)) = &reserved.cut {
             let lacks: Vec<String> = lacks
@@ -144,12 +159,13 @@ impl Engine {
                     format!("{} {}", kinds.display(kind, amount), kinds.name(kind))
                 })
                 .collect();
-            problems.push(format!(
+            let message = format!(
                 "{count} of {} nodes have less than all pools reserve there: node {node} lacks {} \
                  of what this pool reserves; pools get theirs in order of their names",
                 reserved.nodes,
                 lacks.join(", ")
-            ));
+            );
+            problems.push(PoolProblem::new("ReservationsAboveCapacity", message));
         }
         problems
     }

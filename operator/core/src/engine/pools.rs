@@ -21,10 +21,16 @@ impl Engine {
         });
         let reservations = reservations.filter(|(_, amount)| !amount.is_none()).collect();
         let elastic = pool.elastic.as_ref().map(|up_to| self.intern(up_to, Resources::UNLIMITED));
+        let kinds = &self.state.kinds;
+        let named = pool.guarantee.iter().chain(&pool.limit);
+        let uncounted = named.filter(|(name, _)| kinds.get(name).is_none());
         let settings = Settings {
             weight: pool.weight,
             guarantee,
             limit,
+            uncounted: uncounted.map(|(name, _)| name.clone()).collect(),
+            reclaim: pool.reclaim,
+            idle_guarantee: pool.idle_guarantee,
             fairness: pool.fairness,
             selector: pool.node_selector.clone(),
             reservations,
@@ -33,14 +39,21 @@ impl Engine {
             deleting: pool.deleting,
         };
         self.pools_changed |= self.state.pools.declare(&pool.name, settings);
-        (self.limits_changed, self.offers_due) = (true, true);
+        self.note_pool_change();
     }
 
     /// A pool that is gone while jobs are in it serves those that have started, without its settings:
     /// an engine that starts anew would not know them either.
     pub(super) fn forget_pool(&mut self, name: &str) {
         self.state.pools.retire(name);
-        (self.pools_changed, self.limits_changed, self.offers_due) = (true, true, true);
+        self.pools_changed = true;
+        self.note_pool_change();
+    }
+
+    fn note_pool_change(&mut self) {
+        (self.offers_due, self.limits_changed) = (true, true);
+        self.holds.review_all();
+        self.reclaiming.changes += 1;
     }
 
     /// Takes in what pools say about nodes and namespaces, if that may have changed.

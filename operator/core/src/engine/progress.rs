@@ -1,6 +1,7 @@
 //! What executors report, what becomes of jobs through it, and executors that go.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Engine;
 use crate::action::Action;
@@ -88,6 +89,7 @@ impl Engine {
         if became_ready {
             self.complete_gang(job_id);
         }
+        self.take_released(key, report.observed_assignment);
         self.touch(job_id);
         self.judge(now, job_id, verdict);
     }
@@ -105,6 +107,9 @@ impl Engine {
             .iter()
             .find_map(|(&(stage, _), partitions)| Some((stage, partitions.first()?)));
         let verdict = take_back(job, executor, departure);
+        let reclaimed = executor.draining.as_ref().is_some_and(|draining| draining.hold.is_some());
+        self.forget_drain(id);
+        let Some((_, executor, _, job)) = self.state.executor_mut(key) else { return };
         job.executors.remove(&key.index);
         job.indices.remove(key.index);
         job.held = job.held.minus(&executor.request);
@@ -124,11 +129,19 @@ impl Engine {
         let leaves_something = job.remains.contains_key(&(key.index, key.epoch));
         if let Some(node) = node {
             count_down(&mut job.on_nodes, node);
+        }
+        if job.executors.is_empty() && reclaimed && !job.state.is_final() {
+            // All of a gang gave way: it comes back as one.
+            job.gang_forming = job.spec.executor.gang_timeout_milliseconds.is_some();
+        }
+        if let Some(node) = node {
             let name = self.state.nodes.get(node).map(|node| node.observed.name.clone());
             if let Some(name) = name.filter(|_| !excused) {
                 self.count_against_node(now, job_id, &name, key, (departure, suspect));
             }
             self.state.nodes.release(&self.state.pools, node, pool, &request);
+            forget_in(&mut self.state.on_node, node, id);
+            self.holds.review_node(node);
         } else {
             job.unplaced.remove(&key.index);
             if job.unplaced.is_empty() {
@@ -146,10 +159,18 @@ impl Engine {
         if leaves_something {
             self.state.remains.insert(key.clone(), job_id);
         }
-        if let Some(node) = node {
-            self.leave_node(node);
+        forget_in(&mut self.state.of_pool, pool, id);
+        if !reclaimed {
+            self.reclaiming.changes += 1;
         }
-        self.offers_due = true;
+        match node {
+            Some(node) => {
+                self.due.grown.insert(node);
+                self.due.jobs.insert(job_id);
+                self.leave_node(node);
+            }
+            None => self.offers_due = true,
+        }
         self.touch(job_id);
         self.judge(now, job_id, verdict);
         if let Some(at) = self.state.jobs.get(job_id).and_then(|job| job.restart_at) {
@@ -176,6 +197,7 @@ impl Engine {
         {
             executor.stopping = true;
             self.outgoing.push(Action::Remove(executor.key.clone()));
+            self.count_leaving(id);
         }
     }
 
@@ -265,6 +287,16 @@ impl Engine {
     }
 }
 
+/// Takes an executor out of an index; places without any are not listed.
+fn forget_in<K: Ord>(index: &mut BTreeMap<K, BTreeSet<ExecutorId>>, place: K, id: ExecutorId) {
+    if let Entry::Occupied(mut executors) = index.entry(place) {
+        executors.get_mut().remove(&id);
+        if executors.get().is_empty() {
+            executors.remove();
+        }
+    }
+}
+
 /// Reported attempts by stage index; stages that the job does not have are left out.
 fn attempts(job: &Job, reported: &[StageAttempts]) -> Attempts {
     reported
@@ -302,7 +334,7 @@ fn take_finished(
         for partition in attempts.partitions.iter() {
             let ran_since = executor.ran_since(index, attempts.attempt, partition);
             if executor.unassign(index, attempts.attempt, partition, stage.slots) {
-                if let Some(since) = ran_since {
+                if let Some(since) = ran_since.filter(|_| job.spec.speculation.is_some()) {
                     stage.durations.add(now.saturating_sub(since));
                 }
                 let loser = stage.finish_attempt(partition, attempts.attempt);
@@ -327,14 +359,14 @@ fn note_running(job: &Job, executor: &mut Executor, now: Milliseconds) {
     for (&(stage, attempt), partitions) in &executor.running {
         let assigned = executor.assigned.get(&(stage, attempt));
         for partition in partitions.iter() {
-            if !assigned.is_some_and(|assigned| assigned.contains(partition)) {
-                executor.leaving_slots += job.stages[stage].slots;
-            } else if job.spec.speculation.is_some() {
+            if assigned.is_some_and(|assigned| assigned.contains(partition)) {
                 let since = executor.since.entry((stage, attempt, partition));
                 let since = since.or_insert(Since::Running(now));
                 if matches!(since, Since::Assigned(_)) {
                     *since = Since::Running(now);
                 }
+            } else {
+                executor.leaving_slots += job.stages[stage].slots;
             }
         }
     }

@@ -4,7 +4,8 @@
 //! An executor of an epoch below that in the status is accounted for, and so is an attempt of a number
 //! below the next one or at a partition that finished; everything else is taken in again. Reasons for
 //! waiting, timers, the suspicion against tasks, declined nodes and how long tasks take start anew.
-//! So do offers to frameworks; their tasks are told of like executors.
+//! So do drains, what is kept for claims while others drain, and offers to frameworks; tasks of
+//! frameworks are told of like executors.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,7 @@ use crate::frameworks::{FrameworkCall, FrameworkObservation, RunningTask, TaskId
 use crate::jobs::{
     Job, JobFailure, JobId, JobKey, JobSpec, JobState, Live, Milliseconds, StageRun, StageState,
 };
+use crate::nodes::NodeId;
 use crate::view::{JobStatus, StageStatus};
 
 /// What was told before everything was.
@@ -127,6 +129,11 @@ impl Engine {
         self.restore_frameworks(now, frameworks, tasks);
         for (key, call) in calls {
             self.take_call(now, &key, call);
+        }
+        // Who has to leave a node has time for it from now on.
+        let nodes: Vec<NodeId> = self.state.on_node.keys().copied().collect();
+        for node in nodes {
+            self.review_node(now, node);
         }
         let ids: Vec<JobId> = self.state.job_by_key.values().copied().collect();
         for id in ids {
@@ -318,7 +325,11 @@ impl Engine {
             self.state.nodes.charge(&self.state.pools, node, job.pool, &request);
             *job.on_nodes.entry(node).or_default() += 1;
         }
-        self.seat(executor);
+        if let Some(executor) = self.seat(executor)
+            && observed.terminating
+        {
+            self.count_leaving(executor);
+        }
         self.touched.insert(id);
     }
 

@@ -1,12 +1,13 @@
-//! How many executors a job keeps.
+//! How many executors a job keeps. Those on their way out for the sake of others are not its to keep or
+//! to let go; as they hold what they have until they are gone, they are not replaced before.
 
 use std::cmp::Reverse;
 
 use super::Engine;
-use crate::executors::ExecutorId;
+use crate::executors::{DrainCause, Draining, ExecutorId};
 use crate::jobs::{Job, JobId, JobState, Milliseconds};
 
-/// An executor that stays for now.
+/// An executor that stays as far as others are concerned.
 struct Staying {
     id: ExecutorId,
     /// The slots of the tasks that it has.
@@ -33,7 +34,7 @@ impl Engine {
             // Those without a node are the first to go, then the newest.
             for &id in job.executors.values().rev() {
                 let Some(executor) = self.state.executors.get_mut(id) else { continue };
-                if executor.stopping {
+                if executor.stopping || executor.cut_off_at().is_some() {
                     continue;
                 }
                 let is_idle = executor.assigned_slots == 0;
@@ -44,14 +45,14 @@ impl Engine {
                         .is_some_and(|node| job.declines.excludes(&node.observed.name));
                 if excluded {
                     // It is replaced.
-                    executor.draining = true;
+                    executor.draining = Some(let_go(DrainCause::NodeDeclined));
                     going.extend(is_idle.then_some(id));
                     continue;
                 }
                 if is_idle && executor.ready {
                     executor.idle_since.get_or_insert(now);
                 }
-                let (slots, draining) = (executor.assigned_slots, executor.draining);
+                let (slots, draining) = (executor.assigned_slots, executor.draining.is_some());
                 let unplaced = executor.node.is_none();
                 let idle_since = executor.idle_since;
                 staying.push(Staying { id, slots, draining, unplaced, idle_since });
@@ -61,7 +62,7 @@ impl Engine {
             let draining = drain(job, kept.staying);
             for (id, draining) in draining {
                 if let Some(executor) = self.state.executors.get_mut(id) {
-                    executor.draining = draining;
+                    executor.draining = draining.then(|| let_go(DrainCause::Surplus));
                 }
             }
             if let Some(at) = kept.look_again_at {
@@ -85,6 +86,11 @@ impl Engine {
         };
         job.wanted_executors().saturating_sub(job.launched().saturating_sub(replaced))
     }
+}
+
+/// How an executor drains that its own job lets go.
+fn let_go(cause: DrainCause) -> Draining {
+    Draining { deadline: None, cause, hold: None }
 }
 
 struct Kept {

@@ -52,7 +52,9 @@ fn find(
                 if of != index || !is_single || !may_speculate(stage, partition) {
                     continue;
                 }
-                if has_queue && matches!(since, Since::Assigned(_)) {
+                let going = executor.cut_off_at().is_some()
+                    || executor.is_withdrawn(of, attempt, partition);
+                if (has_queue || going) && matches!(since, Since::Assigned(_)) {
                     // It is moved, not copied.
                     continue;
                 }
@@ -90,7 +92,10 @@ fn take_from_queues(
     let mut next: Option<Milliseconds> = None;
     for &id in job.executors.values() {
         let Some(executor) = executors.get_mut(id) else { continue };
-        if executor.stopping || executor.assigned_slots <= slots {
+        // What one that is to be gone soon has not started is taken back already.
+        let going =
+            executor.stopping || executor.cut_off_at().is_some() || !executor.withdrawn.is_empty();
+        if going || executor.assigned_slots <= slots {
             continue;
         }
         let mut waited = Vec::new();

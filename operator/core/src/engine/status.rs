@@ -1,7 +1,11 @@
 //! Statuses and views.
 
+use std::collections::BTreeMap;
+
 use super::Engine;
 use crate::action::Action;
+use crate::executors::DrainCause;
+use crate::explain::Utc;
 use crate::jobs::{Job, JobId, Milliseconds, ResultValue, StageRun, StageSpec};
 use crate::nodes::{Node, NodeId};
 use crate::resources::Resources;
@@ -76,7 +80,11 @@ impl Engine {
         if let Some(failure) = &job.failure {
             return (Some(failure.reason), Some(failure.message.clone()));
         }
-        let Some(waiting) = &job.waiting else { return waiting_for_nodes(job) };
+        let drain = self.drain_reason(job);
+        let Some(waiting) = &job.waiting else {
+            let drain = drain.map(|(reason, message)| (Some(reason), Some(message)));
+            return drain.unwrap_or_else(|| waiting_for_nodes(job));
+        };
         let sentence = waiting.display(&self.state.kinds);
         let message = if job.executors.is_empty() {
             format!("waits for its first executor: {sentence}")
@@ -84,7 +92,41 @@ impl Engine {
             let (launched, wanted) = (job.launched(), job.wanted_executors());
             format!("runs on {launched} of {wanted} executors: {sentence}")
         };
-        (Some(waiting.reason()), Some(message))
+        match drain {
+            Some((reason, drain)) => (Some(reason), Some(format!("{message}; {drain}"))),
+            None => (Some(waiting.reason()), Some(message)),
+        }
+    }
+
+    /// Why executors of a job are on their way out.
+    fn drain_reason(&self, job: &Job) -> Option<(&'static str, String)> {
+        let executors = job.executors.values().filter_map(|&id| self.state.executors.get(id));
+        let drains = executors.filter_map(|executor| {
+            let draining = executor.draining.as_ref()?;
+            Some((&draining.cause, draining.deadline?))
+        });
+        let drains: Vec<(&DrainCause, Milliseconds)> = drains.collect();
+        let &(cause, _) = drains.iter().min()?;
+        let mut same = drains.iter().filter(|&&(other, _)| other == cause);
+        let until = same.clone().map(|&(_, deadline)| deadline).max()?;
+        let (count, until) = (same.by_ref().count(), Utc(until));
+        let (subject, their) = if count == 1 {
+            ("1 executor drains".to_owned(), "its")
+        } else {
+            (format!("{count} executors drain"), "their")
+        };
+        let (reason, why) = match cause {
+            DrainCause::Reclaim { pool } => {
+                ("Reclaimed", format!("{their} room goes to pool {pool}"))
+            }
+            DrainCause::NodeDrained => ("NodeDrained", format!("{their} node is drained")),
+            DrainCause::Maintenance => ("Maintenance", format!("{their} node's maintenance comes")),
+            DrainCause::NodeOvercommitted => {
+                ("NodeOvercommitted", format!("{their} node has less than what is on it"))
+            }
+            DrainCause::Surplus | DrainCause::NodeDeclined => return None,
+        };
+        Some((reason, format!("{subject} by {until}: {why}")))
     }
 
     fn on_preferred_nodes(&self, job: &Job) -> Option<u32> {
@@ -112,11 +154,16 @@ impl Engine {
             .filter(|((stage, _), _)| *stage == index)
             .map(|(_, partitions)| partitions.len())
             .sum();
-        let assigned = executors().flat_map(|executor| &executor.assigned);
-        let live = assigned.filter(|((stage, _), _)| *stage == index).flat_map(
-            |((_, attempt), partitions)| partitions.iter().map(|partition| (partition, *attempt)),
-        );
-        let uncounted = run.uncounted_attempts(&live.collect());
+        let mut live = BTreeMap::new();
+        for executor in executors() {
+            let groups = executor.assigned.iter().filter(|((stage, _), _)| *stage == index);
+            for (&(stage, attempt), partitions) in groups {
+                live.extend(partitions.iter().map(|partition| {
+                    ((partition, attempt), executor.is_withdrawn(stage, attempt, partition))
+                }));
+            }
+        }
+        let uncounted = run.uncounted_attempts(&live);
         let named =
             |(partition, value): (&u32, &ResultValue)| (spec.task_name(*partition), value.clone());
         StageStatus {

@@ -1,10 +1,13 @@
 //! The engine against a small world: executors that do what they are told, when the test says so.
 
 mod decline;
+mod drain;
+mod edits;
 mod elastic;
 mod locality;
 mod pools;
 mod random;
+mod reclaim;
 mod restore;
 mod speculation;
 mod unplaced;

@@ -20,9 +20,9 @@ impl Engine {
             return;
         }
         if let Some(node) = &observed.node {
-            self.place_executor(&observed.key, node);
+            self.place_executor(now, &observed.key, node);
         }
-        let Some((_, executor, id, job)) = self.state.executor_mut(&observed.key) else {
+        let Some((executor_id, executor, id, job)) = self.state.executor_mut(&observed.key) else {
             self.expel(now, observed);
             return;
         };
@@ -34,6 +34,7 @@ impl Engine {
         if observed.terminating && !executor.stopping {
             // Somebody else told it to go.
             executor.stopping = true;
+            self.count_leaving(executor_id);
             self.touch(id);
         } else if executor.stopping {
             executor.told_at = executor.told_at.filter(|_| !observed.terminating);
@@ -94,6 +95,8 @@ impl Engine {
                 executor.assignment_changed = true;
                 executor.unsettled.pop_front();
             }
+            let is_withdrawn = !executor.withdrawn.is_empty() && !executor.is_withdrawal_told;
+            executor.assignment_changed |= is_withdrawn && executor.withdrawn_revision <= revision;
         }
         self.touched.insert(id);
         self.discard_settled(id);

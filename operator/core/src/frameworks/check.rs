@@ -109,10 +109,10 @@ impl Frameworks {
                 continue;
             }
             let name = &node.observed.name;
-            let left = node.usable.above(&node.held);
+            let left = node.left();
             let worth = !left.is_none() && self.least.iter().any(|least| least.fits_in(&left));
             let open = self.open.contains(slot as usize);
-            ensure!(open || !worth || !node.observed.offered, "node {name} is not looked at");
+            ensure!(open || !worth || !node.is_open(), "node {name} is not looked at");
             for (_, client) in self.clients.iter().filter(|(_, it)| !it.constraints.is_empty()) {
                 let mut new = client.clone();
                 new.check_constraints(slot, node);

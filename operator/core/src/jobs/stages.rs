@@ -1,6 +1,6 @@
 //! How far a stage is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::durations::Durations;
 use super::spec::StageSpec;
@@ -158,15 +158,18 @@ impl StageRun {
     }
 
     /// What is to be known of attempts beyond how many failed and were lost, when these are on their
-    /// way: how many else are accounted for, and which are not although a later one is.
-    pub(crate) fn uncounted_attempts(&self, live: &BTreeSet<(u32, u32)>) -> Uncounted {
+    /// way, by partition and number: how many else are accounted for, and which are not although a
+    /// later one is. An attempt that is withdrawn (`true`) is both: its number is used, and what
+    /// becomes of it still counts.
+    pub(crate) fn uncounted_attempts(&self, live: &BTreeMap<(u32, u32), bool>) -> Uncounted {
         let mut uncounted = Uncounted::default();
         for (&partition, &next) in &self.next_attempts {
             let mut first = next;
-            while first > 0 && live.contains(&(partition, first - 1)) {
+            while first > 0 && live.get(&(partition, first - 1)) == Some(&false) {
                 first -= 1;
             }
-            if let Some(&(_, older)) = live.range((partition, 0)..(partition, first)).next() {
+            let older = live.range((partition, 0)..(partition, first)).next();
+            if let Some((&(_, older), _)) = older {
                 uncounted.older.insert(partition, older);
             }
             let count = |counts: &BTreeMap<u32, u32>| counts.get(&partition).copied().unwrap_or(0);

@@ -19,8 +19,24 @@ pub(crate) struct Load {
     pub(crate) held: BTreeMap<PoolId, Resources>,
     /// What of it is in offers.
     pub(crate) outstanding: Resources,
+    /// What of it executors hold that are on their way out.
+    pub(crate) leaving: Resources,
+    /// What is kept for claims, by pool.
+    pub(crate) promised: BTreeMap<PoolId, Resources>,
     pub(crate) ports_held: Ranges,
     pub(crate) ports_outstanding: Ranges,
+}
+
+impl Load {
+    /// What pools have here or are to have.
+    fn by_pool(&self) -> BTreeMap<PoolId, Resources> {
+        let mut sums = self.held.clone();
+        for (&pool, promised) in &self.promised {
+            let sum = sums.entry(pool).or_default();
+            *sum = sum.plus(promised);
+        }
+        sums
+    }
 }
 
 impl Nodes {
@@ -41,6 +57,8 @@ impl Nodes {
             let load = loads.get(&id).unwrap_or(&empty);
             self.check_node(kinds, node, load).map_err(fail)?;
             self.check_reserved(pools, node, load).map_err(fail)?;
+            let promising = self.promising.contains(&id);
+            ensure!(promising != node.promised.is_none(), "node {name} promises, noted otherwise");
             let noted = node.change == Change::None || self.changed.contains(&id);
             ensure!(noted, "node {name} changed, and nobody will look");
             total = total.plus(&counted(node));
@@ -60,6 +78,10 @@ impl Nodes {
     fn check_node(&self, kinds: &Kinds, node: &Node, load: &Load) -> Result<(), String> {
         let held = load.held.values().fold(Resources::NONE, |sum, held| sum.plus(held));
         ensure!(node.held == held, "counts {:?}, holds {held:?}", node.held);
+        let promised = load.promised.values().fold(Resources::NONE, |sum, it| sum.plus(it));
+        ensure!(node.promised == promised, "counts {:?}, keeps {promised:?}", node.promised);
+        let (counted, is) = (node.leaving, load.leaving);
+        ensure!(counted == is, "counts {counted:?} as leaving, it is {is:?}");
         let has = usable(kinds, &node.observed);
         ensure!(node.usable == has, "counts {:?}, has {has:?}", node.usable);
         let (counted, is) = (node.outstanding, load.outstanding);
@@ -70,8 +92,7 @@ impl Nodes {
         ensure!(counted == is, "counts ports {counted} in offers, it is {is}");
         let some = |(_, held): &(PoolId, Resources)| !held.is_none();
         let counted: Vec<_> = node.held_by_pool.iter().copied().filter(some).collect();
-        let is = load.held.iter().map(|(&pool, &held)| (pool, held));
-        let is: Vec<_> = is.filter(some).collect();
+        let is: Vec<_> = load.by_pool().into_iter().filter(some).collect();
         ensure!(counted == is, "counts {counted:?} by pool, it is {is:?}");
         let labels = &node.observed.labels;
         let used = self.used.as_ref();
@@ -87,11 +108,10 @@ impl Nodes {
         for reservation in here {
             new.add(&reservation.chain, &reservation.amount);
         }
-        for (&pool, held) in &load.held {
-            new.charge(&chain(pools, pool), held);
+        for (pool, held) in &load.by_pool() {
+            new.charge(&chain(pools, *pool), held);
         }
-        let free =
-            if node.observed.offered { node.usable.above(&node.held) } else { Resources::NONE };
+        let free = if node.is_open() { node.left() } else { Resources::NONE };
         new.settle(&free, &node.usable);
         let known = node.reserved.as_deref().cloned().unwrap_or_default();
         ensure!(known == new, "counts {known:?} as reserved, it is {new:?}");
@@ -116,7 +136,7 @@ impl View {
             let Some(node) = nodes.get(node) else { return Err("has a node that is gone".into()) };
             let name = &node.observed.name;
             ensure!(node.places.contains(&(id, place)), "node {name} does not know its place");
-            if !node.observed.offered {
+            if !node.is_open() {
                 continue;
             }
             let (place, left) = (place.index(), node.free_for(&self.chain));

@@ -180,8 +180,11 @@ impl Index {
     /// The first place of the tree in which this one differs from another of the same width.
     pub(super) fn difference(&self, other: &Self) -> Option<usize> {
         let at = |index: &Self, kind: usize, place: usize| {
-            let closed = index.free[0][place] == CLOSED;
-            index.free[kind].get(place).copied().unwrap_or(if closed { CLOSED } else { 0 })
+            // Where nothing is there it does not matter what else is said.
+            if index.free[0][place] == CLOSED {
+                return CLOSED;
+            }
+            index.free[kind].get(place).copied().unwrap_or(0)
         };
         (1..2 * self.width).find(|&place| {
             self.width != other.width

@@ -163,21 +163,21 @@ impl View {
     /// Takes in what is on a node now, and what would be if it were empty in case that changed.
     fn set(&mut self, place: Place, node: &Node, usable_changed: bool) {
         let place = NodeId::at(u32::try_from(place.index()).unwrap_or(u32::MAX));
-        let offered = node.observed.offered;
+        let open = node.is_open();
         if usable_changed {
-            let usable = offered.then(|| node.usable_for(&self.chain));
+            let usable = open.then(|| node.usable_for(&self.chain));
             self.usable.set(place, usable.as_ref(), &node.usable);
         }
         let free = node.free_for(&self.chain);
         if self.chain.is_empty() {
-            self.free.set(place, offered.then_some(&free), &node.usable);
+            self.free.set(place, open.then_some(&free), &node.usable);
             return;
         }
         // Where nothing is kept for the pool, it has no more than everyone.
         let kept = free.minus(&node.free_for(&[]));
-        let offered = offered && !kept.is_none();
-        self.free.set(place, offered.then_some(&free), &node.usable);
-        self.kept.set(place, offered.then_some(&kept), &node.usable);
+        let open = open && !kept.is_none();
+        self.free.set(place, open.then_some(&free), &node.usable);
+        self.kept.set(place, open.then_some(&kept), &node.usable);
     }
 
     fn clear(&mut self, place: Place) {

@@ -48,6 +48,9 @@ pub(super) struct Operator {
     pub(super) pools: BTreeMap<Box<str>, PoolObservation>,
     /// The objects that executors are known by.
     names: BTreeMap<ExecutorKey, String>,
+    /// The last assignment of each executor that is known to be written: the generation of its
+    /// object, and the assignment's number.
+    written: BTreeMap<ExecutorKey, (i64, u64)>,
     /// What is asked for and not answered; the first of each object is on its way.
     pub(super) writes: BTreeMap<ObjectKey, VecDeque<Write>>,
 }
@@ -65,6 +68,7 @@ impl Operator {
             nodes: BTreeMap::new(),
             pools: BTreeMap::new(),
             names: BTreeMap::new(),
+            written: BTreeMap::new(),
             writes: BTreeMap::new(),
         };
         for key in api.all() {
@@ -167,12 +171,17 @@ impl Operator {
         if let Some(status) = status
             && self.names.get(key).is_some_and(|known| known == name)
         {
-            self.engine.handle(now, Event::Report(key.clone(), convert::report(status)));
+            let mut report = convert::report(status);
+            let seen = i64::try_from(report.observed_assignment).unwrap_or(0);
+            let written = self.written.get(key).filter(|(generation, _)| *generation <= seen);
+            report.observed_assignment = written.map_or(0, |&(_, number)| number);
+            self.engine.handle(now, Event::Report(key.clone(), report));
         }
     }
 
     fn discarded(&mut self, now: Milliseconds, key: &ExecutorKey) {
         self.names.remove(key);
+        self.written.remove(key);
         self.engine.handle(now, Event::Discarded(key.clone()));
     }
 
@@ -310,6 +319,10 @@ impl Operator {
             | (_, Told::Answer(Answer::Done | Answer::Exists)) => {
                 // The answer holds the object.
                 if let Some(object) = api.executors.get(&name) {
+                    if let Write::Assign { assignment, .. } = &write {
+                        let generation = object.metadata.generation.unwrap_or(0);
+                        self.written.insert(key, (generation, assignment.number));
+                    }
                     let observed = convert::executor_observation(object);
                     self.engine.handle(now, Event::Executor(Box::new(observed)));
                 }

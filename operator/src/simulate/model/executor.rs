@@ -21,6 +21,8 @@ pub(super) struct Executor {
     slots: usize,
     ready: bool,
     reports: u64,
+    /// The number of the last assignment.
+    observed: u64,
     assigned: Vec<StageAttempts>,
     running: BTreeSet<Task>,
     /// What has ended and is still assigned.
@@ -37,6 +39,7 @@ impl Executor {
             slots: usize::try_from(slots).unwrap_or(usize::MAX),
             ready: false,
             reports: 0,
+            observed: 0,
             assigned: Vec::new(),
             running: BTreeSet::new(),
             finished: BTreeSet::new(),
@@ -49,16 +52,25 @@ impl Executor {
     }
 
     /// Takes in all that it should run; returns whether that leads to something to report.
-    pub(super) fn assign(&mut self, attempts: Vec<StageAttempts>) -> bool {
+    pub(super) fn assign(&mut self, number: u64, attempts: Vec<StageAttempts>) -> bool {
+        let before: BTreeSet<Task> = self.assigned_tasks().collect();
+        self.observed = number;
         self.assigned = attempts;
         let assigned: BTreeSet<Task> = self.assigned_tasks().collect();
+        // Others may have what was withdrawn before it was started as soon as that is known.
+        let withdrawn = before.iter().any(|task| {
+            !assigned.contains(task)
+                && !self.running.contains(task)
+                && !self.finished.contains(task)
+        });
         let running = self.running.len();
         // What is not wanted any more stops, and what is known to have ended is forgotten.
         self.running.retain(|task| assigned.contains(task));
         self.finished.retain(|task| assigned.contains(task));
         let stopped = self.running.len() < running;
         let busy = self.running.len() + self.finished.len();
-        self.ready && (stopped || (self.running.len() < self.slots && assigned.len() > busy))
+        self.ready
+            && (stopped || withdrawn || (self.running.len() < self.slots && assigned.len() > busy))
     }
 
     /// A task comes to its end; `false` if it was stopped before.
@@ -91,6 +103,7 @@ impl Executor {
         let finished = std::mem::take(&mut self.unreported);
         Report {
             number: self.reports,
+            observed_assignment: self.observed,
             ready: self.ready,
             running: self.described(&self.running),
             finished: self.described(&finished),

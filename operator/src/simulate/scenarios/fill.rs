@@ -111,12 +111,6 @@ impl Fill {
 
     /// Runs the scenario on the engine.
     pub(super) fn run(&self, source: &Source) -> Result<(), Difference> {
-        if let Some(step) = self.steps.iter().find(|step| step.reclaim) {
-            let field = format!("{}.reclaim", step.field);
-            let line = super::line(source, &field);
-            let sentence = format!("{field}{line}: the engine takes nothing back yet (reclaim)");
-            return Err(Difference::NotYet(sentence));
-        }
         let mut cluster = Cluster::new(self.fairness, &self.nodes, &self.pools);
         let mut passed = Vec::new();
         for step in &self.steps {
@@ -141,7 +135,7 @@ impl Step {
             cluster.finish(job, *count)?;
         }
         self.submit.iter().for_each(|job| cluster.submit(job));
-        let evicted = cluster.settle();
+        let evicted = if self.reclaim { cluster.reclaim()? } else { cluster.settle() };
         let held = cluster.held();
         for (job, expected) in &self.expect {
             let count = held.get(job).copied().unwrap_or(0);

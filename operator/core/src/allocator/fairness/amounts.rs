@@ -66,7 +66,7 @@ impl Tree<'_> {
         let mut index = self.leaf_of_pool[pool.index()] as usize;
         while index != ROOT {
             let branch = &self.branches[index];
-            let unmet = branch.guarantee.above(&branch.held.plus(amount));
+            let unmet = branch.unmet(amount);
             let after = unmet.max_each(&branch.children_required.minus(&relief));
             relief = branch.required.minus(&after);
             index = branch.parent as usize;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::shares::{ChildrenSum, Contribution, Fraction, Holdings};
 use super::tournament::Group;
-use crate::allocator::Fairness;
+use crate::allocator::{Claim, Fairness};
 use crate::pools::{PoolId, Settings};
+use crate::reclaim::IdleGuarantee;
 use crate::resources::{KIND_LIMIT, Kind, Resources};
 use crate::share::WeightMilli;
 
@@ -24,6 +25,8 @@ pub(super) struct Branch<'a> {
     /// What of it is not covered by what is kept of the subtree's reservations, which counts as if it
     /// was held.
     pub(super) guarantee: Resources,
+    /// Whether only what the subtree's claims want is kept free for its guarantee.
+    pub(super) lends: bool,
     pub(super) limit: Resources,
     pub(super) is_limited: bool,
     pub(super) held: Resources,
@@ -38,6 +41,9 @@ pub(super) struct Branch<'a> {
     /// How much of each kind claims of the subtree that can still grow want. Only kept where
     /// something is guaranteed.
     pub(super) demand: [i128; KIND_LIMIT],
+    /// How much of each kind claims of the subtree want, whether or not they can be given it. Only kept
+    /// where something is guaranteed.
+    pub(super) wants: [i128; KIND_LIMIT],
     pub(super) rank: Rank,
     /// What the branch counts for, scaled as H-DRF wants it.
     pub(super) holdings: Holdings,
@@ -88,6 +94,7 @@ impl<'a> Branch<'a> {
             weight: settings.weight,
             guaranteed: settings.guarantee,
             guarantee: settings.guarantee,
+            lends: settings.idle_guarantee == IdleGuarantee::Lend,
             limit: settings.limit,
             is_limited: settings.limit != Resources::UNLIMITED,
             held: account.held,
@@ -97,6 +104,7 @@ impl<'a> Branch<'a> {
             claims: Group::default(),
             wanting: 0,
             demand: [0; KIND_LIMIT],
+            wants: [0; KIND_LIMIT],
             rank: Rank {
                 above_guarantee: true,
                 leftovers_only: false,
@@ -131,9 +139,33 @@ impl<'a> Branch<'a> {
         if self.weight == 0 { 1000 } else { self.weight }
     }
 
-    /// What is guaranteed and not held.
-    pub(super) fn unmet(&self) -> Resources {
-        self.guarantee.above(&self.held)
+    /// What is missing of the guarantee when the branch is given `amount`; where it is lent, only as
+    /// far as claims want it.
+    pub(super) fn unmet(&self, amount: &Resources) -> Resources {
+        let mut unmet = self.guarantee.above(&self.held.plus(amount));
+        if self.lends {
+            for (kind, missing) in unmet.clone().iter() {
+                let wanted = self.wants[kind.index()] - i128::from(amount[kind]);
+                unmet[kind] = i64::try_from(wanted.max(0)).unwrap_or(i64::MAX).min(missing);
+            }
+        }
+        unmet
+    }
+
+    /// Counts what a claim wants, whether or not it can be given it.
+    pub(super) fn wish(&mut self, claim: &Claim) {
+        for (kind, amount) in claim.request.iter() {
+            // What a framework wants has no end.
+            let amount = if claim.client.is_some() { i64::MAX } else { amount };
+            self.wants[kind.index()] += i128::from(amount) * i128::from(claim.wanted);
+        }
+    }
+
+    /// Takes in that a claim was given some of what it wants.
+    pub(super) fn wish_less(&mut self, amount: &Resources) {
+        for (kind, amount) in amount.iter() {
+            self.wants[kind.index()] -= i128::from(amount);
+        }
     }
 
     /// Whether a claim that can still grow wants something of what is guaranteed and not held.

@@ -1,5 +1,5 @@
-//! Inverse offers: frameworks are asked to give back what they have on nodes that go into
-//! maintenance.
+//! Inverse offers: frameworks are asked to give back what they have on nodes that are drained or go
+//! into maintenance.
 //!
 //! A framework is asked once for each node, and again when the time changes or when its answer has
 //! been there for as long as it wanted. What it answers is shown, and changes nothing: at that time
@@ -13,12 +13,12 @@ use crate::jobs::Milliseconds;
 use crate::nodes::NodeId;
 
 impl Engine {
-    /// When a node goes into maintenance, if it does. All that inverse offers depend on is here.
+    /// By when a node is to be empty, if it is. All that inverse offers depend on is here.
     fn unavailable_from(&self, node: NodeId) -> Option<Milliseconds> {
-        self.state.nodes.get(node)?.observed.unavailable_from
+        self.state.nodes.get(node)?.unavailable_from
     }
 
-    /// Asks every framework that has something on a node that goes into maintenance.
+    /// Asks every framework that has something on a node that is drained or goes into maintenance.
     pub(in crate::engine) fn make_inverse_offers(&mut self) {
         let nodes: Vec<NodeId> = self.state.frameworks.unavailable.iter().copied().collect();
         for node in nodes {

@@ -159,7 +159,7 @@ impl Engine {
             amounts: self.named_amounts(&offer.amount),
             ports: offer.ports.clone(),
             expires_at: offer.expires_at,
-            unavailable_from: node.observed.unavailable_from,
+            unavailable_from: node.unavailable_from,
         })
     }
 

@@ -5,7 +5,7 @@ mod world;
 
 use crate::action::Action;
 use crate::engine::Settings;
-use crate::event::{Event, Reservation};
+use crate::event::{Event, Maintenance, Reservation};
 use crate::frameworks::{
     Constraint, FrameworkAction, FrameworkCall, OfferId, Predicate, RescindReason, RunningTask,
     Selector, TaskProblem, TaskRequest,
@@ -594,7 +594,7 @@ fn frameworks_are_asked_to_leave_nodes_that_go_into_maintenance() {
     world.tick();
     world.accept("a", &[id(&world, "a")], vec![task("t", 1000)], 3_600_000);
     world.tell(Event::Node(crate::event::NodeObservation {
-        unavailable_from: Some(90_000),
+        maintenance: Some(Maintenance { start: 90_000, duration: None }),
         ..node("n0", 4)
     }));
     world.tick();
@@ -627,6 +627,53 @@ fn frameworks_are_asked_to_leave_nodes_that_go_into_maintenance() {
     let told = Action::Framework(key("a"), FrameworkAction::RescindInverse(second));
     assert!(world.log.contains(&told));
     assert!(world.status("a").inverse_offers.is_empty());
+}
+
+#[test]
+fn a_drained_node_is_not_offered_and_frameworks_are_asked_to_leave_it() {
+    let mut world = World::with_nodes(&[4]);
+    world.framework("a", &["default"]);
+    world.tick();
+    world.accept("a", &[id(&world, "a")], vec![task("t", 1000)], 3_600_000);
+    world.framework("b", &["default"]);
+    world.tick();
+    assert_eq!(world.offered("b"), ["n0 3"]);
+    let by = world.now + 60_000;
+    let drained = crate::event::NodeObservation { draining: true, ..node("n0", 4) };
+    world.tell(Event::Node(drained));
+    world.tick();
+    assert!(world.offers.is_empty());
+    assert_eq!(world.status("a").inverse_offers[0].unavailable_from, by);
+    assert!(world.status("b").inverse_offers.is_empty());
+    world.advance(1000);
+    world.tell(Event::Node(crate::event::NodeObservation {
+        draining: true,
+        labels: vec![("zone".into(), "a".into())],
+        ..node("n0", 4)
+    }));
+    world.tick();
+    assert_eq!(world.status("a").inverse_offers[0].unavailable_from, by, "the time stays");
+    world.tell(Event::Node(node("n0", 4)));
+    world.tick();
+    assert!(world.status("a").inverse_offers.is_empty());
+    assert_eq!(world.offered("b"), ["n0 3"]);
+}
+
+#[test]
+fn nodes_are_offered_until_they_are_emptied_for_their_maintenance() {
+    let mut world = World::with_nodes(&[4]);
+    world.framework("a", &["default"]);
+    let start = world.now + 100_000;
+    let maintenance = Some(Maintenance { start, duration: Some(10_000) });
+    world.tell(Event::Node(crate::event::NodeObservation { maintenance, ..node("n0", 4) }));
+    world.tick();
+    assert_eq!(world.offers_of("a")[0].unavailable_from, Some(start));
+    world.advance(40_000);
+    assert!(world.offers.is_empty());
+    world.advance(69_999);
+    assert!(world.offers.is_empty());
+    world.advance(1);
+    assert_eq!(world.offers_of("a")[0].unavailable_from, None);
 }
 
 #[test]

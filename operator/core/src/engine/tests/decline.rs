@@ -221,7 +221,7 @@ fn a_node_that_comes_back_under_its_name_is_still_declined() {
     world.remove_node(0);
     world.add_node("other", 1);
     assert_eq!(world.nodes("j"), ["other"], "it may have the number that the other had");
-    world.remove_node_named("other");
+    world.lose_node("other");
     world.add_node("n0", 1);
     assert_eq!(world.live_executors(), 0);
     world.advance(1000);

@@ -203,8 +203,11 @@ fn reservations_that_do_not_work_out_are_explained() {
     nothing.reservations = vec![reservation(&[label("zone", "z")], 1)];
     tell(&mut world, nothing);
     let pools = world.engine.view().pools;
-    let problems =
-        |name: &str| pools.iter().find(|pool| &*pool.name == name).unwrap().problems.join("; ");
+    let problems = |name: &str| {
+        let pool = pools.iter().find(|pool| &*pool.name == name).unwrap();
+        let messages = pool.problems.iter().map(|problem| &*problem.message);
+        messages.collect::<Vec<_>>().join("; ")
+    };
     assert_eq!(problems("a"), "");
     assert_eq!(
         problems("b"),

@@ -41,6 +41,8 @@ struct Fake {
     ready: bool,
     /// Whether it was told to go.
     is_going: bool,
+    /// The number of the last assignment that it was given.
+    observed: u64,
     reports: u64,
     last: Report,
     /// What it was told to run, in order.
@@ -92,6 +94,8 @@ pub(super) struct World {
     stopped: BTreeSet<ExecutorKey>,
     /// Which executor every attempt was given to: job, its uid, stage, partition, attempt.
     attempts: BTreeMap<(String, u32, Box<str>, u32, u32), ExecutorKey>,
+    /// Whether nodes may become smaller than what is on them.
+    pub(super) shrinks: bool,
     pub(super) last_report: Option<(ExecutorKey, Report)>,
     /// Every action, in order.
     pub(super) log: Vec<Action>,
@@ -119,6 +123,7 @@ impl World {
             uids: BTreeMap::new(),
             stopped: BTreeSet::new(),
             attempts: BTreeMap::new(),
+            shrinks: false,
             last_report: None,
             log: Vec::new(),
         };
@@ -153,11 +158,11 @@ impl World {
     }
 
     pub(super) fn remove_node(&mut self, index: usize) {
-        self.remove_node_named(&format!("n{index}"));
+        self.lose_node(&format!("n{index}"));
     }
 
     /// Removes a node with all that is on it.
-    pub(super) fn remove_node_named(&mut self, node: &str) {
+    pub(super) fn lose_node(&mut self, node: &str) {
         let keys: Vec<_> = self.fakes.keys().cloned().collect();
         let known = |engine: &Engine, key: &ExecutorKey| engine.state.find_executor(key).is_some();
         let before: Vec<_> = keys.into_iter().filter(|key| known(&self.engine, key)).collect();
@@ -277,6 +282,7 @@ impl World {
                 if !fake.last.running.iter().all(still_assigned) {
                     self.stopped.insert(assignment.key);
                 }
+                fake.observed = assignment.number;
             }
             Action::Remove(key) => {
                 if let Some(fake) = self.fakes.get_mut(&key) {
@@ -332,7 +338,12 @@ impl World {
     fn tell_report<F: FnOnce(&mut Report)>(&mut self, key: &ExecutorKey, fill: F) {
         let fake = self.fakes.get_mut(key).unwrap();
         fake.reports += 1;
-        let mut report = Report { number: fake.reports, ready: fake.ready, ..Report::default() };
+        let mut report = Report {
+            number: fake.reports,
+            observed_assignment: fake.observed,
+            ready: fake.ready,
+            ..Report::default()
+        };
         fill(&mut report);
         let ended = report
             .finished
@@ -572,6 +583,82 @@ impl World {
         of_job.map(|key| key.epoch).collect()
     }
 
+    /// The partitions that an executor was told to run.
+    pub(super) fn assigned_to(&self, key: &ExecutorKey) -> Vec<u32> {
+        self.fakes[key].assigned.iter().flat_map(|attempts| attempts.partitions.iter()).collect()
+    }
+
+    /// Finishes all that an executor was told to run.
+    pub(super) fn finish_all_of(&mut self, key: &ExecutorKey) {
+        let finished = self.fakes[key].assigned.clone();
+        self.report(key, |report| report.finished = finished);
+    }
+
+    /// Lets an executor say that it runs one partition of what it was told, and nothing else yet.
+    pub(super) fn report_running(&mut self, key: &ExecutorKey, partition: u32) {
+        let fake = self.fakes.get_mut(key).unwrap();
+        fake.reports += 1;
+        let mut running = fake.assigned.clone();
+        running.retain(|attempts| attempts.partitions.contains(partition));
+        running.iter_mut().for_each(|attempts| attempts.partitions = Ranges::one(partition));
+        let report = Report {
+            number: fake.reports,
+            observed_assignment: fake.observed,
+            ready: true,
+            running,
+            ..Report::default()
+        };
+        self.tell(Event::Report(key.clone(), report));
+        self.tick();
+    }
+
+    /// Lets every executor say that it runs what it was told.
+    pub(super) fn report_all(&mut self) {
+        let keys: Vec<_> = self.fakes.keys().cloned().collect();
+        keys.iter().for_each(|key| self.report(key, no_news));
+    }
+
+    /// Observes a node.
+    pub(super) fn see(&mut self, node: NodeObservation) {
+        self.tell(Event::Node(node));
+        self.tick();
+    }
+
+    /// The executors that drain.
+    pub(super) fn draining(&self) -> Vec<ExecutorKey> {
+        let executors = self.engine.state.executors.iter();
+        let drain = executors.filter(|(_, executor)| executor.draining.is_some());
+        let mut keys: Vec<_> = drain.map(|(_, executor)| executor.key.clone()).collect();
+        keys.sort();
+        keys
+    }
+
+    pub(super) fn node_of(&self, key: &ExecutorKey) -> String {
+        let state = &self.engine.state;
+        let executor = state.executors.get(state.find_executor(key).unwrap()).unwrap();
+        state.nodes.get(executor.node.unwrap()).unwrap().observed.name.to_string()
+    }
+
+    /// Declares a pool.
+    pub(super) fn declare(&mut self, pool: PoolObservation) {
+        self.tell(Event::Pool(pool));
+        self.tick();
+    }
+
+    /// How many executors a job holds.
+    pub(super) fn held(&self, name: &str) -> u32 {
+        self.status(name).executors_launched
+    }
+
+    /// A round about everybody gives nothing that a round about those who were thought to matter did
+    /// not give.
+    pub(super) fn check_that_nothing_was_overlooked(&mut self) {
+        self.engine.offers_due = true;
+        let before = self.launches;
+        self.tick();
+        assert_eq!(self.launches, before, "somebody was overlooked");
+    }
+
     /// What executors hold is what nodes and pools are charged, and no node is past what it has.
     pub(super) fn check_account(&self) {
         let state = &self.engine.state;
@@ -581,7 +668,19 @@ impl World {
             let held =
                 on_it.fold(Resources::NONE, |sum, (_, executor)| sum.plus(&executor.request));
             assert_eq!(node.held, held, "node {}", node.observed.name);
-            assert!(held.fits_in(&node.usable), "node {} is overcommitted", node.observed.name);
+            if !self.shrinks {
+                assert!(held.fits_in(&node.usable), "node {} is overcommitted", node.observed.name);
+            }
+            let leaving = state
+                .executors
+                .iter()
+                .filter(|(_, executor)| executor.node == Some(id) && executor.leaving)
+                .fold(Resources::NONE, |sum, (_, executor)| sum.plus(&executor.request));
+            assert_eq!(node.leaving, leaving, "leaving node {}", node.observed.name);
+            assert_eq!(
+                state.on_node.get(&id).map_or(0, BTreeSet::len),
+                state.executors.iter().filter(|(_, executor)| executor.node == Some(id)).count()
+            );
             sum = sum.plus(&held);
         }
         let unplaced = state.executors.iter().filter(|(_, executor)| executor.node.is_none());

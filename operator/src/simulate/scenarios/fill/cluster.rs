@@ -9,16 +9,19 @@ use proffer_core::event::{
     StageAttempts,
 };
 use proffer_core::jobs::{ExecutorSpec, JobKey, JobSpec, StageSpec};
+use proffer_core::reclaim::{ReclaimDefaults, ReclaimPolicy};
 use proffer_core::{Engine, ExecutorKey, Fairness};
 
 use super::{Job, Node, Pool};
 
-/// Nothing in these scenarios depends on time: it stands still.
-const NOW: u64 = 0;
+/// How often time may go on in one step before the engine is taken to find no rest.
+const MOST_MOMENTS: u32 = 10_000;
 
 /// The engine and the executors that it launched.
 pub(super) struct Cluster {
     engine: Engine,
+    /// Stands still but where executors may be taken back.
+    now: u64,
     executors: BTreeMap<ExecutorKey, Executor>,
     /// How many executors were launched so far.
     launched: u64,
@@ -27,13 +30,32 @@ pub(super) struct Cluster {
 struct Executor {
     /// How many were launched before it.
     order: u64,
+    reports: u64,
     /// What it runs: one task that ends when the scenario says so.
     running: Vec<StageAttempts>,
 }
 
+impl Executor {
+    /// Runs what it is told.
+    fn start(&mut self, number: u64, attempts: Vec<StageAttempts>) -> Report {
+        self.running = attempts;
+        self.reports += 1;
+        Report {
+            number: self.reports,
+            observed_assignment: number,
+            ready: true,
+            running: self.running.clone(),
+            ..Report::default()
+        }
+    }
+}
+
 impl Cluster {
     pub(super) fn new(fairness: Fairness, nodes: &[Node], pools: &[Pool]) -> Self {
-        let mut engine = Engine::new(Settings { fairness, ..Settings::default() });
+        // Grace and drain are the engine's own; nothing is taken back while time stands still.
+        let policy = ReclaimPolicy::FairShare;
+        let reclaim = ReclaimDefaults { policy, ..ReclaimDefaults::default() };
+        let mut engine = Engine::new(Settings { fairness, reclaim, ..Settings::default() });
         for node in nodes {
             let node = NodeObservation {
                 name: node.name.as_str().into(),
@@ -42,7 +64,7 @@ impl Cluster {
                 taints: node.taints.clone(),
                 ..NodeObservation::default()
             };
-            engine.handle(NOW, Event::Node(node));
+            engine.handle(0, Event::Node(node));
         }
         for pool in pools {
             let reservations = pool.reservations.iter().map(|(selector, resources)| Reservation {
@@ -56,11 +78,12 @@ impl Cluster {
                 limit: pool.limit.for_engine(),
                 node_selector: labels(&pool.selector),
                 reservations: reservations.collect(),
+                idle_guarantee: pool.idle_guarantee,
                 ..PoolObservation::default()
             };
-            engine.handle(NOW, Event::Pool(pool));
+            engine.handle(0, Event::Pool(pool));
         }
-        Self { engine, executors: BTreeMap::new(), launched: 0 }
+        Self { engine, now: 0, executors: BTreeMap::new(), launched: 0 }
     }
 
     /// Submits a job, which has a task for each executor that it wants.
@@ -87,11 +110,11 @@ impl Cluster {
             key,
             uid: job.name.as_str().into(),
             generation: 1,
-            created_at: NOW,
+            created_at: self.now,
             spec: Ok(spec),
             status: None,
         };
-        self.engine.handle(NOW, Event::Job(Box::new(observation)));
+        self.engine.handle(self.now, Event::Job(Box::new(observation)));
     }
 
     /// Lets the oldest executors of a job finish their tasks and go.
@@ -105,13 +128,25 @@ impl Cluster {
         }
         keys.sort_unstable();
         for (_, key) in keys.into_iter().take(count) {
-            let running = self.executors.remove(&key).map(|executor| executor.running);
-            let finished = running.unwrap_or_default();
-            let report = Report { number: 2, ready: true, finished, ..Report::default() };
-            self.engine.handle(NOW, Event::Report(key.clone(), report));
-            self.engine.handle(NOW, Event::ExecutorGone(key, Departure::Asked));
+            let Some(executor) = self.executors.remove(&key) else { continue };
+            let (number, finished) = (executor.reports + 1, executor.running);
+            let report = Report { number, ready: true, finished, ..Report::default() };
+            self.engine.handle(self.now, Event::Report(key.clone(), report));
+            self.engine.handle(self.now, Event::ExecutorGone(key, Departure::Asked));
         }
         Ok(())
+    }
+
+    /// Lets time pass, and with it grace periods and drains, until nothing is to come any more;
+    /// returns how many executors were taken away from their work.
+    pub(super) fn reclaim(&mut self) -> Result<u32, String> {
+        let mut evicted = self.settle();
+        for _ in 0..MOST_MOMENTS {
+            let Some(at) = self.engine.next_wakeup() else { return Ok(evicted) };
+            self.now = at.max(self.now);
+            evicted += self.settle();
+        }
+        Err(format!("there is no rest: {evicted} executors were taken away and no end is in sight"))
     }
 
     /// Lets the engine decide until it wants nothing more; returns how many executors it took away
@@ -120,24 +155,26 @@ impl Cluster {
         let mut evicted = 0;
         loop {
             let mut settled = true;
-            for action in self.engine.tick(NOW) {
+            for action in self.engine.tick(self.now) {
                 match action {
                     Action::Launch(launch) => {
                         let report = Report { number: 1, ready: true, ..Report::default() };
-                        self.engine.handle(NOW, Event::Report(launch.key.clone(), report));
-                        let executor = Executor { order: self.launched, running: Vec::new() };
+                        self.engine.handle(self.now, Event::Report(launch.key.clone(), report));
+                        let order = self.launched;
+                        let executor = Executor { order, reports: 1, running: Vec::new() };
                         self.launched += 1;
                         self.executors.insert(launch.key, executor);
                     }
                     Action::Assign(assignment) => {
                         if let Some(executor) = self.executors.get_mut(&assignment.key) {
-                            executor.running = assignment.attempts;
+                            let report = executor.start(assignment.number, assignment.attempts);
+                            self.engine.handle(self.now, Event::Report(assignment.key, report));
                         }
                     }
                     Action::Remove(key) => {
                         let gone = self.executors.remove(&key);
                         evicted += u32::from(gone.is_some_and(|gone| !gone.running.is_empty()));
-                        self.engine.handle(NOW, Event::ExecutorGone(key, Departure::Asked));
+                        self.engine.handle(self.now, Event::ExecutorGone(key, Departure::Asked));
                     }
                     Action::Discard(_) | Action::Status(_) | Action::Framework(..) => continue,
                 }

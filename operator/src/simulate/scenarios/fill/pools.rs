@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use proffer_core::event::IdleGuarantee;
+
 use super::super::amounts::{Amounts, RESOURCES, thousandths};
 use super::super::read::Field;
 use crate::convert::label_problem;
@@ -27,6 +29,8 @@ pub struct Pool {
     pub selector: Vec<(String, String)>,
     /// What is kept for it on the nodes with some labels.
     pub reservations: Vec<(Vec<(String, String)>, Amounts)>,
+    /// What becomes of the guarantee while nobody wants it.
+    pub idle_guarantee: IdleGuarantee,
 }
 
 /// A pool whose place in the tree is not known yet.
@@ -68,6 +72,7 @@ fn seed<'a>(item: &Field<'a>, names: &mut BTreeSet<String>) -> Option<Seed<'a>> 
         "weight",
         "guarantee",
         "limit",
+        "idleGuarantee",
         "nodeSelector",
         "reservations",
     ])?;
@@ -79,6 +84,9 @@ fn seed<'a>(item: &Field<'a>, names: &mut BTreeSet<String>) -> Option<Seed<'a>> 
     let weight = record.or("weight", 1000, weight);
     let guarantee = record.or("guarantee", Amounts::default(), countable);
     let limit = record.or("limit", Amounts::default(), countable);
+    let idle_guarantee = record.or("idleGuarantee", IdleGuarantee::Hold, |field| {
+        field.choice(&[("hold", IdleGuarantee::Hold), ("lend", IdleGuarantee::Lend)])
+    });
     let selector = record.or("nodeSelector", Vec::new(), labels);
     let reservations = record.or("reservations", Vec::new(), |field| {
         field.list(|item| {
@@ -104,6 +112,7 @@ fn seed<'a>(item: &Field<'a>, names: &mut BTreeSet<String>) -> Option<Seed<'a>> 
         weight: weight?,
         guarantee,
         limit,
+        idle_guarantee: idle_guarantee?,
         selector: selector?,
         reservations: reservations?,
     };

@@ -94,10 +94,15 @@ fn guarantees_limits_and_priorities_reach_the_engine() {
 }
 
 #[test]
-fn reclaim_is_not_done_yet() {
-    let steps = format!("jobs: [{}]\nexpect: {{A: 10}}\nthen:\n", job("A", "a", "inf"));
-    let outcome = run(&format!("{steps}- {{reclaim: false}}\n- {{reclaim: true, evictions: 1}}"));
-    assert_eq!(outcome, "  then[1].reclaim, line 9: the engine takes nothing back yet (reclaim)");
+fn executors_are_taken_back_only_where_a_step_says_so() {
+    let start = format!("jobs: [{}]\nexpect: {{A: 10}}\nthen:\n", job("A", "a", "inf"));
+    let comes = format!("- submit: [{}]\n  expect: {{A: 10, C: 0}}\n", job("C", "c", "3"));
+    let taken = "- {reclaim: true, expect: {A: 7, C: 3}, evictions: 3}\n";
+    assert_eq!(run(&format!("{start}{comes}{taken}")), "ok");
+    let fewer = run(&format!("{start}{comes}- {{reclaim: true, evictions: 2}}"));
+    let expected = "  jobs, line 5: as expected\n  then[0], line 8: as expected\n  then[1], line 10: 3 \
+                    executors were taken away, expected at most 2";
+    assert_eq!(fewer, expected);
 }
 
 #[test]
@@ -204,6 +209,10 @@ fn pools_form_a_tree() {
             "pools[2]: there is a pool \"a.b\" already",
         ),
         ("[{name: a//b}]", "pools[0].name: \"a//b\" has a part without a name"),
+        (
+            "[{name: a, idleGuarantee: Hold}]",
+            "pools[0].idleGuarantee: \"Hold\" is not one of hold, lend",
+        ),
         ("[{name: a, weight: -1}]", "pools[0].weight: -1 is too small"),
         (
             "[{name: a, weight: 2000000}]",

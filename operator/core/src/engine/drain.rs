@@ -1,0 +1,296 @@
+//! Executors on their way out.
+//!
+//! A draining executor gets no new tasks and gives back what it has not started; what runs may end
+//! until a deadline. Then it is removed, or at once when nothing runs any more. It holds its
+//! resources until it is gone. Nothing of that is held against its tasks or its job.
+//!
+//! Executors drain because room is reclaimed, because their node is drained, nears its maintenance,
+//! or has less than what is on it. Those that their own job lets go (`sizing.rs`) have no deadline:
+//! they do all that they have.
+
+use std::collections::BTreeSet;
+
+use super::Engine;
+use crate::executors::{DrainCause, Draining, Executor, ExecutorId, ExecutorKey};
+use crate::jobs::Milliseconds;
+use crate::nodes::NodeId;
+use crate::ranges::Ranges;
+use crate::resources::Resources;
+
+/// What is to be done about executors on their way out.
+#[derive(Debug, Default)]
+pub(super) struct Drains {
+    /// When which executor is cut off.
+    due: BTreeSet<(Milliseconds, ExecutorId)>,
+    /// Those of which something was heard.
+    heard: BTreeSet<ExecutorId>,
+    /// When to look at which node again; entries may be out of date.
+    nodes: BTreeSet<(Milliseconds, NodeId)>,
+}
+
+impl Drains {
+    pub(super) fn wakeup(&self) -> Option<Milliseconds> {
+        let due = self.due.first().map(|&(at, _)| at);
+        due.into_iter().chain(self.nodes.first().map(|&(at, _)| at)).min()
+    }
+}
+
+impl Engine {
+    /// Lets an executor drain. One that drains already goes by the earlier deadline.
+    pub(super) fn drain_executor(
+        &mut self,
+        id: ExecutorId,
+        deadline: Milliseconds,
+        cause: DrainCause,
+        hold: Option<u64>,
+    ) {
+        let Some(executor) = self.state.executors.get_mut(id).filter(|executor| !executor.stopping)
+        else {
+            return;
+        };
+        let job = executor.job;
+        match &mut executor.draining {
+            Some(Draining { deadline: Some(known), cause: known_cause, .. }) => {
+                if deadline < *known {
+                    self.drains.due.remove(&(*known, id));
+                    self.drains.due.insert((deadline, id));
+                    (*known, *known_cause) = (deadline, cause);
+                    self.touch(job);
+                }
+                return;
+            }
+            // One that its job lets go has a deadline from now on.
+            draining => *draining = Some(Draining { deadline: Some(deadline), cause, hold }),
+        }
+        // What it was told to leave alone when it drained before is not mixed up with what is new.
+        if executor.withdrawn.is_empty() {
+            let Some(job) = self.state.jobs.get_mut(job) else { return };
+            for (&(stage, attempt), partitions) in &executor.assigned {
+                // Of two attempts nobody is waited for.
+                let twins = &job.stages[stage].twins;
+                let waits =
+                    |&it: &u32| !executor.ran(stage, attempt, it) && !twins.contains_key(&it);
+                let waiting: Ranges = partitions.iter().filter(waits).collect();
+                if !waiting.is_empty() {
+                    executor.withdrawn.insert((stage, attempt), waiting);
+                }
+            }
+            if !executor.withdrawn.is_empty() {
+                executor.withdrawn_revision = job.revision.saturating_add(1);
+                executor.is_withdrawal_told = false;
+                job.status_urgent |= job.durable_revision < executor.withdrawn_revision;
+            }
+        }
+        executor.assignment_changed = true;
+        self.drains.due.insert((deadline, id));
+        self.drains.heard.insert(id);
+        self.count_leaving(id);
+        self.touch(job);
+    }
+
+    /// Lets an executor stay after all that drained for the sake of others, unless it was told to go
+    /// already.
+    pub(super) fn stop_draining(&mut self, id: ExecutorId) {
+        let Some(executor) = self.state.executors.get_mut(id) else { return };
+        if executor.stopping {
+            return;
+        }
+        let Some(deadline) = executor.cut_off_at() else { return };
+        executor.draining = None;
+        if !executor.is_withdrawal_told {
+            executor.withdrawn.clear();
+        }
+        executor.assignment_changed = true;
+        let job = executor.job;
+        self.drains.due.remove(&(deadline, id));
+        self.drains.heard.remove(&id);
+        self.uncount_leaving(id);
+        self.touch(job);
+    }
+
+    /// Removes executors that drained: those that have nothing left, and those whose time is over.
+    pub(super) fn finish_drains(&mut self, now: Milliseconds) {
+        for id in std::mem::take(&mut self.drains.heard) {
+            if self.state.executors.get(id).is_some_and(Executor::is_idle) {
+                self.stop_executor(id);
+            }
+        }
+        while let Some(&(at, id)) = self.drains.due.first().filter(|&&(at, _)| at <= now) {
+            self.drains.due.remove(&(at, id));
+            self.stop_executor(id);
+        }
+    }
+
+    /// Takes back what was withdrawn from an executor that knows of it.
+    pub(super) fn take_released(&mut self, key: &ExecutorKey, observed_assignment: u64) {
+        let Some((id, executor, _, job)) = self.state.executor_mut(key) else { return };
+        if executor.cut_off_at().is_some() {
+            self.drains.heard.insert(id);
+        }
+        let told = executor.is_withdrawal_told
+            && !executor.assignment_changed
+            && observed_assignment >= executor.assignment_number;
+        if !told || executor.stopping || job.state.is_final() {
+            return;
+        }
+        for ((index, attempt), partitions) in std::mem::take(&mut executor.withdrawn) {
+            for partition in partitions.iter() {
+                let slots = job.stages[index].slots;
+                if executor.unassign(index, attempt, partition, slots) {
+                    job.stages[index].give_back(partition);
+                }
+            }
+        }
+        // That these numbers are used is stored already.
+        executor.ending.clear();
+        executor.is_withdrawal_told = false;
+    }
+
+    /// Forgets that a gone executor was on its way out.
+    pub(super) fn forget_drain(&mut self, id: ExecutorId) {
+        self.drains.heard.remove(&id);
+        self.uncount_leaving(id);
+        let draining = self.state.executors.get(id).and_then(|executor| executor.draining.clone());
+        if let Some(Draining { deadline: Some(deadline), hold, .. }) = draining {
+            self.drains.due.remove(&(deadline, id));
+            if let Some(hold) = hold {
+                self.holds.forget_victim(hold, id);
+            }
+        }
+    }
+
+    /// Counts what an executor holds as leaving.
+    pub(super) fn count_leaving(&mut self, id: ExecutorId) {
+        self.set_leaving(id, true);
+    }
+
+    fn uncount_leaving(&mut self, id: ExecutorId) {
+        self.set_leaving(id, false);
+    }
+
+    fn set_leaving(&mut self, id: ExecutorId, leaving: bool) {
+        let Some(executor) = self.state.executors.get_mut(id) else { return };
+        if std::mem::replace(&mut executor.leaving, leaving) == leaving {
+            return;
+        }
+        let (node, job, request) = (executor.node, executor.job, executor.request);
+        let less = Resources::NONE.minus(&request);
+        let (on_node, expected) = if leaving { (request, less) } else { (less, request) };
+        if let Some(node) = node {
+            self.state.nodes.count_leaving(node, &on_node);
+        }
+        if let Some(job) = self.state.jobs.get_mut(job) {
+            job.pending = job.pending.plus(&expected);
+            self.state.pools.expect(job.pool, &expected);
+        }
+        if leaving {
+            self.state.executors_leaving.insert(id);
+        } else {
+            self.state.executors_leaving.remove(&id);
+        }
+    }
+
+    /// Looks at the nodes for which it is time.
+    pub(super) fn empty_nodes(&mut self, now: Milliseconds) {
+        while let Some(&(at, node)) = self.drains.nodes.first().filter(|&&(at, _)| at <= now) {
+            self.drains.nodes.remove(&(at, node));
+            self.review_node(now, node);
+        }
+    }
+
+    /// Lets executors go from a node that is drained, nears its maintenance or is too small for them,
+    /// and lets them stay where that is over.
+    pub(super) fn review_node(&mut self, now: Milliseconds, id: NodeId) {
+        let Some(node) = self.state.nodes.get(id) else { return };
+        let window = self.settings.reclaim.drain_milliseconds;
+        let mut wanted: Option<(Milliseconds, DrainCause)> = None;
+        let mut unavailable_from = None;
+        if let Some(maintenance) = node.observed.maintenance {
+            let opens = maintenance.start.saturating_sub(window);
+            let end = maintenance.end();
+            if end.is_none_or(|end| now < end) {
+                unavailable_from = Some(maintenance.start);
+                self.drains.nodes.extend(end.map(|end| (end, id)));
+                if now < opens {
+                    self.drains.nodes.insert((opens, id));
+                } else {
+                    wanted = Some((maintenance.start.max(now), DrainCause::Maintenance));
+                }
+            }
+        }
+        let drained_by = node.observed.draining.then(|| {
+            // What comes later, such as an executor that was launched without a node, has no more time.
+            node.drained_by.unwrap_or(now.saturating_add(window))
+        });
+        if let Some(drained_by) = drained_by {
+            let drain = (drained_by.max(now), DrainCause::NodeDrained);
+            wanted = Some(wanted.map_or(drain.clone(), |other| other.min(drain)));
+            unavailable_from =
+                Some(unavailable_from.map_or(drained_by, |from| from.min(drained_by)));
+        }
+        let executors: Vec<ExecutorId> =
+            self.state.on_node.get(&id).into_iter().flatten().copied().collect();
+        let other_time = node.unavailable_from != unavailable_from;
+        let reopens = node.closed != wanted.is_some();
+        if other_time || reopens || node.drained_by != drained_by {
+            let closed = wanted.is_some();
+            self.state.nodes.set_availability(id, closed, unavailable_from, drained_by);
+            self.offers_due = true;
+        }
+        self.check_offers_on(now, id, other_time);
+        if let Some((deadline, cause)) = wanted {
+            self.give_up_holds_on(id);
+            for executor in executors {
+                self.drain_executor(executor, deadline, cause.clone(), None);
+            }
+            return;
+        }
+        for executor in executors {
+            let draining = self.state.executors.get(executor).and_then(|it| it.draining.as_ref());
+            let for_claim =
+                draining.is_some_and(|it| matches!(it.cause, DrainCause::Reclaim { .. }));
+            if !for_claim {
+                self.stop_draining(executor);
+            }
+        }
+        self.drain_excess(now, id);
+    }
+
+    /// Lets executors go from a node that has less than they hold: leftovers first, then lower
+    /// priorities, then those that lose less work, and no more than it takes.
+    fn drain_excess(&mut self, now: Milliseconds, id: NodeId) {
+        let Some(node) = self.state.nodes.get(id) else { return };
+        let mut excess = node.held.minus(&node.leaving).above(&node.usable);
+        if excess.is_none() {
+            return;
+        }
+        let mut candidates = Vec::new();
+        for &id in self.state.on_node.get(&id).into_iter().flatten() {
+            let Some(executor) = self.state.executors.get(id) else { continue };
+            let Some(job) = self.state.jobs.get(executor.job) else { continue };
+            let weight = self.state.pools.get(job.pool).map_or(0, |pool| pool.settings.weight);
+            if !executor.leaving {
+                let order = (weight > 0, job.spec.priority, executor.work(now), id);
+                candidates.push((order, executor.request));
+            }
+        }
+        candidates.sort_unstable();
+        let mut victims = Vec::new();
+        for ((.., id), request) in candidates {
+            if excess.iter().any(|(kind, excess)| excess > 0 && request[kind] > 0) {
+                excess = excess.minus(&request);
+                victims.push((id, request));
+            }
+        }
+        let deadline = now.saturating_add(self.settings.reclaim.drain_milliseconds);
+        for (id, request) in victims.into_iter().rev() {
+            // What is over after all stays, the dearest first.
+            let without = excess.plus(&request);
+            if without.iter().all(|(_, excess)| excess <= 0) {
+                excess = without;
+            } else {
+                self.drain_executor(id, deadline, DrainCause::NodeOvercommitted, None);
+            }
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! Room that is kept for a claim while those who have it drain.
+//!
+//! Nobody else is offered what is held. When the room is there, the claim is served at once; when the
+//! job goes, needs it no more or was served elsewhere, or when it takes too long, it is given up, and
+//! executors that only drained for it stay.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Engine, ensure};
+use crate::allocator::times;
+use crate::executors::{DrainCause, ExecutorId};
+use crate::explain::Rejection;
+use crate::jobs::{JobId, Milliseconds};
+use crate::nodes::{Load, NodeId};
+use crate::pools::PoolId;
+use crate::reclaim::{Ask, Entitlement, Placement};
+use crate::resources::Resources;
+
+/// How long after the end of the drain the room has to be there: executors that were told to go have
+/// a grace period of their own.
+const OVERTIME_MILLISECONDS: Milliseconds = 120_000;
+
+#[derive(Clone, Debug)]
+struct Hold {
+    job: JobId,
+    /// The job's pool.
+    pool: PoolId,
+    request: Resources,
+    /// One for each executor.
+    nodes: Vec<NodeId>,
+    victims: BTreeSet<ExecutorId>,
+    entitlement: Entitlement,
+    drained_by: Milliseconds,
+    expires: Milliseconds,
+}
+
+/// All holds.
+#[derive(Debug, Default)]
+pub(super) struct Holds {
+    by_number: BTreeMap<u64, Hold>,
+    of_job: BTreeMap<JobId, BTreeSet<u64>>,
+    on_node: BTreeMap<NodeId, BTreeSet<u64>>,
+    expiring: BTreeSet<(Milliseconds, u64)>,
+    /// Those whose room may be there now.
+    to_review: BTreeSet<u64>,
+    next_number: u64,
+}
+
+/// What is to become of a hold.
+enum Fate {
+    Waits,
+    IsServed,
+    IsGivenUp,
+}
+
+impl Holds {
+    pub(super) fn wakeup(&self) -> Option<Milliseconds> {
+        self.expiring.first().map(|&(at, _)| at)
+    }
+
+    /// Something changed on a node.
+    pub(super) fn review_node(&mut self, node: NodeId) {
+        self.to_review.extend(self.on_node.get(&node).into_iter().flatten());
+    }
+
+    /// Something changed for any of them.
+    pub(super) fn review_all(&mut self) {
+        self.to_review.extend(self.by_number.keys());
+    }
+
+    /// A victim is gone.
+    pub(super) fn forget_victim(&mut self, number: u64, victim: ExecutorId) {
+        if let Some(hold) = self.by_number.get_mut(&number) {
+            hold.victims.remove(&victim);
+            self.to_review.insert(number);
+        }
+    }
+
+    /// For how many executors of a job there are holds.
+    pub(super) fn executors_of(&self, job: JobId) -> u32 {
+        let numbers = self.of_job.get(&job).into_iter().flatten();
+        let nodes = numbers.filter_map(|number| self.by_number.get(number));
+        nodes.map(|hold| u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX)).sum()
+    }
+}
+
+impl Holds {
+    /// What is held for a job, for checks.
+    pub(super) fn sum_of(&self, job: JobId) -> Resources {
+        let holds = self.by_number.values().filter(|hold| hold.job == job);
+        holds.fold(Resources::NONE, |sum, hold| {
+            let count = u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX);
+            sum.plus(&times(&hold.request, count))
+        })
+    }
+
+    /// Adds what is held to what is on the nodes, for checks.
+    pub(super) fn add_to(&self, loads: &mut BTreeMap<NodeId, Load>) {
+        for hold in self.by_number.values() {
+            for &node in &hold.nodes {
+                let load = loads.entry(node).or_default();
+                let promised = load.promised.entry(hold.pool).or_default();
+                *promised = promised.plus(&hold.request);
+            }
+        }
+    }
+
+    /// Compares the indices with the holds.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let (mut of_job, mut on_node) = (BTreeMap::new(), BTreeMap::new());
+        for (&number, hold) in &self.by_number {
+            of_job.entry(hold.job).or_insert_with(BTreeSet::new).insert(number);
+            for &node in &hold.nodes {
+                on_node.entry(node).or_insert_with(BTreeSet::new).insert(number);
+            }
+            let expires = self.expiring.contains(&(hold.expires, number));
+            ensure!(expires || self.to_review.contains(&number), "hold {number} never ends");
+        }
+        ensure!(self.of_job == of_job, "holds by job are {of_job:?}");
+        ensure!(self.on_node == on_node, "holds by node are {on_node:?}");
+        Ok(())
+    }
+}
+
+impl Engine {
+    /// Keeps the room that was found for a claim, and lets those who have it drain.
+    pub(super) fn hold(
+        &mut self,
+        now: Milliseconds,
+        ask: &Ask,
+        entitlement: Entitlement,
+        placements: Vec<Placement>,
+    ) {
+        let drained_by = now.saturating_add(ask.rules.drain_milliseconds);
+        let expires = drained_by.saturating_add(OVERTIME_MILLISECONDS);
+        let number = self.holds.next_number;
+        self.holds.next_number += 1;
+        let mut hold = Hold {
+            job: ask.job,
+            pool: ask.pool,
+            request: ask.request,
+            nodes: Vec::new(),
+            victims: BTreeSet::new(),
+            entitlement,
+            drained_by,
+            expires,
+        };
+        for Placement { node, victims } in placements {
+            self.state.nodes.promise(&self.state.pools, node, ask.pool, &ask.request);
+            self.holds.on_node.entry(node).or_default().insert(number);
+            hold.nodes.push(node);
+            hold.victims.extend(victims);
+        }
+        let victims = hold.victims.clone();
+        self.expect_for(&hold, true);
+        self.holds.expiring.insert((expires, number));
+        self.holds.of_job.entry(ask.job).or_default().insert(number);
+        self.holds.by_number.insert(number, hold);
+        self.holds.to_review.insert(number);
+        let pool = self.state.pools.get(ask.pool).map_or("".into(), |pool| pool.name.clone());
+        for victim in victims {
+            let cause = DrainCause::Reclaim { pool: pool.clone() };
+            self.drain_executor(victim, drained_by, cause, Some(number));
+        }
+        self.touch(ask.job);
+        let waits = self.awaited(ask.job);
+        self.explain(ask.job, waits);
+    }
+
+    /// Serves claims whose room is there, and gives up what is needed no more.
+    pub(super) fn serve_holds(&mut self, now: Milliseconds) {
+        let touched = self.touched.iter().filter_map(|id| self.holds.of_job.get(id));
+        let mut numbers: BTreeSet<u64> = touched.flatten().copied().collect();
+        numbers.append(&mut self.holds.to_review);
+        while let Some(&(at, number)) = self.holds.expiring.first().filter(|&&(at, _)| at <= now) {
+            self.holds.expiring.remove(&(at, number));
+            numbers.insert(number);
+        }
+        for number in numbers {
+            match self.fate(now, number) {
+                Fate::Waits => {}
+                Fate::IsServed => self.serve(now, number),
+                Fate::IsGivenUp => self.give_up(number),
+            }
+        }
+    }
+
+    fn fate(&mut self, now: Milliseconds, number: u64) -> Fate {
+        let Some(job) = self.holds.by_number.get(&number).map(|hold| hold.job) else {
+            return Fate::Waits;
+        };
+        let reach = self.may_have(job);
+        let declined = self.declined(now, job);
+        let Some(hold) = self.holds.by_number.get(&number) else { return Fate::Waits };
+        let Some(job) = self.state.jobs.get(hold.job) else { return Fate::IsGivenUp };
+        let Ok(reach) = reach else { return Fate::IsGivenUp };
+        let wants = self.lacking_executors(job);
+        // Of several, those that came last are one too many.
+        let of_job = self.holds.of_job.get(&hold.job).into_iter().flatten();
+        let before: usize = of_job
+            .take_while(|&&other| other <= number)
+            .filter_map(|other| self.holds.by_number.get(other))
+            .map(|hold| hold.nodes.len())
+            .sum();
+        let open = hold.nodes.iter().all(|&id| {
+            let node = self.state.nodes.get(id).filter(|_| !declined.contains_key(&id));
+            node.is_some_and(|node| node.is_open() && self.state.nodes.is_in_reach(node, reach))
+        });
+        if !open || before > wants as usize || hold.expires <= now {
+            return Fate::IsGivenUp;
+        }
+        let mut sums: BTreeMap<NodeId, u32> = BTreeMap::new();
+        for &node in &hold.nodes {
+            *sums.entry(node).or_default() += 1;
+        }
+        let has_room = |(&node, &count): (&NodeId, &u32)| {
+            self.state.nodes.get(node).is_some_and(|node| {
+                let room = node.usable.minus(&node.held);
+                times(&hold.request, count).iter().all(|(kind, amount)| amount <= room[kind])
+            })
+        };
+        let all = times(&hold.request, u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX));
+        if sums.iter().all(has_room) && self.state.pools.within_limits(job.pool, &all) {
+            Fate::IsServed
+        } else {
+            Fate::Waits
+        }
+    }
+
+    fn serve(&mut self, now: Milliseconds, number: u64) {
+        let Some(hold) = self.remove_hold(number) else { return };
+        for &node in &hold.nodes {
+            if let Some(job) = self.state.jobs.get_mut(hold.job) {
+                self.state.nodes.charge(&self.state.pools, node, job.pool, &hold.request);
+                *job.on_nodes.entry(node).or_default() += 1;
+            }
+            let launched = self.launch(now, hold.job, Some(node));
+            let executor = launched.and_then(|id| self.state.executors.get_mut(id));
+            if let (Some(executor), Entitlement::Share) = (executor, hold.entitlement) {
+                executor.reclaimed_at = Some(self.reclaiming.changes);
+            }
+        }
+        // Its room came from elsewhere.
+        self.let_stay(hold.victims);
+        self.offers_due = true;
+    }
+
+    fn give_up(&mut self, number: u64) {
+        let Some(hold) = self.remove_hold(number) else { return };
+        self.let_stay(hold.victims);
+        self.touch(hold.job);
+        self.offers_due = true;
+    }
+
+    /// Lets victims stay that nobody needs to go any more, but for what is left of a gang.
+    fn let_stay(&mut self, victims: BTreeSet<ExecutorId>) {
+        for victim in victims {
+            let job = self.state.executors.get(victim).map(|executor| executor.job);
+            let Some(job) = job.and_then(|job| self.state.jobs.get(job)) else { continue };
+            let remain = job.executors.values().filter(|&&id| {
+                self.state.executors.get(id).is_some_and(|executor| !executor.stopping)
+            });
+            if remain.count() >= job.least_executors() as usize {
+                self.stop_draining(victim);
+            }
+        }
+    }
+
+    /// Gives up what is held for a job.
+    pub(super) fn give_up_holds_of(&mut self, job: JobId) {
+        for number in self.holds.of_job.get(&job).cloned().unwrap_or_default() {
+            self.give_up(number);
+        }
+    }
+
+    /// Gives up what is held on a node.
+    pub(super) fn give_up_holds_on(&mut self, node: NodeId) {
+        for number in self.holds.on_node.get(&node).cloned().unwrap_or_default() {
+            self.give_up(number);
+        }
+    }
+
+    /// What a job with holds waits for.
+    pub(super) fn awaited(&self, job: JobId) -> Option<Rejection> {
+        let numbers = self.holds.of_job.get(&job)?;
+        let holds = || numbers.iter().filter_map(|number| self.holds.by_number.get(number));
+        let victims = holds().flat_map(|hold| &hold.victims);
+        let pools: BTreeSet<&str> = victims
+            .clone()
+            .filter_map(|&id| {
+                let job = self.state.jobs.get(self.state.executors.get(id)?.job)?;
+                Some(&*self.state.pools.get(job.pool)?.name)
+            })
+            .collect();
+        let names: Vec<&str> = pools.into_iter().collect();
+        let word = if names.len() == 1 { "pool" } else { "pools" };
+        Some(Rejection::Draining {
+            executors: u32::try_from(victims.count()).unwrap_or(u32::MAX),
+            pools: format!("{word} {}", names.join(", ")).into(),
+            until: holds().map(|hold| hold.drained_by).max()?,
+        })
+    }
+
+    fn remove_hold(&mut self, number: u64) -> Option<Hold> {
+        let hold = self.holds.by_number.remove(&number)?;
+        self.holds.expiring.remove(&(hold.expires, number));
+        self.holds.to_review.remove(&number);
+        if let Some(numbers) = self.holds.of_job.get_mut(&hold.job) {
+            numbers.remove(&number);
+            if numbers.is_empty() {
+                self.holds.of_job.remove(&hold.job);
+            }
+        }
+        let less = Resources::NONE.minus(&hold.request);
+        for &node in &hold.nodes {
+            self.state.nodes.promise(&self.state.pools, node, hold.pool, &less);
+            if let Some(numbers) = self.holds.on_node.get_mut(&node) {
+                numbers.remove(&number);
+                if numbers.is_empty() {
+                    self.holds.on_node.remove(&node);
+                }
+            }
+        }
+        self.expect_for(&hold, false);
+        Some(hold)
+    }
+
+    /// Counts what is held as what the job and its pool will have.
+    fn expect_for(&mut self, hold: &Hold, added: bool) {
+        let all = times(&hold.request, u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX));
+        let change = if added { all } else { Resources::NONE.minus(&all) };
+        if let Some(job) = self.state.jobs.get_mut(hold.job) {
+            job.pending = job.pending.plus(&change);
+            self.state.pools.expect(job.pool, &change);
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! When pools take back what others hold: who waits for how long, and in which order they are served.
+//! What may be taken is decided in [`crate::reclaim`].
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Engine;
+use crate::allocator::times;
+use crate::arena::Id;
+use crate::explain::Rejection;
+use crate::jobs::{Job, JobId, Milliseconds};
+use crate::nodes::{NodeId, Reach};
+use crate::pools::PoolId;
+use crate::reclaim::{Ask, ReclaimDefaults, ReclaimPolicy, Search, fits_guarantee};
+use crate::resources::Resources;
+use crate::share::{Share, shared_kinds};
+
+/// How many claims are served in one tick; the others wait for the next.
+const MOVES_PER_TICK: usize = 256;
+
+/// What there is to be done about waiting claims.
+#[derive(Debug, Default)]
+pub(super) struct Reclaiming {
+    /// Whether claims have to be looked at.
+    pub(super) due: bool,
+    /// How often something changed that no reclaim led to.
+    pub(super) changes: u64,
+    /// When a grace period ends. Entries may be out of date.
+    wakeups: BTreeSet<Milliseconds>,
+    /// The pools and jobs that wait below what is theirs.
+    waiting_pools: BTreeSet<PoolId>,
+    waiting_jobs: BTreeSet<JobId>,
+}
+
+/// The order in which claims are served: those of guarantees first, then as the tree has it, then
+/// those of the pool.
+type Turn = (bool, Vec<Share>, Reverse<i32>, Share, u64, JobId);
+
+/// Claims that differ in nothing that the search looks at.
+type Shape = (PoolId, i32, Resources, u32, bool, Reach, BTreeSet<NodeId>);
+
+impl Reclaiming {
+    pub(super) fn wakeup(&self) -> Option<Milliseconds> {
+        if self.due { Some(0) } else { self.wakeups.first().copied() }
+    }
+}
+
+impl Engine {
+    /// Makes room for claims that have waited for their grace period.
+    pub(super) fn reclaim(&mut self, now: Milliseconds) {
+        while self.reclaiming.wakeups.first().is_some_and(|&at| at <= now) {
+            self.reclaiming.wakeups.pop_first();
+            self.reclaiming.due = true;
+        }
+        if !std::mem::take(&mut self.reclaiming.due) {
+            return;
+        }
+        let asks = self.waiting_asks();
+        self.measure(now, &asks);
+        let mut turns: BTreeSet<Turn> = BTreeSet::new();
+        let mut asks: BTreeMap<JobId, (Ask, u32)> =
+            asks.into_iter().map(|(ask, wanted)| (ask.job, (ask, wanted))).collect();
+        for (ask, _) in asks.values_mut() {
+            ask.within_pool = self.is_ripe_within_pool(now, ask);
+            turns.extend(self.turn(ask));
+        }
+        let mut hopeless: BTreeSet<Shape> = BTreeSet::new();
+        let mut moves = 0;
+        while let Some((.., id)) = turns.pop_first() {
+            let Some((ask, wanted)) = asks.get_mut(&id) else { continue };
+            let ask = *ask;
+            let declined: BTreeSet<NodeId> = self.declined(now, id).into_keys().collect();
+            let (pool, within_pool) = (ask.pool, ask.within_pool);
+            let shape =
+                (pool, ask.priority, ask.request, ask.count, within_pool, ask.reach, declined);
+            if hopeless.contains(&shape) {
+                continue;
+            }
+            let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
+            let search = Search::new(&self.state, &shared, now, self.reclaiming.changes);
+            let mut search = search.declining(shape.6.clone());
+            let Some((entitlement, placements)) = search.find(&ask) else {
+                hopeless.insert(shape);
+                continue;
+            };
+            *wanted = wanted.saturating_sub(ask.count);
+            let wants_more = *wanted > 0;
+            self.hold(now, &ask, entitlement, placements);
+            moves += 1;
+            if moves == MOVES_PER_TICK {
+                self.reclaiming.due = true;
+                break;
+            }
+            if wants_more {
+                turns.extend(self.turn(&ask));
+            }
+        }
+        self.finish_drains(now);
+    }
+
+    /// Lets what was reclaimed be taken again, as if something had changed outside.
+    #[cfg(test)]
+    pub(crate) fn change_something(&mut self) {
+        self.reclaiming.changes += 1;
+    }
+
+    /// What waits for room that others have, with how many executors more it wants.
+    fn waiting_asks(&mut self) -> Vec<(Ask, u32)> {
+        let mut rules: BTreeMap<PoolId, ReclaimDefaults> = BTreeMap::new();
+        let mut asks = Vec::new();
+        let wanting: Vec<JobId> = self.wanting.iter().copied().collect();
+        for id in wanting {
+            let waits = self.state.jobs.get(id).and_then(|job| job.waiting.as_ref());
+            if !waits.is_some_and(can_be_helped) {
+                continue;
+            }
+            let Ok(reach) = self.may_have(id) else { continue };
+            let Some(job) = self.state.jobs.get(id) else { continue };
+            let rules = *rules.entry(job.pool).or_insert_with(|| {
+                self.state.pools.reclaim_rules(job.pool, &self.settings.reclaim)
+            });
+            let Ok(request) = job.request else { continue };
+            if rules.policy == ReclaimPolicy::Never {
+                continue;
+            }
+            let taken = job.launched() + self.holds.executors_of(id);
+            let wanted = job.wanted_executors().saturating_sub(taken);
+            if wanted == 0 {
+                continue;
+            }
+            let ask = Ask {
+                job: id,
+                pool: job.pool,
+                priority: job.spec.priority,
+                request,
+                count: if job.gang_forming { wanted } else { 1 },
+                rules,
+                within_pool: false,
+                reach,
+            };
+            asks.push((ask, wanted));
+        }
+        asks
+    }
+
+    /// Notes since when pools and jobs wait below what is theirs.
+    fn measure(&mut self, now: Milliseconds, asks: &[(Ask, u32)]) {
+        let were_pools = std::mem::take(&mut self.reclaiming.waiting_pools);
+        let were_jobs = std::mem::take(&mut self.reclaiming.waiting_jobs);
+        let by_share = |(ask, _): &(Ask, u32)| ask.rules.policy == ReclaimPolicy::FairShare;
+        let (largest, in_pools) = if asks.iter().any(by_share) {
+            (self.largest_children(), self.largest_in_pools())
+        } else {
+            (Vec::new(), BTreeMap::new())
+        };
+        let mut below = Below::default();
+        let mut seen = BTreeSet::new();
+        for (ask, _) in asks {
+            if seen.insert((ask.pool, ask.request, ask.count, ask.rules.policy)) {
+                self.measure_pools(ask, &largest, &mut below);
+            }
+            let inside = in_pools.get(&ask.pool);
+            if ask.rules.policy == ReclaimPolicy::FairShare
+                && inside.is_some_and(|inside| self.is_behind_in_pool(ask, inside))
+            {
+                below.jobs.insert(ask.job, ask.rules.grace_milliseconds);
+            }
+        }
+        let mut wakeups = BTreeSet::new();
+        let mut mark = |since: &mut Option<Milliseconds>, grace: Option<&Milliseconds>| {
+            let Some(grace) = grace else {
+                *since = None;
+                return;
+            };
+            let ripe = since.get_or_insert(now).saturating_add(*grace);
+            if ripe > now {
+                wakeups.insert(ripe);
+            }
+        };
+        let are_pools: BTreeSet<PoolId> = below
+            .guarantee
+            .keys()
+            .chain(below.share.keys())
+            .chain(below.own.keys())
+            .copied()
+            .collect();
+        for &id in were_pools.union(&are_pools) {
+            let Some(pool) = self.state.pools.get_mut(id) else { continue };
+            mark(&mut pool.below_guarantee_since, below.guarantee.get(&id));
+            mark(&mut pool.below_share_since, below.share.get(&id));
+            mark(&mut pool.own_below_share_since, below.own.get(&id));
+        }
+        let are_jobs: BTreeSet<JobId> = below.jobs.keys().copied().collect();
+        for &id in were_jobs.union(&are_jobs) {
+            let Some(job) = self.state.jobs.get_mut(id) else { continue };
+            mark(&mut job.below_share_since, below.jobs.get(&id));
+        }
+        self.reclaiming.waiting_pools = are_pools;
+        self.reclaiming.waiting_jobs = are_jobs;
+        self.reclaiming.wakeups.append(&mut wakeups);
+    }
+
+    /// Finds the pools on a claim's path that are below their guarantee, or hold less by weight than
+    /// a sibling would still hold if they were given what the claim asks for.
+    fn measure_pools(&self, ask: &Ask, largest: &[Share], below: &mut Below) {
+        let gain = times(&ask.request, ask.count);
+        let grace = ask.rules.grace_milliseconds;
+        let by_share = ask.rules.policy == ReclaimPolicy::FairShare;
+        let root = self.state.pools.bound();
+        let mut next = Some(ask.pool);
+        while let Some((id, pool)) = next.and_then(|id| Some((id, self.state.pools.get(id)?))) {
+            let held = pool.held.plus(&pool.pending);
+            if fits_guarantee(&pool.settings.guarantee, &held, &ask.request, ask.count) {
+                shorten(&mut below.guarantee, id, grace);
+            }
+            if by_share && id == ask.pool && !pool.children.is_empty() {
+                let own = self.share(&pool.own_held.plus(&pool.own_pending).plus(&gain), 1000);
+                if largest[id.index()] >= own {
+                    shorten(&mut below.own, id, grace);
+                }
+            }
+            if by_share && pool.settings.weight > 0 {
+                let place = pool.parent.map_or(root, Id::index);
+                if largest[place] >= self.share(&held.plus(&gain), pool.settings.weight) {
+                    shorten(&mut below.share, id, grace);
+                }
+            }
+            next = pool.parent;
+        }
+    }
+
+    /// The largest weighted share among the children of each pool, its own jobs included; for the
+    /// pools without a parent behind all others.
+    fn largest_children(&self) -> Vec<Share> {
+        let root = self.state.pools.bound();
+        let mut largest = vec![Share::ZERO; root + 1];
+        for (id, pool) in self.state.pools.iter() {
+            let held = pool.held.plus(&pool.pending);
+            let place = pool.parent.map_or(root, Id::index);
+            if !held.is_none() {
+                largest[place] = largest[place].max(self.share(&held, pool.settings.weight));
+            }
+            if !pool.children.is_empty() {
+                let own = self.share(&pool.own_held.plus(&pool.own_pending), 1000);
+                largest[id.index()] = largest[id.index()].max(own);
+            }
+        }
+        largest
+    }
+
+    /// The largest share of a job for each priority, by pool.
+    fn largest_in_pools(&self) -> BTreeMap<PoolId, BTreeMap<i32, Share>> {
+        let mut largest: BTreeMap<PoolId, BTreeMap<i32, Share>> = BTreeMap::new();
+        for (_, job) in self.state.jobs.iter().filter(|(_, job)| !job.executors.is_empty()) {
+            let of_pool = largest.entry(job.pool).or_default();
+            let most = of_pool.entry(job.spec.priority).or_insert(Share::ZERO);
+            *most = (*most).max(self.job_share(job, &Resources::NONE));
+        }
+        largest
+    }
+
+    fn is_behind_in_pool(&self, ask: &Ask, inside: &BTreeMap<i32, Share>) -> bool {
+        let Some(job) = self.state.jobs.get(ask.job) else { return false };
+        let lower = inside.range(..ask.priority).any(|(_, most)| !most.is_zero());
+        let share = self.job_share(job, &times(&ask.request, ask.count));
+        lower || inside.get(&ask.priority).is_some_and(|most| *most >= share)
+    }
+
+    fn is_ripe_within_pool(&self, now: Milliseconds, ask: &Ask) -> bool {
+        let since = self.state.jobs.get(ask.job).and_then(|job| job.below_share_since);
+        since.is_some_and(|since| since.saturating_add(ask.rules.grace_milliseconds) <= now)
+    }
+
+    /// The turn of a claim; `None` when none of its grace periods is over.
+    fn turn(&self, ask: &Ask) -> Option<Turn> {
+        let job = self.state.jobs.get(ask.job)?;
+        let mut shares = Vec::new();
+        let mut within_guarantee = false;
+        let mut waits = ask.within_pool;
+        let mut next = Some(ask.pool);
+        while let Some(pool) = next.and_then(|id| self.state.pools.get(id)) {
+            let held = pool.held.plus(&pool.pending);
+            within_guarantee |= pool.below_guarantee_since.is_some()
+                && fits_guarantee(&pool.settings.guarantee, &held, &ask.request, ask.count);
+            waits |= pool.below_share_since.is_some() || pool.own_below_share_since.is_some();
+            shares.push(self.share(&held, pool.settings.weight));
+            next = pool.parent;
+        }
+        shares.reverse();
+        (waits || within_guarantee).then(|| {
+            let share = self.job_share(job, &Resources::NONE);
+            (!within_guarantee, shares, Reverse(ask.priority), share, job.sequence, ask.job)
+        })
+    }
+
+    fn share(&self, held: &Resources, weight: u32) -> Share {
+        let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
+        Share::dominant(held, self.state.nodes.total(), &shared).weighted(weight)
+    }
+
+    fn job_share(&self, job: &Job, gain: &Resources) -> Share {
+        self.share(&job.held.plus(&job.pending).plus(gain), 1000)
+    }
+}
+
+/// Who waits below what is theirs, with the shortest grace period of those who wait for it.
+#[derive(Default)]
+struct Below {
+    guarantee: BTreeMap<PoolId, Milliseconds>,
+    share: BTreeMap<PoolId, Milliseconds>,
+    own: BTreeMap<PoolId, Milliseconds>,
+    jobs: BTreeMap<JobId, Milliseconds>,
+}
+
+fn shorten(graces: &mut BTreeMap<PoolId, Milliseconds>, pool: PoolId, grace: Milliseconds) {
+    let known = graces.entry(pool).or_insert(grace);
+    *known = grace.min(*known);
+}
+
+/// Whether what a job waits for is something that others have.
+fn can_be_helped(rejection: &Rejection) -> bool {
+    match rejection {
+        Rejection::NoNodeFree { .. }
+        | Rejection::NoNodeHasAllFree
+        | Rejection::Headroom { .. }
+        | Rejection::Limit { .. }
+        | Rejection::Draining { .. } => true,
+        Rejection::Gang { cause, .. }
+        | Rejection::ElasticLimit { cause, .. }
+        | Rejection::FewNodesSuit { cause: Some(cause), .. } => can_be_helped(cause),
+        _ => false,
+    }
+}
