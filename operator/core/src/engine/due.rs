@@ -62,6 +62,18 @@ impl Refused {
         }
     }
 
+    /// The jobs whose executors fitted on a node that had so much, and do not now that it has less:
+    /// they may be larger than any node.
+    pub(super) fn too_large(&self, had: &Resources, has: &Resources) -> Vec<JobId> {
+        let mut jobs = Vec::new();
+        for ((request, _), waiting) in self.by_shape.iter().filter(|_| !had.fits_in(has)) {
+            if request.fits_in(had) && !request.fits_in(has) {
+                jobs.extend(waiting);
+            }
+        }
+        jobs
+    }
+
     /// Takes in that a job waits no more.
     pub(super) fn forget(&mut self, id: JobId) {
         self.others.remove(&id);

@@ -26,6 +26,7 @@ impl Engine {
         }
         let other_labels = known.is_some_and(|known| known.observed.labels != node.labels);
         let only_amounts = known.is_some_and(|known| known.observed.differs_only_in_amounts(&node));
+        let had = known.map(|known| known.usable).unwrap_or_default();
         if node.allocatable.iter().any(|(name, _)| &**name == PODS) {
             // Without a place for them they are not counted.
             let _ = self.kind(PODS);
@@ -40,6 +41,8 @@ impl Engine {
         }
         if only_amounts {
             self.due.grown.insert(id);
+            let has = self.state.nodes.get(id).map(|node| node.usable).unwrap_or_default();
+            self.due.jobs.extend(self.refused.too_large(&had, &has));
         } else {
             self.offers_due = true;
         }
@@ -112,13 +115,13 @@ impl Engine {
                     if !is_news {
                         return;
                     }
-                    self.offers_due = true;
                     self.reclaiming.changes += 1;
                     if let Some(limit) = job.spec.deadline_milliseconds {
                         let deadline = job.created_at.saturating_add(limit);
                         self.set_timer(deadline, id);
                     }
                     self.complete_gang(id);
+                    self.due.jobs.insert(id);
                     self.touch(id);
                     return;
                 }
@@ -126,7 +129,6 @@ impl Engine {
                 _ => {}
             }
         }
-        self.offers_due = true;
         self.reclaiming.changes += 1;
         // A new job, one that replaces another of its name, or one that makes sense at last.
         let mut epochs = known.map(|id| self.replace(id)).unwrap_or_default();
@@ -144,7 +146,8 @@ impl Engine {
             self.discard_settled(id);
             self.give_up_holds_of(id);
             self.drop_if_done(id);
-            self.offers_due = true;
+            self.places_due = true;
+            self.reclaiming.due = true;
             self.reclaiming.changes += 1;
         }
     }

@@ -55,7 +55,8 @@ impl Engine {
         if !std::mem::take(&mut self.reclaiming.due) {
             return;
         }
-        let asks = self.waiting_asks();
+        // Most clusters that reclaim nothing promise nothing either.
+        let asks = if self.may_reclaim() { self.waiting_asks() } else { Vec::new() };
         self.measure(now, &asks);
         let mut turns: BTreeSet<Turn> = BTreeSet::new();
         let mut asks: BTreeMap<JobId, (Ask, u32)> =
@@ -102,6 +103,15 @@ impl Engine {
     #[cfg(test)]
     pub(crate) fn change_something(&mut self) {
         self.reclaiming.changes += 1;
+    }
+
+    /// Whether anybody could take anything back.
+    fn may_reclaim(&self) -> bool {
+        let by_share = Some(ReclaimPolicy::FairShare);
+        self.settings.reclaim.policy == ReclaimPolicy::FairShare
+            || self.state.pools.iter().any(|(_, pool)| {
+                !pool.settings.guarantee.is_none() || pool.settings.reclaim.policy == by_share
+            })
     }
 
     /// What waits for room that others have, with how many executors more it wants.

@@ -109,7 +109,7 @@ impl Engine {
         let Some(restoring) = self.restoring.take() else { return };
         let Restoring { jobs, executors, frameworks, tasks, calls } = *restoring;
         // Jobs that have started are served even in pools that are not declared any more.
-        self.pools_changed = true;
+        (self.pools_changed, self.offers_due) = (true, true);
         let mut jobs: Vec<JobObservation> = jobs.into_values().collect();
         jobs.sort_by(|a, b| (a.created_at, &a.key).cmp(&(b.created_at, &b.key)));
         for job in jobs {

@@ -480,6 +480,19 @@ fn what_does_not_fit_is_not_blamed_on_the_jobs_own_guarantee() {
 }
 
 #[test]
+fn what_fits_on_no_node_any_more_is_said_to_be_too_large() {
+    let mut world = World::with_nodes(&[4]);
+    world.submit("a", job("default", 2, vec![stage("s", 2)]));
+    let mut spec = job("default", 1, vec![stage("s", 1)]);
+    spec.executor.request[0].1 = 3000;
+    world.submit("b", spec);
+    assert_eq!(world.status("b").reason, Some("WaitingForResources"));
+    world.add_node("n0", 2);
+    world.tick();
+    assert_eq!(world.status("b").reason, Some("LargerThanAnyNode"));
+}
+
+#[test]
 fn a_pool_that_is_gone_limits_its_children_no_more() {
     let mut world = World::with_nodes(&[4]);
     let (name, limit) = ("a".into(), vec![("cpu".into(), 1000)]);
