@@ -75,6 +75,7 @@ impl Engine {
             let revision = job.revision + 1;
             executor.unsettled.push_back(Unsettled { report: number, revision, ended });
         }
+        finished.losers.extend(self.live_attempts_at(job_id, &finished.repeated));
         self.withdraw(job_id, &finished.losers);
         let node = node.and_then(|node| self.state.nodes.get(node));
         if let Some(name) = node.map(|node| node.observed.name.clone()) {
@@ -271,6 +272,26 @@ impl Engine {
         }
     }
 
+    /// All attempts at some partitions that executors of a job have.
+    fn live_attempts_at(
+        &self,
+        id: JobId,
+        partitions: &BTreeSet<(usize, u32)>,
+    ) -> Vec<(usize, u32, Live)> {
+        let mut live = Vec::new();
+        let Some(job) = self.state.jobs.get(id).filter(|_| !partitions.is_empty()) else {
+            return live;
+        };
+        for &executor in job.executors.values() {
+            let Some(it) = self.state.executors.get(executor) else { continue };
+            for (&(stage, attempt), assigned) in &it.assigned {
+                let there = assigned.iter().filter(|&it| partitions.contains(&(stage, it)));
+                live.extend(there.map(|it| (stage, it, Live { executor, attempt })));
+            }
+        }
+        live
+    }
+
     /// Lets the tasks of a gang start once all its executors are ready.
     pub(super) fn complete_gang(&mut self, id: JobId) {
         let Some(job) = self.state.jobs.get_mut(id).filter(|job| job.gang_forming) else { return };
@@ -315,6 +336,8 @@ struct Finished {
     slots: u32,
     /// Their stages and partitions.
     partitions: BTreeSet<(usize, u32)>,
+    /// Those of them at which others may be at work, as an engine before this one had taken them back.
+    repeated: BTreeSet<(usize, u32)>,
     /// Other attempts at the same partitions, by stage and partition.
     losers: Vec<(usize, u32, Live)>,
 }
@@ -332,12 +355,18 @@ fn take_finished(
         let Some(index) = job.stage_index(&attempts.stage) else { continue };
         let stage = &mut job.stages[index];
         for partition in attempts.partitions.iter() {
-            let ran_since = executor.ran_since(index, attempts.attempt, partition);
-            if executor.unassign(index, attempts.attempt, partition, stage.slots) {
+            let attempt = attempts.attempt;
+            let ran_since = executor.ran_since(index, attempt, partition);
+            let is_older = stage.finish_older(partition, attempt);
+            if is_older {
+                executor.ending.entry((index, attempt)).or_default().insert(partition);
+                finished.repeated.insert((index, partition));
+            }
+            if is_older || executor.unassign(index, attempt, partition, stage.slots) {
                 if let Some(since) = ran_since.filter(|_| job.spec.speculation.is_some()) {
                     stage.durations.add(now.saturating_sub(since));
                 }
-                let loser = stage.finish_attempt(partition, attempts.attempt);
+                let loser = stage.finish_attempt(partition, attempt).filter(|_| !is_older);
                 finished.losers.extend(loser.map(|live| (index, partition, live)));
                 if stage.finish(partition) {
                     stage.finished_revision = job.revision + 1;

@@ -137,9 +137,6 @@ impl Engine {
         }
         let ids: Vec<JobId> = self.state.job_by_key.values().copied().collect();
         for id in ids {
-            if let Some(job) = self.state.jobs.get_mut(id) {
-                job.stages.iter_mut().for_each(|stage| stage.older_attempts.clear());
-            }
             self.complete_gang(id);
             self.bound_gang(now, id);
             self.go_on(now, id);
@@ -528,7 +525,8 @@ impl StageRun {
                 }
             }
         }
-        run.older_attempts.clone_from(&status.older_attempts);
+        let open = status.older_attempts.iter().filter(|&(&partition, _)| !run.is_done(partition));
+        run.older_attempts = open.map(|(&partition, &number)| (partition, number)).collect();
         match status.state {
             StageState::Waiting => {}
             StageState::Failed => {

@@ -82,8 +82,8 @@ pub(crate) struct StageRun {
     /// The number of the next attempt, by partition, where there was one before and it has not
     /// finished. No number is used twice.
     pub(crate) next_attempts: BTreeMap<u32, u32>,
-    /// Attempts of lower numbers that an engine before this one knew to be on their way, by
-    /// partition, until the state is restored.
+    /// Attempts of lower numbers that an engine before this one knew to be open, and that no executor
+    /// is known to have, by partition. If one finished all the same, it counts.
     pub(crate) older_attempts: BTreeMap<u32, u32>,
     /// The partitions of which two attempts are on their way: the first, and the speculative one.
     pub(crate) twins: BTreeMap<u32, [Live; 2]>,
@@ -169,9 +169,9 @@ impl StageRun {
                 first -= 1;
             }
             let older = live.range((partition, 0)..(partition, first)).next();
-            if let Some((&(_, older), _)) = older {
-                uncounted.older.insert(partition, older);
-            }
+            let older = older.map(|(&(_, number), _)| number);
+            let older = older.or_else(|| self.older_attempts.get(&partition).copied());
+            uncounted.older.extend(older.map(|older| (partition, older)));
             let count = |counts: &BTreeMap<u32, u32>| counts.get(&partition).copied().unwrap_or(0);
             let others = first.saturating_sub(count(&self.failures) + count(&self.losses));
             if others > 0 {
@@ -204,10 +204,22 @@ impl StageRun {
         Some((partition, self.is_suspect(partition)))
     }
 
+    /// Takes in that an attempt finished that no executor is known to have; says whether it counts.
+    pub(crate) fn finish_older(&mut self, partition: u32, attempt: u32) -> bool {
+        let counts = self.state == StageState::Running
+            && self.older_attempts.get(&partition) == Some(&attempt)
+            && !self.is_done(partition);
+        if counts {
+            self.pending.remove(partition);
+        }
+        counts
+    }
+
     /// Takes in that an attempt finished. Returns the other attempt at the partition, if there is
     /// one: it is of no use any more.
     pub(crate) fn finish_attempt(&mut self, partition: u32, attempt: u32) -> Option<Live> {
         self.next_attempts.remove(&partition);
+        self.older_attempts.remove(&partition);
         let twins = self.twins.remove(&partition)?;
         twins.into_iter().find(|live| live.attempt != attempt)
     }
