@@ -76,7 +76,7 @@ pub(crate) struct Executor {
     pub(crate) draining: Option<Draining>,
     /// Whether what it holds is counted as leaving: it drains or was told to go.
     pub(crate) leaving: bool,
-    /// The engine's count of changes from outside when room was made for it by reclaim.
+    /// The engine's count of changes of jobs, pools and nodes when room was made for it by share.
     pub(crate) reclaimed_at: Option<u64>,
     /// Since when each of the attempts runs that it last reported, by stage, attempt and partition.
     pub(crate) running_since: BTreeMap<(usize, u32, u32), Milliseconds>,

@@ -52,19 +52,20 @@ impl Engine {
             .collect();
         // A guarantee above the limit could never be used, and would be kept free for ever.
         let guarantee = guarantee.minus(&guarantee.above(&limit));
-        self.state.pools.declare(
-            &pool.name,
-            Settings {
-                weight: pool.weight,
-                guarantee,
-                limit,
-                uncounted,
-                reclaim: pool.reclaim,
-                idle_guarantee: pool.idle_guarantee,
-            },
-        );
+        let settings = Settings {
+            weight: pool.weight,
+            guarantee,
+            limit,
+            uncounted,
+            reclaim: pool.reclaim,
+            idle_guarantee: pool.idle_guarantee,
+        };
+        let known = self.state.pools.find(&pool.name).and_then(|id| self.state.pools.get(id));
+        if known.is_none_or(|known| !known.declared || known.settings != settings) {
+            self.reclaiming.changes += 1;
+        }
+        self.state.pools.declare(&pool.name, settings);
         self.offers_due = true;
-        self.reclaiming.changes += 1;
     }
 
     pub(super) fn forget_pool(&mut self, name: &str) {
@@ -76,8 +77,13 @@ impl Engine {
 
     pub(super) fn observe_job(&mut self, now: Milliseconds, observed: JobObservation) {
         self.offers_due = true;
-        self.reclaiming.changes += 1;
         let known = self.state.job_by_key.get(&observed.key).copied();
+        let before = known.and_then(|id| self.state.jobs.get(id));
+        let is_same = before
+            .is_some_and(|job| (&job.uid, job.generation) == (&observed.uid, observed.generation));
+        if !is_same {
+            self.reclaiming.changes += 1;
+        }
         if let Some(id) = known
             && let Some(job) = self.state.jobs.get_mut(id)
             && job.uid == observed.uid

@@ -83,9 +83,6 @@ impl Engine {
         forget_in(&mut self.state.on_node, node, id);
         forget_in(&mut self.state.of_pool, pool, id);
         self.holds.review_node(node);
-        if !reclaimed {
-            self.reclaiming.changes += 1;
-        }
         self.offers_due = true;
         self.touch(job_id);
         self.judge(now, job_id, verdict);

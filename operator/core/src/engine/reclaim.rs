@@ -22,7 +22,7 @@ const MOVES_PER_TICK: usize = 256;
 pub(super) struct Reclaiming {
     /// Whether claims have to be looked at.
     pub(super) due: bool,
-    /// How often something changed that no reclaim led to.
+    /// How often a job, pool or node came, went or was changed.
     pub(super) changes: u64,
     /// When a grace period ends. Entries may be out of date.
     wakeups: BTreeSet<Milliseconds>,
