@@ -8,7 +8,7 @@ use crate::run::{Ended, Folder, Running};
 /// Two pools, of which the second takes its share back at once. The job of the second one fails at
 /// first, and when it comes again the other one has everything. Its tasks end when there is a file
 /// `done`.
-const TWO_POOLS: &str = r#"
+const TWO_POOLS: &str = r"
 apiVersion: proffer.dev/v1alpha1
 kind: ResourcePool
 metadata: {name: first}
@@ -44,7 +44,7 @@ spec:
   stages:
     - name: short
       command: [sh, -c, '[ -e here ] || { touch here; exit 1; }; touch served']
-"#;
+";
 
 fn start(folder: &Folder, drain_seconds: u32) -> Running {
     folder.write("jobs.yaml", TWO_POOLS.replace("DRAIN", &drain_seconds.to_string()));
@@ -101,12 +101,12 @@ fn what_ends_while_it_drains_is_not_run_again() {
 fn a_node_is_empty_when_its_maintenance_starts() {
     let folder = Folder::new();
     folder.job(
-        r#"
+        r"
 executor: {memory: 64Mi, placement: Pack, terminationGracePeriodSeconds: 1}
 stages:
   - name: s
     command: [sh, -c, 'echo $PROFFER_ATTEMPT >> started; [ -e done ]']
-"#,
+",
     );
     let nodes = ["--nodes", "1cpu,1Gi", "--nodes", "1cpu,1Gi", "--maintenance", "node-0=1"];
     let arguments: Vec<&str> =
