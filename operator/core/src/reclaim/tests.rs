@@ -276,3 +276,24 @@ fn holds_on_one_node_do_not_take_from_each_other() {
     }
     assert_eq!(cluster.holdings().last(), Some(&("j3".to_owned(), 1)));
 }
+
+/// Jobs of one pool whose executors differ in size: each move leaves something over that another pool
+/// takes. Only that what was gained stays keeps this from going round for ever.
+#[test]
+fn what_is_left_over_by_moves_within_a_pool_leads_to_no_circle() {
+    let pool = |weight, guarantee| RandomPool { weight, guarantee, lends: false, nested: false };
+    let job = |pool, cpu, memory, executors| RandomJob {
+        pool,
+        cpu,
+        memory,
+        executors,
+        priority: 0,
+        gang: false,
+    };
+    let pools = [pool(1000, 0), pool(1000, 3), pool(0, 5)];
+    let mut cluster = Cluster::new(&[(7, 8), (8, 4)], &pools);
+    for (number, job) in [job(0, 1, 2, 3), job(1, 1, 1, 6), job(0, 2, 1, 2)].iter().enumerate() {
+        cluster.submit(number, job);
+    }
+    assert!(cluster.rest() < 20, "{:?}", cluster.removed);
+}
