@@ -60,7 +60,7 @@ fn check(ended: Ended) {
     let borrower = jobs.iter().find(|item| item["metadata"]["name"] == "borrower").unwrap();
     assert_eq!(borrower["status"]["state"], "Succeeded");
     assert_eq!(borrower["status"]["failures"], Value::Null, "{borrower}");
-    assert_eq!(borrower["status"]["executors"]["failed"], 0);
+    assert_eq!(borrower["status"]["executors"]["failed"], Value::Null, "{borrower}");
 }
 
 /// The attempts at the borrower's tasks.
@@ -127,7 +127,7 @@ stages:
 }
 
 #[test]
-fn what_runs_on_a_node_is_cut_off_when_its_maintenance_starts_and_runs_again_after_it() {
+fn executors_drain_in_the_minute_before_a_maintenance() {
     let folder = Folder::new();
     folder.job(
         r"
@@ -145,9 +145,10 @@ stages:
         "--nodes",
         "1cpu,1Gi",
         "--maintenance",
-        "node-0=62,1",
+        "node-0=62,600",
         "job.yaml",
     ]);
-    running.wait_for(&["j: 1 executor drains by"]);
-    drop(running);
+    running.wait_for(&["UTC: its node's maintenance comes"]);
+    folder.write("done", "");
+    running.wait().expect_code(0);
 }

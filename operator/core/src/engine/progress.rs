@@ -123,9 +123,6 @@ impl Engine {
         self.state.pools.release(pool, &request);
         self.state.executors.remove(id);
         forget_in(&mut self.state.of_pool, pool, id);
-        if !reclaimed {
-            self.reclaiming.changes += 1;
-        }
         match node {
             Some(node) => {
                 self.due.grown.insert(node);

@@ -640,6 +640,8 @@ impl World {
     /// A round about everybody gives nothing that a round about those who were thought to matter did
     /// not give.
     pub(super) fn check_that_nothing_was_overlooked(&mut self) {
+        // Executors that are not needed any more go first.
+        self.tick();
         self.engine.offers_due = true;
         let before = self.launches;
         self.tick();
@@ -687,6 +689,19 @@ impl World {
         let of_job = |key: &&ExecutorKey| &*key.job.name == name && key.index == index;
         let key = self.fakes.keys().find(of_job).cloned().unwrap();
         self.depart(&key, departure);
+    }
+
+    /// Nothing is kept for anybody, and nobody is waited for.
+    pub(super) fn check_rest(&self) {
+        let state = &self.engine.state;
+        for (_, node) in state.nodes.iter() {
+            assert!(node.promised.is_none() && node.leaving.is_none(), "{node:?}");
+        }
+        for (_, pool) in state.pools.iter() {
+            assert!(pool.pending.is_none() && pool.own_pending.is_none(), "{pool:?}");
+        }
+        assert!(state.on_node.is_empty() && state.of_pool.is_empty());
+        assert!(state.executors_leaving.is_empty());
     }
 
     fn observe(&mut self, name: &str, spec: Result<JobSpec, String>) {
