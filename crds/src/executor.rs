@@ -14,9 +14,13 @@
 //! waits. The operator removes an attempt from the assignment in the same write that acknowledges
 //! its end.
 
+use std::collections::BTreeMap;
+
 use kube::{CustomResource, KubeSchema};
 use proffer_core::ranges::Ranges;
 use serde::{Deserialize, Serialize};
+
+use crate::Quantity;
 
 /// The version of the protocol described in this module.
 pub const PROTOCOL_VERSION: i32 = 1;
@@ -47,6 +51,18 @@ pub struct SparkExecutorSpec {
 
     /// The name of the SparkJob, in the same namespace.
     pub job: String,
+
+    /// The uid of the SparkJob, which tells it from others of its name.
+    #[serde(default, rename = "jobUID", skip_serializing_if = "String::is_empty")]
+    pub job_uid: String,
+
+    /// The ResourcePool that pays.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pool: String,
+
+    /// What the executor holds.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub resources: BTreeMap<String, Quantity>,
 
     /// The executor's place among those of its job, from 0.
     #[serde(default)]

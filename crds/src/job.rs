@@ -497,6 +497,14 @@ pub struct SparkJobStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub declined_nodes: Vec<DeclinedNode>,
+    /// How many executors each index had before those that may still say something: whatever earlier
+    /// ones said stands in this status, and their names are not used again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub executor_epochs: Vec<Counted>,
+
+    /// Whether all executors of the gang were ready at once, so that tasks could start.
+    #[serde(default, skip_serializing_if = "crate::is_default")]
+    pub gang_formed: bool,
 
     /// Tasks that finished, of all: `7/10`.
     #[serde(default)]
@@ -517,6 +525,19 @@ pub struct SparkJobStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+}
+
+/// A number that some members of a set have in common.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Counted {
+    /// The number.
+    pub count: i32,
+
+    /// The members that have it, such as `0-99,105`.
+    #[serde(default, with = "crate::ranges")]
+    #[schemars(with = "String")]
+    pub ranges: Ranges,
 }
 
 /// Where a job stands.
@@ -624,10 +645,17 @@ pub struct StageStatus {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub losses: BTreeMap<String, i32>,
 
-    /// The number of the next attempt, by partition, where that is more than failures and losses
-    /// make it. No number is used twice.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub attempts: BTreeMap<String, i32>,
+    /// Attempts that neither failed nor were lost but whose numbers were used, by partition: those
+    /// that were taken back from an executor, and those before the job was run again. No number is
+    /// used twice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_attempts: Vec<Counted>,
+
+    /// The numbers of attempts, by partition, whose numbers count as used although it is open what
+    /// becomes of them: a later attempt has ended already, as slow tasks are tried twice, or an
+    /// executor on its way out is not to start it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub older_attempts: Vec<Counted>,
 
     /// What tasks left in the file named by `PROFFER_RESULT`, by the task's name or its partition.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

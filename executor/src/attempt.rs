@@ -7,13 +7,13 @@ use crate::failure::Failure;
 
 /// One attempt at one task.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Attempt {
+pub struct Attempt {
     /// The name of the stage.
-    pub(crate) stage: Arc<str>,
+    pub stage: Arc<str>,
     /// The attempt's number, from 0.
-    pub(crate) number: i32,
+    pub number: i32,
     /// The partition.
-    pub(crate) partition: u32,
+    pub partition: u32,
 }
 
 impl fmt::Display for Attempt {
@@ -24,7 +24,7 @@ impl fmt::Display for Attempt {
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// The task is done.
     Finished(Option<Kept>),
     /// The task failed.
@@ -35,11 +35,11 @@ pub(crate) enum Outcome {
 
 /// A task's result, or where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Kept {
+pub struct Kept {
     /// The text, when it is small.
-    pub(crate) value: Option<String>,
+    pub value: Option<String>,
     /// Where the text is stored.
-    pub(crate) uri: Option<String>,
+    pub uri: Option<String>,
 }
 
 /// What a running attempt is told.

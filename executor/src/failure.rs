@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The word for a failure, as it stands in the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
+pub enum Reason {
     /// The task ended with a code other than 0.
     Exited,
     /// The task was ended by a signal.
@@ -44,15 +44,15 @@ impl fmt::Display for Reason {
 /// What went wrong with an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}: {message}")]
-pub(crate) struct Failure {
+pub struct Failure {
     /// The word for it.
-    pub(crate) reason: Reason,
+    pub reason: Reason,
     /// A sentence: what happened, and what to change. At most [`MESSAGE_BYTES`].
-    pub(crate) message: String,
+    pub message: String,
     /// The end of the task's standard error.
-    pub(crate) stderr: String,
+    pub stderr: String,
     /// Whether another attempt cannot succeed.
-    pub(crate) is_final: bool,
+    pub is_final: bool,
 }
 
 /// The length of a message, in bytes, past which it is cut so that a report has room for it.
@@ -60,18 +60,19 @@ const MESSAGE_BYTES: usize = 1024;
 
 impl Failure {
     /// A failure that another attempt may get past.
-    pub(crate) fn new(reason: Reason, message: impl Into<String>) -> Self {
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         let message = plain_text(&message.into(), MESSAGE_BYTES);
         Self { reason, message, stderr: String::new(), is_final: false }
     }
 
     /// A failure that every other attempt would meet as well.
-    pub(crate) fn lasting(reason: Reason, message: impl Into<String>) -> Self {
+    pub fn lasting(reason: Reason, message: impl Into<String>) -> Self {
         Self { is_final: true, ..Self::new(reason, message) }
     }
 
     /// The same failure with the end of the task's standard error.
-    pub(crate) fn with_stderr(self, stderr: String) -> Self {
+    #[must_use]
+    pub fn with_stderr(self, stderr: String) -> Self {
         Self { stderr, ..self }
     }
 }

@@ -33,6 +33,9 @@ mod store;
 mod supervisor;
 
 pub use arguments::{ExecutorArguments, Options};
+pub use attempt::{Attempt, Kept, Outcome};
+pub use failure::{Failure, Reason};
 pub use install::{PROGRAM, install};
 pub use logging::log_to_stderr;
+pub use session::{Session, UnknownProtocol};
 pub use stdio::run_stdio;

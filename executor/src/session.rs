@@ -24,7 +24,7 @@ const RUNNING_BYTES: usize = 6 * 1024;
 
 /// The executor's view of its assignment.
 #[derive(Debug, Default)]
-pub(crate) struct Session {
+pub struct Session {
     job: Option<Arc<SparkJob>>,
     generation: i64,
     report_interval_milliseconds: u64,
@@ -60,23 +60,23 @@ struct Running {
     "the operator speaks version {theirs} of the executor protocol, this executor only version \
      {PROTOCOL_VERSION}: run the same version of Proffer's operator and executor"
 )]
-pub(crate) struct UnknownProtocol {
+pub struct UnknownProtocol {
     theirs: i32,
 }
 
 impl Session {
     /// The job, when it has been sent.
-    pub(crate) fn job(&self) -> Option<&Arc<SparkJob>> {
+    pub fn job(&self) -> Option<&Arc<SparkJob>> {
         self.job.as_ref()
     }
 
     /// Takes a new version of the job.
-    pub(crate) fn set_job(&mut self, job: SparkJob) {
+    pub fn set_job(&mut self, job: SparkJob) {
         self.job = Some(Arc::new(job));
     }
 
     /// Takes a new version of the assignment; returns the running attempts to stop.
-    pub(crate) fn set_executor(
+    pub fn set_executor(
         &mut self,
         executor: &SparkExecutor,
     ) -> Result<Vec<Attempt>, UnknownProtocol> {
@@ -133,7 +133,7 @@ impl Session {
     }
 
     /// The next attempt to start, if there is one and a slot for it.
-    pub(crate) fn next_start(&mut self) -> Option<Attempt> {
+    pub fn next_start(&mut self) -> Option<Attempt> {
         if self.is_stopping || self.ledger.is_full() {
             return None;
         }
@@ -167,7 +167,7 @@ impl Session {
     }
 
     /// Takes what became of an attempt that was started.
-    pub(crate) fn end(&mut self, attempt: Attempt, outcome: Outcome) {
+    pub fn end(&mut self, attempt: Attempt, outcome: Outcome) {
         let Some(running) = self.running.remove(&attempt) else {
             return;
         };
@@ -194,14 +194,14 @@ impl Session {
     }
 
     /// Starts nothing any more. Returns what runs.
-    pub(crate) fn stop(&mut self) -> Vec<Attempt> {
+    pub fn stop(&mut self) -> Vec<Attempt> {
         self.is_changed |= !self.is_stopping;
         self.is_stopping = true;
         self.running.keys().cloned().collect()
     }
 
     /// When the next report is due, in milliseconds: `None` when there is nothing to say.
-    pub(crate) fn report_due_milliseconds(&self) -> Option<u64> {
+    pub fn report_due_milliseconds(&self) -> Option<u64> {
         (self.is_changed && self.generation > 0).then(|| {
             self.reported_at_milliseconds
                 .map_or(0, |last| last.saturating_add(self.report_interval_milliseconds))
@@ -209,7 +209,7 @@ impl Session {
     }
 
     /// The next report.
-    pub(crate) fn make_report(&mut self, now_milliseconds: u64) -> SparkExecutorStatus {
+    pub fn make_report(&mut self, now_milliseconds: u64) -> SparkExecutorStatus {
         self.report += 1;
         self.is_changed = false;
         self.reported_at_milliseconds = Some(now_milliseconds);

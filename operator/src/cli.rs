@@ -63,17 +63,27 @@ A job of 80 tasks on at most 4 executors, 2 tasks at a time on each, then a sing
   0,etl,nightly,4,2,4Gi,80,30
   12.5,reports,daily,1,500m,1Gi,1,5
 
+With --seed, everything fails: the same scheduler and executors run random jobs in random pools, while
+nodes come, shrink and go, executors die, writes fail, are lost or done unheard of, watches lag, and
+the operator is killed at any moment. After every step it is checked that no node holds more than it
+has and no pool more than its limit, that no executor's name and no attempt is used twice, that nothing
+reported is forgotten, and that the sums kept step by step are those made anew. At the end faults stop,
+and every job has to end or say truly why it waits. The same seed gives the same run. Steps that break
+a promise are made few, written to a file, and can be played again.
+
 A scenario is a small cluster in YAML with the numbers that must come out, of which those under
 tests/scenarios of the sources are examples. One line tells of each whether they do.
 
-Exit code: 0 if every job ended or every scenario holds, 1 if not, 2 if the files or arguments are
+Exit code: 0 if every job ended, or every scenario or promise holds, 1 if not, 2 if the files or arguments are
 wrong.
 
 Examples:
   proffer simulate scenarios/*.yaml
   proffer simulate --trace jobs.csv --pools pools.yaml --nodes 20x16cpu,64Gi
   proffer simulate --trace jobs.csv --pools pools.yaml --order all --plot shares.svg
-  proffer simulate --trace jobs.csv -o json | jq '.orders[].pools[].waitingSeconds'";
+  proffer simulate --trace jobs.csv -o json | jq '.orders[].pools[].waitingSeconds'
+  proffer simulate --seed 1 --seeds 1000 --steps 1000
+  proffer simulate --replay seed-7.jsonl --verbose";
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
@@ -81,7 +91,7 @@ enum Command {
     #[command(after_help = LOCAL_HELP)]
     Local(LocalArguments),
 
-    /// Replay a trace of jobs on virtual time, or run scenarios
+    /// Replay a trace of jobs on virtual time, run scenarios, or simulate faults
     #[command(after_help = SIMULATE_HELP)]
     Simulate(SimulateArguments),
 

@@ -4,12 +4,14 @@ mod job;
 mod labels;
 mod pool;
 mod report;
+mod restore;
 mod status;
 
 pub use job::job_spec;
 pub(crate) use labels::label_problem;
 pub use pool::{namespace_claims, pool_family_problems, pool_observation, pool_problems};
-pub use report::{assigned_spec, report};
+pub use report::{assigned_spec, executor_observation, launched_spec, report};
+pub use restore::restored_status;
 pub use status::{job_status, pool_status, time};
 
 use proffer_core::jobs::Milliseconds;

@@ -9,6 +9,7 @@
 //! Nothing of what decides is written a second time here: [`model`] plays the nodes and executors
 //! around a `proffer_core::Engine`. The same input gives the same output, to the byte.
 
+mod faults;
 mod model;
 mod order;
 mod plot;
@@ -48,7 +49,7 @@ pub struct SimulateArguments {
         value_name = "FILE",
         conflicts_with_all = [
             "trace", "pools", "nodes", "order", "start_delay", "share_half_life", "time_limit", "plot",
-            "output"
+            "output", "seed", "replay"
         ]
     )]
     files: Vec<PathBuf>,
@@ -56,7 +57,12 @@ pub struct SimulateArguments {
     /// The jobs, as a table in CSV; - is standard input
     ///
     /// Its columns are explained below.
-    #[arg(long, value_name = "FILE", required_unless_present = "files")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present_any = ["files", "seed", "replay"],
+        conflicts_with_all = ["seed", "replay"]
+    )]
     trace: Option<PathBuf>,
 
     /// A manifest of ResourcePools; without it there is the pool "default" only
@@ -95,6 +101,9 @@ pub struct SimulateArguments {
     /// Print everything as data instead of a table
     #[arg(short, long, value_name = "FORMAT")]
     output: Option<OutputFormat>,
+
+    #[command(flatten)]
+    faults: faults::FaultArguments,
 }
 
 /// What a trace is replayed on.
@@ -112,6 +121,9 @@ struct Scene {
 
 /// Replays a trace, or runs scenarios, and prints what became of it.
 pub fn run(arguments: &SimulateArguments) -> anyhow::Result<ExitCode> {
+    if arguments.faults.are_given() {
+        return faults::run(&arguments.faults);
+    }
     if !arguments.files.is_empty() {
         return Ok(scenarios::run(&arguments.files));
     }

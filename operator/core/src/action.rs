@@ -17,6 +17,8 @@ pub enum Action {
     Assign(Assignment),
     /// There should not be this executor any more. When it is gone, the engine wants to hear.
     Remove(ExecutorKey),
+    /// An executor is gone and all that it said is stored: what is left of it should go.
+    Discard(ExecutorKey),
     /// A job's status should be published.
     Status(Box<JobStatus>),
     /// A framework should be told something. Its number says whether it was told before.

@@ -1,6 +1,7 @@
 //! The loop's body: events in, actions out.
 
 mod assign;
+mod check;
 mod decline;
 mod drain;
 mod due;
@@ -14,9 +15,11 @@ mod pools;
 mod problems;
 mod progress;
 mod reclaim;
+mod restore;
 mod sizing;
 mod speculate;
 mod status;
+mod writes;
 
 use due::{Due, Refused};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +40,9 @@ use crate::reclaim::ReclaimDefaults;
 use crate::share::SHARED_RESOURCES;
 use crate::state::State;
 use crate::view::View;
+pub(crate) use check::ensure;
 use decline::Penalties;
+use restore::Restoring;
 
 /// Settings of the engine.
 #[derive(Clone, Debug)]
@@ -62,6 +67,9 @@ pub struct Settings {
     /// An offer holds at least one of these (Mesos: `--min_allocatable_resources`); anything is
     /// enough if there are none.
     pub minimum_offers: Vec<NamedAmounts>,
+    /// How long the engine waits to hear that what it gave out was done before it gives it out
+    /// again. `None` where everything is done at once and for certain, as on one machine.
+    pub write_deadline_milliseconds: Option<Milliseconds>,
     /// What pools take back that do not say otherwise, and how long executors drain in general.
     pub reclaim: ReclaimDefaults,
 }
@@ -77,6 +85,7 @@ impl Default for Settings {
             offer_timeout_milliseconds: Some(30_000),
             return_delay_milliseconds: 1000,
             minimum_offers: vec![vec![("cpu".into(), 10)], vec![("memory".into(), 32 << 20)]],
+            write_deadline_milliseconds: None,
             reclaim: ReclaimDefaults::default(),
         }
     }
@@ -125,6 +134,10 @@ pub struct Engine {
     /// Executors to launch, to tell and to remove, and what frameworks are told, for the next tick
     /// to give out.
     outgoing: Vec<Action>,
+    /// What was there before the engine, until all of it was told.
+    restoring: Option<Box<Restoring>>,
+    /// Nodes that stand only for what was said to be on them.
+    missing_nodes: BTreeSet<Box<str>>,
     drains: Drains,
     holds: Holds,
     reclaiming: Reclaiming,
@@ -136,8 +149,21 @@ impl Engine {
         Self { settings, ..Self::default() }
     }
 
+    /// An engine that goes on where another one stopped. It decides nothing before it has heard
+    /// [`Event::Synced`], and before that it wants to hear of everything that there is.
+    pub fn restoring(settings: Settings) -> Self {
+        Self { settings, restoring: Some(Box::default()), ..Self::default() }
+    }
+
     /// Takes in what happened.
     pub fn handle(&mut self, now: Milliseconds, event: Event) {
+        let event = match &mut self.restoring {
+            Some(restoring) => match restoring.keep(event) {
+                Some(event) => event,
+                None => return,
+            },
+            None => event,
+        };
         self.pass_time(now);
         match event {
             Event::Node(node) => self.observe_node(now, node),
@@ -155,11 +181,21 @@ impl Engine {
             Event::FrameworkCall(key, call) => self.take_call(now, &key, call),
             Event::TaskRunning(task) => self.observe_task(&task),
             Event::TaskGone(key, task) => self.forget_task(&key, &task),
+            Event::Executor(executor) => self.observe_executor(now, &executor),
+            Event::Synced => self.restore(now),
+            Event::StatusWritten { job, uid, revision } => {
+                self.status_written(now, &job, &uid, revision);
+            }
+            Event::StatusNotWritten { job, uid } => self.status_not_written(now, &job, &uid),
+            Event::Discarded(key) => self.forget_remains(&key),
         }
     }
 
     /// Decides what should be different.
     pub fn tick(&mut self, now: Milliseconds) -> Vec<Action> {
+        if self.restoring.is_some() {
+            return Vec::new();
+        }
         self.pass_time(now);
         self.fire_timers(now);
         self.apply_pools();
@@ -177,7 +213,9 @@ impl Engine {
         self.assign_tasks(now);
         // Statuses come first: what is assigned may refer to results that stand in them.
         let mut actions = self.publish_statuses(now);
-        actions.append(&mut self.outgoing);
+        let outgoing = std::mem::take(&mut self.outgoing);
+        actions.extend(outgoing.into_iter().filter(|action| self.matters(action)));
+        self.await_writes(now, &actions);
         self.unfinished = self.offers_due;
         actions
     }
@@ -230,8 +268,13 @@ impl Engine {
     fn fire_timers(&mut self, now: Milliseconds) {
         while let Some(&(at, id)) = self.timers.first().filter(|&&(at, _)| at <= now) {
             self.timers.remove(&(at, id));
+            self.tell_again(now, id);
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
             self.touched.insert(id);
+            if job.withheld_until.is_some_and(|at| at <= now) {
+                job.withheld_until = None;
+                self.offers_due = true;
+            }
             if job.state.is_final() {
                 continue;
             }

@@ -10,6 +10,7 @@ pub use crate::nodes::{
 use crate::ranges::Ranges;
 pub use crate::reclaim::{IdleGuarantee, ReclaimPolicy, ReclaimRules};
 use crate::share::WeightMilli;
+use crate::view::JobStatus;
 
 /// Something that happened or was seen. Each observation replaces the one before.
 #[derive(Clone, Debug)]
@@ -44,6 +45,28 @@ pub enum Event {
     TaskGone(JobKey, TaskId),
     /// What an executor should do could not be delivered to it; it is told again.
     NotDelivered(ExecutorKey),
+    /// An executor's object as it is now. Of one that the engine did not launch itself it hears so.
+    Executor(Box<ExecutorObservation>),
+    /// Everything that there is was told: an engine that restores its state may decide from now on.
+    Synced,
+    /// A status of this revision, or of a later one, is stored where no crash reaches it.
+    StatusWritten {
+        /// The job.
+        job: JobKey,
+        /// The uid of the job that the status is of.
+        uid: Box<str>,
+        /// The status's revision.
+        revision: u64,
+    },
+    /// A job's status could not be stored; it is given out again after a while.
+    StatusNotWritten {
+        /// The job.
+        job: JobKey,
+        /// The uid of the job that the status is of.
+        uid: Box<str>,
+    },
+    /// What an executor left when it went is deleted.
+    Discarded(ExecutorKey),
 }
 
 /// A pool's settings. By default a pool has no name, a weight of 1, no guarantee and no limit.
@@ -117,6 +140,29 @@ pub struct JobObservation {
     pub created_at: Milliseconds,
     /// Its settings, or why they make no sense.
     pub spec: Result<JobSpec, String>,
+    /// What became of it before this engine was there; what the engine knows itself is newer.
+    pub status: Option<Box<JobStatus>>,
+}
+
+/// An executor's object as observed: what it was told, whether or not it heard it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecutorObservation {
+    /// The executor's name.
+    pub key: ExecutorKey,
+    /// The uid of the job that it was made for.
+    pub job_uid: Box<str>,
+    /// The pool that pays for it.
+    pub pool: Box<str>,
+    /// The node that it was made for or landed on, if there is one yet.
+    pub node: Option<Box<str>>,
+    /// What it holds, by resource name; cpu in thousandths, memory in bytes.
+    pub request: Vec<(Box<str>, i64)>,
+    /// The attempts that it should run.
+    pub attempts: Vec<StageAttempts>,
+    /// The last report of which it knows that it is stored.
+    pub acknowledged_report: u64,
+    /// Whether it was told to go.
+    pub terminating: bool,
 }
 
 /// What an executor says: all that it has not been told is stored, and what it runs.
@@ -195,4 +241,6 @@ pub enum Departure {
     Exited(String),
     /// It never started.
     NotStarted(String),
+    /// It could not be made: nothing of it is there, and nobody is to blame.
+    Withdrawn(String),
 }

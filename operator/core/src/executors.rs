@@ -1,6 +1,6 @@
 //! Executors: where a job's tasks run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use crate::arena::id;
@@ -65,6 +65,16 @@ pub(crate) struct Draining {
 /// Attempts by stage and attempt number.
 pub(crate) type Attempts = BTreeMap<(usize, u32), Ranges>;
 
+/// A report that was taken in and is not known to be stored. Until it is, what ended by it stays in
+/// the executor's assignment: whoever restores the state from that finds everything.
+#[derive(Clone, Debug)]
+pub(crate) struct Unsettled {
+    pub(crate) report: u64,
+    /// The revision of the job's status that holds it.
+    pub(crate) revision: u64,
+    pub(crate) ended: Attempts,
+}
+
 /// An executor with its account.
 // Each of the flags can be set whatever the others are.
 #[allow(clippy::struct_excessive_bools)]
@@ -88,6 +98,11 @@ pub(crate) struct Executor {
     pub(crate) reclaimed_at: Option<u64>,
     /// What it has not started and is not to start; others get it when that is certain.
     pub(crate) withdrawn: Attempts,
+    /// The revision of the job's status that accounts for that. Before it is stored the executor is
+    /// not told: otherwise an engine that starts anew could give the attempts' numbers to others.
+    pub(crate) withdrawn_revision: u64,
+    /// Whether it was told. What it was told to leave alone it is not told to run again.
+    pub(crate) is_withdrawal_told: bool,
     /// The number of the last assignment that it was given.
     pub(crate) assignment_number: u64,
     /// The attempts that it should run or has not yet accounted for.
@@ -99,7 +114,17 @@ pub(crate) struct Executor {
     /// What it said it ran when it last reported.
     pub(crate) running: Attempts,
     /// The last report that was taken in.
+    pub(crate) folded: u64,
+    /// The last report whose contents are stored.
     pub(crate) acknowledged: u64,
+    /// Reports that were taken in and are not known to be stored, oldest first.
+    pub(crate) unsettled: VecDeque<Unsettled>,
+    /// Attempts that ended by the report that is being taken in.
+    pub(crate) ending: Attempts,
+    /// Whether it is known to exist.
+    pub(crate) confirmed: bool,
+    /// When it was told what to do, if it is not known to have heard that.
+    pub(crate) told_at: Option<Milliseconds>,
     /// How many slots' worth of tasks it should have waiting, beyond those that run.
     pub(crate) prefetch_slots: u32,
     /// Whether what it should do changed since it was last told.
@@ -136,6 +161,47 @@ impl Since {
 }
 
 impl Executor {
+    /// An executor that was just accepted an offer for, and knows nothing yet.
+    pub(crate) fn new(
+        key: ExecutorKey,
+        (job, node): (JobId, Option<NodeId>),
+        request: Resources,
+        now: Milliseconds,
+    ) -> Self {
+        Self {
+            key,
+            job,
+            node,
+            request,
+            ready: false,
+            stopping: false,
+            assigned: Attempts::new(),
+            assigned_slots: 0,
+            exclusive: false,
+            running: Attempts::new(),
+            folded: 0,
+            acknowledged: 0,
+            unsettled: VecDeque::new(),
+            ending: Attempts::new(),
+            confirmed: false,
+            told_at: None,
+            prefetch_slots: 0,
+            assignment_changed: true,
+            draining: None,
+            leaving: false,
+            reclaimed_at: None,
+            withdrawn: Attempts::new(),
+            withdrawn_revision: 0,
+            is_withdrawal_told: false,
+            assignment_number: 0,
+            idle_since: None,
+            reported_at: now,
+            progressed_at: now,
+            leaving_slots: 0,
+            since: BTreeMap::new(),
+        }
+    }
+
     /// Adds an attempt.
     pub(crate) fn assign(&mut self, stage: usize, attempt: u32, partition: u32, slots: u32) {
         self.assigned.entry((stage, attempt)).or_default().insert(partition);
@@ -168,25 +234,34 @@ impl Executor {
             self.withdrawn.remove(&(stage, attempt));
         }
         self.since.remove(&(stage, attempt, partition));
+        self.ending.entry((stage, attempt)).or_default().insert(partition);
         self.assigned_slots -= slots;
         self.exclusive &= self.assigned_slots > 0;
         self.assignment_changed = true;
         true
     }
 
-    /// Withdraws an attempt that it may run right now; says whether it had it.
+    /// Withdraws an attempt that it may run right now. It is told so once the job's status of a
+    /// revision is stored, if one is given: otherwise an engine that starts anew could give the
+    /// attempt's number to another one.
     pub(crate) fn withdraw(
         &mut self,
         stage: usize,
         attempt: u32,
-        partition: u32,
-        slots: u32,
-    ) -> bool {
-        let withdrawn = self.unassign(stage, attempt, partition, slots);
-        if withdrawn && self.ran(stage, attempt, partition) {
+        (partition, slots): (u32, u32),
+        revision: Option<u64>,
+    ) {
+        let is_told = self.is_withdrawal_told && self.is_withdrawn(stage, attempt, partition);
+        if !self.unassign(stage, attempt, partition, slots) {
+            return;
+        }
+        if self.ran(stage, attempt, partition) {
             self.leaving_slots += slots;
         }
-        withdrawn
+        let ended = std::mem::take(&mut self.ending);
+        if let Some(revision) = revision.filter(|_| !is_told) {
+            self.unsettled.push_back(Unsettled { report: self.folded, revision, ended });
+        }
     }
 
     /// The slots that are taken or about to be free again.
@@ -225,6 +300,11 @@ impl Executor {
             Since::Assigned(_) => None,
         });
         running.fold(0, u64::saturating_add)
+    }
+
+    /// Whether it is not to start an attempt that it has.
+    pub(crate) fn is_withdrawn(&self, stage: usize, attempt: u32, partition: u32) -> bool {
+        self.withdrawn.get(&(stage, attempt)).is_some_and(|ranges| ranges.contains(partition))
     }
 
     /// Whether nothing that it was told to run is left but what was withdrawn.

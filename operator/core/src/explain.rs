@@ -139,6 +139,11 @@ pub enum Rejection {
         /// The nodes, with when they are taken again, the first one first.
         nodes: Vec<(Box<str>, Milliseconds)>,
     },
+    /// An executor could not be made, and it is not yet time to try again.
+    Withheld {
+        /// Why it could not.
+        cause: Box<str>,
+    },
     /// There is no pool of the name that the job gives.
     NoPool {
         /// The name.
@@ -178,6 +183,7 @@ impl Rejection {
             Self::FairShare => "FairShareOffered",
             Self::WaitsForPreferred { .. } => "WaitingForPreferredNode",
             Self::Declines { .. } => "NodesDeclined",
+            Self::Withheld { .. } => "CannotLaunch",
             Self::NoPool { .. } => "NoPool",
             Self::TooManyKinds { .. } => "TooManyResourceKinds",
         }
@@ -324,6 +330,9 @@ impl fmt::Display for Sentence<'_> {
                     "only nodes have room that it declines, as executors or tasks failed there: \
                      {named}{more}"
                 )
+            }
+            Rejection::Withheld { cause } => {
+                write!(formatter, "an executor could not be made, tries again soon: {cause}")
             }
             Rejection::NoPool { pool } => write!(formatter, "there is no pool {pool}"),
             Rejection::TooManyKinds { name } => {

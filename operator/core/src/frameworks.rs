@@ -13,6 +13,7 @@
 
 mod answers;
 mod bits;
+mod check;
 mod constraints;
 mod filters;
 mod observation;

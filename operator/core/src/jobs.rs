@@ -85,6 +85,21 @@ pub struct JobFailure {
     pub message: String,
 }
 
+/// The words that there are for why a job failed.
+const FAILURE_REASONS: [&str; 6] = [
+    "TaskFailed",
+    "TaskLost",
+    "ExecutorsFailed",
+    "DeadlineExceeded",
+    "ResultsTooLarge",
+    "InvalidSpec",
+];
+
+/// The word for why a job failed, as read from where it was stored; `None` if it is none of them.
+pub fn failure_reason(word: &str) -> Option<&'static str> {
+    FAILURE_REASONS.into_iter().find(|reason| *reason == word)
+}
+
 /// One attempt at a task that failed, as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskFailure {
@@ -114,6 +129,8 @@ pub(crate) struct Locality {
 }
 
 /// A job with everything the engine knows of it.
+// Each of the flags can be set whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     pub(crate) key: JobKey,
@@ -172,11 +189,36 @@ pub(crate) struct Job {
     pub(crate) failures: VecDeque<TaskFailure>,
     /// The bytes of all results kept in the status.
     pub(crate) result_bytes: usize,
+    /// Whether there is no job of this uid any more; it stays until its last executor is gone.
+    pub(crate) is_deleted: bool,
+    /// How many statuses were given out.
+    pub(crate) revision: u64,
+    /// The last of them that is known to be stored.
+    pub(crate) durable_revision: u64,
+    /// When the last one was given out, if it is not known to be stored.
+    pub(crate) status_told_at: Option<Milliseconds>,
+    /// Executors that are gone, by index and epoch, until what they left is deleted.
+    pub(crate) remains: BTreeMap<(u32, u32), Remains>,
+    /// How many executors in a row could not be made, and when the job may try again.
+    pub(crate) withdrawals: u32,
+    pub(crate) withheld_until: Option<Milliseconds>,
+    pub(crate) withheld_because: Box<str>,
     /// Whether the status changed since it was last given out.
     pub(crate) status_changed: bool,
     /// Whether the change does not wait for the next interval.
     pub(crate) status_urgent: bool,
     pub(crate) status_at: Option<Milliseconds>,
+}
+
+/// What an executor that is gone left.
+#[derive(Clone, Debug)]
+pub(crate) struct Remains {
+    /// The revision of the job's status that holds all that the executor said.
+    pub(crate) revision: u64,
+    /// Whether it should go.
+    pub(crate) discarded: bool,
+    /// When that was given out.
+    pub(crate) told_at: Option<Milliseconds>,
 }
 
 impl Job {
@@ -197,7 +239,7 @@ impl Job {
 
     /// How many executors the unfinished tasks of these stages fill, within the job's bounds.
     fn sized<'a>(&self, stages: impl Iterator<Item = &'a StageRun>) -> u32 {
-        if !matches!(self.state, JobState::Pending | JobState::Running) {
+        if self.is_deleted || !matches!(self.state, JobState::Pending | JobState::Running) {
             return 0;
         }
         let executor = &self.spec.executor;
@@ -252,10 +294,12 @@ impl Job {
         let mut opened = false;
         for index in 0..self.stages.len() {
             let ready = self.stages[index].state == StageState::Waiting
-                && self.spec.stages[index]
-                    .depends_on
-                    .iter()
-                    .all(|&other| self.stages[other].state == StageState::Finished);
+                && self.spec.stages[index].depends_on.iter().all(|&other| {
+                    // What the stage reads has to be stored.
+                    let other = &self.stages[other];
+                    other.state == StageState::Finished
+                        && other.finished_revision <= self.durable_revision
+                });
             if ready {
                 self.stages[index].open();
                 opened = true;

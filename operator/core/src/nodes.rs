@@ -1,5 +1,6 @@
 //! Nodes and what is left on them: Mesos's agents.
 
+mod check;
 mod index;
 mod labels;
 mod reserve;
@@ -29,6 +30,7 @@ pub(crate) const PODS: &str = "pods";
 /// Room for so many executors is room for any number; sums over all nodes still fit.
 const ANY_NUMBER_OF_PODS: i64 = 1 << 40;
 
+pub(crate) use check::Load;
 pub(crate) use index::{Accepts, Fullness};
 
 id! {
@@ -186,6 +188,11 @@ impl Node {
     /// The number of ports that tasks hold.
     fn ports_of_tasks(&self) -> u64 {
         self.ports_held.len() - self.ports_outstanding.len()
+    }
+
+    /// Whether there is something else on it than when it was last asked for.
+    pub(crate) fn is_news(&self) -> bool {
+        self.change != Change::None
     }
 
     /// The ports that can be offered.

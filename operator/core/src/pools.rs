@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::allocator::Fairness;
 use crate::arena::{Arena, Id, id};
 use crate::decay::Decay;
+use crate::engine::ensure;
 use crate::jobs::Milliseconds;
 use crate::nodes::{Contradiction, Label, Requirement};
 use crate::reclaim::{IdleGuarantee, ReclaimDefaults, ReclaimRules};
@@ -63,6 +64,17 @@ impl Default for Settings {
     }
 }
 
+/// What the jobs and frameworks of one pool have, counted from scratch.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Account {
+    pub(crate) held: Resources,
+    pub(crate) unplaced: Resources,
+    pub(crate) offered: Resources,
+    /// What they will hold besides.
+    pub(crate) pending: Resources,
+    pub(crate) jobs: u32,
+}
+
 /// A pool with its account.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
@@ -102,16 +114,6 @@ pub(crate) struct Pool {
     pub(crate) jobs: u32,
 }
 
-impl Pool {
-    /// Makes a pool that is only implied as any other such. It keeps its settings for jobs that have
-    /// started.
-    fn forget_settings(&mut self) {
-        if !self.declared && self.jobs == 0 {
-            self.settings = Settings::default();
-        }
-    }
-}
-
 /// The forest of pools; `a.dev` is a child of `a`.
 #[derive(Clone, Debug)]
 pub(crate) struct Pools {
@@ -140,12 +142,13 @@ impl Pools {
         changed
     }
 
-    /// Forgets that a pool was declared. It goes when no job and no child needs it any more.
+    /// Forgets that a pool was declared, and its settings. It goes when no job and no child needs it
+    /// any more.
     pub(crate) fn retire(&mut self, name: &str) {
         if let Some(id) = self.find(name) {
             if let Some(pool) = self.by_id.get_mut(id) {
                 pool.declared = false;
-                pool.forget_settings();
+                pool.settings = Settings::default();
             }
             self.prune(id);
         }
@@ -164,7 +167,6 @@ impl Pools {
     pub(crate) fn leave(&mut self, id: PoolId) {
         if let Some(pool) = self.by_id.get_mut(id) {
             pool.jobs -= 1;
-            pool.forget_settings();
         }
         self.prune(id);
     }
@@ -296,6 +298,46 @@ impl Pools {
         let Some(pool) = self.get(id) else { return Ok(Requirement::default()) };
         let above = pool.parent.map(|parent| self.requirement(parent)).transpose()?;
         above.unwrap_or_default().narrowed(&pool.settings.selector)
+    }
+
+    /// Compares what is kept up to date with what follows from what the pools' `own` jobs and
+    /// frameworks hold, and from how many of those name them, by index.
+    pub(crate) fn check(&self, own: &[Account]) -> Result<(), String> {
+        let mut sums = own.to_vec();
+        // Children come after their parents.
+        let ids: Vec<PoolId> = self.iter().map(|(id, _)| id).collect();
+        for &id in ids.iter().rev() {
+            let Some(pool) = self.by_id.get(id) else { continue };
+            let (name, sum, own) = (&pool.name, sums[id.index()], own[id.index()]);
+            for (what, counted, is) in [
+                ("held", pool.held, sum.held),
+                ("its own", pool.own_held, own.held),
+                ("unplaced", pool.unplaced, sum.unplaced),
+                ("offered", pool.offered, sum.offered),
+                ("expected", pool.pending, sum.pending),
+                ("expected of its own", pool.own_pending, own.pending),
+            ] {
+                ensure!(counted == is, "pool {name} counts {counted:?} as {what}, it is {is:?}");
+            }
+            ensure!(pool.jobs == own.jobs, "{name} counts {} jobs, not {}", pool.jobs, own.jobs);
+            let needed = pool.declared || own.jobs > 0 || !pool.children.is_empty();
+            ensure!(needed, "pool {name} is kept although nothing needs it");
+            let parent = name.rsplit_once('.').and_then(|(parent, _)| self.find(parent));
+            ensure!(pool.parent == parent, "pool {name} is below another than its name says");
+            if let Some(parent) = parent {
+                let above = &mut sums[parent.index()];
+                above.held = above.held.plus(&sum.held);
+                above.unplaced = above.unplaced.plus(&sum.unplaced);
+                above.offered = above.offered.plus(&sum.offered);
+                above.pending = above.pending.plus(&sum.pending);
+                let listed = self.by_id.get(parent).is_some_and(|it| it.children.contains(&id));
+                ensure!(listed, "pool {name} is not among its parent's children");
+            }
+        }
+        let children: usize = self.by_id.iter().map(|(_, pool)| pool.children.len()).sum();
+        let below = self.by_id.iter().filter(|(_, pool)| pool.parent.is_some()).count();
+        ensure!(children == below, "{below} pools are below others, {children} are listed there");
+        Ok(())
     }
 
     /// One more than the largest index of a pool.

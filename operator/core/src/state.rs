@@ -20,9 +20,11 @@ pub(crate) struct State {
     pub(crate) jobs: Arena<JobId, Job>,
     pub(crate) job_by_key: BTreeMap<JobKey, JobId>,
     pub(crate) executors: Arena<ExecutorId, Executor>,
-    /// Jobs that no name leads to any more, whose executors are not all gone.
+    /// Jobs that no name leads to any more, of which something is left.
     pub(crate) former_jobs: BTreeMap<JobKey, Vec<JobId>>,
     pub(crate) frameworks: Frameworks,
+    /// The jobs of executors that are gone and left something.
+    pub(crate) remains: BTreeMap<ExecutorKey, JobId>,
     pub(crate) next_sequence: u64,
     /// The executors on each node that has some.
     pub(crate) on_node: BTreeMap<NodeId, BTreeSet<ExecutorId>>,
@@ -43,6 +45,7 @@ impl Default for State {
             executors: Arena::new(),
             former_jobs: BTreeMap::new(),
             frameworks: Frameworks::default(),
+            remains: BTreeMap::new(),
             next_sequence: 0,
             on_node: BTreeMap::new(),
             of_pool: BTreeMap::new(),

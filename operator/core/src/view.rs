@@ -33,6 +33,8 @@ pub struct JobStatus {
     pub uid: Box<str>,
     /// The generation of the settings that this describes.
     pub generation: i64,
+    /// Numbers the statuses that were given out of this job, for [`crate::event::Event::StatusWritten`].
+    pub revision: u64,
     /// Where it stands.
     pub state: JobState,
     /// One word for why it waits or failed.
@@ -59,6 +61,11 @@ pub struct JobStatus {
     pub executors_preferred: Option<u32>,
     /// Nodes that the job declines for a while.
     pub declined_nodes: Vec<DeclinedNode>,
+    /// The epoch of the next executor of each index that had one. Whatever an executor of an earlier
+    /// epoch said or did stands in this status.
+    pub epochs: BTreeMap<u32, u32>,
+    /// Whether the job does not wait (any more) for all executors of its gang.
+    pub gang_formed: bool,
     /// The stages, in order.
     pub stages: Vec<StageStatus>,
     /// The last failures, newest last.
@@ -88,9 +95,11 @@ pub struct StageStatus {
     pub failures: BTreeMap<u32, u32>,
     /// Attempts that were lost, by partition.
     pub losses: BTreeMap<u32, u32>,
-    /// The number of the next attempt, by partition, where that is more than failures and losses
-    /// make it and no attempt is on its way.
-    pub attempts: BTreeMap<u32, u32>,
+    /// Attempts that count for nothing, but whose numbers were used, by partition. The number of
+    /// the first attempt that is not accounted for is the sum of failures, losses and these.
+    pub other_attempts: BTreeMap<u32, u32>,
+    /// By partition, the number of an attempt that is lower than that and not accounted for either.
+    pub older_attempts: BTreeMap<u32, u32>,
     /// Results by the task's name or number.
     pub results: BTreeMap<String, ResultValue>,
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use proffer_core::jobs::{DeclinedNode, JobState, Milliseconds, ResultValue, StageState};
+use proffer_core::ranges::Ranges;
 use proffer_core::view::{JobStatus, PoolStatus, StageStatus};
 use proffer_crds::ResourcePoolStatus;
 use proffer_crds::job::{self, ExecutorCounts, SparkJobStatus};
@@ -37,11 +38,23 @@ pub fn job_status(status: &JobStatus, previous: &[Condition], now: Milliseconds)
             summary: format!("{ready}/{wanted}"),
         },
         declined_nodes: status.declined_nodes.iter().take(DECLINED_NODES).map(declined).collect(),
+        executor_epochs: counted(&status.epochs),
+        gang_formed: status.gang_formed,
         tasks: format!("{finished}/{tasks}"),
         stages: status.stages.iter().map(stage).collect(),
         failures: status.failures.iter().map(failure).collect(),
         conditions: conditions(status, previous, now),
     }
+}
+
+/// Numbers by member, written as members by number: tasks mostly share their fate.
+fn counted(numbers: &BTreeMap<u32, u32>) -> Vec<job::Counted> {
+    let mut members: BTreeMap<u32, Ranges> = BTreeMap::new();
+    for (&member, &number) in numbers {
+        members.entry(number).or_default().insert(member);
+    }
+    let counted = |(count, ranges)| job::Counted { count: number(count), ranges };
+    members.into_iter().map(counted).collect()
 }
 
 /// The status of a pool as the API has it.
@@ -128,7 +141,8 @@ fn stage(status: &StageStatus) -> job::StageStatus {
         committed: status.committed,
         failures: counts(&status.failures),
         losses: counts(&status.losses),
-        attempts: counts(&status.attempts),
+        other_attempts: counted(&status.other_attempts),
+        older_attempts: counted(&status.older_attempts),
         results,
         results_uri,
     }

@@ -1,11 +1,13 @@
 use kube::ResourceExt;
-use proffer_core::Placement;
+use proffer_core::action::Launch;
 use proffer_core::jobs::{
     DeclinedNode, Elastic, ExcludeOnFailure, JobKey, JobSpec, JobState, PreferredNodes, Restart,
     ResultValue, Speculation, StageState,
 };
 use proffer_core::ranges::Ranges;
 use proffer_core::view::{JobStatus, PoolProblem, PoolStatus, StageStatus};
+use proffer_core::{ExecutorKey, Placement};
+use proffer_crds::SparkExecutor;
 use proffer_crds::{ResourcePool, ResourcePoolSpec, SparkJob, SparkJobStatus};
 use serde_json::{Value, json};
 
@@ -186,6 +188,7 @@ fn status(state: JobState, launched: u32) -> JobStatus {
         key: JobKey { namespace: "team".into(), name: "j".into() },
         uid: "1".into(),
         generation: 3,
+        revision: 1,
         state,
         reason: None,
         message: None,
@@ -203,6 +206,8 @@ fn status(state: JobState, launched: u32) -> JobStatus {
             until: 3_000_000,
             reason: "2 tasks failed on it".to_owned(),
         }],
+        epochs: [].into(),
+        gang_formed: false,
         stages: vec![StageStatus {
             name: "s".into(),
             state: StageState::Running,
@@ -214,7 +219,8 @@ fn status(state: JobState, launched: u32) -> JobStatus {
             committed: false,
             failures: [(2, 1)].into(),
             losses: [].into(),
-            attempts: [(2, 5)].into(),
+            other_attempts: [(2, 4)].into(),
+            older_attempts: [(2, 3)].into(),
             results: [
                 ("0".to_owned(), ResultValue::Inline("seven".to_owned())),
                 ("1".to_owned(), ResultValue::Uri("file:///w/_proffer/1/results/s/1".to_owned())),
@@ -237,7 +243,8 @@ fn statuses_are_written_as_the_api_has_them() {
     let stage = &written["stages"][0];
     assert_eq!(stage["finished"], "0-1");
     assert_eq!(stage["failures"], json!({ "2": 1 }));
-    assert_eq!(stage["attempts"], json!({ "2": 5 }));
+    assert_eq!(stage["otherAttempts"], json!([{ "count": 4, "ranges": "2" }]));
+    assert_eq!(stage["olderAttempts"], json!([{ "count": 3, "ranges": "2" }]));
     assert_eq!((&stage["speculative"], &stage["speculated"]), (&json!(1), &json!(4)));
     assert_eq!(written["executors"]["preferred"], 1);
     let declined = json!({
@@ -266,6 +273,48 @@ fn conditions_change_their_time_only_with_their_status() {
     assert_eq!(condition(&end, "Complete"), Some(("True".to_owned(), 4000)));
     assert_eq!(condition(&end, "Finished"), Some(("True".to_owned(), 4000)));
     assert_eq!(condition(&end, "Failed"), None);
+}
+
+#[test]
+fn what_is_durable_of_a_job_comes_back() {
+    let mut given = status(JobState::Failed, 0);
+    given.reason = Some("TaskFailed");
+    given.message = Some("task 2 failed".to_owned());
+    (given.restarts, given.executors_failed, given.gang_formed) = (2, 1, true);
+    given.epochs = [(0, 3), (1, 1), (2, 1)].into();
+    given.started_at = Some(1_000_000);
+    given.stages[0].losses = [(1, 4)].into();
+    given.stages[0].other_attempts = [(0, 1), (1, 1), (2, 7)].into();
+    let stages = json!([{ "name": "s", "command": ["true"], "partitions": 3 }]);
+    let mut object = job(&json!({ "stages": stages }));
+    object.metadata.uid = Some("1".to_owned());
+    assert_eq!(restored_status(&object), None);
+    let written = job_status(&given, &[], 5_000_000);
+    let counted = serde_json::to_value(&written).unwrap()["executorEpochs"].clone();
+    assert_eq!(counted, json!([{ "count": 1, "ranges": "1-2" }, { "count": 3, "ranges": "0" }]));
+    object.status = Some(written);
+    let restored = restored_status(&object).unwrap();
+    // Soft state is not kept.
+    (given.executors_wanted, given.stages[0].running, given.revision) = (0, 0, 0);
+    (given.executors_preferred, given.stages[0].speculative) = (None, 0);
+    given.declined_nodes.clear();
+    assert_eq!(restored, given);
+}
+
+#[test]
+fn executors_are_read_as_they_were_launched() {
+    let mut object = job(&json!({ "pool": "a.dev", "stages": [] }));
+    object.metadata.uid = Some("1".to_owned());
+    let job_key = JobKey { namespace: "team".into(), name: "j".into() };
+    let key = ExecutorKey { job: job_key, index: 2, epoch: 3 };
+    let launch = Launch { key: key.clone(), node: Some("n".into()) };
+    let request = vec![("cpu".into(), 1500), ("memory".into(), 1 << 30)];
+    let mut executor = SparkExecutor::new("e", launched_spec(&launch, &object, &request));
+    executor.metadata.namespace = Some("team".to_owned());
+    let observed = executor_observation(&executor);
+    assert_eq!((observed.key, &*observed.job_uid), (key, "1"));
+    assert_eq!((&*observed.pool, observed.node.as_deref()), ("a.dev", Some("n")));
+    assert_eq!((observed.request, observed.terminating), (request, false));
 }
 
 #[test]

@@ -153,8 +153,14 @@ impl LocalCluster {
         let line = serde_json::to_string(&object).context("cannot write a job as JSON")?.into();
         let job = LocalJob { object, line, line_is_stale: false, finished_stages: 0, ended: false };
         self.jobs.insert(key.clone(), job);
-        let observed =
-            JobObservation { key, uid: uid.into(), generation: 1, created_at: now, spec: Ok(spec) };
+        let observed = JobObservation {
+            key,
+            uid: uid.into(),
+            generation: 1,
+            created_at: now,
+            spec: Ok(spec),
+            status: None,
+        };
         self.engine.handle(now, Event::Job(Box::new(observed)));
         Ok(())
     }
@@ -229,6 +235,8 @@ impl LocalCluster {
                         executor.wanted = None;
                     }
                 }
+                // Nothing is left of an executor that is gone.
+                Action::Discard(_) => {}
                 Action::Status(status) => {
                     self.launcher.progress.job(&status);
                     self.update(&status);

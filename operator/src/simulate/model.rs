@@ -235,6 +235,7 @@ impl<'a> Model<'a> {
             generation: 1,
             created_at: *at,
             spec: Ok(spec.clone()),
+            status: None,
         };
         self.engine.handle(self.now, Event::Job(Box::new(observed)));
     }
@@ -284,6 +285,7 @@ impl<'a> Model<'a> {
                 self.remove(key);
                 Ok(())
             }
+            Action::Discard(_) => Ok(()),
             Action::Status(status) => self.take_status(*status),
             // There are no frameworks in traces.
             Action::Framework(..) => Ok(()),

@@ -7,7 +7,6 @@ use crate::arena::Arena;
 use crate::event::StageAttempts;
 use crate::executors::{Executor, ExecutorId, Since};
 use crate::jobs::{Job, JobId, JobState, Milliseconds, StageState};
-use crate::ranges::Ranges;
 
 impl Engine {
     /// Fills the slots of executors with tasks, and tells those for which something changed.
@@ -35,6 +34,8 @@ impl Engine {
                 {
                     executor.assignment_changed = false;
                     executor.assignment_number += 1;
+                    executor.is_withdrawal_told = !executor.withdrawn.is_empty()
+                        && job.durable_revision >= executor.withdrawn_revision;
                     self.outgoing.push(Action::Assign(assignment(job, executor)));
                 }
             }
@@ -101,15 +102,30 @@ fn give_one(job: &mut Job, executor: &mut Executor, window: u32, now: Millisecon
     false
 }
 
-fn assignment(job: &Job, executor: &Executor) -> Assignment {
-    let attempts = executor.assigned.iter().filter_map(|(group, assigned)| {
-        let mut partitions = assigned.clone();
-        for withdrawn in executor.withdrawn.get(group).into_iter().flat_map(Ranges::iter) {
-            partitions.remove(withdrawn);
+/// What an executor should do as far as the job's status allows: what ended or was withdrawn stays
+/// until the status that holds it is stored.
+pub(super) fn assignment(job: &Job, executor: &Executor) -> Assignment {
+    let mut all = executor.assigned.clone();
+    if job.durable_revision >= executor.withdrawn_revision {
+        for (group, withdrawn) in &executor.withdrawn {
+            if let Some(listed) = all.get_mut(group) {
+                listed.remove_all(withdrawn);
+            }
         }
-        let stage = job.spec.stages[group.0].name.clone();
-        let attempts = StageAttempts { stage, attempt: group.1, partitions };
-        (!attempts.partitions.is_empty()).then_some(attempts)
+        all.retain(|_, listed| !listed.is_empty());
+    }
+    for unsettled in &executor.unsettled {
+        for (&group, partitions) in &unsettled.ended {
+            let listed = all.entry(group).or_default();
+            partitions.iter().for_each(|partition| {
+                listed.insert(partition);
+            });
+        }
+    }
+    let attempts = all.into_iter().map(|((stage, attempt), partitions)| StageAttempts {
+        stage: job.spec.stages[stage].name.clone(),
+        attempt,
+        partitions,
     });
     Assignment {
         key: executor.key.clone(),

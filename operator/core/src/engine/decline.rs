@@ -62,7 +62,7 @@ impl Engine {
         (departure, suspect): (&Departure, Option<(usize, u32)>),
     ) {
         match departure {
-            Departure::Asked | Departure::Lost(_) => {}
+            Departure::Asked | Departure::Lost(_) | Departure::Withdrawn(_) => {}
             Departure::NotStarted(_) => {
                 self.penalties.note_not_started(node, &key.job, now);
                 if let Some(job) = self.state.jobs.get_mut(id) {

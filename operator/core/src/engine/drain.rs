@@ -14,6 +14,7 @@ use super::Engine;
 use crate::executors::{DrainCause, Draining, Executor, ExecutorId, ExecutorKey};
 use crate::jobs::Milliseconds;
 use crate::nodes::NodeId;
+use crate::ranges::Ranges;
 use crate::resources::Resources;
 
 /// What is to be done about executors on their way out.
@@ -61,11 +62,23 @@ impl Engine {
             // One that its job lets go has a deadline from now on.
             draining => *draining = Some(Draining { deadline: Some(deadline), cause, hold }),
         }
-        for (&(stage, attempt), partitions) in &executor.assigned {
-            for partition in partitions.iter() {
-                if !executor.ran(stage, attempt, partition) {
-                    executor.withdrawn.entry((stage, attempt)).or_default().insert(partition);
+        // What it was told to leave alone when it drained before is not mixed up with what is new.
+        if executor.withdrawn.is_empty() {
+            let Some(job) = self.state.jobs.get_mut(job) else { return };
+            for (&(stage, attempt), partitions) in &executor.assigned {
+                // Of two attempts nobody is waited for.
+                let twins = &job.stages[stage].twins;
+                let waits =
+                    |&it: &u32| !executor.ran(stage, attempt, it) && !twins.contains_key(&it);
+                let waiting: Ranges = partitions.iter().filter(waits).collect();
+                if !waiting.is_empty() {
+                    executor.withdrawn.insert((stage, attempt), waiting);
                 }
+            }
+            if !executor.withdrawn.is_empty() {
+                executor.withdrawn_revision = job.revision.saturating_add(1);
+                executor.is_withdrawal_told = false;
+                job.status_urgent |= job.durable_revision < executor.withdrawn_revision;
             }
         }
         executor.assignment_changed = true;
@@ -84,7 +97,9 @@ impl Engine {
         }
         let Some(deadline) = executor.cut_off_at() else { return };
         executor.draining = None;
-        executor.withdrawn.clear();
+        if !executor.is_withdrawal_told {
+            executor.withdrawn.clear();
+        }
         executor.assignment_changed = true;
         let job = executor.job;
         self.drains.due.remove(&(deadline, id));
@@ -109,12 +124,12 @@ impl Engine {
     /// Takes back what was withdrawn from an executor that knows of it.
     pub(super) fn take_released(&mut self, key: &ExecutorKey, observed_assignment: u64) {
         let Some((id, executor, _, job)) = self.state.executor_mut(key) else { return };
-        if executor.cut_off_at().is_none() {
-            return;
+        if executor.cut_off_at().is_some() {
+            self.drains.heard.insert(id);
         }
-        self.drains.heard.insert(id);
-        let told =
-            !executor.assignment_changed && observed_assignment >= executor.assignment_number;
+        let told = executor.is_withdrawal_told
+            && !executor.assignment_changed
+            && observed_assignment >= executor.assignment_number;
         if !told || executor.stopping || job.state.is_final() {
             return;
         }
@@ -126,6 +141,9 @@ impl Engine {
                 }
             }
         }
+        // That these numbers are used is stored already.
+        executor.ending.clear();
+        executor.is_withdrawal_told = false;
     }
 
     /// Forgets that a gone executor was on its way out.

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Engine;
+use super::{Engine, ensure};
 use crate::explain::Rejection;
 use crate::jobs::JobId;
 use crate::nodes::{NodeId, Reach};
@@ -73,6 +73,21 @@ impl Refused {
                 self.by_shape.remove(&shape);
             }
         }
+    }
+}
+
+impl Refused {
+    /// Compares the indices with each other; `wants` says whether a job wants more.
+    pub(super) fn check(&self, wants: impl Fn(JobId) -> bool) -> Result<(), String> {
+        let mut by_shape: BTreeMap<Shape, BTreeSet<JobId>> = BTreeMap::new();
+        for (&id, shape) in &self.shapes {
+            by_shape.entry(*shape).or_default().insert(id);
+            ensure!(!self.others.contains(&id), "a job waits for room and for something else");
+        }
+        ensure!(self.by_shape == by_shape, "jobs by shape are {by_shape:?}");
+        let mut refused = self.shapes.keys().chain(&self.others);
+        ensure!(refused.all(|&id| wants(id)), "a job was refused that wants nothing");
+        Ok(())
     }
 }
 

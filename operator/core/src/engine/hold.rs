@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Engine;
+use super::{Engine, ensure};
 use crate::allocator::times;
 use crate::executors::{DrainCause, ExecutorId};
 use crate::explain::Rejection;
 use crate::jobs::{JobId, Milliseconds};
-use crate::nodes::NodeId;
+use crate::nodes::{Load, NodeId};
 use crate::pools::PoolId;
 use crate::reclaim::{Ask, Entitlement, Placement};
 use crate::resources::Resources;
@@ -81,6 +81,44 @@ impl Holds {
         let numbers = self.of_job.get(&job).into_iter().flatten();
         let nodes = numbers.filter_map(|number| self.by_number.get(number));
         nodes.map(|hold| u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX)).sum()
+    }
+}
+
+impl Holds {
+    /// What is held for a job, for checks.
+    pub(super) fn sum_of(&self, job: JobId) -> Resources {
+        let holds = self.by_number.values().filter(|hold| hold.job == job);
+        holds.fold(Resources::NONE, |sum, hold| {
+            let count = u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX);
+            sum.plus(&times(&hold.request, count))
+        })
+    }
+
+    /// Adds what is held to what is on the nodes, for checks.
+    pub(super) fn add_to(&self, loads: &mut BTreeMap<NodeId, Load>) {
+        for hold in self.by_number.values() {
+            for &node in &hold.nodes {
+                let load = loads.entry(node).or_default();
+                let promised = load.promised.entry(hold.pool).or_default();
+                *promised = promised.plus(&hold.request);
+            }
+        }
+    }
+
+    /// Compares the indices with the holds.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let (mut of_job, mut on_node) = (BTreeMap::new(), BTreeMap::new());
+        for (&number, hold) in &self.by_number {
+            of_job.entry(hold.job).or_insert_with(BTreeSet::new).insert(number);
+            for &node in &hold.nodes {
+                on_node.entry(node).or_insert_with(BTreeSet::new).insert(number);
+            }
+            let expires = self.expiring.contains(&(hold.expires, number));
+            ensure!(expires || self.to_review.contains(&number), "hold {number} never ends");
+        }
+        ensure!(self.of_job == of_job, "holds by job are {of_job:?}");
+        ensure!(self.on_node == on_node, "holds by node are {on_node:?}");
+        Ok(())
     }
 }
 

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Engine;
+use super::restore::restore_job;
 use crate::event::{Departure, JobObservation, NodeObservation};
+use crate::executors::ExecutorKey;
 use crate::explain::Rejection;
 use crate::jobs::{
     Declines, ExecutorSpec, Job, JobFailure, JobId, JobKey, JobSpec, JobState, Locality,
     Milliseconds, StageRun,
 };
-use crate::nodes::PODS;
+use crate::nodes::{NodeId, PODS};
 use crate::ranges::Ranges;
 use crate::resources::{Kind, Resources, TooManyKinds};
 
@@ -18,7 +20,8 @@ impl Engine {
         let name = node.name.clone();
         let known = self.state.nodes.find(&name).and_then(|id| self.state.nodes.get(id));
         node.labels.sort_unstable();
-        if known.is_some_and(|known| known.observed == node) {
+        let was_missing = self.missing_nodes.remove(&name);
+        if known.is_some_and(|known| known.observed == node) && !was_missing {
             return;
         }
         let other_labels = known.is_some_and(|known| known.observed.labels != node.labels);
@@ -48,20 +51,50 @@ impl Engine {
     pub(super) fn forget_node(&mut self, now: Milliseconds, name: &str) {
         let Some(id) = self.state.nodes.find(name) else { return };
         let on_it = self.state.on_node.get(&id).into_iter().flatten();
-        let keys: Vec<_> =
-            on_it.filter_map(|&id| Some(self.state.executors.get(id)?.key.clone())).collect();
-        for key in keys {
+        // What may not have been made yet may still be made, and run when the node comes back.
+        let waits = self.settings.write_deadline_milliseconds.is_some();
+        let on_it: Vec<_> = on_it
+            .filter_map(|&id| Some((id, self.state.executors.get(id)?)))
+            .map(|(id, executor)| (id, executor.key.clone(), waits && !executor.confirmed))
+            .collect();
+        for (id, key, may_come) in on_it {
+            if may_come {
+                self.stop_executor(id);
+                continue;
+            }
             self.take_departure(now, &key, &Departure::Lost(format!("node {name} is gone")));
         }
         self.give_up_holds_on(id);
         self.clear_node(now, id);
-        self.state.nodes.remove(name);
+        self.note_missing(name);
+        self.leave_node(id);
         self.offers_due = true;
         self.reclaiming.changes += 1;
     }
 
+    /// Keeps a place for what may be on a node that is not there.
+    pub(super) fn note_missing(&mut self, name: &str) -> NodeId {
+        let missing =
+            NodeObservation { name: name.into(), offered: false, ..NodeObservation::default() };
+        self.missing_nodes.insert(name.into());
+        self.state.nodes.observe(&self.state.kinds, &self.state.pools, missing)
+    }
+
+    /// Forgets a node that is gone once nothing is charged to it any more.
+    pub(super) fn leave_node(&mut self, id: NodeId) {
+        if let Some(node) = self.state.nodes.get(id)
+            && node.held.is_none()
+            && self.missing_nodes.contains(&node.observed.name)
+            && !self.state.on_node.contains_key(&id)
+        {
+            let name = node.observed.name.clone();
+            self.missing_nodes.remove(&name);
+            self.state.frameworks.forget_node(id);
+            self.state.nodes.remove(&name);
+        }
+    }
+
     pub(super) fn observe_job(&mut self, now: Milliseconds, observed: JobObservation) {
-        self.reclaiming.changes += 1;
         let known = self.state.job_by_key.get(&observed.key).copied();
         let before = known.and_then(|id| self.state.jobs.get(id));
         let is_same = before
@@ -79,8 +112,13 @@ impl Engine {
                     spec.executor.preferred.labels.iter().for_each(|label| {
                         self.state.nodes.watch_label(label);
                     });
-                    adopt(job, &spec);
+                    // An object changes with its status too, which is nothing new.
+                    let is_news = adopt(job, &spec) || job.generation != observed.generation;
                     job.generation = observed.generation;
+                    if !is_news {
+                        return;
+                    }
+                    self.reclaiming.changes += 1;
                     if let Some(limit) = job.spec.deadline_milliseconds {
                         let deadline = job.created_at.saturating_add(limit);
                         self.set_timer(deadline, id);
@@ -94,15 +132,21 @@ impl Engine {
                 _ => {}
             }
         }
+        self.reclaiming.changes += 1;
         // A new job, one that replaces another of its name, or one that makes sense at last.
-        let epochs = known.map(|id| self.replace(id)).unwrap_or_default();
+        let mut epochs = known.map(|id| self.replace(id)).unwrap_or_default();
+        self.avoid_epochs_in_use(&observed.key, &mut epochs);
         self.admit(now, observed, epochs);
     }
 
     pub(super) fn forget_job(&mut self, key: &JobKey) {
         if let Some(id) = self.state.job_by_key.remove(key) {
+            if let Some(job) = self.state.jobs.get_mut(id) {
+                job.is_deleted = true;
+            }
             self.state.former_jobs.entry(key.clone()).or_default().push(id);
             self.stop_executors(id);
+            self.discard_settled(id);
             self.give_up_holds_of(id);
             self.drop_if_done(id);
             self.places_due = true;
@@ -114,7 +158,10 @@ impl Engine {
     /// Removes a job that no name leads to any more, once its last executor is gone.
     pub(super) fn drop_if_done(&mut self, id: JobId) {
         let Some(job) = self.state.jobs.get(id) else { return };
-        if self.state.job_by_key.get(&job.key) == Some(&id) || !job.executors.is_empty() {
+        if self.state.job_by_key.get(&job.key) == Some(&id)
+            || !job.executors.is_empty()
+            || !job.remains.is_empty()
+        {
             return;
         }
         let (pool, key) = (job.pool, job.key.clone());
@@ -147,12 +194,51 @@ impl Engine {
         epochs
     }
 
+    /// Passes over the epochs of executors that are still on their way out, or have left something.
+    fn avoid_epochs_in_use(&self, key: &JobKey, epochs: &mut BTreeMap<u32, u32>) {
+        let former = self.state.former_jobs.get(key).into_iter().flatten();
+        let jobs = former.filter_map(|&id| self.state.jobs.get(id));
+        let there = jobs.flat_map(|job| job.executors.values());
+        let there = there.filter_map(|&id| Some(&self.state.executors.get(id)?.key));
+        let first = ExecutorKey { job: key.clone(), index: 0, epoch: 0 };
+        let last = ExecutorKey { job: key.clone(), index: u32::MAX, epoch: u32::MAX };
+        let left = self.state.remains.range(&first..=&last).map(|(key, _)| key);
+        for key in there.chain(left) {
+            let next = epochs.entry(key.index).or_default();
+            *next = (*next).max(key.epoch + 1);
+        }
+    }
+
     fn admit(&mut self, now: Milliseconds, observed: JobObservation, epochs: BTreeMap<u32, u32>) {
+        let key = observed.key.clone();
+        let is_news = observed.status.is_none();
+        let job = self.build_job(now, observed, epochs);
+        let deadline = job.spec.deadline_milliseconds;
+        let deadline = deadline.map(|limit| job.created_at.saturating_add(limit));
+        let restart_at = job.restart_at;
+        let id = self.state.jobs.insert(job);
+        self.state.job_by_key.insert(key, id);
+        for at in deadline.into_iter().chain(restart_at) {
+            self.set_timer(at, id);
+        }
+        self.touched.insert(id);
+        if is_news {
+            self.touch(id);
+        }
+    }
+
+    /// A job as it is first seen, with nothing but its place in its pool.
+    pub(super) fn build_job(
+        &mut self,
+        now: Milliseconds,
+        observed: JobObservation,
+        epochs: BTreeMap<u32, u32>,
+    ) -> Job {
         let (spec, problem) = match observed.spec {
             Ok(spec) => (spec, None),
             Err(problem) => (senseless(), Some(problem)),
         };
-        let request = self.request(&spec.executor);
+        let request = self.request(&spec.executor.request);
         let pool = self.state.pools.enter(&spec.pool);
         spec.executor.preferred.labels.iter().for_each(|label| {
             self.state.nodes.watch_label(label);
@@ -160,8 +246,11 @@ impl Engine {
         let stages = spec.stages.iter().map(StageRun::new).collect();
         let sequence = self.state.next_sequence;
         self.state.next_sequence += 1;
+        // Where nothing has to be waited for, everything is stored.
+        let lasts = self.settings.write_deadline_milliseconds.is_none();
+        let durable_revision = if lasts { u64::MAX } else { 0 };
         let mut job = Job {
-            key: observed.key.clone(),
+            key: observed.key,
             uid: observed.uid,
             generation: observed.generation,
             created_at: observed.created_at,
@@ -197,11 +286,22 @@ impl Engine {
             next_speculation: None,
             failures: VecDeque::new(),
             result_bytes: 0,
-            status_changed: true,
+            is_deleted: false,
+            revision: 0,
+            durable_revision,
+            status_told_at: None,
+            remains: BTreeMap::new(),
+            withdrawals: 0,
+            withheld_until: None,
+            withheld_because: "".into(),
+            status_changed: problem.is_some(),
             status_urgent: false,
             status_at: None,
             spec,
         };
+        if let (Some(status), None) = (&observed.status, &problem) {
+            restore_job(now, &mut job, status);
+        }
         job.open_stages();
         if let Some(message) = problem {
             job.state = JobState::Failed;
@@ -209,20 +309,13 @@ impl Engine {
             job.status_urgent = true;
             job.failure = Some(JobFailure { reason: "InvalidSpec", message });
         }
-        let deadline = job.spec.deadline_milliseconds;
-        let deadline = deadline.map(|limit| job.created_at.saturating_add(limit));
-        let id = self.state.jobs.insert(job);
-        self.state.job_by_key.insert(observed.key, id);
-        if let Some(at) = deadline {
-            self.set_timer(at, id);
-        }
-        self.touch(id);
+        job
     }
 
     /// What one executor needs as a vector.
-    fn request(&mut self, spec: &ExecutorSpec) -> Result<Resources, Rejection> {
+    pub(super) fn request(&mut self, amounts: &[(Box<str>, i64)]) -> Result<Resources, Rejection> {
         let mut request = Resources::NONE;
-        for (name, amount) in &spec.request {
+        for (name, amount) in amounts {
             let too_many = |TooManyKinds { name }| Rejection::TooManyKinds { name: name.into() };
             request[self.kind(name).map_err(too_many)?] = *amount;
         }
@@ -263,7 +356,9 @@ impl Engine {
 
 /// Takes over the settings that may change while a job runs: not what its executors hold, not what
 /// its stages are.
-fn adopt(job: &mut Job, spec: &JobSpec) {
+/// Says whether any of them is another one now.
+fn adopt(job: &mut Job, spec: &JobSpec) -> bool {
+    let before = job.spec.clone();
     job.spec.priority = spec.priority;
     job.spec.max_task_failures = spec.max_task_failures;
     job.spec.max_executor_failures = spec.max_executor_failures;
@@ -273,7 +368,6 @@ fn adopt(job: &mut Job, spec: &JobSpec) {
     job.spec.executor.placement = spec.executor.placement;
     job.spec.executor.node_selector.clone_from(&spec.executor.node_selector);
     job.spec.executor.tolerations.clone_from(&spec.executor.tolerations);
-    job.reach = None;
     job.spec.executor.elastic = spec.executor.elastic;
     job.spec.executor.exclude_on_failure = spec.executor.exclude_on_failure;
     job.spec.speculation = spec.speculation;
@@ -281,10 +375,15 @@ fn adopt(job: &mut Job, spec: &JobSpec) {
         job.spec.executor.preferred = spec.executor.preferred.clone();
         job.locality = Locality::default();
     }
+    let is_news = job.spec != before;
+    if is_news {
+        job.reach = None;
+    }
+    is_news
 }
 
 /// The settings of a job whose settings make no sense: it never runs.
-fn senseless() -> JobSpec {
+pub(super) fn senseless() -> JobSpec {
     JobSpec {
         executor: ExecutorSpec { instances: 0, ..ExecutorSpec::default() },
         ..JobSpec::default()

@@ -1,12 +1,12 @@
 //! Offers: from what is free to executors.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::Engine;
 use super::frameworks::FairShares;
 use crate::action::{Action, Launch};
 use crate::allocator::{Claim, Order, Round};
-use crate::executors::{Attempts, Executor, ExecutorId, ExecutorKey};
+use crate::executors::{Executor, ExecutorId, ExecutorKey};
 use crate::explain::Rejection;
 use crate::jobs::{JobId, JobState, Milliseconds};
 use crate::nodes::{NodeId, Reach};
@@ -146,6 +146,10 @@ impl Engine {
             let stopping = |&executor: &ExecutorId| {
                 self.state.executors.get(executor).is_some_and(|executor| executor.stopping)
             };
+            if job.withheld_until.is_some() {
+                refused.push((id, Rejection::Withheld { cause: job.withheld_because.clone() }));
+                continue;
+            }
             let request = match &job.request {
                 // What is left of a gang that did not form goes first.
                 Ok(_) if job.gang_forming && job.executors.values().any(stopping) => continue,
@@ -204,42 +208,10 @@ impl Engine {
         let index = job.indices.first_missing();
         let epoch = job.epochs.get(&index).copied().unwrap_or(0);
         let key = ExecutorKey { job: job.key.clone(), index, epoch };
-        let executor = self.state.executors.insert(Executor {
-            key: key.clone(),
-            job: id,
-            node,
-            request,
-            ready: false,
-            stopping: false,
-            draining: None,
-            leaving: false,
-            reclaimed_at: None,
-            withdrawn: Attempts::new(),
-            assignment_number: 0,
-            assigned: Attempts::new(),
-            assigned_slots: 0,
-            exclusive: false,
-            running: Attempts::new(),
-            acknowledged: 0,
-            prefetch_slots: 0,
-            assignment_changed: true,
-            idle_since: None,
-            reported_at: now,
-            progressed_at: now,
-            leaving_slots: 0,
-            since: BTreeMap::new(),
-        });
         if node.is_some_and(|node| job.locality.nodes.contains(&node)) {
             job.locality.waits_since = Some(now);
         }
-        job.executors.insert(index, executor);
-        job.indices.insert(index);
         self.places_due |= job.position.take().is_some();
-        if node.is_none() {
-            job.unplaced.insert(index);
-            self.unplaced.insert(id);
-            self.state.pools.count_unplaced(job.pool, &request);
-        }
         if job.state == JobState::Pending {
             job.state = JobState::Running;
             job.started_at.get_or_insert(now);
@@ -251,17 +223,33 @@ impl Engine {
             job.gang_deadline = Some(deadline);
             self.timers.insert((deadline, id));
         }
-        if let Some(node) = node {
-            self.state.on_node.entry(node).or_default().insert(executor);
-        }
-        self.state.of_pool.entry(job.pool).or_default().insert(executor);
-        job.held = job.held.plus(&request);
-        job.allocations += 1;
-        let pool = job.pool;
-        self.state.pools.charge(pool, &request);
+        let executor = self.seat(Executor::new(key.clone(), (id, node), request, now));
         self.outgoing.push(Action::Launch(Launch { key, node: name }));
         self.touch(id);
-        Some(executor)
+        executor
+    }
+
+    /// Gives an executor its place in its job and charges it to the pool; the node, if it has one, is
+    /// charged already.
+    pub(super) fn seat(&mut self, executor: Executor) -> Option<ExecutorId> {
+        let (index, job_id, request) = (executor.key.index, executor.job, executor.request);
+        let node = executor.node;
+        let job = self.state.jobs.get_mut(job_id)?;
+        let id = self.state.executors.insert(executor);
+        if let Some(node) = node {
+            self.state.on_node.entry(node).or_default().insert(id);
+        } else {
+            job.unplaced.insert(index);
+            self.unplaced.insert(job_id);
+            self.state.pools.count_unplaced(job.pool, &request);
+        }
+        self.state.of_pool.entry(job.pool).or_default().insert(id);
+        job.executors.insert(index, id);
+        job.indices.insert(index);
+        job.held = job.held.plus(&request);
+        job.allocations += 1;
+        self.state.pools.charge(job.pool, &request);
+        Some(id)
     }
 
     /// Notes why a job was given no more.

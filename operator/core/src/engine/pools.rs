@@ -42,7 +42,8 @@ impl Engine {
         self.note_pool_change();
     }
 
-    /// A pool that is gone while jobs are in it keeps its settings for those that have started.
+    /// A pool that is gone while jobs are in it serves those that have started, without its settings:
+    /// an engine that starts anew would not know them either.
     pub(super) fn forget_pool(&mut self, name: &str) {
         self.state.pools.retire(name);
         self.pools_changed = true;

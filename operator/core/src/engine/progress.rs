@@ -7,9 +7,9 @@ use super::Engine;
 use crate::action::Action;
 use crate::allocator::count_down;
 use crate::event::{AttemptFailure, AttemptResult, Departure, Report, StageAttempts};
-use crate::executors::{Attempts, Executor, ExecutorId, ExecutorKey, Since};
+use crate::executors::{Attempts, Executor, ExecutorId, ExecutorKey, Since, Unsettled};
 use crate::jobs::{
-    Culprit, Declines, Job, JobFailure, JobId, JobState, Live, Milliseconds, ResultValue,
+    Culprit, Declines, Job, JobFailure, JobId, JobState, Live, Milliseconds, Remains, ResultValue,
     StageState, TaskFailure,
 };
 use crate::resources::Resources;
@@ -21,6 +21,12 @@ const MAX_TASK_LOSSES: u32 = 10;
 /// stay well below 64 KiB with them.
 const RESULT_BYTES_LIMIT: usize = 48 * 1024;
 
+/// How long a job waits after an executor could not be made, doubled for each one in a row.
+const LAUNCH_PAUSE_MILLISECONDS: Milliseconds = 500;
+
+/// How often that is doubled at most: half a minute.
+const LAUNCH_PAUSE_DOUBLINGS: u32 = 6;
+
 /// How a job goes on after something happened to one of its tasks.
 enum Verdict {
     GoesOn,
@@ -29,16 +35,16 @@ enum Verdict {
 
 impl Engine {
     pub(super) fn take_report(&mut self, now: Milliseconds, key: &ExecutorKey, report: Report) {
+        // Where nothing has to be waited for, what is taken in is stored.
+        let is_stored = self.settings.write_deadline_milliseconds.is_none();
         let Some((_, executor, job_id, job)) = self.state.executor_mut(key) else { return };
-        if report.number <= executor.acknowledged {
+        if report.number <= executor.folded {
             return;
         }
-        executor.acknowledged = report.number;
+        let number = report.number;
+        let has_ends = !report.finished.is_empty() || !report.failures.is_empty();
+        executor.folded = number;
         executor.running = attempts(job, &report.running);
-        if !report.finished.is_empty() || !report.failures.is_empty() {
-            executor.assignment_changed = true;
-            executor.progressed_at = now;
-        }
         let became_ready = report.ready && !executor.ready;
         executor.ready = report.ready;
         let node = executor.node;
@@ -58,6 +64,17 @@ impl Engine {
             }
         }
         note_running(job, executor, now);
+        let ended = std::mem::take(&mut executor.ending);
+        if !ended.is_empty() {
+            executor.progressed_at = now;
+        }
+        if is_stored {
+            executor.acknowledged = number;
+            executor.assignment_changed |= has_ends;
+        } else if !ended.is_empty() {
+            let revision = job.revision + 1;
+            executor.unsettled.push_back(Unsettled { report: number, revision, ended });
+        }
         self.withdraw(job_id, &finished.losers);
         let node = node.and_then(|node| self.state.nodes.get(node));
         if let Some(name) = node.map(|node| node.observed.name.clone()) {
@@ -98,6 +115,18 @@ impl Engine {
         job.held = job.held.minus(&executor.request);
         job.epochs.insert(key.index, key.epoch + 1);
         let (node, request, pool) = (executor.node, executor.request, job.pool);
+        if let Departure::Withdrawn(cause) = departure {
+            job.withdrawals += 1;
+            let pause = LAUNCH_PAUSE_MILLISECONDS << job.withdrawals.min(LAUNCH_PAUSE_DOUBLINGS);
+            let at = now.saturating_add(pause);
+            (job.withheld_until, job.withheld_because) = (Some(at), cause.as_str().into());
+            self.timers.insert((at, job_id));
+        } else if self.settings.write_deadline_milliseconds.is_some() {
+            let revision = job.revision + 1;
+            let remains = Remains { revision, discarded: false, told_at: None };
+            job.remains.insert((key.index, key.epoch), remains);
+        }
+        let leaves_something = job.remains.contains_key(&(key.index, key.epoch));
         if let Some(node) = node {
             count_down(&mut job.on_nodes, node);
         }
@@ -116,17 +145,26 @@ impl Engine {
         } else {
             job.unplaced.remove(&key.index);
             if job.unplaced.is_empty() {
+                job.room_since = None;
                 self.unplaced.remove(&job_id);
             }
             self.state.pools.count_unplaced(pool, &Resources::NONE.minus(&request));
+            self.landings.retain(|_, landed| {
+                landed.retain(|landed| landed != key);
+                !landed.is_empty()
+            });
         }
         self.state.pools.release(pool, &request);
         self.state.executors.remove(id);
+        if leaves_something {
+            self.state.remains.insert(key.clone(), job_id);
+        }
         forget_in(&mut self.state.of_pool, pool, id);
         match node {
             Some(node) => {
                 self.due.grown.insert(node);
                 self.due.jobs.insert(job_id);
+                self.leave_node(node);
             }
             None => self.offers_due = true,
         }
@@ -136,17 +174,8 @@ impl Engine {
             // The restart may have waited for this executor to go.
             self.set_timer(at, job_id);
         }
+        self.discard_settled(job_id);
         self.drop_if_done(job_id);
-    }
-
-    pub(super) fn deliver_again(&mut self, key: &ExecutorKey) {
-        if let Some((_, executor, job_id, _)) = self.state.executor_mut(key) {
-            executor.assignment_changed = true;
-            if executor.stopping {
-                self.outgoing.push(Action::Remove(key.clone()));
-            }
-            self.touched.insert(job_id);
-        }
     }
 
     /// Tells all executors of a job to go.
@@ -209,6 +238,10 @@ impl Engine {
         }
     }
 
+    pub(super) fn succeed(&mut self, now: Milliseconds, id: JobId) {
+        self.end(now, id, JobState::Succeeded, None);
+    }
+
     fn end(&mut self, now: Milliseconds, id: JobId, state: JobState, failure: Option<JobFailure>) {
         let Some(job) = self.state.jobs.get_mut(id) else { return };
         job.state = state;
@@ -222,11 +255,15 @@ impl Engine {
 
     /// Stops attempts at tasks that another attempt has finished.
     fn withdraw(&mut self, id: JobId, losers: &[(usize, u32, Live)]) {
+        let is_stored = self.settings.write_deadline_milliseconds.is_none();
+        let Some(job) = self.state.jobs.get_mut(id) else { return };
+        let revision = (!is_stored).then_some(job.revision + 1);
         for &(stage, partition, Live { executor, attempt }) in losers {
-            let Some(job) = self.state.jobs.get(id) else { return };
             let slots = job.stages[stage].slots;
             if let Some(executor) = self.state.executors.get_mut(executor) {
-                executor.withdraw(stage, attempt, partition, slots);
+                executor.withdraw(stage, attempt, (partition, slots), revision);
+                // It is told so once that is stored.
+                job.status_urgent = true;
             }
         }
     }
@@ -299,7 +336,10 @@ fn take_finished(
                 }
                 let loser = stage.finish_attempt(partition, attempts.attempt);
                 finished.losers.extend(loser.map(|live| (index, partition, live)));
-                job.status_urgent |= stage.finish(partition);
+                if stage.finish(partition) {
+                    stage.finished_revision = job.revision + 1;
+                    job.status_urgent = true;
+                }
                 finished.slots += stage.slots;
                 finished.partitions.insert((index, partition));
             }
@@ -439,7 +479,7 @@ fn take_back(job: &mut Job, executor: &mut Executor, departure: &Departure) -> V
             unknown_slots = unknown_slots.saturating_sub(slots);
             let fault = match departure {
                 _ if excused || !ran => None,
-                Departure::Asked | Departure::NotStarted(_) => None,
+                Departure::Asked | Departure::NotStarted(_) | Departure::Withdrawn(_) => None,
                 Departure::Lost(_) => Some(false),
                 Departure::OutOfMemory(_) | Departure::Exited(_) => Some(true),
             };

@@ -10,11 +10,13 @@ use crate::jobs::{
 impl Engine {
     /// Finds the slow tasks of jobs that want second attempts at them.
     pub(super) fn find_stragglers(&mut self, now: Milliseconds) {
+        let is_stored = self.settings.write_deadline_milliseconds.is_none();
         let mut timers = Vec::new();
         for &id in &self.touched {
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
             let Some(speculation) = job.spec.speculation else { continue };
-            let queued = take_from_queues(job, speculation, &mut self.state.executors, now);
+            let queued =
+                take_from_queues(job, speculation, &mut self.state.executors, (now, is_stored));
             let slow = find(job, speculation, &self.state.executors, now);
             let next = slow.into_iter().chain(queued).min();
             job.next_speculation = job.next_speculation.filter(|&at| at > now);
@@ -50,7 +52,8 @@ fn find(
                 if of != index || !is_single || !may_speculate(stage, partition) {
                     continue;
                 }
-                let going = executor.cut_off_at().is_some();
+                let going = executor.cut_off_at().is_some()
+                    || executor.is_withdrawn(of, attempt, partition);
                 if (has_queue || going) && matches!(since, Since::Assigned(_)) {
                     // It is moved, not copied.
                     continue;
@@ -78,18 +81,20 @@ fn take_from_queues(
     job: &mut Job,
     speculation: Speculation,
     executors: &mut Arena<ExecutorId, Executor>,
-    now: Milliseconds,
+    (now, is_stored): (Milliseconds, bool),
 ) -> Option<Milliseconds> {
     if job.state != JobState::Running || job.gang_forming {
         return None;
     }
     let slots = job.spec.executor.slots;
+    let revision = (!is_stored).then_some(job.revision + 1);
     let patience: Vec<_> = job.stages.iter().map(|stage| slow_after(stage, speculation)).collect();
     let mut next: Option<Milliseconds> = None;
     for &id in job.executors.values() {
         let Some(executor) = executors.get_mut(id) else { continue };
         // What one that is to be gone soon has not started is taken back already.
-        let going = executor.stopping || executor.cut_off_at().is_some();
+        let going =
+            executor.stopping || executor.cut_off_at().is_some() || !executor.withdrawn.is_empty();
         if going || executor.assigned_slots <= slots {
             continue;
         }
@@ -108,9 +113,10 @@ fn take_from_queues(
         }
         for (stage, attempt, partition) in waited {
             let run = &mut job.stages[stage];
-            executor.withdraw(stage, attempt, partition, run.slots);
+            executor.withdraw(stage, attempt, (partition, run.slots), revision);
             run.give_back(partition);
             executor.prefetch_slots = 0;
+            (job.status_changed, job.status_urgent) = (true, true);
         }
     }
     next

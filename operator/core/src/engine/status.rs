@@ -1,5 +1,7 @@
 //! Statuses and views.
 
+use std::collections::BTreeMap;
+
 use super::Engine;
 use crate::action::Action;
 use crate::executors::DrainCause;
@@ -26,6 +28,7 @@ impl Engine {
             if due <= now || job.status_urgent {
                 (job.status_changed, job.status_urgent) = (false, false);
                 job.status_at = Some(now);
+                job.revision += 1;
                 if let Some(status) = self.job_status(id) {
                     statuses.push(Action::Status(Box::new(status)));
                 }
@@ -52,6 +55,7 @@ impl Engine {
             key: job.key.clone(),
             uid: job.uid.clone(),
             generation: job.generation,
+            revision: job.revision,
             state: job.state,
             reason,
             message,
@@ -65,6 +69,8 @@ impl Engine {
             executors_failed: job.executor_failures,
             executors_preferred: self.on_preferred_nodes(job),
             declined_nodes: job.declines.describe(),
+            epochs: job.epochs.clone(),
+            gang_formed: !job.gang_forming,
             stages: stages.map(|(i, (spec, run))| self.stage_status(job, i, spec, run)).collect(),
             failures: job.failures.iter().cloned().collect(),
         })
@@ -142,12 +148,22 @@ impl Engine {
         spec: &StageSpec,
         run: &StageRun,
     ) -> StageStatus {
-        let executors = job.executors.values().filter_map(|&id| self.state.executors.get(id));
-        let running: u64 = executors
+        let executors = || job.executors.values().filter_map(|&id| self.state.executors.get(id));
+        let running: u64 = executors()
             .flat_map(|executor| &executor.running)
             .filter(|((stage, _), _)| *stage == index)
             .map(|(_, partitions)| partitions.len())
             .sum();
+        let mut live = BTreeMap::new();
+        for executor in executors() {
+            let groups = executor.assigned.iter().filter(|((stage, _), _)| *stage == index);
+            for (&(stage, attempt), partitions) in groups {
+                live.extend(partitions.iter().map(|partition| {
+                    ((partition, attempt), executor.is_withdrawn(stage, attempt, partition))
+                }));
+            }
+        }
+        let uncounted = run.uncounted_attempts(&live);
         let named =
             |(partition, value): (&u32, &ResultValue)| (spec.task_name(*partition), value.clone());
         StageStatus {
@@ -161,7 +177,8 @@ impl Engine {
             committed: run.committed,
             failures: run.failures.clone(),
             losses: run.losses.clone(),
-            attempts: run.uncounted_attempts(),
+            other_attempts: uncounted.others,
+            older_attempts: uncounted.older,
             results: run.results.iter().map(named).collect(),
         }
     }

@@ -8,6 +8,7 @@ mod locality;
 mod pools;
 mod random;
 mod reclaim;
+mod restore;
 mod speculation;
 mod unplaced;
 mod world;
@@ -433,6 +434,62 @@ fn a_job_that_makes_no_sense_fails_until_it_does() {
     world.submit("j", job("default", 1, vec![stage("s", 1)]));
     world.run_to_the_end();
     assert_eq!(world.state("j"), JobState::Succeeded);
+}
+
+#[test]
+fn a_deleted_job_is_given_nothing_while_its_executors_go() {
+    let mut world = World::with_nodes(&[2]);
+    world.submit("j", job("default", 2, vec![stage("s", 4)]));
+    world.hold_departures = true;
+    world.delete("j");
+    world.depart_one(&Departure::Asked);
+    assert_eq!((world.launches, world.live_executors()), (2, 1));
+}
+
+#[test]
+fn a_job_that_is_seen_again_as_it_was_is_no_news() {
+    let mut world = World::with_nodes(&[1]);
+    let spec = job("default", 1, vec![stage("s", 1)]);
+    world.submit("j", spec.clone());
+    world.advance(10_000);
+    let published = world.published;
+    world.submit("j", spec);
+    world.advance(10_000);
+    assert_eq!(world.published, published);
+}
+
+#[test]
+fn a_job_created_again_while_executors_still_go_gets_names_of_its_own() {
+    let mut world = World::with_nodes(&[4]);
+    world.submit("j", job("default", 1, vec![stage("s", 1)]));
+    world.hold_departures = true;
+    world.delete("j");
+    world.submit("j", job("default", 1, vec![stage("s", 1)]));
+    assert_eq!(world.epochs("j"), [0, 1]);
+}
+
+#[test]
+fn what_does_not_fit_is_not_blamed_on_the_jobs_own_guarantee() {
+    let mut world = World::with_nodes(&[2]);
+    let (name, guarantee) = ("a".into(), vec![("cpu".into(), 1000)]);
+    world.tell(Event::Pool(PoolObservation { name, guarantee, ..PoolObservation::default() }));
+    let mut spec = job("a", 3, vec![stage("s", 3)]);
+    spec.executor.gang_timeout_milliseconds = Some(1000);
+    world.submit("j", spec);
+    assert_eq!(world.status("j").reason, Some("WaitingForResources"));
+}
+
+#[test]
+fn a_pool_that_is_gone_limits_its_children_no_more() {
+    let mut world = World::with_nodes(&[4]);
+    let (name, limit) = ("a".into(), vec![("cpu".into(), 1000)]);
+    world.tell(Event::Pool(PoolObservation { name, limit, ..PoolObservation::default() }));
+    world.pool("a.x", 1000);
+    world.submit("j", job("a.x", 3, vec![stage("s", 3)]));
+    assert_eq!(world.live_executors(), 1);
+    world.tell(Event::PoolGone("a".into()));
+    world.tick();
+    assert_eq!(world.live_executors(), 3);
 }
 
 #[test]

@@ -22,7 +22,7 @@ impl Bits {
             *word &= !(1 << (member % WORD));
         }
     }
-    #[cfg(test)]
+
     pub(crate) fn contains(&self, member: usize) -> bool {
         self.words.get(member / WORD).is_some_and(|word| word & (1 << (member % WORD)) != 0)
     }

@@ -48,6 +48,18 @@ pub(crate) struct Straggler {
     pub(crate) first: Live,
 }
 
+/// Attempts that count neither as failures nor as losses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Uncounted {
+    /// How many are accounted for, by partition: those that were taken back, and all before the last
+    /// restart of the job. With failures and losses they add up to the number of the first attempt
+    /// that is not accounted for.
+    pub(crate) others: BTreeMap<u32, u32>,
+    /// By partition, the number of an attempt that is on its way although a later one is accounted
+    /// for.
+    pub(crate) older: BTreeMap<u32, u32>,
+}
+
 /// A stage with the state of its tasks.
 ///
 /// A partition is pending, assigned to an executor (or two), or finished. The partition after the last one
@@ -70,6 +82,9 @@ pub(crate) struct StageRun {
     /// The number of the next attempt, by partition, where there was one before and it has not
     /// finished. No number is used twice.
     pub(crate) next_attempts: BTreeMap<u32, u32>,
+    /// Attempts of lower numbers that an engine before this one knew to be on their way, by
+    /// partition, until the state is restored.
+    pub(crate) older_attempts: BTreeMap<u32, u32>,
     /// The partitions of which two attempts are on their way: the first, and the speculative one.
     pub(crate) twins: BTreeMap<u32, [Live; 2]>,
     /// Slow tasks that no executor has been found for yet, the slowest first.
@@ -79,6 +94,8 @@ pub(crate) struct StageRun {
     /// How long tasks took that finished, if that is of use.
     pub(crate) durations: Durations,
     pub(crate) results: BTreeMap<u32, ResultValue>,
+    /// The revision of the job's status that says that the stage finished.
+    pub(crate) finished_revision: u64,
 }
 
 impl StageRun {
@@ -95,11 +112,13 @@ impl StageRun {
             losses: BTreeMap::new(),
             deaths: BTreeMap::new(),
             next_attempts: BTreeMap::new(),
+            older_attempts: BTreeMap::new(),
             twins: BTreeMap::new(),
             stragglers: Vec::new(),
             speculated: 0,
             durations: Durations::default(),
             results: BTreeMap::new(),
+            finished_revision: 0,
         }
     }
 
@@ -107,6 +126,11 @@ impl StageRun {
     pub(crate) fn open(&mut self) {
         self.state = StageState::Running;
         self.pending = Ranges::up_to(self.tasks);
+        for &(first, last) in self.finished.as_slice() {
+            (first..=last).for_each(|partition| {
+                self.pending.remove(partition);
+            });
+        }
     }
 
     /// The slots that tasks which have not finished would take all at once, with the second attempts
@@ -128,19 +152,33 @@ impl StageRun {
         count(&mut self.next_attempts, partition) - 1
     }
 
-    /// The numbers of the next attempts at waiting partitions, where they do not follow from how
-    /// many attempts failed and were lost.
-    pub(crate) fn uncounted_attempts(&self) -> BTreeMap<u32, u32> {
-        let counted = |partition: u32| {
+    /// The number that the next attempt at a partition gets.
+    pub(crate) fn next_attempt(&self, partition: u32) -> u32 {
+        self.next_attempts.get(&partition).copied().unwrap_or(0)
+    }
+
+    /// What is to be known of attempts beyond how many failed and were lost, when these are on their
+    /// way, by partition and number: how many else are accounted for, and which are not although a
+    /// later one is. An attempt that is withdrawn (`true`) is both: its number is used, and what
+    /// becomes of it still counts.
+    pub(crate) fn uncounted_attempts(&self, live: &BTreeMap<(u32, u32), bool>) -> Uncounted {
+        let mut uncounted = Uncounted::default();
+        for (&partition, &next) in &self.next_attempts {
+            let mut first = next;
+            while first > 0 && live.get(&(partition, first - 1)) == Some(&false) {
+                first -= 1;
+            }
+            let older = live.range((partition, 0)..(partition, first)).next();
+            if let Some((&(_, older), _)) = older {
+                uncounted.older.insert(partition, older);
+            }
             let count = |counts: &BTreeMap<u32, u32>| counts.get(&partition).copied().unwrap_or(0);
-            count(&self.failures) + count(&self.losses)
-        };
-        let waiting = self.next_attempts.iter().map(|(&partition, &next)| (partition, next));
-        waiting
-            .filter(|&(partition, next)| {
-                next != counted(partition) && self.pending.contains(partition)
-            })
-            .collect()
+            let others = first.saturating_sub(count(&self.failures) + count(&self.losses));
+            if others > 0 {
+                uncounted.others.insert(partition, others);
+            }
+        }
+        uncounted
     }
 
     /// Takes in that a straggler is tried once more beside its first attempt.
@@ -181,6 +219,11 @@ impl StageRun {
         } else {
             self.finished.insert(partition);
         }
+        self.conclude()
+    }
+
+    /// Sees whether all tasks have finished, and with them the stage.
+    pub(crate) fn conclude(&mut self) -> bool {
         if self.finished.len() < u64::from(self.tasks) {
             return false;
         }
@@ -192,8 +235,54 @@ impl StageRun {
         true
     }
 
-    /// Takes back an assigned partition that was not started, or whose attempt does not count. It
-    /// waits for another executor, unless a second attempt is on its way.
+    /// Whether nothing is left to do for a partition.
+    pub(crate) fn is_done(&self, partition: u32) -> bool {
+        self.finished.contains(partition) || (partition == self.tasks && self.committed)
+    }
+
+    /// Whether an attempt of this number, of which an earlier engine told an executor, is accounted
+    /// for.
+    pub(crate) fn is_settled(&self, partition: u32, attempt: u32) -> bool {
+        self.is_done(partition)
+            || (attempt < self.next_attempt(partition)
+                && self.older_attempts.get(&partition) != Some(&attempt))
+    }
+
+    /// Takes in that an executor was told to run an attempt at a partition by an earlier engine,
+    /// beside another one that is on its way if that is given; says whether the partition was there
+    /// to be taken.
+    pub(crate) fn claim(&mut self, partition: u32, mine: Live, other: Option<Live>) -> bool {
+        if self.state != StageState::Running {
+            return false;
+        }
+        if !self.pending.remove(partition) {
+            let Some(other) = other.filter(|_| !self.twins.contains_key(&partition)) else {
+                return false;
+            };
+            let mut twins = [other, mine];
+            twins.sort_by_key(|live| live.attempt);
+            self.twins.insert(partition, twins);
+        }
+        let next = self.next_attempts.entry(partition).or_default();
+        *next = (*next).max(mine.attempt + 1);
+        if self.older_attempts.get(&partition) == Some(&mine.attempt) {
+            self.older_attempts.remove(&partition);
+        }
+        true
+    }
+
+    /// The bytes of the results that are kept as they are.
+    pub(crate) fn result_bytes(&self) -> usize {
+        let bytes = |result: &ResultValue| match result {
+            ResultValue::Inline(text) => text.len(),
+            ResultValue::Uri(_) => 0,
+        };
+        self.results.values().map(bytes).sum()
+    }
+
+    /// Takes back an assigned partition whose attempt does not count, whether or not it was started.
+    /// It waits for another executor, unless a second attempt is on its way. The next attempt has
+    /// another number all the same: the executor may run this one yet.
     pub(crate) fn give_back(&mut self, partition: u32) {
         if self.twins.remove(&partition).is_none() {
             self.pending.insert(partition);

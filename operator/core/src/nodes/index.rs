@@ -172,6 +172,27 @@ impl Index {
         }
     }
 
+    /// The number of nodes that there are places for.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The first place of the tree in which this one differs from another of the same width.
+    pub(super) fn difference(&self, other: &Self) -> Option<usize> {
+        let at = |index: &Self, kind: usize, place: usize| {
+            // Where nothing is there it does not matter what else is said.
+            if index.free[0][place] == CLOSED {
+                return CLOSED;
+            }
+            index.free[kind].get(place).copied().unwrap_or(0)
+        };
+        (1..2 * self.width).find(|&place| {
+            self.width != other.width
+                || self.emptiest[place] != other.emptiest[place]
+                || (0..KIND_LIMIT).any(|kind| at(self, kind, place) != at(other, kind, place))
+        })
+    }
+
     fn id(&self, place: usize) -> NodeId {
         NodeId::at(u32::try_from(place - self.width).unwrap_or(u32::MAX))
     }

@@ -8,13 +8,13 @@ use crate::pools::{PoolId, Pools};
 use crate::resources::Resources;
 
 /// The pools that reserve something on a node, and those above them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Reserved {
     /// Every pool stands before those below it, siblings by name.
     branches: Vec<Branch>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Branch {
     pool: PoolId,
     /// How many branches are above.

@@ -11,8 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::index::Index;
 use super::reserve::chain;
 use super::suit::{Requirement, Taint};
-use super::{Node, NodeId};
+use super::{Node, NodeId, Nodes};
 use crate::arena::{Arena, Id, id};
+use crate::engine::ensure;
 use crate::pools::{PoolId, Pools};
 use crate::resources::Resources;
 
@@ -61,7 +62,7 @@ pub(super) struct View {
     /// The pool whose reservations these are, below all pools above it; empty in a view for everyone.
     pub(super) chain: Vec<PoolId>,
     /// The node at each place.
-    members: Arena<Place, NodeId>,
+    pub(super) members: Arena<Place, NodeId>,
     /// What can be taken.
     pub(super) free: Index,
     /// What of it is reserved for the pool.
@@ -354,6 +355,26 @@ impl Views {
                 view.set(place, node, usable_changed);
             }
         }
+    }
+
+    /// Compares all views that are kept up to date with the nodes.
+    pub(super) fn check(&self, nodes: &Nodes) -> Result<(), String> {
+        let mut size = 0;
+        for (id, view) in self.by_id.iter() {
+            let key = (view.requirement.clone(), view.chain.last().copied());
+            ensure!(self.by_key.get(&key) == Some(&id), "a view is not found by what it asks for");
+            if !view.is_kept {
+                continue;
+            }
+            let mut new = View::new(view.requirement.clone(), view.chain.clone());
+            let members = nodes.iter().filter(|(_, node)| new.count_in(node)).count();
+            ensure!(new.tainted == view.tainted, "a view counts {:?} tainted", view.tainted);
+            let fail = |problem| format!("view of {:?}: {problem}", view.selector());
+            view.check(id, nodes, (new.matching, members)).map_err(fail)?;
+            size += members;
+        }
+        ensure!(size == self.size, "views have {size} places, counted {}", self.size);
+        Ok(())
     }
 
     /// Whether there are many more views than were of use when that was last looked at.

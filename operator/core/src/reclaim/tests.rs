@@ -121,6 +121,7 @@ impl Cluster {
             generation: 1,
             created_at: self.now,
             spec: Ok(spec),
+            status: None,
         })));
     }
 
@@ -153,7 +154,7 @@ impl Cluster {
                         self.removed.push(key.clone());
                         self.tell(Event::ExecutorGone(key, Departure::Asked));
                     }
-                    Action::Status(_) | Action::Framework(..) => {}
+                    Action::Status(_) | Action::Discard(_) | Action::Framework(..) => {}
                 }
             }
             self.check();

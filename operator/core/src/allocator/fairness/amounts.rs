@@ -72,7 +72,13 @@ impl Tree<'_> {
             index = branch.parent as usize;
         }
         // The first of what is taken relieves the guarantees, one for one, until it does so no more.
-        let beside = relief.plus(&free.above(&required));
+        let mut beside = relief.plus(&free.above(&required));
+        for (kind, amount) in amount.iter() {
+            if relief[kind] >= required[kind] {
+                // Nothing is kept for others.
+                beside[kind] = beside[kind].max(amount);
+            }
+        }
         amount.min_each(&beside)
     }
 }

@@ -54,7 +54,9 @@ impl Tree<'_> {
         }
         let after = before.minus(&relief);
         for (kind, amount) in amount.iter() {
-            if relief[kind] < amount && free[kind].saturating_sub(amount) < after[kind] {
+            // Where nothing is kept for others, what is missing is just not there.
+            let short = free[kind].saturating_sub(amount) < after[kind];
+            if relief[kind] < amount && after[kind] > 0 && short {
                 return Err(Rejection::Headroom { kind, free: free[kind], kept: before[kind] });
             }
         }

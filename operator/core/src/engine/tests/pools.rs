@@ -319,6 +319,7 @@ fn observed(name: &str, spec: JobSpec) -> JobObservation {
         generation: 1,
         created_at: 0,
         spec: Ok(spec),
+        status: None,
     }
 }
 

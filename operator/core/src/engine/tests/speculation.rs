@@ -259,7 +259,8 @@ fn numbers_go_on_after_a_restart() {
     world.make_ready();
     world.fail_attempt("s/0/0 on 0-0");
     assert_eq!(world.state("j"), JobState::Restarting);
-    assert_eq!(world.status("j").stages[0].attempts.get(&0), Some(&2), "to be kept in the status");
+    let others = &world.status("j").stages[0].other_attempts;
+    assert_eq!(others.get(&0), Some(&2), "to be kept in the status");
     world.advance(1000);
     world.make_ready();
     assert_eq!(world.running("j"), ["s/0/2 on 0-1"]);

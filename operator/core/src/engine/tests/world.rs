@@ -39,6 +39,8 @@ pub(super) fn stage(name: &str, tasks: u32) -> StageSpec {
 struct Fake {
     node: Box<str>,
     ready: bool,
+    /// Whether it was told to go.
+    is_going: bool,
     /// The number of the last assignment that it was given.
     observed: u64,
     reports: u64,
@@ -222,6 +224,7 @@ impl World {
             let actions = self.engine.tick(self.now);
             let departing =
                 if self.hold_departures { Vec::new() } else { std::mem::take(&mut self.departing) };
+            self.engine.check().unwrap();
             if actions.is_empty() && departing.is_empty() {
                 return;
             }
@@ -244,7 +247,11 @@ impl World {
                 self.launches += 1;
                 let same =
                     |key: &&ExecutorKey| key.job == launch.key.job && key.index == launch.key.index;
-                assert!(!self.fakes.keys().any(|key| same(&key)), "two executors {}", launch.key);
+                assert!(
+                    !self.fakes.iter().any(|(key, fake)| same(&key) && !fake.is_going),
+                    "two executors {}",
+                    launch.key
+                );
                 self.fakes.insert(
                     launch.key,
                     Fake {
@@ -277,9 +284,15 @@ impl World {
                 }
                 fake.observed = assignment.number;
             }
-            Action::Remove(key) => self.departing.push(key),
+            Action::Remove(key) => {
+                if let Some(fake) = self.fakes.get_mut(&key) {
+                    fake.is_going = true;
+                }
+                self.departing.push(key);
+            }
             Action::Status(_) => self.published += 1,
             Action::Framework(..) => {}
+            Action::Discard(key) => self.tell(Event::Discarded(key)),
         }
     }
 
@@ -713,6 +726,7 @@ impl World {
             generation: 1,
             created_at: self.now,
             spec,
+            status: None,
         })));
     }
 }

@@ -112,6 +112,7 @@ impl Cluster {
             generation: 1,
             created_at: self.now,
             spec: Ok(spec),
+            status: None,
         };
         self.engine.handle(self.now, Event::Job(Box::new(observation)));
     }
@@ -175,7 +176,7 @@ impl Cluster {
                         evicted += u32::from(gone.is_some_and(|gone| !gone.running.is_empty()));
                         self.engine.handle(self.now, Event::ExecutorGone(key, Departure::Asked));
                     }
-                    Action::Status(_) | Action::Framework(..) => continue,
+                    Action::Discard(_) | Action::Status(_) | Action::Framework(..) => continue,
                 }
                 settled = false;
             }

@@ -207,6 +207,7 @@ impl World {
             generation: 1,
             created_at: self.now,
             spec: Ok(spec),
+            status: None,
         })));
     }
 

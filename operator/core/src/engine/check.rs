@@ -1,0 +1,314 @@
+//! The account compared with one that is made from scratch, for tests and simulation.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Engine;
+use crate::arena::Id;
+use crate::executors::ExecutorId;
+use crate::jobs::{Job, JobId, JobState, Live, StageState};
+use crate::nodes::{Load, NodeId};
+use crate::pools::Account;
+use crate::ranges::Ranges;
+use crate::resources::Resources;
+
+/// Fails with a sentence unless the condition holds.
+macro_rules! ensure {
+    ($condition:expr, $($message:tt)+) => {
+        if !$condition {
+            return Err(format!($($message)+));
+        }
+    };
+}
+pub(crate) use ensure;
+
+impl Engine {
+    /// Compares all that is kept up to date step by step with what follows from the executors, jobs,
+    /// pools and nodes themselves. The error says what differs; that is a bug of the engine.
+    ///
+    /// It looks at everything and has no place in production.
+    pub fn check(&self) -> Result<(), String> {
+        if self.restoring.is_some() {
+            return Ok(());
+        }
+        self.check_executors()?;
+        self.check_nodes()?;
+        self.check_pools()?;
+        self.state.frameworks.check(&self.state.nodes)?;
+        for (id, job) in self.state.jobs.iter() {
+            let fail = |problem| format!("job {} ({}): {problem}", job.key, job.uid);
+            self.check_job(id, job).map_err(fail)?;
+            self.check_stages(job).map_err(fail)?;
+            self.check_timers(id, job).map_err(fail)?;
+        }
+        Ok(())
+    }
+
+    fn check_executors(&self) -> Result<(), String> {
+        for (id, executor) in self.state.executors.iter() {
+            let key = &executor.key;
+            let named = self.state.find_executor(key) == Some(id);
+            ensure!(named, "executor {key} is not found by its name");
+            let job = self.state.jobs.get(executor.job);
+            let seat = job.and_then(|job| job.executors.get(&key.index));
+            ensure!(seat == Some(&id), "executor {key} has no place in its job");
+            ensure!(executor.ending.is_empty(), "executor {key} keeps what ended");
+            let node = executor.node.map(|node| self.state.nodes.get(node).is_some());
+            ensure!(node != Some(false), "executor {key} is on no node");
+        }
+        for (key, &id) in &self.state.remains {
+            let job = self.state.jobs.get(id);
+            let remains = job.and_then(|job| job.remains.get(&(key.index, key.epoch)));
+            ensure!(remains.is_some(), "remains of {key} belong to no job");
+        }
+        for (node, landed) in &self.landings {
+            ensure!(self.state.nodes.find(node).is_none(), "executors wait to land on {node}");
+            for key in landed {
+                let executor = self.state.find_executor(key);
+                let executor = executor.and_then(|id| self.state.executors.get(id));
+                let lands = executor.is_some_and(|executor| executor.node.is_none());
+                ensure!(lands, "executor {key} cannot land on {node}");
+            }
+        }
+        self.check_places()?;
+        self.check_names()
+    }
+
+    /// The executors by node and by pool, and those on their way out.
+    fn check_places(&self) -> Result<(), String> {
+        let (mut on_node, mut of_pool) = (BTreeMap::new(), BTreeMap::new());
+        let mut leaving = BTreeSet::new();
+        for (id, executor) in self.state.executors.iter() {
+            let key = &executor.key;
+            if let Some(node) = executor.node {
+                on_node.entry(node).or_insert_with(BTreeSet::new).insert(id);
+            }
+            if let Some(job) = self.state.jobs.get(executor.job) {
+                of_pool.entry(job.pool).or_insert_with(BTreeSet::new).insert(id);
+            }
+            if executor.leaving {
+                leaving.insert(id);
+            }
+            let goes = executor.stopping || executor.cut_off_at().is_some();
+            ensure!(executor.leaving == goes, "executor {key} goes: {goes}, counted otherwise");
+            for (group, withdrawn) in &executor.withdrawn {
+                let assigned = executor.assigned.get(group);
+                let there = |partition| assigned.is_some_and(|all| all.contains(partition));
+                ensure!(withdrawn.iter().all(there), "executor {key} never had {withdrawn}");
+            }
+        }
+        ensure!(self.state.on_node == on_node, "executors are on {on_node:?}");
+        ensure!(self.state.of_pool == of_pool, "executors are of {of_pool:?}");
+        ensure!(self.state.executors_leaving == leaving, "executors leave: {leaving:?}");
+        self.holds.check()?;
+        self.refused.check(|id| self.wanting.contains(&id))
+    }
+
+    fn check_names(&self) -> Result<(), String> {
+        for (key, &id) in &self.state.job_by_key {
+            let named = self.state.jobs.get(id).is_some_and(|job| job.key == *key);
+            ensure!(named, "the name {key} leads to no job");
+        }
+        for (key, ids) in &self.state.former_jobs {
+            ensure!(!ids.is_empty(), "{key} has no former jobs");
+            for id in ids {
+                let named = self.state.jobs.get(*id).is_some_and(|job| job.key == *key);
+                ensure!(named, "the former name {key} leads to no job");
+            }
+        }
+        let former: usize = self.state.former_jobs.values().map(Vec::len).sum();
+        let (named, there) = (self.state.job_by_key.len() + former, self.state.jobs.iter().count());
+        ensure!(named == there, "{named} jobs have or had names, {there} are there");
+        for id in self.unplaced.iter().chain(&self.wanting) {
+            ensure!(self.state.jobs.get(*id).is_some(), "a job that is gone wants something");
+        }
+        Ok(())
+    }
+
+    fn check_nodes(&self) -> Result<(), String> {
+        let mut loads: BTreeMap<NodeId, Load> = BTreeMap::new();
+        for (_, executor) in self.state.executors.iter() {
+            let Some(node) = executor.node else { continue };
+            let Some(job) = self.state.jobs.get(executor.job) else { continue };
+            let load = loads.entry(node).or_default();
+            let held = load.held.entry(job.pool).or_default();
+            *held = held.plus(&executor.request);
+            if executor.leaving {
+                load.leaving = load.leaving.plus(&executor.request);
+            }
+        }
+        self.state.frameworks.add_to(&mut loads);
+        self.holds.add_to(&mut loads);
+        for name in &self.missing_nodes {
+            ensure!(self.state.nodes.find(name).is_some(), "node {name} is not missing");
+        }
+        if self.pools_changed {
+            // What they reserve is looked up in the next tick.
+            return Ok(());
+        }
+        self.state.nodes.check(&self.state.kinds, &self.state.pools, &loads)
+    }
+
+    fn check_pools(&self) -> Result<(), String> {
+        let mut own = vec![Account::default(); self.state.pools.bound()];
+        for (_, executor) in self.state.executors.iter() {
+            let Some(job) = self.state.jobs.get(executor.job) else { continue };
+            let account = &mut own[job.pool.index()];
+            account.held = account.held.plus(&executor.request);
+            if executor.node.is_none() {
+                account.unplaced = account.unplaced.plus(&executor.request);
+            }
+        }
+        for (_, job) in self.state.jobs.iter() {
+            ensure!(self.state.pools.get(job.pool).is_some(), "job {} has no pool", job.key);
+            let account = &mut own[job.pool.index()];
+            account.jobs += 1;
+            account.pending = account.pending.plus(&job.pending);
+        }
+        for (_, client) in self.state.frameworks.clients.iter() {
+            let pool = self.state.pools.get(client.pool());
+            ensure!(pool.is_some(), "a framework is in no pool");
+            let account = &mut own[client.pool().index()];
+            account.held = account.held.plus(&client.held);
+            account.offered = account.offered.plus(&client.offered);
+            account.jobs += 1;
+        }
+        self.state.pools.check(&own)
+    }
+
+    fn check_job(&self, id: JobId, job: &Job) -> Result<(), String> {
+        let mut held = Resources::NONE;
+        let (mut on_nodes, mut unplaced) = (BTreeMap::new(), BTreeSet::new());
+        for (index, &executor) in &job.executors {
+            let Some(executor) = self.state.executors.get(executor) else {
+                return Err(format!("executor {index} is not there"));
+            };
+            ensure!(executor.job == id, "executor {index} is of another job");
+            held = held.plus(&executor.request);
+            match executor.node {
+                Some(node) => *on_nodes.entry(node).or_default() += 1_u32,
+                None => {
+                    unplaced.insert(*index);
+                }
+            }
+            let slots: u64 = executor
+                .assigned
+                .iter()
+                .map(|(&(stage, _), ranges)| ranges.len() * u64::from(job.stages[stage].slots))
+                .sum();
+            let counted = executor.assigned_slots;
+            ensure!(
+                slots == u64::from(counted),
+                "executor {index} has {slots} slots taken, {counted} counted"
+            );
+        }
+        ensure!(held == job.held, "its executors hold {held:?}, it {:?}", job.held);
+        let (there, counted) = (&on_nodes, &job.on_nodes);
+        ensure!(there == counted, "its executors are on {there:?}, it counts {counted:?}");
+        let (there, counted) = (&unplaced, &job.unplaced);
+        ensure!(there == counted, "{there:?} have no node, it counts {counted:?}");
+        let waits = self.unplaced.contains(&id);
+        ensure!(waits == !unplaced.is_empty(), "it waits for nodes, noted {waits}");
+        let leaving = job.executors.values().filter_map(|&id| self.state.executors.get(id));
+        let leaving = leaving.filter(|executor| executor.leaving);
+        let leaving = leaving.fold(Resources::NONE, |sum, it| sum.plus(&it.request));
+        let pending = self.holds.sum_of(id).minus(&leaving);
+        ensure!(pending == job.pending, "it expects {pending:?}, counted {:?}", job.pending);
+        let indices: Ranges = job.executors.keys().copied().collect();
+        ensure!(indices == job.indices, "its indices are {indices}, it has {}", job.indices);
+        let known = self.state.job_by_key.get(&job.key) == Some(&id);
+        let lives = known || !job.executors.is_empty() || !job.remains.is_empty();
+        ensure!(lives, "it is kept although nothing is left of it");
+        if !self.touched.contains(&id) {
+            let wants = known && self.lacking_executors(job) > 0;
+            let counted = self.wanting.contains(&id);
+            // One that was just given all that it wants counts until it is looked at again.
+            ensure!(counted || !wants, "it wants executors and is not counted");
+            ensure!(counted || job.waiting.is_none(), "it gives a reason and waits for nothing");
+        }
+        Ok(())
+    }
+
+    fn check_stages(&self, job: &Job) -> Result<(), String> {
+        for (index, stage) in job.stages.iter().enumerate() {
+            let name = &job.spec.stages[index].name;
+            let mut assigned: BTreeMap<u32, Vec<Live>> = BTreeMap::new();
+            for &id in job.executors.values() {
+                let Some(executor) = self.state.executors.get(id) else { continue };
+                for (&(_, attempt), ranges) in
+                    executor.assigned.iter().filter(|((stage, _), _)| *stage == index)
+                {
+                    for partition in ranges.iter() {
+                        let next = stage.next_attempt(partition);
+                        ensure!(
+                            attempt < next,
+                            "{name}/{partition} has attempt {attempt}, the next one is {next}"
+                        );
+                        assigned.entry(partition).or_default().push(Live { executor: id, attempt });
+                    }
+                }
+            }
+            let mut twins = assigned.clone();
+            twins.retain(|_, live| live.len() > 1);
+            twins.values_mut().for_each(|live| live.sort_by_key(|live| live.attempt));
+            let counted = stage.twins.iter().map(|(&partition, live)| (partition, live.to_vec()));
+            let counted: BTreeMap<_, _> = counted.collect();
+            ensure!(twins == counted, "{name} has {twins:?} twice, counted {counted:?}");
+            let left = stage.older_attempts.is_empty();
+            ensure!(left, "{name} still looks for attempts of another engine");
+            let mut seen = Ranges::new();
+            let all = assigned.keys().copied().chain(stage.pending.iter());
+            for partition in all.chain(stage.finished.iter()) {
+                ensure!(seen.insert(partition), "{name}/{partition} is in two states");
+            }
+            let opened = stage.state != StageState::Waiting;
+            let whole = (0..stage.tasks).all(|partition| seen.contains(partition));
+            ensure!(!opened || whole, "{name} lacks partitions: it has {seen}");
+            let done = stage.finished.len() == u64::from(stage.tasks)
+                && (stage.committed || !stage.commits);
+            ensure!(
+                (stage.state == StageState::Finished) == (done && opened),
+                "{name} is {:?}, but done: {done}",
+                stage.state
+            );
+        }
+        Ok(())
+    }
+
+    /// Everything that a job waits for has its time noted.
+    fn check_timers(&self, id: JobId, job: &Job) -> Result<(), String> {
+        if self.touched.contains(&id) {
+            return Ok(());
+        }
+        let known = self.state.job_by_key.get(&job.key) == Some(&id);
+        let deadline = job.spec.deadline_milliseconds.filter(|_| known && !job.state.is_final());
+        let deadline = deadline.map(|limit| job.created_at.saturating_add(limit));
+        let interval = self.settings.status_interval_milliseconds;
+        let status = job.status_at.filter(|_| known && job.status_changed);
+        let restart = job.restart_at.filter(|_| job.state == JobState::Restarting);
+        let told = job.status_told_at.filter(|_| known);
+        let mut writes: Vec<_> = told.into_iter().collect();
+        writes.extend(job.executors.values().filter_map(|&id: &ExecutorId| {
+            self.state.executors.get(id).and_then(|executor| executor.told_at)
+        }));
+        writes.extend(job.remains.values().filter_map(|remains| remains.told_at));
+        let overdue = |at| self.settings.write_deadline_milliseconds.map(|limit| at + limit);
+        let times = [
+            ("deadline", deadline),
+            ("next status", status.map(|at| at.saturating_add(interval))),
+            ("restart", restart.filter(|_| job.executors.is_empty())),
+            ("gang", job.gang_deadline.filter(|_| !job.state.is_final())),
+            ("next launch", job.withheld_until),
+        ];
+        let writes = writes.into_iter().map(|at| ("write", overdue(at)));
+        for (what, at) in times.into_iter().chain(writes) {
+            let Some(at) = at else { continue };
+            let noted = self.timers.contains(&(at, id));
+            // What is due is looked at in the next tick; a later entry for the same job does as well.
+            let passed = self.timers.range(..(at, id)).any(|&(_, job)| job == id);
+            // After a failed write the next one waits longer.
+            let later = what == "next status" && self.timers.iter().any(|&(_, job)| job == id);
+            ensure!(noted || passed || later, "nothing wakes it for its {what} at {at}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,545 @@
+//! Going on where another engine stopped.
+//!
+//! Durable is what stands in API objects: a job's status, an executor's assignment, its last report.
+//! An executor of an epoch below that in the status is accounted for, and so is an attempt of a number
+//! below the next one or at a partition that finished; everything else is taken in again. Reasons for
+//! waiting, timers, the suspicion against tasks, declined nodes and how long tasks take start anew.
+//! So do drains, what is kept for claims while others drain, and offers to frameworks; tasks of
+//! frameworks are told of like executors.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Engine;
+use super::observe::senseless;
+use crate::event::{Departure, Event, ExecutorObservation, JobObservation, Report, StageAttempts};
+use crate::executors::{Executor, ExecutorId, ExecutorKey, Since, Unsettled};
+use crate::frameworks::{FrameworkCall, FrameworkObservation, RunningTask, TaskId};
+use crate::jobs::{
+    Job, JobFailure, JobId, JobKey, JobSpec, JobState, Live, Milliseconds, StageRun, StageState,
+};
+use crate::nodes::NodeId;
+use crate::view::{JobStatus, StageStatus};
+
+/// What was told before everything was.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Restoring {
+    jobs: BTreeMap<JobKey, JobObservation>,
+    executors: BTreeMap<ExecutorKey, Known>,
+    frameworks: BTreeMap<JobKey, FrameworkObservation>,
+    tasks: BTreeMap<(JobKey, TaskId), RunningTask>,
+    calls: Vec<(JobKey, FrameworkCall)>,
+}
+
+/// What is known of an executor.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    observation: Option<ExecutorObservation>,
+    report: Option<Report>,
+    departure: Option<Departure>,
+    /// Where it landed.
+    landed_on: Option<Box<str>>,
+    seated: bool,
+    /// The attempts that are not taken in yet.
+    left: Vec<StageAttempts>,
+}
+
+impl Known {
+    /// Whether all that it was told is accounted for.
+    fn is_settled(&self) -> bool {
+        self.left.iter().all(|attempts| attempts.partitions.is_empty())
+    }
+}
+
+impl Restoring {
+    /// Keeps what has to wait; returns what has not.
+    pub(super) fn keep(&mut self, event: Event) -> Option<Event> {
+        match event {
+            Event::Job(job) => {
+                self.jobs.insert(job.key.clone(), *job);
+            }
+            Event::JobGone(key) => {
+                self.jobs.remove(&key);
+            }
+            Event::Executor(executor) => {
+                let known = self.executors.entry(executor.key.clone()).or_default();
+                known.left.clone_from(&executor.attempts);
+                known.observation = Some(*executor);
+            }
+            Event::Report(key, report) => {
+                let known = self.executors.entry(key).or_default();
+                if known.report.as_ref().is_none_or(|last| last.number < report.number) {
+                    known.report = Some(report);
+                }
+            }
+            Event::ExecutorGone(key, departure) => {
+                self.executors.entry(key).or_default().departure = Some(departure);
+            }
+            Event::Placed(key, node) => {
+                self.executors.entry(key).or_default().landed_on = Some(node);
+            }
+            Event::Framework(framework) => {
+                self.frameworks.insert(framework.key.clone(), *framework);
+            }
+            Event::FrameworkGone(key) => {
+                self.frameworks.remove(&key);
+            }
+            Event::TaskRunning(task) => {
+                self.tasks.insert((task.framework.clone(), task.task.clone()), *task);
+            }
+            Event::TaskGone(key, task) => {
+                self.tasks.remove(&(key, task));
+            }
+            Event::FrameworkCall(key, call) => self.calls.push((key, call)),
+            Event::Node(_) | Event::NodeGone(_) | Event::Pool(_) | Event::PoolGone(_) => {
+                return Some(event);
+            }
+            Event::Synced => return Some(event),
+            Event::NotDelivered(_)
+            | Event::StatusWritten { .. }
+            | Event::StatusNotWritten { .. }
+            | Event::Discarded(_) => {}
+        }
+        None
+    }
+}
+
+impl Engine {
+    /// Builds the state from all that was told.
+    pub(super) fn restore(&mut self, now: Milliseconds) {
+        let Some(restoring) = self.restoring.take() else { return };
+        let Restoring { jobs, executors, frameworks, tasks, calls } = *restoring;
+        // Jobs that have started are served even in pools that are not declared any more.
+        self.pools_changed = true;
+        let mut jobs: Vec<JobObservation> = jobs.into_values().collect();
+        jobs.sort_by(|a, b| (a.created_at, &a.key).cmp(&(b.created_at, &b.key)));
+        for job in jobs {
+            self.observe_job(now, job);
+        }
+        self.avoid_epochs_of_others(&executors);
+        let mut of_jobs: BTreeMap<JobKey, BTreeMap<ExecutorKey, Known>> = BTreeMap::new();
+        for (key, mut known) in executors {
+            if let Some(observation) = &mut known.observation {
+                observation.node = observation.node.take().or(known.landed_on.take());
+                of_jobs.entry(key.job.clone()).or_default().insert(key, known);
+            }
+        }
+        for executors in of_jobs.into_values() {
+            self.restore_executors(now, executors);
+        }
+        self.restore_frameworks(now, frameworks, tasks);
+        for (key, call) in calls {
+            self.take_call(now, &key, call);
+        }
+        // Who has to leave a node has time for it from now on.
+        let nodes: Vec<NodeId> = self.state.on_node.keys().copied().collect();
+        for node in nodes {
+            self.review_node(now, node);
+        }
+        let ids: Vec<JobId> = self.state.job_by_key.values().copied().collect();
+        for id in ids {
+            if let Some(job) = self.state.jobs.get_mut(id) {
+                job.stages.iter_mut().for_each(|stage| stage.older_attempts.clear());
+            }
+            self.complete_gang(id);
+            self.bound_gang(now, id);
+            self.go_on(now, id);
+        }
+    }
+
+    /// Takes in frameworks and their tasks. What was offered before is not any more, and no number of
+    /// an offer means two things: an engine gives out fewer than 2^20 in a millisecond.
+    fn restore_frameworks(
+        &mut self,
+        now: Milliseconds,
+        frameworks: BTreeMap<JobKey, FrameworkObservation>,
+        tasks: BTreeMap<(JobKey, TaskId), RunningTask>,
+    ) {
+        self.state.frameworks.next_offer = now.saturating_mul(1 << 20);
+        for framework in frameworks.into_values() {
+            self.observe_framework(now, framework);
+        }
+        for task in tasks.into_values() {
+            self.observe_task(&task);
+        }
+    }
+
+    /// Takes in the executors of one job. What one said may matter to what another was told: one after
+    /// the other, in the order in which it must have happened.
+    fn restore_executors(
+        &mut self,
+        now: Milliseconds,
+        mut executors: BTreeMap<ExecutorKey, Known>,
+    ) {
+        loop {
+            let mut progress = false;
+            for (key, known) in &mut executors {
+                if !known.seated && self.may_return(key, known) {
+                    known.seated = self.seat_again(now, known);
+                    progress |= known.seated;
+                }
+            }
+            for (key, known) in &mut executors {
+                if known.seated && self.claim(now, key, &mut known.left, None) {
+                    progress = true;
+                    self.report_again(now, key, known);
+                }
+            }
+            if progress {
+                continue;
+            }
+            let gone = |(_, known): &(&ExecutorKey, &Known)| known.seated && self.is_gone(known);
+            let settled = executors.iter().filter(gone).find(|(_, known)| known.is_settled());
+            let mut next = settled.map(|(key, _)| key.clone());
+            if next.is_none() {
+                // Who ran the attempts before is not known any more.
+                if self.claim_lowest(now, &mut executors) {
+                    continue;
+                }
+                let gone =
+                    |(_, known): &(&ExecutorKey, &Known)| known.seated && self.is_gone(known);
+                next = executors.iter().find(gone).map(|(key, _)| key.clone());
+            }
+            let Some(known) = next.as_ref().and_then(|key| executors.remove(key)) else { break };
+            if let Some(key) = &next {
+                self.report_again(now, key, &known);
+                self.bury(now, key, known);
+            }
+        }
+        for (key, mut known) in executors {
+            if known.seated {
+                self.pass_over(&key, &known.left);
+                self.report_again(now, &key, &known);
+            } else if let Some(observation) = known.observation.take() {
+                self.expel(now, &observation);
+                if let Some(departure) = &known.departure {
+                    self.take_departure(now, &key, departure);
+                }
+            }
+        }
+    }
+
+    /// Gives what there is of a gang as long as a new one has.
+    fn bound_gang(&mut self, now: Milliseconds, id: JobId) {
+        if let Some(job) = self.state.jobs.get_mut(id)
+            && job.gang_forming
+            && !job.executors.is_empty()
+            && let Some(timeout) = job.spec.executor.gang_timeout_milliseconds
+        {
+            let at = now.saturating_add(timeout);
+            job.gang_deadline = Some(at);
+            self.set_timer(at, id);
+        }
+    }
+
+    /// Lets stages start whose dependencies are stored, and ends a job of which nothing is left to do.
+    pub(super) fn go_on(&mut self, now: Milliseconds, id: JobId) {
+        let Some(job) = self.state.jobs.get_mut(id).filter(|job| !job.state.is_final()) else {
+            return;
+        };
+        if job.open_stages() {
+            self.touch(id);
+        }
+        let Some(job) = self.state.jobs.get(id) else { return };
+        if job.stages.iter().all(|stage| stage.state == StageState::Finished) {
+            self.succeed(now, id);
+        }
+    }
+
+    /// Takes in an executor that the engine does not want: it belongs to no job, or to one that has
+    /// another one in its place. It holds what it holds until it is gone.
+    pub(super) fn expel(&mut self, now: Milliseconds, observed: &ExecutorObservation) {
+        let job = JobObservation {
+            key: observed.key.job.clone(),
+            uid: observed.job_uid.clone(),
+            generation: 0,
+            created_at: now,
+            spec: Ok(JobSpec { pool: observed.pool.clone(), ..senseless() }),
+            status: None,
+        };
+        let mut job = self.build_job(now, job, BTreeMap::new());
+        job.state = JobState::Failed;
+        let id = self.state.jobs.insert(job);
+        self.state.former_jobs.entry(observed.key.job.clone()).or_default().push(id);
+        self.seat_observed(now, id, observed);
+        if let Some(executor) = self.state.find_executor(&observed.key) {
+            self.stop_executor(executor);
+        }
+        self.leave_missing_node(now, observed);
+    }
+
+    /// An executor of a job that was there before must not be taken for one of the job that has its
+    /// name now.
+    fn avoid_epochs_of_others(&mut self, executors: &BTreeMap<ExecutorKey, Known>) {
+        for (key, known) in executors {
+            let uid = known.observation.as_ref().map(|observation| &observation.job_uid);
+            let id = self.state.job_by_key.get(&key.job).copied();
+            if let Some(job) = id.and_then(|id| self.state.jobs.get_mut(id))
+                && uid != Some(&job.uid)
+            {
+                let next = job.epochs.entry(key.index).or_default();
+                *next = (*next).max(key.epoch + 1);
+            }
+        }
+    }
+
+    /// Whether an executor is one of a job's, not accounted for, and has its place free.
+    fn may_return(&self, key: &ExecutorKey, known: &Known) -> bool {
+        let id = self.state.job_by_key.get(&key.job).copied();
+        let Some(job) = id.and_then(|id| self.state.jobs.get(id)) else { return false };
+        let uid = known.observation.as_ref().map(|observation| &observation.job_uid);
+        uid == Some(&job.uid)
+            && !job.executors.contains_key(&key.index)
+            && key.epoch >= job.epochs.get(&key.index).copied().unwrap_or(0)
+    }
+
+    fn seat_again(&mut self, now: Milliseconds, known: &Known) -> bool {
+        let Some(observed) = &known.observation else { return false };
+        let Some(&id) = self.state.job_by_key.get(&observed.key.job) else { return false };
+        self.seat_observed(now, id, observed);
+        let Some(job) = self.state.jobs.get_mut(id) else { return false };
+        if job.state == JobState::Pending {
+            job.state = JobState::Running;
+            job.started_at.get_or_insert(now);
+            self.touch(id);
+        }
+        let stays = self.state.jobs.get(id).is_some_and(|job| job.state == JobState::Running);
+        if let (false, Some(executor)) = (stays, self.state.find_executor(&observed.key)) {
+            self.stop_executor(executor);
+        }
+        true
+    }
+
+    fn seat_observed(&mut self, now: Milliseconds, id: JobId, observed: &ExecutorObservation) {
+        let node = observed.node.as_ref().map(|name| {
+            // Without the node there is nothing on it; the executor leaves at once.
+            self.state.nodes.find(name).unwrap_or_else(|| self.note_missing(name))
+        });
+        let Ok(request) = self.request(&observed.request) else { return };
+        let Some(job) = self.state.jobs.get_mut(id) else { return };
+        let mut executor = Executor::new(observed.key.clone(), (id, node), request, now);
+        executor.confirmed = true;
+        executor.stopping = observed.terminating;
+        executor.acknowledged = observed.acknowledged_report;
+        executor.folded = observed.acknowledged_report;
+        if let Some(node) = node {
+            self.state.nodes.charge(&self.state.pools, node, job.pool, &request);
+            *job.on_nodes.entry(node).or_default() += 1;
+        }
+        if let Some(executor) = self.seat(executor)
+            && observed.terminating
+        {
+            self.count_leaving(executor);
+        }
+        self.touched.insert(id);
+    }
+
+    /// Whether an executor is gone, alone or with its node.
+    fn is_gone(&self, known: &Known) -> bool {
+        known.departure.is_some()
+            || known.observation.as_ref().is_some_and(|it| self.is_missing(it))
+    }
+
+    /// A node that stands only for what was said to be on it.
+    fn is_missing(&self, observed: &ExecutorObservation) -> bool {
+        observed.node.as_ref().is_some_and(|node| self.missing_nodes.contains(node))
+    }
+
+    fn leave_missing_node(&mut self, now: Milliseconds, observed: &ExecutorObservation) {
+        if let Some(node) = observed.node.as_ref().filter(|_| self.is_missing(observed)) {
+            self.forget_node(now, node);
+        }
+    }
+
+    fn bury(&mut self, now: Milliseconds, key: &ExecutorKey, known: Known) {
+        if let Some(departure) = known.departure {
+            self.take_departure(now, key, &departure);
+        } else if let Some(node) = known.observation.and_then(|observed| observed.node) {
+            self.take_departure(now, key, &Departure::Lost(format!("node {node} is gone")));
+        }
+    }
+
+    /// Takes in attempts whose predecessors are nowhere to be found, those of the lowest number first.
+    fn claim_lowest(
+        &mut self,
+        now: Milliseconds,
+        executors: &mut BTreeMap<ExecutorKey, Known>,
+    ) -> bool {
+        let left = executors.values().filter(|known| known.seated).flat_map(|known| &known.left);
+        let numbers: BTreeSet<u32> = left.map(|attempts| attempts.attempt).collect();
+        for number in numbers {
+            for (key, known) in executors.iter_mut().filter(|(_, known)| known.seated) {
+                if self.claim(now, key, &mut known.left, Some(number)) {
+                    self.report_again(now, key, known);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Takes in what an executor was told to run, as far as it is not accounted for: the next attempts
+    /// at partitions, or those of a number that may leave some out or stand beside others.
+    fn claim(
+        &mut self,
+        now: Milliseconds,
+        key: &ExecutorKey,
+        left: &mut [StageAttempts],
+        number: Option<u32>,
+    ) -> bool {
+        let Some(executor_id) = self.state.find_executor(key) else { return false };
+        let mut others = BTreeMap::new();
+        if number.is_some() {
+            others = self.live_attempts(executor_id);
+        }
+        let Some((_, executor, id, job)) = self.state.executor_mut(key) else { return false };
+        let mut claimed = false;
+        for attempts in left.iter_mut() {
+            let Some(index) = job.stage_index(&attempts.stage) else { continue };
+            let stage = &mut job.stages[index];
+            let attempt = attempts.attempt;
+            let mine = Live { executor: executor_id, attempt };
+            let mut rest = attempts.partitions.clone();
+            for partition in attempts.partitions.iter() {
+                let older = stage.older_attempts.get(&partition) == Some(&attempt);
+                let turn = number
+                    .map_or(older || attempt == stage.next_attempt(partition), |it| attempt == it);
+                if stage.is_settled(partition, attempt) {
+                    rest.remove(partition);
+                } else if turn
+                    && stage.claim(partition, mine, others.get(&(index, partition)).copied())
+                {
+                    executor.assign(index, attempt, partition, stage.slots);
+                    if job.spec.speculation.is_some() {
+                        let since = Since::Assigned(now);
+                        executor.since.insert((index, attempt, partition), since);
+                    }
+                    rest.remove(partition);
+                    claimed = true;
+                }
+            }
+            attempts.partitions = rest;
+        }
+        if claimed {
+            // Tasks run only once a gang is complete.
+            job.gang_forming = false;
+            self.touched.insert(id);
+        }
+        claimed
+    }
+
+    /// The attempts of an executor's job that are on their way, by stage and partition.
+    fn live_attempts(&self, id: ExecutorId) -> BTreeMap<(usize, u32), Live> {
+        let mut live = BTreeMap::new();
+        let job = self.state.executors.get(id).and_then(|it| self.state.jobs.get(it.job));
+        for &executor in job.into_iter().flat_map(|job| job.executors.values()) {
+            let Some(it) = self.state.executors.get(executor) else { continue };
+            for (&(stage, attempt), partitions) in &it.assigned {
+                for partition in partitions.iter() {
+                    live.insert((stage, partition), Live { executor, attempt });
+                }
+            }
+        }
+        live
+    }
+
+    /// Sees to it that the numbers of attempts that found no place are not used again.
+    fn pass_over(&mut self, key: &ExecutorKey, left: &[StageAttempts]) {
+        let Some((_, _, _, job)) = self.state.executor_mut(key) else { return };
+        for attempts in left {
+            let Some(index) = job.stage_index(&attempts.stage) else { continue };
+            let stage = &mut job.stages[index];
+            for partition in attempts.partitions.iter() {
+                if !stage.is_settled(partition, attempts.attempt) {
+                    let next = stage.next_attempts.entry(partition).or_default();
+                    *next = (*next).max(attempts.attempt + 1);
+                }
+            }
+        }
+    }
+
+    /// Takes in an executor's last report, once more if more of it makes sense now.
+    fn report_again(&mut self, now: Milliseconds, key: &ExecutorKey, known: &Known) {
+        let Some(report) = &known.report else { return };
+        let Some((_, executor, id, job)) = self.state.executor_mut(key) else { return };
+        let number = report.number;
+        if number <= executor.acknowledged {
+            executor.folded = number.saturating_sub(1);
+        } else {
+            executor.folded = executor.acknowledged;
+            // What is accounted for in it has to be acknowledged as well.
+            let (revision, ended) = (job.revision + 1, BTreeMap::new());
+            executor.unsettled.push_back(Unsettled { report: number, revision, ended });
+        }
+        self.touch(id);
+        self.take_report(now, key, report.clone());
+    }
+}
+
+/// Takes over what became of a job.
+pub(super) fn restore_job(now: Milliseconds, job: &mut Job, status: &JobStatus) {
+    for (&index, &epoch) in &status.epochs {
+        let next = job.epochs.entry(index).or_default();
+        *next = (*next).max(epoch);
+    }
+    for (spec, run) in job.spec.stages.iter().zip(&mut job.stages) {
+        if let Some(stage) = status.stages.iter().find(|stage| stage.name == spec.name) {
+            let named = |partition: u32| stage.results.get(&spec.task_name(partition)).cloned();
+            *run = StageRun::restored(spec, stage);
+            let committed = run.committed.then_some(run.tasks);
+            let done = run.finished.iter().chain(committed);
+            let finished = done.filter_map(|partition| Some((partition, named(partition)?)));
+            run.results = finished.collect();
+        }
+    }
+    job.result_bytes = job.stages.iter().map(StageRun::result_bytes).sum();
+    job.state = status.state;
+    job.restarts = status.restarts;
+    job.started_at = status.started_at;
+    job.ended_at = status.ended_at.filter(|_| status.state.is_final());
+    job.executor_failures = status.executors_failed;
+    job.failures = status.failures.iter().cloned().collect();
+    job.gang_forming &= !status.gang_formed;
+    if matches!(status.state, JobState::Failed | JobState::Restarting) {
+        let reason = status.reason.unwrap_or("Failed");
+        let message = status.message.clone().unwrap_or_default();
+        job.failure = Some(JobFailure { reason, message });
+    }
+    if status.state == JobState::Restarting {
+        let interval = job.spec.restart.map_or(0, |restart| restart.interval_milliseconds);
+        job.restart_at = Some(now.saturating_add(interval));
+    }
+}
+
+impl StageRun {
+    /// A stage as it stands in a status.
+    fn restored(spec: &crate::jobs::StageSpec, status: &StageStatus) -> Self {
+        let mut run = Self::new(spec);
+        let below = |partition: &u32| *partition < run.tasks;
+        let finished = status.finished.iter().take_while(below).collect();
+        run.finished = finished;
+        run.committed = status.committed && run.commits;
+        run.failures.clone_from(&status.failures);
+        run.losses.clone_from(&status.losses);
+        run.speculated = status.speculated;
+        for counts in [&status.failures, &status.losses, &status.other_attempts] {
+            for (&partition, &count) in counts {
+                if !run.is_done(partition) {
+                    *run.next_attempts.entry(partition).or_default() += count;
+                }
+            }
+        }
+        run.older_attempts.clone_from(&status.older_attempts);
+        match status.state {
+            StageState::Waiting => {}
+            StageState::Failed => {
+                run.open();
+                run.state = StageState::Failed;
+            }
+            StageState::Running | StageState::Finished => {
+                run.open();
+                run.conclude();
+            }
+        }
+        run
+    }
+}

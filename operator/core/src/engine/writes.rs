@@ -1,0 +1,232 @@
+//! What was given out and may not have been done: confirmations, and what happens without them.
+//!
+//! What an engine gives out is assumed to be done. It is confirmed when it is seen, and given out again
+//! when it is not seen for too long. What nobody may forget, such as a finished task, is in two places
+//! until it is known to be in the job's status: what an executor said stays in its report until it is
+//! acknowledged, and what is left of an executor that is gone is deleted last.
+
+use super::Engine;
+use super::assign::assignment;
+use crate::action::{Action, Launch};
+use crate::arena::Arena;
+use crate::event::ExecutorObservation;
+use crate::executors::{ExecutorId, ExecutorKey};
+use crate::jobs::{Job, JobId, JobKey, Milliseconds, Remains};
+
+impl Engine {
+    /// Takes in an executor as it stands in the API.
+    pub(super) fn observe_executor(&mut self, now: Milliseconds, observed: &ExecutorObservation) {
+        if self.state.remains.contains_key(&observed.key) {
+            return;
+        }
+        if let Some(node) = &observed.node {
+            self.place_executor(now, &observed.key, node);
+        }
+        let Some((executor_id, executor, id, job)) = self.state.executor_mut(&observed.key) else {
+            self.expel(now, observed);
+            return;
+        };
+        if job.uid != observed.job_uid {
+            return;
+        }
+        executor.confirmed = true;
+        job.withdrawals = 0;
+        if observed.terminating && !executor.stopping {
+            // Somebody else told it to go.
+            executor.stopping = true;
+            self.count_leaving(executor_id);
+            self.touch(id);
+        } else if executor.stopping {
+            executor.told_at = executor.told_at.filter(|_| !observed.terminating);
+        } else if !executor.assignment_changed {
+            let wanted = assignment(job, executor);
+            let heard = wanted.acknowledged_report == observed.acknowledged_report
+                && wanted.attempts == observed.attempts;
+            executor.told_at = executor.told_at.filter(|_| !heard);
+        }
+    }
+
+    /// Gives out again what an executor should do.
+    pub(super) fn deliver_again(&mut self, key: &ExecutorKey) {
+        let waits = self.settings.write_deadline_milliseconds.is_some();
+        if let Some((id, executor, job, _)) = self.state.executor_mut(key) {
+            let missing = waits && !executor.confirmed && !executor.stopping;
+            executor.assignment_changed = true;
+            if executor.stopping {
+                self.outgoing.push(Action::Remove(key.clone()));
+            } else if missing {
+                self.launch_again(id);
+            }
+            self.touched.insert(job);
+        } else if let Some(&job) = self.state.remains.get(key)
+            && let Some(remains) = remains_of(&mut self.state.jobs, job, key)
+            && remains.discarded
+        {
+            self.outgoing.push(Action::Discard(key.clone()));
+        }
+    }
+
+    /// Takes in that a status is stored: what it holds may be forgotten elsewhere.
+    pub(super) fn status_written(
+        &mut self,
+        now: Milliseconds,
+        key: &JobKey,
+        uid: &str,
+        revision: u64,
+    ) {
+        let Some(&id) = self.state.job_by_key.get(key) else { return };
+        let Some(job) = self.state.jobs.get_mut(id) else { return };
+        if *job.uid != *uid {
+            return;
+        }
+        if revision >= job.revision {
+            job.status_told_at = None;
+        }
+        if revision <= job.durable_revision {
+            return;
+        }
+        job.durable_revision = revision;
+        for &executor in job.executors.values() {
+            let Some(executor) = self.state.executors.get_mut(executor) else { continue };
+            while let Some(first) = executor.unsettled.front()
+                && first.revision <= revision
+            {
+                executor.acknowledged = executor.acknowledged.max(first.report);
+                executor.assignment_changed = true;
+                executor.unsettled.pop_front();
+            }
+            let is_withdrawn = !executor.withdrawn.is_empty() && !executor.is_withdrawal_told;
+            executor.assignment_changed |= is_withdrawn && executor.withdrawn_revision <= revision;
+        }
+        self.touched.insert(id);
+        self.discard_settled(id);
+        self.go_on(now, id);
+    }
+
+    /// Takes in that a status could not be stored.
+    pub(super) fn status_not_written(&mut self, now: Milliseconds, key: &JobKey, uid: &str) {
+        let Some(&id) = self.state.job_by_key.get(key) else { return };
+        let Some(job) = self.state.jobs.get_mut(id) else { return };
+        if *job.uid != *uid || job.status_told_at.is_none() {
+            return;
+        }
+        (job.status_changed, job.status_told_at) = (true, None);
+        let at = now.saturating_add(self.settings.status_interval_milliseconds.max(1));
+        self.set_timer(at, id);
+    }
+
+    /// Takes in that nothing is left of an executor.
+    pub(super) fn forget_remains(&mut self, key: &ExecutorKey) {
+        let Some(id) = self.state.remains.remove(key) else { return };
+        if let Some(job) = self.state.jobs.get_mut(id) {
+            job.remains.remove(&(key.index, key.epoch));
+        }
+        self.drop_if_done(id);
+    }
+
+    /// Lets what is left of executors go, where all that they said is stored or matters to nobody.
+    pub(super) fn discard_settled(&mut self, id: JobId) {
+        let Some(job) = self.state.jobs.get_mut(id) else { return };
+        let known = self.state.job_by_key.get(&job.key) == Some(&id);
+        for (&(index, epoch), remains) in &mut job.remains {
+            let settled = !known || remains.revision <= job.durable_revision;
+            if settled && !remains.discarded {
+                remains.discarded = true;
+                let key = ExecutorKey { job: job.key.clone(), index, epoch };
+                self.outgoing.push(Action::Discard(key));
+            }
+        }
+    }
+
+    /// Whether what an action is about is still there: it may have gone since the action was wanted.
+    pub(super) fn matters(&self, action: &Action) -> bool {
+        match action {
+            Action::Launch(Launch { key, .. }) | Action::Remove(key) => {
+                self.state.find_executor(key).is_some()
+            }
+            Action::Assign(assignment) => self.state.find_executor(&assignment.key).is_some(),
+            Action::Discard(key) => self.state.remains.contains_key(key),
+            Action::Status(_) | Action::Framework(..) => true,
+        }
+    }
+
+    /// Notes when to give out again what is given out now.
+    pub(super) fn await_writes(&mut self, now: Milliseconds, actions: &[Action]) {
+        let Some(deadline) = self.settings.write_deadline_milliseconds else { return };
+        let at = now.saturating_add(deadline);
+        for action in actions {
+            let job = match action {
+                Action::Launch(Launch { key, .. }) | Action::Remove(key) => {
+                    self.note_told(now, key)
+                }
+                Action::Assign(assignment) => self.note_told(now, &assignment.key),
+                Action::Discard(key) => {
+                    let job = self.state.remains.get(key).copied();
+                    let jobs = &mut self.state.jobs;
+                    if let Some(remains) = job.and_then(|job| remains_of(jobs, job, key)) {
+                        remains.told_at = Some(now);
+                    }
+                    job
+                }
+                Action::Status(status) => {
+                    let id = self.state.job_by_key.get(&status.key).copied();
+                    if let Some(job) = id.and_then(|id| self.state.jobs.get_mut(id)) {
+                        job.status_told_at = Some(now);
+                    }
+                    id
+                }
+                // A framework that missed something asks.
+                Action::Framework(..) => None,
+            };
+            if let Some(job) = job {
+                self.timers.insert((at, job));
+            }
+        }
+    }
+
+    /// Gives out again what was not confirmed in time.
+    pub(super) fn tell_again(&mut self, now: Milliseconds, id: JobId) {
+        let Some(deadline) = self.settings.write_deadline_milliseconds else { return };
+        let overdue = |told_at: Option<Milliseconds>| {
+            told_at.is_some_and(|at| at.saturating_add(deadline) <= now)
+        };
+        let Some(job) = self.state.jobs.get_mut(id) else { return };
+        if overdue(job.status_told_at) {
+            (job.status_changed, job.status_urgent, job.status_told_at) = (true, true, None);
+        }
+        let remains = job.remains.iter().filter(|(_, remains)| overdue(remains.told_at));
+        let key = |index, epoch| ExecutorKey { job: job.key.clone(), index, epoch };
+        let mut late: Vec<_> = remains.map(|(&(index, epoch), _)| key(index, epoch)).collect();
+        for &executor in job.executors.values() {
+            if let Some(executor) = self.state.executors.get(executor)
+                && overdue(executor.told_at)
+            {
+                late.push(executor.key.clone());
+            }
+        }
+        for key in late {
+            self.deliver_again(&key);
+        }
+    }
+
+    fn note_told(&mut self, now: Milliseconds, key: &ExecutorKey) -> Option<JobId> {
+        let (_, executor, job, _) = self.state.executor_mut(key)?;
+        executor.told_at = Some(now);
+        Some(job)
+    }
+
+    fn launch_again(&mut self, id: ExecutorId) {
+        let Some(executor) = self.state.executors.get(id) else { return };
+        let node = executor.node.and_then(|node| self.state.nodes.get(node));
+        let node = node.map(|node| node.observed.name.clone());
+        self.outgoing.push(Action::Launch(Launch { key: executor.key.clone(), node }));
+    }
+}
+
+fn remains_of<'a>(
+    jobs: &'a mut Arena<JobId, Job>,
+    id: JobId,
+    key: &ExecutorKey,
+) -> Option<&'a mut Remains> {
+    jobs.get_mut(id)?.remains.get_mut(&(key.index, key.epoch))
+}

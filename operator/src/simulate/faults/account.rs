@@ -1,0 +1,162 @@
+//! The first promise, reckoned without the engine: no node past what it has, no pool past its limit,
+//! and what is kept for guarantees stays free.
+//!
+//! What counts is what the operator had heard of nodes and pools when it decided, and what executors
+//! truly hold: all that live, and all that are on their way.
+
+use std::collections::BTreeMap;
+
+use proffer_core::action::Launch;
+use proffer_core::event::ExecutorObservation;
+
+use super::api::{Api, Write};
+use super::operator::Operator;
+use super::world::Checked;
+use crate::convert;
+
+type Amounts = BTreeMap<Box<str>, i64>;
+
+/// Checks what was just decided.
+pub(super) fn check(api: &Api, operator: &Operator, launches: &[Launch]) -> Checked {
+    let mut executors: BTreeMap<&str, ExecutorObservation> = BTreeMap::new();
+    for (name, object) in &api.executors {
+        if api.pods.get(name).is_some_and(super::executors::Pod::lives) {
+            executors.insert(name, convert::executor_observation(object));
+        }
+    }
+    for write in operator.writes.values().flatten() {
+        if let Write::Create { name, executor } = write
+            && !api.executors.contains_key(name)
+        {
+            executors.insert(name, convert::executor_observation(executor));
+        }
+    }
+    let mut on_node: BTreeMap<&str, Amounts> = BTreeMap::new();
+    let mut in_pool: BTreeMap<&str, Amounts> = BTreeMap::new();
+    for executor in executors.values() {
+        if let Some(node) = &executor.node {
+            add(on_node.entry(node).or_default(), &executor.request);
+        }
+        for pool in chain(&executor.pool) {
+            add(in_pool.entry(pool).or_default(), &executor.request);
+        }
+    }
+    let new = |launch: &&Launch| executors.values().find(|executor| executor.key == launch.key);
+    for executor in launches.iter().filter_map(|launch| new(&launch)) {
+        let (uid, index) = (&executor.job_uid, executor.key.index);
+        let mut pods = api.pods.iter().filter(|(_, pod)| pod.lives() && *pod.uid == **uid);
+        if let Some((other, _)) = pods.find(|(_, pod)| pod.key.index == index) {
+            return Err(format!("executor {} is launched while {other} lives", executor.key));
+        }
+    }
+    for executor in launches.iter().filter_map(|launch| new(&launch)) {
+        let node = executor.node.as_deref().unwrap_or_default();
+        let usable = usable(operator, node);
+        for (kind, &held) in on_node.get(node).into_iter().flatten() {
+            let has = usable.get(kind).copied().unwrap_or(0);
+            if held > has && request(executor, kind) > 0 {
+                let key = &executor.key;
+                return Err(format!("with {key} node {node} holds {held} of {has} {kind}"));
+            }
+        }
+        for pool in chain(&executor.pool) {
+            for (kind, limit) in operator.pools.get(pool).into_iter().flat_map(|pool| &pool.limit) {
+                let held = in_pool.get(pool).and_then(|held| held.get(kind)).copied().unwrap_or(0);
+                if held > *limit && request(executor, kind) > 0 {
+                    let key = &executor.key;
+                    return Err(format!("with {key} pool {pool} holds {held} of {limit} {kind}"));
+                }
+            }
+        }
+    }
+    // A pool is taken to hold what the engine has not heard to be gone.
+    let view = operator.engine.view();
+    let believed: BTreeMap<&str, Amounts> = view
+        .pools
+        .iter()
+        .map(|pool| (&*pool.name, pool.allocated.iter().cloned().collect()))
+        .collect();
+    let kept = required(operator, "", &believed);
+    for executor in launches.iter().filter_map(|launch| new(&launch)) {
+        let guaranteed = |pool: &str| {
+            let pool = operator.pools.get(pool);
+            pool.is_some_and(|pool| pool.guarantee.iter().any(|(_, amount)| *amount > 0))
+        };
+        if chain(&executor.pool).any(guaranteed) {
+            continue;
+        }
+        for (kind, &kept) in &kept {
+            let free: i64 = operator
+                .nodes
+                .values()
+                .filter(|node| node.offered)
+                .map(|node| {
+                    let held = on_node.get(&*node.name).and_then(|held| held.get(kind));
+                    let has = usable(operator, &node.name).get(kind).copied().unwrap_or(0);
+                    (has - held.copied().unwrap_or(0)).max(0)
+                })
+                .sum();
+            if free < kept && request(executor, kind) > 0 {
+                let key = &executor.key;
+                return Err(format!(
+                    "with {key} only {free} {kind} are free, but {kept} are kept for guarantees"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A pool's name and those of all above it.
+pub(super) fn chain(pool: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(pool), |name| name.rsplit_once('.').map(|(parent, _)| parent))
+}
+
+/// What executors can have of a node, as the operator last saw it.
+pub(super) fn usable(operator: &Operator, node: &str) -> Amounts {
+    let mut usable = Amounts::new();
+    if let Some(node) = operator.nodes.get(node) {
+        add(&mut usable, &node.allocatable);
+        for (kind, taken) in &node.taken_by_others {
+            *usable.entry(kind.clone()).or_default() -= taken;
+        }
+        usable.values_mut().for_each(|amount| *amount = (*amount).max(0));
+    }
+    usable
+}
+
+/// What has to stay free for the guarantees of all pools below one.
+fn required(operator: &Operator, above: &str, in_pool: &BTreeMap<&str, Amounts>) -> Amounts {
+    let mut sum = Amounts::new();
+    // Pools that only the names of others imply have no guarantee, but their children may.
+    let mut children: Vec<&str> = operator.pools.keys().flat_map(|name| chain(name)).collect();
+    children.retain(|name| name.rsplit_once('.').map_or("", |(parent, _)| parent) == above);
+    children.sort_unstable();
+    children.dedup();
+    for pool in children {
+        let mut unmet = required(operator, pool, in_pool);
+        if let Some(settings) = operator.pools.get(pool) {
+            for (kind, guarantee) in &settings.guarantee {
+                let limit = settings.limit.iter().find(|(limited, _)| limited == kind);
+                let guarantee = limit.map_or(*guarantee, |(_, limit)| *guarantee.min(limit));
+                let held = in_pool.get(pool).and_then(|held| held.get(kind)).copied().unwrap_or(0);
+                let own = unmet.entry(kind.clone()).or_default();
+                *own = (*own).max(guarantee - held);
+            }
+        }
+        for (kind, amount) in unmet {
+            *sum.entry(kind).or_default() += amount;
+        }
+    }
+    sum
+}
+
+fn add(amounts: &mut Amounts, more: &[(Box<str>, i64)]) {
+    for (kind, amount) in more {
+        *amounts.entry(kind.clone()).or_default() += amount;
+    }
+}
+
+fn request(executor: &ExecutorObservation, kind: &str) -> i64 {
+    executor.request.iter().filter(|(name, _)| **name == *kind).map(|(_, amount)| amount).sum()
+}

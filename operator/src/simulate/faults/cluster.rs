@@ -1,0 +1,269 @@
+//! Nodes, pools and jobs as people and clouds make, change and remove them.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use proffer_core::event::{Departure, NodeObservation, PoolObservation};
+use proffer_crds::job::{
+    ExecutorTemplate, Gang, Output, Placement, RestartKind, RestartPolicy, Stage,
+};
+use proffer_crds::{Quantity, SparkJob, SparkJobSpec};
+use serde::{Deserialize, Serialize};
+
+use super::api::{NAMESPACE, ObjectKey};
+use super::random::Random;
+use super::world::World;
+
+const POOLS: [&str; 6] = ["default", "a", "a.x", "a.y", "b", "b.z.deep"];
+const NODES: u32 = 5;
+const JOBS: u32 = 7;
+
+/// Something that people or clouds do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum ClusterStep {
+    /// A node is there and has this.
+    Node {
+        node: u32,
+        cpu: i64,
+        memory: i64,
+        others: i64,
+        offered: bool,
+    },
+    /// A node goes, and everything on it dies.
+    RemoveNode(u32),
+    /// A pool is there with these settings.
+    Pool {
+        pool: u32,
+        weight: u32,
+        guarantee: i64,
+        limit: Option<i64>,
+    },
+    RemovePool(u32),
+    /// A job is created, if none has its name.
+    Job(Box<JobPlan>),
+    /// A job's settings are changed.
+    EditJob {
+        job: u32,
+        instances: u32,
+        priority: i32,
+    },
+    DeleteJob(u32),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct JobPlan {
+    name: u32,
+    pool: u32,
+    priority: i32,
+    instances: u32,
+    cores: u32,
+    cpu: i64,
+    memory: i64,
+    gang_seconds: Option<u32>,
+    pack: bool,
+    retries: Option<u32>,
+    deadline_seconds: Option<u32>,
+    max_task_failures: u32,
+    stages: Vec<StagePlan>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StagePlan {
+    tasks: u32,
+    slots: u32,
+    output: bool,
+    /// Whether it waits for the one before.
+    follows: bool,
+}
+
+impl ClusterStep {
+    pub(super) fn random(random: &mut Random, faults: bool) -> Self {
+        match random.below(if faults { 50 } else { 32 }) {
+            0..18 => Self::random_job(random),
+            18..26 | 47.. => Self::random_node(random),
+            26..30 => Self::random_pool(random),
+            30..36 => Self::DeleteJob(random.pick()),
+            36..40 => Self::EditJob {
+                job: random.pick(),
+                instances: random.between(1, 5),
+                priority: i32::try_from(random.below(3)).unwrap_or(0),
+            },
+            40..45 => Self::RemoveNode(random.pick()),
+            45..47 => Self::RemovePool(random.pick()),
+        }
+    }
+
+    pub(super) fn random_node(random: &mut Random) -> Self {
+        Self::Node {
+            node: random.below(NODES),
+            cpu: random.one_of(&[0, 500, 1000, 2000, 3000, 4000, 8000]),
+            memory: random.one_of(&[1, 2, 4, 8, 16]),
+            others: random.one_of(&[0, 0, 0, 500, 1500]),
+            offered: !random.chance(12),
+        }
+    }
+
+    pub(super) fn random_pool(random: &mut Random) -> Self {
+        let limit = random.one_of(&[1000, 2000, 3000, 6000]);
+        Self::Pool {
+            pool: random.pick(),
+            weight: random.one_of(&[0, 500, 1000, 1000, 2000, 3000]),
+            guarantee: random.one_of(&[0, 0, 0, 1000, 2000, 5000]),
+            limit: random.chance(30).then_some(limit),
+        }
+    }
+
+    fn random_job(random: &mut Random) -> Self {
+        let cores = random.one_of(&[1, 1, 1, 2, 3]);
+        let stages = (0..random.between(1, 3)).map(|_| StagePlan {
+            tasks: random.one_of(&[1, 1, 2, 3, 5, 12]),
+            slots: random.between(1, cores),
+            output: random.chance(30),
+            follows: random.chance(70),
+        });
+        let stages = stages.collect();
+        Self::Job(Box::new(JobPlan {
+            name: random.below(JOBS),
+            pool: random.pick(),
+            priority: random.one_of(&[0, 0, 0, 1]),
+            instances: random.between(1, 4),
+            cores,
+            cpu: random.one_of(&[100, 500, 1000, 1000, 1000, 1500, 2000, 9000]),
+            memory: random.one_of(&[1, 1, 1, 2, 3, 20]),
+            gang_seconds: random.chance(25).then_some(random.between(1, 20)),
+            pack: random.chance(30),
+            retries: random.chance(40).then_some(random.between(1, 3)),
+            deadline_seconds: random.chance(10).then_some(random.between(5, 100)),
+            max_task_failures: random.between(1, 4),
+            stages,
+        }))
+    }
+}
+
+impl World {
+    pub(super) fn cluster_step(&mut self, step: &ClusterStep) {
+        match step {
+            &ClusterStep::Node { node, cpu, memory, others, offered } => {
+                let name: Box<str> = format!("n{node}").into();
+                let observed = NodeObservation {
+                    name: name.clone(),
+                    allocatable: vec![("cpu".into(), cpu), ("memory".into(), memory << 30)],
+                    taken_by_others: vec![("cpu".into(), others)],
+                    offered,
+                    ..NodeObservation::default()
+                };
+                self.api.nodes.insert(name.clone(), observed);
+                self.api.changed(ObjectKey::Node(name));
+            }
+            &ClusterStep::RemoveNode(pick) => {
+                let names: Vec<_> = self.api.nodes.keys().cloned().collect();
+                let Some(name) = names.get(pick as usize % names.len().max(1)) else { return };
+                self.api.nodes.remove(name);
+                self.api.changed(ObjectKey::Node(name.clone()));
+                for pod in self.living() {
+                    if self.api.pods.get(&pod).is_some_and(|pod| pod.node.as_ref() == Some(name)) {
+                        self.kill(&pod, Departure::Lost(format!("node {name} is gone")));
+                    }
+                }
+            }
+            &ClusterStep::Pool { pool, weight, guarantee, limit } => {
+                let name: Box<str> = pool_name(pool).into();
+                let observed = PoolObservation {
+                    name: name.clone(),
+                    weight,
+                    guarantee: vec![("cpu".into(), guarantee)],
+                    limit: limit.map(|limit| ("cpu".into(), limit)).into_iter().collect(),
+                    ..PoolObservation::default()
+                };
+                self.api.pools.insert(name.clone(), observed);
+                self.api.changed(ObjectKey::Pool(name));
+            }
+            &ClusterStep::RemovePool(pick) => {
+                let name: Box<str> = pool_name(pick).into();
+                if self.api.pools.remove(&name).is_some() {
+                    self.api.changed(ObjectKey::Pool(name));
+                }
+            }
+            ClusterStep::Job(plan) => self.create_job(plan),
+            &ClusterStep::EditJob { job, instances, priority } => {
+                let version = self.api.next_version();
+                let Some(name) = self.picked_job(job) else { return };
+                let Some(object) = self.api.jobs.get_mut(&name) else { return };
+                object.spec.executor.instances = i32::try_from(instances).ok();
+                object.spec.priority = priority;
+                object.metadata.resource_version = Some(version);
+                object.metadata.generation = object.metadata.generation.map(|it| it + 1);
+                self.api.changed(ObjectKey::Job(name));
+            }
+            &ClusterStep::DeleteJob(pick) => {
+                let Some(name) = self.picked_job(pick) else { return };
+                self.api.jobs.remove(&name);
+                self.api.changed(ObjectKey::Job(name));
+            }
+        }
+    }
+
+    fn picked_job(&self, pick: u32) -> Option<String> {
+        self.api.jobs.keys().nth(pick as usize % self.api.jobs.len().max(1)).cloned()
+    }
+
+    fn create_job(&mut self, plan: &JobPlan) {
+        let name = format!("j{}", plan.name);
+        if self.api.jobs.contains_key(&name) {
+            return;
+        }
+        let count = |number: u32| i32::try_from(number).unwrap_or(1);
+        let stage = |(index, plan): (usize, &StagePlan)| Stage {
+            name: format!("s{index}"),
+            command: vec!["true".to_owned()],
+            partitions: Some(count(plan.tasks)),
+            slots: count(plan.slots),
+            output: plan.output.then(Output::default),
+            depends_on: (plan.follows && index > 0)
+                .then(|| format!("s{}", index - 1))
+                .into_iter()
+                .collect(),
+            ..Stage::default()
+        };
+        let spec = SparkJobSpec {
+            pool: pool_name(plan.pool).to_owned(),
+            priority: plan.priority,
+            work_uri: Some("file:///work".to_owned()),
+            executor: ExecutorTemplate {
+                cores: count(plan.cores),
+                cpu: Some(Quantity::from_milli(plan.cpu)),
+                memory: Quantity::from_bytes(plan.memory << 30),
+                instances: Some(count(plan.instances)),
+                gang: plan.gang_seconds.map(|seconds| Gang { timeout_seconds: i64::from(seconds) }),
+                placement: if plan.pack { Placement::Pack } else { Placement::Spread },
+                ..ExecutorTemplate::default()
+            },
+            restart_policy: RestartPolicy {
+                kind: plan.retries.map_or(RestartKind::Never, |_| RestartKind::OnFailure),
+                on_failure_retries: count(plan.retries.unwrap_or(0)),
+                ..RestartPolicy::default()
+            },
+            deadline_seconds: plan.deadline_seconds.map(i64::from),
+            max_task_failures: count(plan.max_task_failures),
+            stages: plan.stages.iter().enumerate().map(stage).collect(),
+            ..SparkJobSpec::default()
+        };
+        let metadata = ObjectMeta {
+            name: Some(name.clone()),
+            namespace: Some(NAMESPACE.to_owned()),
+            uid: Some(self.api.next_uid()),
+            generation: Some(1),
+            resource_version: Some(self.api.next_version()),
+            creation_timestamp: crate::convert::time(self.now),
+            ..ObjectMeta::default()
+        };
+        let job = SparkJob { metadata, spec, status: None };
+        self.api.jobs.insert(name.clone(), job);
+        self.api.changed(ObjectKey::Job(name));
+    }
+}
+
+fn pool_name(pick: u32) -> &'static str {
+    POOLS[pick as usize % POOLS.len()]
+}
