@@ -123,9 +123,6 @@ impl Engine {
         self.state.pools.release(pool, &request);
         self.state.executors.remove(id);
         forget_in(&mut self.state.of_pool, pool, id);
-        if !reclaimed {
-            self.reclaiming.changes += 1;
-        }
         self.offers_due = true;
         self.touch(job_id);
         self.judge(now, job_id, verdict);

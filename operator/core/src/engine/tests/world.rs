@@ -679,6 +679,19 @@ impl World {
         self.depart(&key, departure);
     }
 
+    /// Nothing is kept for anybody, and nobody is waited for.
+    pub(super) fn check_rest(&self) {
+        let state = &self.engine.state;
+        for (_, node) in state.nodes.iter() {
+            assert!(node.promised.is_none() && node.leaving.is_none(), "{node:?}");
+        }
+        for (_, pool) in state.pools.iter() {
+            assert!(pool.pending.is_none() && pool.own_pending.is_none(), "{pool:?}");
+        }
+        assert!(state.on_node.is_empty() && state.of_pool.is_empty());
+        assert!(state.executors_leaving.is_empty());
+    }
+
     fn observe(&mut self, name: &str, spec: Result<JobSpec, String>) {
         let number = self.uids.entry(name.to_owned()).or_default();
         let uid = format!("{name}-{number}").into();
