@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use proffer_core::engine::Settings;
 use proffer_core::event::{NodeObservation, PoolObservation};
 use proffer_crds::{DEFAULT_POOL, ResourcePool, ResourcePoolSpec};
 
@@ -46,7 +47,8 @@ pub struct SimulateArguments {
     #[arg(
         value_name = "FILE",
         conflicts_with_all = [
-            "trace", "pools", "nodes", "order", "start_delay", "time_limit", "plot", "output"
+            "trace", "pools", "nodes", "order", "start_delay", "share_half_life", "time_limit", "plot",
+            "output"
         ]
     )]
     files: Vec<PathBuf>,
@@ -78,6 +80,10 @@ pub struct SimulateArguments {
     #[arg(long, value_name = "SECONDS", default_value = "1")]
     start_delay: Seconds,
 
+    /// Let what pools held lately count in their shares, half of it after this time
+    #[arg(long, value_name = "SECONDS")]
+    share_half_life: Option<Seconds>,
+
     /// Give up when a job has not ended by this time of the trace
     #[arg(long, value_name = "SECONDS", default_value = "31536000")]
     time_limit: Seconds,
@@ -100,6 +106,7 @@ struct Scene {
     /// In the order of the file.
     jobs: Vec<TraceJob>,
     start_delay: Seconds,
+    share_half_life: Option<Seconds>,
     time_limit: Seconds,
 }
 
@@ -137,7 +144,10 @@ fn compare(scene: &Scene, orders: &[Order]) -> Result<Report, SimulationError> {
     let mut report = Report::new(scene);
     for &order in orders {
         let outcome = model::run(&Setup {
-            settings: order.settings(),
+            settings: Settings {
+                share_half_life_milliseconds: scene.share_half_life.map(Seconds::milliseconds),
+                ..order.settings()
+            },
             nodes: &scene.nodes,
             pools: &order.pools(&scene.pools),
             submissions: &order.submissions(&scene.jobs, &scene.pools),
@@ -168,8 +178,14 @@ fn load(arguments: &SimulateArguments) -> Result<Scene, String> {
     let jobs = trace::parse(&name, &text, &names).map_err(|errors| errors.to_string())?;
     let nodes = local::nodes(&arguments.nodes)
         .map_err(|error| format!("cannot tell what this machine has: {error}"))?;
-    let (start_delay, time_limit) = (arguments.start_delay, arguments.time_limit);
-    Ok(Scene { nodes, pools: pools.into_values().collect(), jobs, start_delay, time_limit })
+    Ok(Scene {
+        nodes,
+        pools: pools.into_values().collect(),
+        jobs,
+        start_delay: arguments.start_delay,
+        share_half_life: arguments.share_half_life,
+        time_limit: arguments.time_limit,
+    })
 }
 
 /// The pools of a manifest, by name.

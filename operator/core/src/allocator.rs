@@ -128,6 +128,10 @@ pub(crate) struct Round<'a> {
     /// Why nodes are found for no executor of a shape any more, by shape. What is free only shrinks
     /// in a round.
     shapes: BTreeMap<Shape, Option<Rejection>>,
+    /// Whether something was given since it was last seen which shapes still fit somewhere.
+    given: bool,
+    /// Whether some claim may be given executors without a node.
+    may_grow: bool,
     elastic: Elastic,
     frameworks: Option<&'a mut Frameworks>,
 }
@@ -144,6 +148,7 @@ impl<'a> Round<'a> {
         // Many claims have the same shape, which fits or does not.
         let mut shapes: BTreeMap<Shape, Option<Rejection>> = BTreeMap::new();
         let mut rejections: Vec<Option<Rejection>> = vec![None; claims.len()];
+        let mut may_grow = false;
         let jobs = claims.iter().zip(&mut rejections).filter(|(claim, _)| claim.client.is_none());
         for (claim, rejection) in jobs {
             let (request, reach) = (claim.request, claim.reach);
@@ -151,8 +156,12 @@ impl<'a> Round<'a> {
                 let fits = nodes.fits(&request, reach);
                 (!fits).then(|| placement::explain(nodes, &request, reach))
             });
-            if claim.wanted > 0 && !elastic::may_grow(pools, claim.pool) {
-                rejection.clone_from(shape);
+            if claim.wanted > 0 {
+                if elastic::may_grow(pools, claim.pool) {
+                    may_grow = true;
+                } else {
+                    rejection.clone_from(shape);
+                }
             }
         }
         let can_grow = |index: usize| rejections.get(index).is_some_and(Option::is_none);
@@ -166,8 +175,20 @@ impl<'a> Round<'a> {
                 *rejection = Some(reached);
             }
         }
-        let elastic = Elastic::default();
-        Self { claims, tree, pools, nodes, rejections, shapes, elastic, frameworks: None }
+        let (elastic, frameworks) = (Elastic::default(), None);
+        let given = false;
+        Self {
+            claims,
+            tree,
+            pools,
+            nodes,
+            rejections,
+            shapes,
+            given,
+            may_grow,
+            elastic,
+            frameworks,
+        }
     }
 
     /// The next grant, already accounted for; `None` when nobody can be given more.
@@ -198,6 +219,7 @@ impl<'a> Round<'a> {
                     claim.held = claim.held.plus(&times(&claim.request, count));
                     claim.allocations += u64::from(count);
                     self.tree.granted(index, claim, count, self.nodes.kept());
+                    self.given = true;
                     let (amount, ports) = (claim.request, Ranges::new());
                     let unreserved = amount;
                     return Some(Grant {
@@ -212,6 +234,9 @@ impl<'a> Round<'a> {
                 Err(rejection) => {
                     self.tree.blocked(index, &self.claims[index]);
                     self.rejections[index] = Some(rejection);
+                    if self.is_exhausted() {
+                        return None;
+                    }
                 }
             }
         }
@@ -220,7 +245,34 @@ impl<'a> Round<'a> {
 
     /// The claims as they are now, each with why it was given no more if it still wants more.
     pub(crate) fn finish(self) -> impl Iterator<Item = (Claim, Option<Rejection>)> {
-        self.claims.into_iter().zip(self.rejections)
+        let Self { claims, rejections, shapes, .. } = self;
+        claims.into_iter().zip(rejections).map(move |(claim, rejection)| {
+            // A round that was exhausted ended before everybody was asked.
+            let of_shape = || shapes.get(&(claim.request, claim.reach)).cloned().flatten();
+            let rejection = rejection.or_else(|| if claim.wanted > 0 { of_shape() } else { None });
+            (claim, rejection)
+        })
+    }
+
+    /// Whether no executor of any shape fits anywhere any more. It is looked at again when somebody
+    /// was refused after something was given: at the end of a round most claims are left.
+    fn is_exhausted(&mut self) -> bool {
+        // What fits nowhere may still be had as a part of a node, or without one.
+        let others_count = self.frameworks.is_some() || self.may_grow;
+        if !std::mem::take(&mut self.given) || others_count {
+            return false;
+        }
+        let mut exhausted = true;
+        for (&(request, reach), rejection) in &mut self.shapes {
+            if rejection.is_none() {
+                if self.nodes.fits(&request, reach) {
+                    exhausted = false;
+                } else {
+                    *rejection = Some(placement::explain(self.nodes, &request, reach));
+                }
+            }
+        }
+        exhausted
     }
 
     /// Finds nodes for `count` executors and takes them, or changes nothing.

@@ -3,6 +3,7 @@
 mod assign;
 mod decline;
 mod drain;
+mod due;
 mod elastic;
 mod frameworks;
 mod hold;
@@ -17,6 +18,7 @@ mod sizing;
 mod speculate;
 mod status;
 
+use due::{Due, Refused};
 use std::collections::{BTreeMap, BTreeSet};
 
 use drain::Drains;
@@ -25,6 +27,7 @@ use reclaim::Reclaiming;
 
 use crate::action::Action;
 use crate::allocator::Fairness;
+use crate::decay::Decay;
 use crate::event::Event;
 use crate::executors::ExecutorKey;
 use crate::frameworks::NamedAmounts;
@@ -44,6 +47,9 @@ pub struct Settings {
     pub status_interval_milliseconds: Milliseconds,
     /// Who is offered resources next.
     pub fairness: Fairness,
+    /// After how long what a pool held counts half in its share; nothing if only what it holds
+    /// counts.
+    pub share_half_life_milliseconds: Option<Milliseconds>,
     /// The resources that shares are taken of; others only count for what fits.
     pub shared_resources: Vec<Box<str>>,
     /// The resources, beside cpu and memory and those that jobs and pools name, that are offered to
@@ -65,6 +71,7 @@ impl Default for Settings {
         Self {
             status_interval_milliseconds: 1000,
             fairness: Fairness::default(),
+            share_half_life_milliseconds: None,
             shared_resources: SHARED_RESOURCES.map(Box::from).into(),
             offered_resources: vec!["ephemeral-storage".into()],
             offer_timeout_milliseconds: Some(30_000),
@@ -99,8 +106,16 @@ pub struct Engine {
     unplaced: BTreeSet<JobId>,
     /// Jobs that have to be looked at in the next tick.
     touched: BTreeSet<JobId>,
+    /// What else could lead to a new offer.
+    due: Due,
+    /// The jobs that were given nothing more, by why.
+    refused: Refused,
+    /// Whether the places of waiting jobs have to be counted anew.
+    places_due: bool,
     /// Jobs that want more executors.
     wanting: BTreeSet<JobId>,
+    /// Up to when what pools held is accounted for, if that counts.
+    passed_at: Option<Milliseconds>,
     /// When to look at which job again. Entries may be out of date.
     timers: BTreeSet<(Milliseconds, JobId)>,
     /// Whether a pool may have a lower limit than what is offered in it.
@@ -123,6 +138,7 @@ impl Engine {
 
     /// Takes in what happened.
     pub fn handle(&mut self, now: Milliseconds, event: Event) {
+        self.pass_time(now);
         match event {
             Event::Node(node) => self.observe_node(now, node),
             Event::NodeGone(name) => self.forget_node(now, &name),
@@ -144,6 +160,7 @@ impl Engine {
 
     /// Decides what should be different.
     pub fn tick(&mut self, now: Milliseconds) -> Vec<Action> {
+        self.pass_time(now);
         self.fire_timers(now);
         self.apply_pools();
         self.fire_framework_timers(now);
@@ -161,7 +178,7 @@ impl Engine {
         // Statuses come first: what is assigned may refer to results that stand in them.
         let mut actions = self.publish_statuses(now);
         actions.append(&mut self.outgoing);
-        self.unfinished = self.offers_due;
+        self.unfinished = self.offers_due || !self.due.is_empty();
         actions
     }
 
@@ -185,6 +202,16 @@ impl Engine {
             frameworks: self.framework_statuses(),
             offers: self.offer_statuses(),
         }
+    }
+
+    /// Takes in that pools held until now what they hold.
+    fn pass_time(&mut self, now: Milliseconds) {
+        let Some(half_life) = self.settings.share_half_life_milliseconds else { return };
+        let before = self.passed_at.unwrap_or(now);
+        if now > before {
+            self.state.pools.pass(Decay::after(now - before, half_life));
+        }
+        self.passed_at = Some(now.max(before));
     }
 
     /// Notes that a job has to be looked at, and that its status may have changed.

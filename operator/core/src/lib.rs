@@ -11,6 +11,7 @@
 pub mod action;
 mod allocator;
 mod arena;
+mod decay;
 pub mod engine;
 pub mod event;
 mod executors;

@@ -94,6 +94,17 @@ impl Default for NodeObservation {
     }
 }
 
+impl NodeObservation {
+    /// Whether what there is on a node is all in which one version differs from another.
+    pub(crate) fn differs_only_in_amounts(&self, other: &Self) -> bool {
+        let Self { name, allocatable: _, taken_by_others: _, offered, .. } = self;
+        let Self { labels, taints, ports, draining, maintenance, .. } = self;
+        (name, offered, labels, taints)
+            == (&other.name, &other.offered, &other.labels, &other.taints)
+            && (ports, draining, maintenance) == (&other.ports, &other.draining, &other.maintenance)
+    }
+}
+
 /// A node with its account.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Node {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::allocator::Fairness;
 use crate::arena::{Arena, Id, id};
+use crate::decay::Decay;
 use crate::jobs::Milliseconds;
 use crate::nodes::{Contradiction, Label, Requirement};
 use crate::reclaim::{IdleGuarantee, ReclaimDefaults, ReclaimRules};
@@ -79,6 +80,10 @@ pub(crate) struct Pool {
     pub(crate) offered: Resources,
     /// What the executors of the pool's own jobs hold.
     pub(crate) own_held: Resources,
+    /// What the subtree held lately, as far as that counts in its share.
+    pub(crate) past: Resources,
+    /// What the pool's own jobs held lately.
+    pub(crate) own_past: Resources,
     /// What the subtree will hold besides: what is kept for it, less what is on its way out.
     pub(crate) pending: Resources,
     /// The same for the pool's own jobs.
@@ -209,6 +214,19 @@ impl Pools {
         }
     }
 
+    /// Takes in that time passed while pools held what they hold.
+    pub(crate) fn pass(&mut self, decay: Decay) {
+        for pool in self.by_id.iter_mut() {
+            pool.past = decay.mean(&pool.past, &pool.held);
+            pool.own_past = decay.mean(&pool.own_past, &pool.own_held);
+        }
+    }
+
+    /// Whether some pool lends what is guaranteed to it while it does not use it.
+    pub(crate) fn any_lends(&self) -> bool {
+        self.by_id.iter().any(|(_, pool)| pool.settings.idle_guarantee == IdleGuarantee::Lend)
+    }
+
     /// A pool and all above it.
     pub(crate) fn path(&self, id: PoolId) -> Vec<PoolId> {
         let parent = |id: &PoolId| self.by_id.get(*id)?.parent;
@@ -308,6 +326,8 @@ impl Pools {
             unplaced: Resources::NONE,
             offered: Resources::NONE,
             own_held: Resources::NONE,
+            past: Resources::NONE,
+            own_past: Resources::NONE,
             pending: Resources::NONE,
             own_pending: Resources::NONE,
             below_guarantee_since: None,

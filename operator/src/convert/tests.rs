@@ -273,8 +273,8 @@ fn pool_statuses_are_written_as_the_api_has_them() {
     let status = PoolStatus {
         name: "a".into(),
         declared: true,
-        allocated: vec![("cpu".into(), 1500), ("memory".into(), 2 << 30)],
         offered: Vec::new(),
+        allocated: vec![("cpu".into(), 1500), ("memory".into(), 2 << 30)],
         dominant_share: proffer_core::share::Share::new(1, 3),
         problems: vec![PoolProblem {
             reason: "AboveLimit",

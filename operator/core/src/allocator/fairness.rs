@@ -174,7 +174,7 @@ impl<'a> Tree<'a> {
             let fairness = fairness.unwrap_or(self.branches[parent as usize].fairness);
             self.has_guarantees |= !pool.settings.guarantee.is_none();
             let account =
-                Account { held: pool.held, past: Resources::NONE, allocations: pool.allocations };
+                Account { held: pool.held, past: pool.past, allocations: pool.allocations };
             let branch = self.push(parent, &pool.name, &pool.settings, fairness, &account);
             branch_of_pool[id.index()] = branch;
             self.branches[branch as usize].id = Some(id);
@@ -182,8 +182,8 @@ impl<'a> Tree<'a> {
             self.leaf_of_pool[id.index()] = if pool.children.is_empty() {
                 branch
             } else {
-                let (held, allocations) = (pool.own_held, pool.own_allocations);
-                let account = Account { held, past: Resources::NONE, allocations };
+                let (held, past) = (pool.own_held, pool.own_past);
+                let account = Account { held, past, allocations: pool.own_allocations };
                 self.push(branch, &pool.name, &own, fairness, &account)
             };
         }

@@ -101,9 +101,11 @@ impl Engine {
 
     /// Takes in that an executor can run tasks: the node starts executors.
     pub(super) fn count_for_node(&mut self, id: JobId, node: &str) {
-        self.penalties.nodes.remove(node);
+        // Whoever declined the node for that may take it now.
+        self.offers_due |= self.penalties.nodes.remove(node).is_some();
         if let Some(job) = self.state.jobs.get_mut(id) {
             job.declines.note_started(node);
+            self.due.jobs.insert(id);
         }
     }
 
@@ -179,7 +181,12 @@ impl Engine {
     }
 
     /// Sees to it that a job is asked again when the reason why it declined offers is over.
-    pub(super) fn retry_later(&mut self, id: JobId, rejection: Option<&Rejection>) {
+    pub(super) fn retry_later(
+        &mut self,
+        id: JobId,
+        rejection: Option<&Rejection>,
+        declined: &BTreeMap<NodeId, Milliseconds>,
+    ) {
         let mut rejection = rejection;
         while let Some(Rejection::Gang { cause, .. }) = rejection {
             rejection = Some(&**cause);
@@ -189,6 +196,8 @@ impl Engine {
             Some(Rejection::Declines { nodes }) => nodes.first().map(|(_, until)| *until),
             _ => None,
         };
+        // The node that it waits for may be one that it declines until earlier.
+        let at = at.map(|at| declined.values().copied().fold(at, Milliseconds::min));
         if let Some(at) = at
             && let Some(job) = self.state.jobs.get_mut(id)
             && job.retry_at != Some(at)

@@ -22,6 +22,7 @@ impl Engine {
             return;
         }
         let other_labels = known.is_some_and(|known| known.observed.labels != node.labels);
+        let only_amounts = known.is_some_and(|known| known.observed.differs_only_in_amounts(&node));
         if node.allocatable.iter().any(|(name, _)| &**name == PODS) {
             // Without a place for them they are not counted.
             let _ = self.kind(PODS);
@@ -34,7 +35,11 @@ impl Engine {
         for key in self.landings.remove(&name).unwrap_or_default() {
             self.place_executor(now, &key, &name);
         }
-        self.offers_due = true;
+        if only_amounts {
+            self.due.grown.insert(id);
+        } else {
+            self.offers_due = true;
+        }
         self.reclaiming.changes += 1;
         self.holds.review_node(id);
         self.review_node(now, id);
@@ -120,6 +125,7 @@ impl Engine {
         self.state.jobs.remove(id);
         self.state.pools.leave(pool);
         self.wanting.remove(&id);
+        self.refused.forget(id);
         self.touched.remove(&id);
         self.timers.retain(|&(_, job)| job != id);
     }

@@ -1,6 +1,6 @@
 //! Offers: from what is free to executors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Engine;
 use super::frameworks::FairShares;
@@ -18,30 +18,42 @@ impl Engine {
         for &id in &self.touched {
             let wants = self.state.jobs.get(id).is_some_and(|job| self.lacking_executors(job) > 0);
             if wants {
-                self.offers_due |= self.wanting.insert(id);
+                if self.wanting.insert(id) {
+                    self.due.jobs.insert(id);
+                    self.places_due = true;
+                }
             } else if self.wanting.remove(&id)
                 && let Some(job) = self.state.jobs.get_mut(id)
             {
+                self.refused.forget(id);
+                self.places_due |= job.position.is_some();
                 (job.waiting, job.position) = (None, None);
                 job.locality.waits_since = None;
             }
         }
         self.enforce_limits(now);
-        let due = std::mem::take(&mut self.offers_due);
-        self.reclaiming.due |= due;
-        if !due || (self.wanting.is_empty() && self.unplaced.is_empty() && !self.has_frameworks()) {
+        let (all, due) = (std::mem::take(&mut self.offers_due), std::mem::take(&mut self.due));
+        let is_due = all || !due.is_empty();
+        self.reclaiming.due |= is_due;
+        if !is_due
+            || (self.wanting.is_empty() && self.unplaced.is_empty() && !self.has_frameworks())
+        {
+            return;
+        }
+        let only = if all { None } else { self.candidates(due) };
+        if only.as_ref().is_some_and(BTreeSet::is_empty) {
             return;
         }
         self.state.frameworks.take_changes(&mut self.state.nodes);
         let shares = self.fair_shares(now);
-        self.fill(now, shares.as_ref());
+        self.fill(now, shares.as_ref(), only.as_ref());
         if let Some(shares) = shares {
             if self.jobs_wait(&shares) && self.rescind_beyond(now, &shares) {
-                self.fill(now, Some(&shares));
+                self.fill(now, Some(&shares), None);
             }
             if !self.jobs_wait(&shares) {
                 // Nobody else wants what is beyond the fair shares.
-                self.fill(now, None);
+                self.fill(now, None, None);
             }
         }
         self.tell_offers();
@@ -50,8 +62,14 @@ impl Engine {
     }
 
     /// One round: whoever is next is given what it can be given, until nobody can be given more.
-    fn fill(&mut self, now: Milliseconds, fair: Option<&FairShares>) {
-        let (ids, mut claims) = self.claims(now);
+    /// `only` are the jobs that it is about, if not all.
+    fn fill(
+        &mut self,
+        now: Milliseconds,
+        fair: Option<&FairShares>,
+        only: Option<&BTreeSet<JobId>>,
+    ) {
+        let (ids, mut claims) = self.claims(now, only);
         let most = fair.map(|fair| &fair.of_client);
         let (clients, mut of_frameworks) = self.framework_claims(most);
         claims.append(&mut of_frameworks);
@@ -70,10 +88,10 @@ impl Engine {
             round.finish().map(|(claim, why)| (claim.on_nodes, claim.choice, why)).collect();
         let mut outcome = outcome.into_iter();
         for (&id, (on_nodes, choice, rejection)) in ids.iter().zip(&mut outcome) {
+            self.retry_later(id, rejection.as_ref(), &choice.declined);
             if let Some(job) = self.state.jobs.get_mut(id) {
                 (job.on_nodes, job.locality.nodes) = (on_nodes, choice.preferred);
             }
-            self.retry_later(id, rejection.as_ref());
             self.explain(id, rejection);
         }
         for (&id, (_, _, rejection)) in clients.iter().zip(outcome) {
@@ -95,6 +113,7 @@ impl Engine {
         for id in ids {
             if self.state.jobs.get(id).is_some_and(|job| self.lacking_executors(job) == 0) {
                 self.wanting.remove(&id);
+                self.refused.forget(id);
                 if let Some(job) = self.state.jobs.get_mut(id) {
                     job.locality.waits_since = None;
                 }
@@ -103,11 +122,18 @@ impl Engine {
     }
 
     /// What the wanting jobs ask for. Those that cannot be offered anything are told why at once.
-    pub(super) fn claims(&mut self, now: Milliseconds) -> (Vec<JobId>, Vec<Claim>) {
-        let mut ids = Vec::with_capacity(self.wanting.len());
-        let mut claims = Vec::with_capacity(self.wanting.len());
+    pub(super) fn claims(
+        &mut self,
+        now: Milliseconds,
+        only: Option<&BTreeSet<JobId>>,
+    ) -> (Vec<JobId>, Vec<Claim>) {
+        let wanting: Vec<JobId> = match only {
+            Some(only) => only.iter().copied().collect(),
+            None => self.wanting.union(&self.unplaced).copied().collect(),
+        };
+        let mut ids = Vec::with_capacity(wanting.len());
+        let mut claims = Vec::with_capacity(wanting.len());
         let mut refused = Vec::new();
-        let wanting: Vec<JobId> = self.wanting.union(&self.unplaced).copied().collect();
         for id in wanting {
             let reach = match self.may_have(id) {
                 Ok(reach) => reach,
@@ -208,7 +234,7 @@ impl Engine {
         }
         job.executors.insert(index, executor);
         job.indices.insert(index);
-        job.position = None;
+        self.places_due |= job.position.take().is_some();
         if node.is_none() {
             job.unplaced.insert(index);
             self.unplaced.insert(id);
@@ -241,6 +267,7 @@ impl Engine {
     /// Notes why a job was given no more.
     pub(super) fn explain(&mut self, id: JobId, rejection: Option<Rejection>) {
         let rejection = rejection.map(|rejection| self.awaited(id).unwrap_or(rejection));
+        self.note_refusal(id, rejection.as_ref());
         if let Some(job) = self.state.jobs.get_mut(id)
             && job.waiting != rejection
         {
@@ -251,6 +278,9 @@ impl Engine {
 
     /// Gives the jobs without executors their places in the queues of their pools.
     fn number_waiting_jobs(&mut self) {
+        if !std::mem::take(&mut self.places_due) {
+            return;
+        }
         let mut queue: Vec<_> = self
             .wanting
             .iter()

@@ -123,7 +123,13 @@ impl Engine {
         self.state.pools.release(pool, &request);
         self.state.executors.remove(id);
         forget_in(&mut self.state.of_pool, pool, id);
-        self.offers_due = true;
+        match node {
+            Some(node) => {
+                self.due.grown.insert(node);
+                self.due.jobs.insert(job_id);
+            }
+            None => self.offers_due = true,
+        }
         self.touch(job_id);
         self.judge(now, job_id, verdict);
         if let Some(at) = self.state.jobs.get(job_id).and_then(|job| job.restart_at) {

@@ -12,6 +12,7 @@ mod speculation;
 mod unplaced;
 mod world;
 
+use super::Settings;
 use crate::event::{Departure, Event, NodeObservation, PoolObservation};
 use crate::jobs::{JobState, Restart, ResultValue, StageState};
 use world::{World, job, stage};
@@ -610,4 +611,27 @@ fn statuses_are_published_at_most_once_an_interval() {
     assert_eq!(world.published, before + 1);
     world.finish("s", 49);
     assert!(world.published > before + 1, "the end goes out at once");
+}
+
+/// After an hour alone, a pool lets another one have more than half until its past has faded.
+#[test]
+fn what_was_held_lately_counts_with_a_half_life() {
+    let split = |half_life| {
+        let settings = Settings { share_half_life_milliseconds: half_life, ..Settings::default() };
+        let mut world = World::with_settings(settings, &[8]);
+        world.pool("a", 1000);
+        world.pool("b", 1000);
+        world.submit("first", job("a", 8, vec![stage("s", 8)]));
+        world.make_ready();
+        world.advance(3_600_000);
+        (0..8).for_each(|partition| world.finish_of("first", "s", partition));
+        world.submit_quietly("a2", job("a", 8, vec![stage("s", 8)]));
+        world.submit_quietly("b2", job("b", 8, vec![stage("s", 8)]));
+        world.tick();
+        (world.status("a2").executors_launched, world.status("b2").executors_launched)
+    };
+    assert_eq!(split(None), (4, 4));
+    assert_eq!(split(Some(600_000)), (0, 8));
+    // In a mean over ten hours, one hour of eight cores is about half a core.
+    assert_eq!(split(Some(36_000_000)), (4, 4));
 }

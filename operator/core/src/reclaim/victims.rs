@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::search::{Ask, Branch, Entitlement, Search, add, covers};
 use crate::executors::{Executor, ExecutorId};
 use crate::jobs::{Job, JobId};
-use crate::nodes::{Node, NodeId};
+use crate::nodes::NodeId;
 use crate::pools::PoolId;
 use crate::resources::Resources;
 

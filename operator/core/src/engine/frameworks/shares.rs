@@ -37,7 +37,7 @@ impl Engine {
         if self.wanting.is_empty() || self.state.frameworks.clients.iter().next().is_none() {
             return None;
         }
-        let (jobs, mut claims) = self.claims(now);
+        let (jobs, mut claims) = self.claims(now, None);
         let total = *self.state.nodes.total();
         let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
         let mut pools = self.state.pools.clone();

@@ -194,6 +194,7 @@ proptest! {
             apply(&mut world, &tasks, number, step);
             world.check_account();
             check_jobs(&world);
+            world.check_that_nothing_was_overlooked();
         }
         world.add_node("enough", 16);
         world.advance(10_000);

@@ -105,6 +105,7 @@ impl World {
         Self::with_settings(Settings::default(), cores)
     }
 
+    /// The same with other settings of the engine.
     pub(super) fn with_settings(settings: Settings, cores: &[i64]) -> Self {
         let mut world = Self {
             engine: Engine::new(settings),
@@ -634,6 +635,22 @@ impl World {
     /// How many executors a job holds.
     pub(super) fn held(&self, name: &str) -> u32 {
         self.status(name).executors_launched
+    }
+
+    /// A round about everybody gives nothing that a round about those who were thought to matter did
+    /// not give.
+    pub(super) fn check_that_nothing_was_overlooked(&mut self) {
+        while self.engine.next_wakeup().is_some_and(|at| at <= self.now) {
+            self.tick();
+        }
+        self.engine.offers_due = true;
+        let before = self.log.len();
+        self.tick();
+        // What follows when somebody goes, as others take back what is theirs, was not there before.
+        let mut at_once =
+            self.log[before..].iter().take_while(|action| !matches!(action, Action::Remove(_)));
+        let overlooked = at_once.find(|action| matches!(action, Action::Launch(_)));
+        assert_eq!(overlooked, None, "somebody was overlooked");
     }
 
     /// What executors hold is what nodes and pools are charged, and no node is past what it has.
