@@ -61,7 +61,6 @@ impl Engine {
     }
 
     pub(super) fn observe_job(&mut self, now: Milliseconds, observed: JobObservation) {
-        self.offers_due = true;
         let known = self.state.job_by_key.get(&observed.key).copied();
         let before = known.and_then(|id| self.state.jobs.get(id));
         let is_same = before
@@ -86,6 +85,7 @@ impl Engine {
                         self.set_timer(deadline, id);
                     }
                     self.complete_gang(id);
+                    self.due.jobs.insert(id);
                     self.touch(id);
                     return;
                 }
@@ -104,7 +104,8 @@ impl Engine {
             self.stop_executors(id);
             self.give_up_holds_of(id);
             self.drop_if_done(id);
-            self.offers_due = true;
+            self.places_due = true;
+            self.reclaiming.due = true;
             self.reclaiming.changes += 1;
         }
     }

@@ -644,13 +644,11 @@ impl World {
             self.tick();
         }
         self.engine.offers_due = true;
-        let before = self.log.len();
-        self.tick();
-        // What follows when somebody goes, as others take back what is theirs, was not there before.
-        let mut at_once =
-            self.log[before..].iter().take_while(|action| !matches!(action, Action::Remove(_)));
-        let overlooked = at_once.find(|action| matches!(action, Action::Launch(_)));
+        self.engine.make_offers(self.now);
+        let mut actions = self.engine.outgoing.iter();
+        let overlooked = actions.find(|action| matches!(action, Action::Launch(_)));
         assert_eq!(overlooked, None, "somebody was overlooked");
+        self.tick();
     }
 
     /// What executors hold is what nodes and pools are charged, and no node is past what it has.
