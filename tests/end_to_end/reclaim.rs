@@ -140,7 +140,7 @@ fn executors_drain_in_the_minute_before_a_maintenance() {
         "node-0=62,600",
         "job.yaml",
     ]);
-    running.wait_for(&["UTC: its node's maintenance comes"]);
+    running.wait_for(&["Z: its node's maintenance comes"]);
     folder.write("done", "");
     running.wait().expect_code(0);
 }
