@@ -56,8 +56,7 @@ impl Engine {
         if !std::mem::take(&mut self.reclaiming.due) {
             return;
         }
-        // Most clusters that reclaim nothing promise nothing either.
-        let asks = if self.may_reclaim() { self.waiting_asks() } else { Vec::new() };
+        let asks = if self.anything_is_reclaimed() { self.waiting_asks() } else { Vec::new() };
         self.measure(now, &asks);
         let mut turns: BTreeSet<Turn> = BTreeSet::new();
         let mut asks: BTreeMap<JobId, (Ask, u32)> =
@@ -106,12 +105,13 @@ impl Engine {
         self.reclaiming.changes += 1;
     }
 
-    /// Whether anybody could take anything back.
-    fn may_reclaim(&self) -> bool {
-        let by_share = Some(ReclaimPolicy::FairShare);
-        self.settings.reclaim.policy == ReclaimPolicy::FairShare
+    /// Whether some pool has a guarantee or takes back shares; otherwise nobody need be looked at.
+    fn anything_is_reclaimed(&self) -> bool {
+        let share = ReclaimPolicy::FairShare;
+        self.settings.reclaim.policy == share
             || self.state.pools.iter().any(|(_, pool)| {
-                !pool.settings.guarantee.is_none() || pool.settings.reclaim.policy == by_share
+                let settings = &pool.settings;
+                !settings.guarantee.is_none() || settings.reclaim.policy == Some(share)
             })
     }
 

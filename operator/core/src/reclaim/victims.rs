@@ -48,7 +48,7 @@ impl Search<'_> {
         candidates.retain(|candidate| {
             limiting.is_none_or(|limit| self.path(candidate.pool).contains(&limit))
         });
-        let missing = ask.request.above(&self.room_on(ask, node));
+        let missing = ask.request.above(&self.expected_room(ask, node));
         let mut best: Option<(Cost, Vec<ExecutorId>)> = None;
         for candidate in candidates.iter().filter(|candidate| candidate.has_lowest_priority) {
             let Some(unit) = self.unit(candidate.id) else { continue };
@@ -120,7 +120,7 @@ impl Search<'_> {
 
     /// Whether an executor of the claim has room on a node with all that was taken so far.
     fn is_enough(&self, ask: &Ask, entitlement: Entitlement, node: NodeId) -> bool {
-        let room = self.room_on(ask, node);
+        let room = self.expected_room(ask, node);
         // What is free already may be kept for guarantees, which only a guarantee may use.
         let freed = self.freed.get(&node).unwrap_or(&Resources::NONE);
         let own = !self.guarantees || entitlement == Entitlement::Guarantee;
@@ -131,7 +131,7 @@ impl Search<'_> {
 
     /// What the claim's pool can have on a node once all that is on its way out is gone, less what is
     /// kept for the reservations of others when the victims are gone, too.
-    fn room_on(&self, ask: &Ask, node: NodeId) -> Resources {
+    fn expected_room(&self, ask: &Ask, node: NodeId) -> Resources {
         let here = self.state.on_node.get(&node).into_iter().flatten();
         let losing = here.filter_map(|&id| {
             let (executor, job) = self.executor(id)?;
