@@ -55,6 +55,9 @@ enum Fate {
 
 impl Holds {
     pub(super) fn wakeup(&self) -> Option<Milliseconds> {
+        if !self.to_review.is_empty() {
+            return Some(0);
+        }
         self.expiring.first().map(|&(at, _)| at)
     }
 
