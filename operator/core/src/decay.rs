@@ -52,7 +52,7 @@ impl Decay {
         let mut remaining = ONE >> halvings;
         for (bit, root) in (0..16).rev().zip(ROOTS) {
             if part & (1 << bit) != 0 {
-                remaining = remaining * root >> 32;
+                remaining = (remaining * root) >> 32;
             }
         }
         Self { remaining }
@@ -63,8 +63,8 @@ impl Decay {
     pub(crate) fn mean(self, past: &Resources, held: &Resources) -> Resources {
         let mut mean = *held;
         for (kind, gone) in past.minus(held).iter() {
-            let part = i128::from(gone) * i128::from(self.remaining) / i128::from(ONE);
-            mean[kind] = mean[kind].saturating_add(i64::try_from(part).unwrap_or(0));
+            let fraction = i128::from(gone) * i128::from(self.remaining) / i128::from(ONE);
+            mean[kind] = mean[kind].saturating_add(i64::try_from(fraction).unwrap_or(0));
         }
         mean
     }

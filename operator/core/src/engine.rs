@@ -216,7 +216,7 @@ impl Engine {
         let outgoing = std::mem::take(&mut self.outgoing);
         actions.extend(outgoing.into_iter().filter(|action| self.matters(action)));
         self.await_writes(now, &actions);
-        self.unfinished = self.offers_due;
+        self.unfinished = self.offers_due || !self.due.is_empty();
         actions
     }
 

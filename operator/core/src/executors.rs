@@ -94,7 +94,7 @@ pub(crate) struct Executor {
     /// Whether what it holds is counted as leaving: it drains and is to be gone by some time, or was
     /// told to go.
     pub(crate) leaving: bool,
-    /// The engine's count of changes from outside when room was made for it by reclaim.
+    /// The engine's count of changes of jobs, pools and nodes when room was made for it by share.
     pub(crate) reclaimed_at: Option<u64>,
     /// What it has not started and is not to start; others get it when that is certain.
     pub(crate) withdrawn: Attempts,

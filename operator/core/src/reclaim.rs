@@ -26,8 +26,8 @@
 //!
 //! # Why it comes to rest
 //!
-//! Between two changes from outside (a job, node or pool comes, goes or changes, an executor leaves
-//! by itself) only three things happen: something free is given out, rule 1, rule 2.
+//! Between two changes from outside (a job, node or pool comes, goes or is changed) only three things
+//! happen, beside executors that end: something free is given out, rule 1, rule 2.
 //!
 //! - Let `G` be the sum over pools and kinds of min(held, guaranteed). Whatever is given out does not
 //!   lower it, no victim's pool goes below its guarantee, and each move by rule 1 raises it by what
@@ -36,10 +36,12 @@
 //!   `c < c' ≤ v' < v`: the sorted list grows lexicographically (max-min fairness), and giving out
 //!   what is free raises it too. So a flat set of pools is never where it was, whatever sizes
 //!   executors have, and whatever happens outside in between.
-//! - Further up the tree, pools can lose a little when a victim is larger than the claim: the rest
-//!   may go to others. So that this leads to no circle either, what a claim gained by rule 2 is not
-//!   taken by rule 2 again before something changed outside. Each such move turns executors that can
-//!   be taken into ones that cannot, and only so many fit into the cluster.
+//! - In a tree (and the jobs of a pool are a level, too) the pools above both can lose a little when
+//!   a victim is larger than the claim: the rest may go to others, who then hold more than before. So
+//!   that this leads to no circle, what a claim gained by rule 2 is not taken by rule 2 again before
+//!   something changed outside. Each such move turns executors that can be taken into ones that
+//!   cannot, and only so many fit into the cluster. (With a change for every move a circle is
+//!   possible in a tree; each lap takes a grace period and a drain for every move of it.)
 //!
 //! Shares here are plain dominant shares of what a subtree holds, for both [`Fairness`]: H-DRF's
 //! scaled shares depend on who can grow, and would rise and fall without anything being moved.

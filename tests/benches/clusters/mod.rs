@@ -186,5 +186,12 @@ pub(crate) fn job(index: u32, size: Size) -> Event {
     };
     let key = JobKey { namespace: "default".into(), name: format!("job-{index}").into() };
     let uid = format!("{index}").into();
-    Event::Job(Box::new(JobObservation { key, uid, generation: 1, created_at: 0, spec: Ok(spec) }))
+    Event::Job(Box::new(JobObservation {
+        key,
+        uid,
+        generation: 1,
+        created_at: 0,
+        spec: Ok(spec),
+        status: None,
+    }))
 }

@@ -106,6 +106,8 @@ impl Engine {
         self.drains.heard.remove(&id);
         self.uncount_leaving(id);
         self.touch(job);
+        // Whether the job still needs it is for the next tick to say.
+        self.set_timer(0, job);
     }
 
     /// Removes executors that drained: those that have nothing left, and those whose time is over.

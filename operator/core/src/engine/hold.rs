@@ -55,6 +55,9 @@ enum Fate {
 
 impl Holds {
     pub(super) fn wakeup(&self) -> Option<Milliseconds> {
+        if !self.to_review.is_empty() {
+            return Some(0);
+        }
         self.expiring.first().map(|&(at, _)| at)
     }
 
@@ -215,8 +218,13 @@ impl Engine {
         }
         let has_room = |(&node, &count): (&NodeId, &u32)| {
             self.state.nodes.get(node).is_some_and(|node| {
-                let room = node.usable.minus(&node.held);
-                times(&hold.request, count).iter().all(|(kind, amount)| amount <= room[kind])
+                let needed = times(&hold.request, count);
+                let mut room = node.usable.minus(&node.held);
+                if !hold.victims.is_empty() {
+                    // Before its victims are gone, what is there may be what others wait for.
+                    room = room.minus(&node.promised.minus(&needed));
+                }
+                needed.iter().all(|(kind, amount)| amount <= room[kind])
             })
         };
         let all = times(&hold.request, u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX));

@@ -99,6 +99,12 @@ impl Engine {
 
     pub(super) fn observe_job(&mut self, now: Milliseconds, observed: JobObservation) {
         let known = self.state.job_by_key.get(&observed.key).copied();
+        let before = known.and_then(|id| self.state.jobs.get(id));
+        let is_same = before
+            .is_some_and(|job| (&job.uid, job.generation) == (&observed.uid, observed.generation));
+        if !is_same {
+            self.reclaiming.changes += 1;
+        }
         if let Some(id) = known
             && let Some(job) = self.state.jobs.get_mut(id)
             && job.uid == observed.uid

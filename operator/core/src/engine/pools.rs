@@ -38,8 +38,12 @@ impl Engine {
             elastic,
             deleting: pool.deleting,
         };
+        let known = self.state.pools.find(&pool.name).and_then(|id| self.state.pools.get(id));
+        let is_same = known.is_some_and(|known| known.declared && known.settings == settings);
         self.pools_changed |= self.state.pools.declare(&pool.name, settings);
-        self.note_pool_change();
+        if !is_same {
+            self.note_pool_change();
+        }
     }
 
     /// A pool that is gone while jobs are in it serves those that have started, without its settings:

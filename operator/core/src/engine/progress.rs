@@ -161,9 +161,6 @@ impl Engine {
             self.state.remains.insert(key.clone(), job_id);
         }
         forget_in(&mut self.state.of_pool, pool, id);
-        if !reclaimed {
-            self.reclaiming.changes += 1;
-        }
         match node {
             Some(node) => {
                 self.due.grown.insert(node);

@@ -15,15 +15,16 @@ use crate::reclaim::{Ask, ReclaimDefaults, ReclaimPolicy, Search, fits_guarantee
 use crate::resources::Resources;
 use crate::share::{Share, shared_kinds};
 
-/// How many claims are served in one tick; the others wait for the next.
-const MOVES_PER_TICK: usize = 256;
+/// How many claims are served in one tick, so that it stays short; the others are in the next, which
+/// is due at once.
+const MOVES_PER_TICK: usize = 16;
 
 /// What there is to be done about waiting claims.
 #[derive(Debug, Default)]
 pub(super) struct Reclaiming {
     /// Whether claims have to be looked at.
     pub(super) due: bool,
-    /// How often something changed that no reclaim led to.
+    /// How often a job, pool or node came, went or was changed.
     pub(super) changes: u64,
     /// When a grace period ends. Entries may be out of date.
     wakeups: BTreeSet<Milliseconds>,
@@ -55,8 +56,7 @@ impl Engine {
         if !std::mem::take(&mut self.reclaiming.due) {
             return;
         }
-        // Most clusters that reclaim nothing promise nothing either.
-        let asks = if self.may_reclaim() { self.waiting_asks() } else { Vec::new() };
+        let asks = if self.anything_is_reclaimed() { self.waiting_asks() } else { Vec::new() };
         self.measure(now, &asks);
         let mut turns: BTreeSet<Turn> = BTreeSet::new();
         let mut asks: BTreeMap<JobId, (Ask, u32)> =
@@ -105,12 +105,13 @@ impl Engine {
         self.reclaiming.changes += 1;
     }
 
-    /// Whether anybody could take anything back.
-    fn may_reclaim(&self) -> bool {
-        let by_share = Some(ReclaimPolicy::FairShare);
-        self.settings.reclaim.policy == ReclaimPolicy::FairShare
+    /// Whether some pool has a guarantee or takes back shares; otherwise nobody need be looked at.
+    fn anything_is_reclaimed(&self) -> bool {
+        let share = ReclaimPolicy::FairShare;
+        self.settings.reclaim.policy == share
             || self.state.pools.iter().any(|(_, pool)| {
-                !pool.settings.guarantee.is_none() || pool.settings.reclaim.policy == by_share
+                let settings = &pool.settings;
+                !settings.guarantee.is_none() || settings.reclaim.policy == Some(share)
             })
     }
 

@@ -186,7 +186,7 @@ impl Engine {
     pub(super) fn node_statuses(&self) -> Vec<NodeStatus> {
         let status = |node: &Node| NodeStatus {
             name: node.observed.name.clone(),
-            offered: node.observed.offered,
+            offered: node.is_open(),
             usable: self.named(&node.usable),
             held: self.named(&node.held),
             outstanding: self.named(&node.outstanding),

@@ -153,8 +153,12 @@ impl<'a> Search<'a> {
             let Some((cost, victims)) = self.cheapest_victims(ask, entitlement, node) else {
                 continue;
             };
+            let costs_least = cost.1 == 0 && cost.2 <= 1;
             if best.as_ref().is_none_or(|(least, _)| cost < *least) {
                 best = Some((cost, Placement { node, victims }));
+            }
+            if costs_least {
+                break;
             }
         }
         let (_, placement) = best?;

@@ -48,9 +48,14 @@ impl Search<'_> {
         candidates.retain(|candidate| {
             limiting.is_none_or(|limit| self.path(candidate.pool).contains(&limit))
         });
+        let missing = ask.request.above(&self.expected_room(ask, node));
         let mut best: Option<(Cost, Vec<ExecutorId>)> = None;
         for candidate in candidates.iter().filter(|candidate| candidate.has_lowest_priority) {
             let Some(unit) = self.unit(candidate.id) else { continue };
+            // Most are too small, which is seen without trying.
+            if unit.executors.len() == 1 && !covers(&unit.request, &missing) {
+                continue;
+            }
             self.take(&unit.executors);
             if self.may_go(ask, entitlement, &unit) && self.is_enough(ask, entitlement, node) {
                 let cost = self.cost(std::slice::from_ref(&unit));
@@ -179,6 +184,12 @@ impl Search<'_> {
     /// What goes with an executor: all of its job if that can use no fewer.
     fn unit(&self, id: ExecutorId) -> Option<Unit> {
         let (executor, job) = self.executor(id).filter(|_| !self.taken.contains(&id))?;
+        let (pool, job_id, request) = (job.pool, executor.job, executor.request);
+        let least = job.least_executors() as usize;
+        let mut unit = Unit { executors: vec![id], pool, job: job_id, request };
+        if least == 0 {
+            return Some(unit);
+        }
         let staying: Vec<ExecutorId> = job
             .executors
             .values()
@@ -186,9 +197,10 @@ impl Search<'_> {
             .filter(|id| !self.taken.contains(id))
             .filter(|&id| self.state.executors.get(id).is_some_and(|executor| !executor.leaving))
             .collect();
-        let executors =
-            if staying.len() > job.least_executors() as usize { vec![id] } else { staying };
-        Some(Unit { executors, pool: job.pool, job: executor.job, request: executor.request })
+        if staying.len() <= least {
+            unit.executors = staying;
+        }
+        Some(unit)
     }
 
     fn executor(&self, id: ExecutorId) -> Option<(&Executor, &Job)> {

@@ -4,9 +4,11 @@
 use proptest::prelude::*;
 
 use super::world::{World, job, stage};
-use crate::event::{Departure, StageAttempts};
+use crate::engine::Settings;
+use crate::event::{Departure, Maintenance, NodeObservation, ReclaimPolicy, StageAttempts};
 use crate::jobs::{Elastic, ExcludeOnFailure, JobSpec, JobState, Speculation};
 use crate::ranges::Ranges;
+use crate::reclaim::ReclaimDefaults;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -20,6 +22,10 @@ enum Step {
     AddNode(i64),
     RemoveNode(usize),
     Resize(usize, u32),
+    /// A node is drained or has a maintenance, or neither any more.
+    Empty(usize, u8),
+    /// A pool comes, and with it a job that takes back.
+    Claim(i64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -34,6 +40,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Repeat),
         1 => (1..4_i64).prop_map(Step::AddNode),
         1 => (0..3_usize).prop_map(Step::RemoveNode),
+        2 => (0..3_usize, 0..4_u8).prop_map(|(node, how)| Step::Empty(node, how)),
+        1 => (1..3_i64).prop_map(Step::Claim),
     ]
 }
 
@@ -71,8 +79,9 @@ fn spec(index: usize, tasks: u32) -> JobSpec {
 }
 
 /// A world with jobs of several kinds in two pools.
-fn world(tasks: &[u32]) -> World {
-    let mut world = World::with_nodes(&[3, 2, 4]);
+fn world(tasks: &[u32], policy: ReclaimPolicy) -> World {
+    let reclaim = ReclaimDefaults { policy, grace_milliseconds: 300, drain_milliseconds: 500 };
+    let mut world = World::with_settings(Settings { reclaim, ..Settings::default() }, &[3, 2, 4]);
     world.running_at_once = 2;
     world.pool("team.a", 500);
     for (index, &tasks) in tasks.iter().enumerate() {
@@ -87,6 +96,15 @@ fn check_jobs(world: &World) {
         let lacks = status.executors_launched < status.executors_wanted;
         assert!(!lacks || status.message.is_some(), "{status:?}");
         assert!(!status.state.is_final() || status.declined_nodes.is_empty(), "{status:?}");
+    }
+}
+
+fn node(index: usize) -> NodeObservation {
+    let cores = [3, 2, 4][index];
+    NodeObservation {
+        name: format!("n{index}").into(),
+        allocatable: vec![("cpu".into(), cores * 1000), ("memory".into(), cores << 30)],
+        ..NodeObservation::default()
     }
 }
 
@@ -138,6 +156,26 @@ fn apply(world: &mut World, tasks: &[u32], number: usize, step: &Step) {
             spec.executor.instances = most;
             world.submit(&format!("j{index}"), spec);
         }
+        Step::Empty(index, how) => {
+            let maintenance = |after, duration| Maintenance { start: world.now + after, duration };
+            world.see(NodeObservation {
+                draining: how == 1,
+                maintenance: match how {
+                    2 => Some(maintenance(700, None)),
+                    3 => Some(maintenance(100, Some(1000))),
+                    _ => None,
+                },
+                ..node(index)
+            });
+        }
+        Step::Claim(cores) => {
+            let mut spec =
+                job(&format!("claim{number}"), 2, vec![stage("write", 2), stage("read", 1)]);
+            spec.executor.request = vec![("cpu".into(), cores * 1000)];
+            (spec.max_task_failures, spec.max_executor_failures) = (u32::MAX, Some(u32::MAX));
+            world.pool(&format!("claim{number}"), 1000);
+            world.submit(&format!("c{number}"), spec);
+        }
     }
 }
 
@@ -147,12 +185,11 @@ proptest! {
         tasks in prop::collection::vec(1..12_u32, 1..5),
         steps in prop::collection::vec(step(), 0..120),
     ) {
-        let mut world = world(&tasks);
+        let mut world = world(&tasks, ReclaimPolicy::FairShare);
         for (number, step) in steps.iter().enumerate() {
             apply(&mut world, &tasks, number, step);
             world.check_account();
             check_jobs(&world);
-            world.check_that_nothing_was_overlooked();
         }
         world.add_node("enough", 16);
         world.advance(10_000);
@@ -168,8 +205,27 @@ proptest! {
             prop_assert_eq!(status.stages[0].finished.len(), u64::from(tasks));
             prop_assert_eq!(status.stages[1].finished.len(), u64::from(tasks.div_ceil(2)));
         }
+        for job in world.engine.view().jobs {
+            prop_assert_eq!(job.state, JobState::Succeeded, "{:?}", job);
+        }
         prop_assert_eq!(world.live_executors(), 0);
+        prop_assert_eq!(world.draining().len(), 0);
         world.check_account();
+        world.check_rest();
+    }
+
+    /// A round about those who may be given something new gives what one about everybody would.
+    #[test]
+    fn nobody_is_overlooked(
+        tasks in prop::collection::vec(1..12_u32, 1..5),
+        steps in prop::collection::vec(step(), 0..120),
+    ) {
+        let mut world = world(&tasks, ReclaimPolicy::Never);
+        let reclaims = |step: &&Step| matches!(step, Step::Empty(..) | Step::Claim(_));
+        for (number, step) in steps.iter().filter(|step| !reclaims(step)).enumerate() {
+            apply(&mut world, &tasks, number, step);
+            world.check_that_nothing_was_overlooked();
+        }
     }
 
     #[test]
@@ -178,7 +234,7 @@ proptest! {
         steps in prop::collection::vec(step(), 0..40),
     ) {
         let run = || {
-            let mut world = world(&tasks);
+            let mut world = world(&tasks, ReclaimPolicy::FairShare);
             steps.iter().enumerate().for_each(|(number, step)| {
                 apply(&mut world, &tasks, number, step);
             });

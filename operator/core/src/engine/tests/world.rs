@@ -653,10 +653,15 @@ impl World {
     /// A round about everybody gives nothing that a round about those who were thought to matter did
     /// not give.
     pub(super) fn check_that_nothing_was_overlooked(&mut self) {
+        while self.engine.next_wakeup().is_some_and(|at| at <= self.now) {
+            self.tick();
+        }
         self.engine.offers_due = true;
-        let before = self.launches;
+        self.engine.make_offers(self.now);
+        let mut actions = self.engine.outgoing.iter();
+        let overlooked = actions.find(|action| matches!(action, Action::Launch(_)));
+        assert_eq!(overlooked, None, "somebody was overlooked");
         self.tick();
-        assert_eq!(self.launches, before, "somebody was overlooked");
     }
 
     /// What executors hold is what nodes and pools are charged, and no node is past what it has.
@@ -700,6 +705,19 @@ impl World {
         let of_job = |key: &&ExecutorKey| &*key.job.name == name && key.index == index;
         let key = self.fakes.keys().find(of_job).cloned().unwrap();
         self.depart(&key, departure);
+    }
+
+    /// Nothing is kept for anybody, and nobody is waited for.
+    pub(super) fn check_rest(&self) {
+        let state = &self.engine.state;
+        for (_, node) in state.nodes.iter() {
+            assert!(node.promised.is_none() && node.leaving.is_none(), "{node:?}");
+        }
+        for (_, pool) in state.pools.iter() {
+            assert!(pool.pending.is_none() && pool.own_pending.is_none(), "{pool:?}");
+        }
+        assert!(state.on_node.is_empty() && state.of_pool.is_empty());
+        assert!(state.executors_leaving.is_empty());
     }
 
     fn observe(&mut self, name: &str, spec: Result<JobSpec, String>) {
