@@ -124,6 +124,18 @@ impl Server {
         self.tick();
     }
 
+    /// Lets everything go from a node, as `kubectl drain` does.
+    fn drain(&mut self, name: &str) {
+        let cores = self.nodes.iter().find(|(node, _)| node == name).unwrap().1;
+        self.tell(Event::Node(NodeObservation {
+            name: name.into(),
+            allocatable: vec![("cpu".into(), cores * 1000)],
+            draining: true,
+            ..NodeObservation::default()
+        }));
+        self.tick();
+    }
+
     /// Stores the last status of a job.
     fn store(&mut self, name: &str) {
         let status = self.wanted[name].clone();
@@ -490,4 +502,29 @@ fn an_executor_on_its_way_to_a_node_that_is_gone_holds_what_it_holds() {
     server.tell(Event::ExecutorGone(key("j", 0, 0), Departure::Asked));
     server.tick();
     assert_eq!(server.launched(), ["default/j-0-1"]);
+}
+
+#[test]
+fn what_is_taken_back_from_an_executor_that_drains_is_told_once_it_is_stored() {
+    let mut server = Server::new(1);
+    let mut spec = job("default", 1, vec![stage("s", 2)]);
+    spec.executor.slots = 2;
+    server.submit("j", spec);
+    let executor = key("j", 0, 0);
+    server.report(&executor, ready(1));
+    let running = |number: u64| Report { running: vec![attempts("s", 0, "0")], ..ready(number) };
+    server.report(&executor, running(2));
+    server.drain("n0");
+    assert_eq!(server.assigned(&executor).unwrap().attempts, [attempts("s", 0, "0-1")]);
+    let stage = server.wanted["j"].stages[0].clone();
+    assert_eq!(stage.other_attempts, [(1, 1)].into(), "its number is used");
+    assert_eq!(stage.older_attempts, [(1, 0)].into(), "what becomes of it is open");
+    server.store("j");
+    assert_eq!(server.assigned(&executor).unwrap().attempts, [attempts("s", 0, "0")]);
+    // It had finished the task before it heard that; the next engine hears of it.
+    let report = Report { finished: vec![attempts("s", 0, "1")], ..running(3) };
+    let there = observed(&executor, vec![attempts("s", 0, "0")]);
+    server.restart(vec![there], vec![(executor, report)], vec![]);
+    server.advance(1000);
+    assert_eq!(server.wanted["j"].stages[0].finished, Ranges::one(1));
 }
