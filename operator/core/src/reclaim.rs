@@ -39,7 +39,8 @@
 //! - Further up the tree, pools can lose a little when a victim is larger than the claim: the rest
 //!   may go to others. So that this leads to no circle either, what a claim gained by rule 2 is not
 //!   taken by rule 2 again before something changed outside. Each such move turns executors that can
-//!   be taken into ones that cannot, and only so many fit into the cluster.
+//!   be taken into ones that cannot, and only so many fit into the cluster. What was kept free for a
+//!   claim at the head of the line (`engine/head_of_line.rs`) is given out the same way.
 //!
 //! Shares here are plain dominant shares of what a subtree holds, for both [`Fairness`]: H-DRF's
 //! scaled shares depend on who can grow, and would rise and fall without anything being moved.

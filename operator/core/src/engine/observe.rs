@@ -6,7 +6,7 @@ use super::Engine;
 use crate::event::{Departure, JobObservation, NodeObservation};
 use crate::explain::Rejection;
 use crate::jobs::{
-    Declines, ExecutorSpec, Job, JobFailure, JobId, JobKey, JobSpec, JobState, Locality,
+    Declines, ExecutorSpec, Job, JobFailure, JobId, JobKey, JobSpec, JobState, Line, Locality,
     Milliseconds, StageRun,
 };
 use crate::nodes::PODS;
@@ -173,6 +173,7 @@ impl Engine {
             held: Resources::NONE,
             pending: Resources::NONE,
             below_share_since: None,
+            line: Line::default(),
             allocations: 0,
             epochs,
             executor_failures: 0,

@@ -8,7 +8,7 @@ use crate::action::{Action, Launch};
 use crate::allocator::{Claim, Order, Round};
 use crate::executors::{Attempts, Executor, ExecutorId, ExecutorKey};
 use crate::explain::Rejection;
-use crate::jobs::{JobId, JobState, Milliseconds};
+use crate::jobs::{JobId, JobState, Line, Milliseconds};
 use crate::nodes::{NodeId, Reach};
 use crate::share::shared_kinds;
 
@@ -24,11 +24,13 @@ impl Engine {
             {
                 (job.waiting, job.position) = (None, None);
                 job.locality.waits_since = None;
+                job.line = Line::default();
             }
         }
         self.enforce_limits(now);
         let due = std::mem::take(&mut self.offers_due);
         self.reclaiming.due |= due;
+        self.head_of_line.due |= due;
         if !due || (self.wanting.is_empty() && self.unplaced.is_empty() && !self.has_frameworks()) {
             return;
         }
@@ -209,6 +211,7 @@ impl Engine {
         job.executors.insert(index, executor);
         job.indices.insert(index);
         job.position = None;
+        job.line = Line::default();
         if node.is_none() {
             job.unplaced.insert(index);
             self.unplaced.insert(id);
