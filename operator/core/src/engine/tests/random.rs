@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 
 use super::world::{World, job, stage};
+use crate::engine::Settings;
 use crate::event::{Departure, StageAttempts};
 use crate::jobs::{Elastic, ExcludeOnFailure, JobSpec, JobState, Speculation};
 use crate::ranges::Ranges;
@@ -46,6 +47,9 @@ fn spec(index: usize, tasks: u32) -> JobSpec {
     let pool = if index.is_multiple_of(2) { "default" } else { "team.a" };
     let mut spec = job(pool, 3, vec![write, read]);
     spec.executor.slots = 2;
+    if index == 3 {
+        spec.executor.request = vec![("cpu".into(), 3000)];
+    }
     // Nothing fails for good here: what is tested is that nothing is lost or doubled.
     (spec.max_task_failures, spec.max_executor_failures) = (u32::MAX, Some(u32::MAX));
     if index % 3 == 2 {
@@ -72,7 +76,12 @@ fn spec(index: usize, tasks: u32) -> JobSpec {
 
 /// A world with jobs of several kinds in two pools.
 fn world(tasks: &[u32]) -> World {
-    let mut world = World::with_nodes(&[3, 2, 4]);
+    let settings = Settings {
+        head_of_line_milliseconds: Some(1500),
+        head_of_line_nodes_percent: 40,
+        ..Settings::default()
+    };
+    let mut world = World::with_settings(settings, &[3, 2, 4]);
     world.running_at_once = 2;
     world.pool("team.a", 500);
     for (index, &tasks) in tasks.iter().enumerate() {
