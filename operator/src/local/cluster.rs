@@ -236,13 +236,12 @@ impl LocalCluster {
                     }
                 }
                 // Nothing is left of an executor that is gone.
-                Action::Discard(_) => {}
                 Action::Status(status) => {
                     self.launcher.progress.job(&status);
                     self.update(&status);
                 }
                 // Nothing tells the engine of frameworks yet.
-                Action::Framework(..) => {}
+                Action::Discard(_) | Action::Framework(..) => {}
             }
         }
         Ok(())

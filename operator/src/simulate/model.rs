@@ -285,10 +285,9 @@ impl<'a> Model<'a> {
                 self.remove(key);
                 Ok(())
             }
-            Action::Discard(_) => Ok(()),
             Action::Status(status) => self.take_status(*status),
             // There are no frameworks in traces.
-            Action::Framework(..) => Ok(()),
+            Action::Discard(_) | Action::Framework(..) => Ok(()),
         }
     }
 

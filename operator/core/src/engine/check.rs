@@ -206,8 +206,8 @@ impl Engine {
         ensure!(there == counted, "its executors are on {there:?}, it counts {counted:?}");
         let (there, counted) = (&unplaced, &job.unplaced);
         ensure!(there == counted, "{there:?} have no node, it counts {counted:?}");
-        let waits = self.unplaced.contains(&id);
-        ensure!(waits == !unplaced.is_empty(), "it waits for nodes, noted {waits}");
+        let is_unplaced = self.unplaced.contains(&id);
+        ensure!(is_unplaced != unplaced.is_empty(), "it waits for nodes, noted {is_unplaced}");
         let leaving = job.executors.values().filter_map(|&id| self.state.executors.get(id));
         let leaving = leaving.filter(|executor| executor.leaving);
         let leaving = leaving.fold(Resources::NONE, |sum, it| sum.plus(&it.request));

@@ -196,8 +196,8 @@ impl World {
                 executor.metadata.resource_version = Some(version);
                 self.api.executors.insert(name.clone(), executor);
                 let mut pod = Pod::new(observed.key, uid, observed.node.clone());
-                let gone = |node: &&Box<str>| !self.api.nodes.contains_key(*node);
-                if let Some(node) = observed.node.as_ref().filter(gone) {
+                let gone = |node: &&str| !self.api.nodes.contains_key(*node);
+                if let Some(node) = observed.node.as_deref().filter(gone) {
                     let message = format!("node {node} is gone");
                     pod.departure = Some(proffer_core::event::Departure::Lost(message));
                     self.api.changed(ObjectKey::Pod(name.clone()));
