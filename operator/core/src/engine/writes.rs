@@ -141,9 +141,14 @@ impl Engine {
     /// Whether what an action is about is still there: it may have gone since the action was wanted.
     pub(super) fn matters(&self, action: &Action) -> bool {
         match action {
-            Action::Launch(Launch { key, .. }) | Action::Remove(key) => {
-                self.state.find_executor(key).is_some()
+            // One that has to go again is not made after all; there may be another job of the name.
+            Action::Launch(Launch { key, .. }) => {
+                let executor = self.state.find_executor(key);
+                let executor = executor.and_then(|id| self.state.executors.get(id));
+                executor.is_some_and(|executor| !executor.stopping)
             }
+            Action::Remove(key) => self.state.find_executor(key).is_some(),
+
             Action::Assign(assignment) => self.state.find_executor(&assignment.key).is_some(),
             Action::Discard(key) => self.state.remains.contains_key(key),
             Action::Status(_) | Action::Framework(..) => true,

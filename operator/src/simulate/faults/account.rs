@@ -82,14 +82,16 @@ pub(super) fn check(api: &Api, operator: &Operator, launches: &[Launch]) -> Chec
             let pool = operator.pools.get(pool);
             pool.is_some_and(|pool| pool.guarantee.iter().any(|(_, amount)| *amount > 0))
         };
-        if chain(&executor.pool).any(guaranteed) {
+        // What is taken back from others was not free before either.
+        let reclaims = |pool: &str| operator.reclaiming.contains(pool);
+        if chain(&executor.pool).any(|pool| guaranteed(pool) || reclaims(pool)) {
             continue;
         }
         for (kind, &kept) in &kept {
             let free: i64 = operator
                 .nodes
                 .values()
-                .filter(|node| node.offered)
+                .filter(|node| node.offered && !node.draining)
                 .map(|node| {
                     let held = on_node.get(&*node.name).and_then(|held| held.get(kind));
                     let has = usable(operator, &node.name).get(kind).copied().unwrap_or(0);

@@ -1,9 +1,11 @@
 //! Nodes, pools and jobs as people and clouds make, change and remove them.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use proffer_core::event::{Departure, NodeObservation, PoolObservation};
+use proffer_core::event::{
+    Departure, NodeObservation, PoolObservation, ReclaimPolicy, ReclaimRules,
+};
 use proffer_crds::job::{
-    ExecutorTemplate, Gang, Output, Placement, RestartKind, RestartPolicy, Stage,
+    ExecutorTemplate, Gang, Output, Placement, RestartKind, RestartPolicy, Speculation, Stage,
 };
 use proffer_crds::{Quantity, SparkJob, SparkJobSpec};
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,9 @@ pub(super) enum ClusterStep {
         memory: i64,
         others: i64,
         offered: bool,
+        /// Whether everything is to leave it.
+        #[serde(default)]
+        draining: bool,
     },
     /// A node goes, and everything on it dies.
     RemoveNode(u32),
@@ -36,6 +41,9 @@ pub(super) enum ClusterStep {
         weight: u32,
         guarantee: i64,
         limit: Option<i64>,
+        /// Whether it soon takes back its share, too.
+        #[serde(default)]
+        reclaims: bool,
     },
     RemovePool(u32),
     /// A job is created, if none has its name.
@@ -56,6 +64,12 @@ pub(super) struct JobPlan {
     pool: u32,
     priority: i32,
     instances: u32,
+    /// How many executors it keeps when it is elastic.
+    #[serde(default)]
+    min_instances: Option<u32>,
+    /// Whether slow tasks are tried twice, and after how many milliseconds at least.
+    #[serde(default)]
+    speculates_after: Option<u32>,
     cores: u32,
     cpu: i64,
     memory: i64,
@@ -101,16 +115,19 @@ impl ClusterStep {
             memory: random.one_of(&[1, 2, 4, 8, 16]),
             others: random.one_of(&[0, 0, 0, 500, 1500]),
             offered: !random.chance(12),
+            draining: random.chance(8),
         }
     }
 
     pub(super) fn random_pool(random: &mut Random) -> Self {
         let limit = random.one_of(&[1000, 2000, 3000, 6000]);
+        let pool = random.pick();
         Self::Pool {
-            pool: random.pick(),
+            pool,
             weight: random.one_of(&[0, 500, 1000, 1000, 2000, 3000]),
             guarantee: random.one_of(&[0, 0, 0, 1000, 2000, 5000]),
             limit: random.chance(30).then_some(limit),
+            reclaims: pool_name(pool).starts_with('a') && random.chance(60),
         }
     }
 
@@ -128,6 +145,8 @@ impl ClusterStep {
             pool: random.pick(),
             priority: random.one_of(&[0, 0, 0, 1]),
             instances: random.between(1, 4),
+            min_instances: random.chance(20).then(|| random.below(3)),
+            speculates_after: random.chance(25).then(|| random.one_of(&[0, 100, 1000])),
             cores,
             cpu: random.one_of(&[100, 500, 1000, 1000, 1000, 1500, 2000, 9000]),
             memory: random.one_of(&[1, 1, 1, 2, 3, 20]),
@@ -144,13 +163,14 @@ impl ClusterStep {
 impl World {
     pub(super) fn cluster_step(&mut self, step: &ClusterStep) {
         match step {
-            &ClusterStep::Node { node, cpu, memory, others, offered } => {
+            &ClusterStep::Node { node, cpu, memory, others, offered, draining } => {
                 let name: Box<str> = format!("n{node}").into();
                 let observed = NodeObservation {
                     name: name.clone(),
                     allocatable: vec![("cpu".into(), cpu), ("memory".into(), memory << 30)],
                     taken_by_others: vec![("cpu".into(), others)],
                     offered,
+                    draining,
                     ..NodeObservation::default()
                 };
                 self.api.nodes.insert(name.clone(), observed);
@@ -167,13 +187,14 @@ impl World {
                     }
                 }
             }
-            &ClusterStep::Pool { pool, weight, guarantee, limit } => {
+            &ClusterStep::Pool { pool, weight, guarantee, limit, reclaims } => {
                 let name: Box<str> = pool_name(pool).into();
                 let observed = PoolObservation {
                     name: name.clone(),
                     weight,
                     guarantee: vec![("cpu".into(), guarantee)],
                     limit: limit.map(|limit| ("cpu".into(), limit)).into_iter().collect(),
+                    reclaim: if reclaims { soon() } else { ReclaimRules::default() },
                     ..PoolObservation::default()
                 };
                 self.api.pools.insert(name.clone(), observed);
@@ -190,7 +211,14 @@ impl World {
                 let version = self.api.next_version();
                 let Some(name) = self.picked_job(job) else { return };
                 let Some(object) = self.api.jobs.get_mut(&name) else { return };
-                object.spec.executor.instances = i32::try_from(instances).ok();
+                let most = i32::try_from(instances).ok();
+                let executor = &mut object.spec.executor;
+                if let Some(least) = executor.min_instances {
+                    executor.min_instances = most.map(|most| least.min(most));
+                    executor.max_instances = most;
+                } else {
+                    executor.instances = most;
+                }
                 object.spec.priority = priority;
                 object.metadata.resource_version = Some(version);
                 object.metadata.generation = object.metadata.generation.map(|it| it + 1);
@@ -234,7 +262,10 @@ impl World {
                 cores: count(plan.cores),
                 cpu: Some(Quantity::from_milli(plan.cpu)),
                 memory: Quantity::from_bytes(plan.memory << 30),
-                instances: Some(count(plan.instances)),
+                instances: plan.min_instances.is_none().then(|| count(plan.instances)),
+                min_instances: plan.min_instances.map(|least| count(least.min(plan.instances))),
+                max_instances: plan.min_instances.map(|_| count(plan.instances)),
+                idle_timeout_seconds: 3,
                 gang: plan.gang_seconds.map(|seconds| Gang { timeout_seconds: i64::from(seconds) }),
                 placement: if plan.pack { Placement::Pack } else { Placement::Spread },
                 ..ExecutorTemplate::default()
@@ -246,6 +277,11 @@ impl World {
             },
             deadline_seconds: plan.deadline_seconds.map(i64::from),
             max_task_failures: count(plan.max_task_failures),
+            speculation: plan.speculates_after.map(|milliseconds| Speculation {
+                quantile: Quantity::from_milli(300),
+                multiplier: Quantity::from_milli(1500),
+                min_task_runtime_seconds: Quantity::from_milli(i64::from(milliseconds)),
+            }),
             stages: plan.stages.iter().enumerate().map(stage).collect(),
             ..SparkJobSpec::default()
         };
@@ -258,9 +294,21 @@ impl World {
             creation_timestamp: crate::convert::time(self.now),
             ..ObjectMeta::default()
         };
+        if let (Some(_), Some(uid)) = (&spec.speculation, &metadata.uid) {
+            self.promises.speculating.insert(uid.clone());
+        }
         let job = SparkJob { metadata, spec, status: None };
         self.api.jobs.insert(name.clone(), job);
         self.api.changed(ObjectKey::Job(name));
+    }
+}
+
+/// Reclaim of everything, without much patience.
+fn soon() -> ReclaimRules {
+    ReclaimRules {
+        policy: Some(ReclaimPolicy::FairShare),
+        grace_milliseconds: Some(2000),
+        drain_milliseconds: Some(4000),
     }
 }
 

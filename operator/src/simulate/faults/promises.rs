@@ -17,6 +17,8 @@ type Task = (String, String, u32);
 pub(super) struct Promises {
     /// The executors that were ever made.
     names: BTreeSet<String>,
+    /// The jobs that try slow tasks twice.
+    pub(super) speculating: BTreeSet<String>,
     /// Attempts that were started, by whom.
     started: BTreeMap<(Task, i32), String>,
     finished: BTreeSet<(Task, i32)>,
@@ -42,10 +44,14 @@ impl Promises {
     }
 
     /// A task starts: as an attempt of its own, and only if it has not finished before.
+    /// Where slow tasks are tried twice, an attempt may start whose twin has just finished.
     pub(super) fn started(&mut self, uid: &str, attempt: &Attempt, name: &str) -> Checked {
         let task = task(uid, attempt);
         let stage = (uid.to_owned(), attempt.stage.to_string());
-        if self.reported.get(&stage).is_some_and(|finished| finished.contains(attempt.partition)) {
+        let reported = self.reported.get(&stage);
+        if !self.speculating.contains(uid)
+            && reported.is_some_and(|finished| finished.contains(attempt.partition))
+        {
             return Err(format!(
                 "{attempt} runs on {name}, but the task had finished, and reported"
             ));

@@ -62,7 +62,7 @@ fn reason(operator: &Operator, status: &JobStatus, spec: &JobSpec) -> Checked {
         };
         spec.executor.request.iter().any(above)
     });
-    let offered = || operator.nodes.values().filter(|node| node.offered);
+    let offered = || operator.nodes.values().filter(|node| node.offered && !node.draining);
     let fitting: i64 = offered()
         .map(|node| {
             let has = usable(operator, &node.name);

@@ -528,3 +528,14 @@ fn what_is_taken_back_from_an_executor_that_drains_is_told_once_it_is_stored() {
     server.advance(1000);
     assert_eq!(server.wanted["j"].stages[0].finished, Ranges::one(1));
 }
+
+#[test]
+fn what_has_to_go_again_is_not_launched_again() {
+    let mut server = Server::new(1);
+    server.submit("j", job("default", 1, vec![stage("s", 1)]));
+    assert_eq!(server.launched(), ["default/j-0-0"]);
+    server.tell(Event::NotDelivered(key("j", 0, 0)));
+    server.tell(Event::JobGone(job_key("j")));
+    server.tick();
+    assert_eq!(server.actions, [Action::Remove(key("j", 0, 0))]);
+}
