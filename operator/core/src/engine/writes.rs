@@ -141,11 +141,12 @@ impl Engine {
     /// Whether what an action is about is still there: it may have gone since the action was wanted.
     pub(super) fn matters(&self, action: &Action) -> bool {
         match action {
-            // One that has to go again is not made after all; there may be another job of the name.
+            // One that has to go again is not wanted a second time; there may be another job of the
+            // name by now.
             Action::Launch(Launch { key, .. }) => {
                 let executor = self.state.find_executor(key);
                 let executor = executor.and_then(|id| self.state.executors.get(id));
-                executor.is_some_and(|executor| !executor.stopping)
+                executor.is_some_and(|it| !it.stopping || it.told_at.is_none())
             }
             Action::Remove(key) => self.state.find_executor(key).is_some(),
 
