@@ -418,6 +418,3 @@ impl Client {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
