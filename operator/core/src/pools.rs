@@ -229,10 +229,15 @@ impl Pools {
         self.by_id.iter().any(|(_, pool)| pool.settings.idle_guarantee == IdleGuarantee::Lend)
     }
 
-    /// A pool and all above it.
+    /// A pool and all above it, the pool first.
+    pub(crate) fn upwards(&self, id: PoolId) -> impl Iterator<Item = (PoolId, &Pool)> {
+        let step = |id: PoolId| Some((id, self.by_id.get(id)?));
+        std::iter::successors(step(id), move |(_, pool)| step(pool.parent?))
+    }
+
+    /// A pool and all above it, the pool first.
     pub(crate) fn path(&self, id: PoolId) -> Vec<PoolId> {
-        let parent = |id: &PoolId| self.by_id.get(*id)?.parent;
-        std::iter::successors(Some(id), parent).collect()
+        self.upwards(id).map(|(id, _)| id).collect()
     }
 
     /// Counts what a pool and all above will hold besides what they hold; negative for what goes.
@@ -247,26 +252,16 @@ impl Pools {
 
     /// Whether the limits of a pool and of all above leave room for `amount`.
     pub(crate) fn within_limits(&self, id: PoolId, amount: &Resources) -> bool {
-        let mut next = Some(id);
-        while let Some(pool) = next.and_then(|id| self.by_id.get(id)) {
+        self.upwards(id).all(|(_, pool)| {
             let (after, limit) = (pool.held.plus(amount), &pool.settings.limit);
-            if amount.iter().any(|(kind, _)| after[kind] > limit[kind]) {
-                return false;
-            }
-            next = pool.parent;
-        }
-        true
+            amount.iter().all(|(kind, _)| after[kind] <= limit[kind])
+        })
     }
 
     /// A pool's effective rules: what it does not say, the pool above says, then the engine.
     pub(crate) fn reclaim_rules(&self, id: PoolId, defaults: &ReclaimDefaults) -> ReclaimDefaults {
-        let mut rules = ReclaimRules::default();
-        let mut next = Some(id);
-        while let Some(pool) = next.and_then(|id| self.by_id.get(id)) {
-            rules = rules.or(&pool.settings.reclaim);
-            next = pool.parent;
-        }
-        rules.complete(defaults)
+        let rules = self.upwards(id).map(|(_, pool)| &pool.settings.reclaim);
+        rules.fold(ReclaimRules::default(), ReclaimRules::or).complete(defaults)
     }
 
     pub(crate) fn get_mut(&mut self, id: PoolId) -> Option<&mut Pool> {

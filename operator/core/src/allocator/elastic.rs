@@ -22,13 +22,7 @@ pub(super) struct Elastic {
 
 /// Whether executors of a pool may be without a node.
 pub(super) fn may_grow(pools: &Pools, pool: PoolId) -> bool {
-    above(pools, pool)
-        .any(|pool| pools.get(pool).is_some_and(|pool| pool.settings.elastic.is_some()))
-}
-
-/// A pool and those above it.
-fn above(pools: &Pools, pool: PoolId) -> impl Iterator<Item = PoolId> + '_ {
-    std::iter::successors(Some(pool), |&pool| pools.get(pool)?.parent)
+    pools.upwards(pool).any(|(_, pool)| pool.settings.elastic.is_some())
 }
 
 impl Round<'_> {
@@ -47,8 +41,8 @@ impl Round<'_> {
         }
         let all = times(&request, count);
         self.tree.check_limits(pool, &request, &all)?;
-        for id in above(self.pools, pool) {
-            let Some(above) = self.pools.get(id) else { continue };
+        let pools = self.pools;
+        for (id, above) in pools.upwards(pool) {
             let Some(limit) = above.settings.elastic else { continue };
             let given = self.elastic.given.get(&id).copied().unwrap_or_default();
             let held = above.unplaced.plus(&given);
@@ -69,7 +63,7 @@ impl Round<'_> {
             self.elastic.tempted.insert(shape);
             return Err(refused);
         }
-        for id in above(self.pools, pool) {
+        for (id, _) in pools.upwards(pool) {
             let given = self.elastic.given.entry(id).or_default();
             *given = given.plus(&all);
         }

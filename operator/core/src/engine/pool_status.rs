@@ -37,10 +37,8 @@ impl Engine {
                 JobState::Pending | JobState::Running => &mut pending,
                 _ => continue,
             };
-            let mut pool = Some(job.pool);
-            while let Some(id) = pool {
+            for (id, _) in self.state.pools.upwards(job.pool) {
                 counts[id.index()] += 1;
-                pool = self.state.pools.get(id).and_then(|pool| pool.parent);
             }
         }
         let reserved = self.reserved_sums();

@@ -218,8 +218,7 @@ impl Engine {
         let grace = ask.rules.grace_milliseconds;
         let by_share = ask.rules.policy == ReclaimPolicy::FairShare;
         let root = self.state.pools.bound();
-        let mut next = Some(ask.pool);
-        while let Some((id, pool)) = next.and_then(|id| Some((id, self.state.pools.get(id)?))) {
+        for (id, pool) in self.state.pools.upwards(ask.pool) {
             let held = pool.held.plus(&pool.pending);
             if fits_guarantee(&pool.settings.guarantee, &held, &ask.request, ask.count) {
                 shorten(&mut below.guarantee, id, grace);
@@ -236,7 +235,6 @@ impl Engine {
                     shorten(&mut below.share, id, grace);
                 }
             }
-            next = pool.parent;
         }
     }
 
@@ -288,14 +286,12 @@ impl Engine {
         let mut shares = Vec::new();
         let mut within_guarantee = false;
         let mut waits = ask.within_pool;
-        let mut next = Some(ask.pool);
-        while let Some(pool) = next.and_then(|id| self.state.pools.get(id)) {
+        for (_, pool) in self.state.pools.upwards(ask.pool) {
             let held = pool.held.plus(&pool.pending);
             within_guarantee |= pool.below_guarantee_since.is_some()
                 && fits_guarantee(&pool.settings.guarantee, &held, &ask.request, ask.count);
             waits |= pool.below_share_since.is_some() || pool.own_below_share_since.is_some();
             shares.push(self.share(&held, pool.settings.weight));
-            next = pool.parent;
         }
         shares.reverse();
         (waits || within_guarantee).then(|| {

@@ -152,12 +152,7 @@ fn least(left: &Resources, right: &Resources) -> Resources {
 
 /// A pool and those above it, the topmost first.
 pub(super) fn chain(pools: &Pools, pool: PoolId) -> Vec<PoolId> {
-    let mut chain = Vec::new();
-    let mut next = Some(pool);
-    while let Some(id) = next {
-        chain.push(id);
-        next = pools.get(id).and_then(|pool| pool.parent);
-    }
+    let mut chain = pools.path(pool);
     chain.reverse();
     chain
 }

@@ -231,8 +231,7 @@ impl<'a> Search<'a> {
 
     /// A pool and all above it, the pool first.
     pub(super) fn path(&self, pool: PoolId) -> Vec<PoolId> {
-        let parent = |&pool: &PoolId| self.pool(pool)?.parent;
-        std::iter::successors(Some(pool), parent).collect()
+        self.state.pools.path(pool)
     }
 
     pub(super) fn pool(&self, pool: PoolId) -> Option<&'a Pool> {
