@@ -118,17 +118,17 @@ impl<'a> Tree<'a> {
         count: u32,
         kept: &BTreeMap<PoolId, Resources>,
     ) {
-        self.took(index, claim, &times(&claim.request, count), count, kept);
+        self.took(index, claim, &times(&claim.request, count), (count, count), kept);
     }
 
-    /// Takes in that a claim was given this amount, in so many allocations of which each is one less
-    /// that it wants; `claim` is as it is now.
-    pub(super) fn took(
+    /// Takes in that a claim was given this amount, in so many allocations, and that it wants so many
+    /// times less of what it requests; `claim` is as it is now.
+    fn took(
         &mut self,
         index: usize,
         claim: &Claim,
         amount: &Resources,
-        count: u32,
+        (allocations, fewer): (u32, u32),
         kept: &BTreeMap<PoolId, Resources>,
     ) {
         let satisfied = claim.wanted == 0;
@@ -138,11 +138,11 @@ impl<'a> Tree<'a> {
         let counts_demand = self.has_guarantees;
         self.along(leaf, |branch| {
             branch.held = branch.held.plus(amount);
-            branch.allocations += u64::from(count);
+            branch.allocations += u64::from(allocations);
             branch.wanting -= u32::from(satisfied);
             if counts_demand {
                 branch.cover(kept);
-                branch.want_less(&claim.request, count);
+                branch.want_less(&claim.request, fewer);
                 branch.wish_less(amount);
             }
         });

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 
 use super::{ROOT, Tree};
 use crate::allocator::Claim;
-use crate::arena::Id;
 use crate::pools::PoolId;
-use crate::resources::Resources;
+use crate::resources::{Kind, Resources};
 
 impl Tree<'_> {
     /// Takes in that a claim was given an amount, which counts as one allocation, and wants as much
@@ -19,32 +18,17 @@ impl Tree<'_> {
         amount: &Resources,
         kept: &BTreeMap<PoolId, Resources>,
     ) {
-        let leaf = self.leaf(claim);
-        self.places[index].rank = self.claim_rank(claim, self.fairness_of(leaf));
-        self.seat(leaf, index, true);
-        let covers = self.has_guarantees;
-        self.along(leaf, |branch| {
-            branch.held = branch.held.plus(amount);
-            branch.allocations += 1;
-            if covers {
-                branch.cover(kept);
-            }
-        });
+        self.took(index, claim, amount, (1, 0), kept);
     }
 
     /// How much more a pool may hold of each kind by all limits above it.
     pub(crate) fn room_under_limits(&self, pool: PoolId) -> Resources {
         let mut room = Resources::UNLIMITED;
-        let mut index = self.leaf_of_pool[pool.index()] as usize;
-        while index != ROOT {
-            let branch = &self.branches[index];
-            for kind in Resources::UNLIMITED.iter().map(|(kind, _)| kind) {
-                let limit = branch.limit[kind];
-                if limit != i64::MAX {
-                    room[kind] = room[kind].min(limit.saturating_sub(branch.held[kind]));
-                }
+        for branch in self.upwards(pool).filter(|branch| branch.is_limited) {
+            for kind in Kind::all().filter(|&kind| branch.limit[kind] != i64::MAX) {
+                let left = branch.limit[kind].saturating_sub(branch.held[kind]);
+                room[kind] = room[kind].min(left);
             }
-            index = branch.parent as usize;
         }
         room.max_each(&Resources::NONE)
     }
@@ -62,15 +46,7 @@ impl Tree<'_> {
         if required.is_none() {
             return *amount;
         }
-        let mut relief = Resources::NONE;
-        let mut index = self.leaf_of_pool[pool.index()] as usize;
-        while index != ROOT {
-            let branch = &self.branches[index];
-            let unmet = branch.unmet(amount);
-            let after = unmet.max_each(&branch.children_required.minus(&relief));
-            relief = branch.required.minus(&after);
-            index = branch.parent as usize;
-        }
+        let relief = self.relief(pool, amount);
         // The first of what is taken relieves the guarantees, one for one, until it does so no more.
         let mut beside = relief.plus(&free.above(&required));
         for (kind, amount) in amount.iter() {

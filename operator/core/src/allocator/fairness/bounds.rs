@@ -1,6 +1,6 @@
 //! Limits, and what is kept free for guarantees.
 
-use super::{ROOT, Tree};
+use super::{Branch, ROOT, Tree};
 use crate::arena::Id;
 use crate::explain::Rejection;
 use crate::pools::PoolId;
@@ -14,19 +14,14 @@ impl Tree<'_> {
         request: &Resources,
         amount: &Resources,
     ) -> Result<(), Rejection> {
-        let mut index = self.leaf_of_pool[pool.index()] as usize;
-        while index != ROOT {
-            let branch = &self.branches[index];
-            if branch.is_limited {
-                for (kind, _) in request.iter() {
-                    let (held, limit) = (branch.held[kind], branch.limit[kind]);
-                    if limit != i64::MAX && held.saturating_add(amount[kind]) > limit {
-                        let pool = branch.pool.into();
-                        return Err(Rejection::Limit { pool, kind, held, limit });
-                    }
+        for branch in self.upwards(pool).filter(|branch| branch.is_limited) {
+            for (kind, _) in request.iter() {
+                let (held, limit) = (branch.held[kind], branch.limit[kind]);
+                if limit != i64::MAX && held.saturating_add(amount[kind]) > limit {
+                    let pool = branch.pool.into();
+                    return Err(Rejection::Limit { pool, kind, held, limit });
                 }
             }
-            index = branch.parent as usize;
         }
         Ok(())
     }
@@ -40,18 +35,10 @@ impl Tree<'_> {
         free: &Resources,
     ) -> Result<(), Rejection> {
         let before = self.branches[ROOT].children_required;
-        if !self.has_guarantees || before.is_none() {
+        if before.is_none() {
             return Ok(());
         }
-        let mut relief = Resources::NONE;
-        let mut index = self.leaf_of_pool[pool.index()] as usize;
-        while index != ROOT {
-            let branch = &self.branches[index];
-            let unmet = branch.unmet(amount);
-            let after = unmet.max_each(&branch.children_required.minus(&relief));
-            relief = branch.required.minus(&after);
-            index = branch.parent as usize;
-        }
+        let relief = self.relief(pool, amount);
         let after = before.minus(&relief);
         for (kind, amount) in amount.iter() {
             // Where nothing is kept for others, what is missing is just not there.
@@ -61,5 +48,21 @@ impl Tree<'_> {
             }
         }
         Ok(())
+    }
+
+    /// How much less has to be kept free for guarantees when a pool takes `amount`.
+    pub(super) fn relief(&self, pool: PoolId, amount: &Resources) -> Resources {
+        self.upwards(pool).fold(Resources::NONE, |relief, branch| {
+            let unmet = branch.unmet(amount);
+            let after = unmet.max_each(&branch.children_required.minus(&relief));
+            branch.required.minus(&after)
+        })
+    }
+
+    /// The branch of a pool's own claims and all above it but the root.
+    pub(super) fn upwards(&self, pool: PoolId) -> impl Iterator<Item = &Branch<'_>> {
+        let step = |index: u32| (index as usize != ROOT).then(|| &self.branches[index as usize]);
+        let leaf = step(self.leaf_of_pool[pool.index()]);
+        std::iter::successors(leaf, move |branch| step(branch.parent))
     }
 }
