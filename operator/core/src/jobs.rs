@@ -239,7 +239,8 @@ impl Job {
 
     /// How many executors the unfinished tasks of these stages fill, within the job's bounds.
     fn sized<'a>(&self, stages: impl Iterator<Item = &'a StageRun>) -> u32 {
-        if self.is_deleted || !matches!(self.state, JobState::Pending | JobState::Running) {
+        let may_run = matches!(self.state, JobState::Pending | JobState::Running);
+        if self.is_deleted || self.spec.suspend || !may_run {
             return 0;
         }
         let executor = &self.spec.executor;

@@ -374,6 +374,7 @@ fn adopt(job: &mut Job, spec: &JobSpec) -> bool {
     job.spec.executor.elastic = spec.executor.elastic;
     job.spec.executor.exclude_on_failure = spec.executor.exclude_on_failure;
     job.spec.speculation = spec.speculation;
+    job.spec.suspend = spec.suspend;
     if job.spec.executor.preferred != spec.executor.preferred {
         job.spec.executor.preferred = spec.executor.preferred.clone();
         job.locality = Locality::default();

@@ -131,7 +131,7 @@ impl Engine {
         if let Some(node) = node {
             count_down(&mut job.on_nodes, node);
         }
-        if job.executors.is_empty() && reclaimed && !job.state.is_final() {
+        if job.executors.is_empty() && (reclaimed || job.spec.suspend) && !job.state.is_final() {
             // All of a gang gave way: it comes back as one.
             job.gang_forming = job.spec.executor.gang_timeout_milliseconds.is_some();
         }
