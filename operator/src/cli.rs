@@ -156,7 +156,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             // What becomes of tasks is told by the one who started this.
             log_to_stderr("error");
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            let end = runtime.block_on(proffer_executor::run_stdio(arguments.into()));
+            let end = runtime.block_on(proffer_executor::run(arguments));
             // Nothing that is stuck in a store keeps the process.
             runtime.shutdown_background();
             end.map(|()| ExitCode::SUCCESS)
