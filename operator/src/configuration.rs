@@ -63,6 +63,9 @@ pub struct Configuration {
 
     /// What the operator sees.
     pub watch: Watch,
+
+    /// The pool of jobs that name none.
+    pub default_pool: DefaultPool,
 }
 
 /// The version of the file; the type says that there is no other one.
@@ -192,6 +195,14 @@ pub struct Watch {
     pub namespaces: Vec<String>,
 }
 
+/// The pool of jobs that name none.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct DefaultPool {
+    /// Whether the operator makes the pool `default` when there is none. It never changes one.
+    pub create: bool,
+}
+
 impl Configuration {
     /// Reads settings from a text; errors call it by the name `file`.
     pub fn parse(file: &str, text: &str) -> Result<Self, ManifestErrors> {
@@ -231,7 +242,20 @@ pub fn schema() -> Value {
         .into_root_schema_for::<Configuration>();
     let mut schema = schema.to_value();
     schema["required"] = ["apiVersion", "kind"].into_iter().collect();
+    close(&mut schema);
     schema
+}
+
+/// Says again that there are no other fields; in the schemas of Kubernetes that goes without saying.
+fn close(schema: &mut Value) {
+    let Some(fields) = schema.as_object_mut() else { return };
+    if let Some(properties) = fields.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.values_mut().for_each(close);
+        fields.insert("additionalProperties".to_owned(), Value::Bool(false));
+    }
+    if let Some(items) = fields.get_mut("items") {
+        close(items);
+    }
 }
 
 impl Default for LeaderElection {
@@ -261,6 +285,12 @@ impl Default for Client {
             write_deadline_seconds: 30,
             status_interval_milliseconds: 1000,
         }
+    }
+}
+
+impl Default for DefaultPool {
+    fn default() -> Self {
+        Self { create: true }
     }
 }
 
