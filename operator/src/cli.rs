@@ -97,9 +97,9 @@ enum Command {
 
     /// Print the custom resource definitions
     Crds {
-        /// Write a file for each into this folder instead
+        /// Write a file for each into this folder instead; can be given several times
         #[arg(long, value_name = "FOLDER")]
-        write: Option<PathBuf>,
+        write: Vec<PathBuf>,
     },
 
     /// Print the completions for a shell
@@ -133,17 +133,19 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             runtime.block_on(local::run(arguments))
         }
         Command::Simulate(arguments) => simulate::run(&arguments),
-        Command::Crds { write: None } => {
+        Command::Crds { write } if write.is_empty() => {
             for (_, text) in crds_output::render()? {
                 print!("---\n{text}");
             }
             Ok(ExitCode::SUCCESS)
         }
-        Command::Crds { write: Some(folder) } => {
+        Command::Crds { write } => {
             for (name, text) in crds_output::render()? {
-                let file = folder.join(name);
-                std::fs::write(&file, text)
-                    .with_context(|| format!("cannot write {}", file.display()))?;
+                for folder in &write {
+                    let file = folder.join(name);
+                    std::fs::write(&file, &text)
+                        .with_context(|| format!("cannot write {}", file.display()))?;
+                }
             }
             Ok(ExitCode::SUCCESS)
         }

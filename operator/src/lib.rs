@@ -5,10 +5,12 @@
 //! - [`local`] makes this machine a cluster, with processes for executors.
 //! - [`convert`] is the way between the API's types and the engine's.
 //! - [`manifests`] reads files as an API server would.
+//! - [`configuration`] is the file that says how the operator works.
 //! - [`simulate`] replays traces of jobs on virtual time.
 //! - [`cli`] is the command line.
 
 pub mod cli;
+pub mod configuration;
 pub mod convert;
 pub mod crds_output;
 pub mod local;
