@@ -115,7 +115,8 @@ start_control_plane() {
     --kube-api-qps 1000 --kube-api-burst 2000
 
   # All nodes share the namespace, so one proxy serves them. It leaves the kernel's limits on connections alone.
-  cat >"$STATE/proxy.yaml" <<EOF
+  # It ends when its file is written again, so that only happens when it does not run.
+  running kube-proxy || cat >"$STATE/proxy.yaml" <<EOF
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 mode: nftables

@@ -32,7 +32,7 @@ build_pause_image() {
   rm -rf "$context"
 }
 
-# A shell and small tools, for the jobs of tests.
+# A shell and small tools, for the jobs of tests. Names are found as well (but not by `wget -T`, which crashes).
 build_busybox_image() {
   local context root applet
   [ ! -s "$CACHE/images/busybox.tar" ] || return 0
