@@ -15,10 +15,17 @@ set_fake_nodes() {
       "$BIN/kubectl" delete node --wait=false >/dev/null
   fi
   if [ "$wanted" -gt 0 ]; then
-    kubectl wait node -l type=kwok --for=condition=Ready --timeout=300s >/dev/null
+    until_true 300 "fake nodes to become Ready" fake_nodes_ready "$wanted"
   else
     stop_daemon kwok
   fi
+}
+
+# One list: `kubectl wait` would ask for each node.
+fake_nodes_ready() {
+  local ready
+  ready=$(kubectl get nodes -l type=kwok --no-headers | awk '$2 == "Ready"' | wc -l)
+  [ "$ready" -eq "$1" ]
 }
 
 start_kwok() {
@@ -26,7 +33,7 @@ start_kwok() {
   # and the controller-manager gives a node 10 s.
   daemon kwok "$BIN/kwok" --kubeconfig "$CLUSTER_KUBECONFIG" --config "$STATE/kwok-stages.yaml" \
     --manage-nodes-with-label-selector type=kwok --node-lease-duration-seconds 24 \
-    --cidr 10.64.0.0/10 --server-address ""
+    --cidr 10.64.0.0/10 --server-address "" --v WARN
 }
 
 # Node objects fake-FROM … fake-(TO-1) as YAML. They are tainted, so that only pods that tolerate
