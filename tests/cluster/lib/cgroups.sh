@@ -4,11 +4,10 @@
 
 CGROUP=proffer-test
 
-# Where the hierarchies are mounted.
+# Where the hierarchies are mounted. A hybrid of both versions has several; runc uses them all.
 cgroup_roots() {
   local roots
-  roots=$(awk '$3 == "cgroup" { print $2 }' /proc/mounts | sort -u)
-  [ -n "$roots" ] || roots=$(awk '$3 == "cgroup2" { print $2 }' /proc/mounts | sort -u)
+  roots=$(awk '$3 == "cgroup" || $3 == "cgroup2" { print $2 }' /proc/mounts | sort -u)
   [ -n "$roots" ] || die "no cgroups are mounted: mount them below /sys/fs/cgroup"
   printf '%s\n' "$roots"
 }

@@ -107,7 +107,7 @@ start_control_plane() {
   daemon kube-controller-manager "$BIN/kube-controller-manager" \
     --kubeconfig "$STATE/controller-manager.kubeconfig" --leader-elect=false --bind-address 127.0.0.1 \
     --use-service-account-credentials --service-account-private-key-file "$pki/service-accounts.key" \
-    --root-ca-file "$pki/ca.crt" --kube-api-qps 200 --kube-api-burst 400 \
+    --flex-volume-plugin-dir "$STATE/volume-plugins" --root-ca-file "$pki/ca.crt" --kube-api-qps 200 --kube-api-burst 400 \
     --node-monitor-period 2s --node-monitor-grace-period 10s
 
   daemon kube-scheduler "$BIN/kube-scheduler" \

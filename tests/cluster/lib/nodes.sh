@@ -102,6 +102,8 @@ write_containerd_config() {
 version = 3
 root = "$1/containerd"
 state = "$1/containerd-run"
+# It makes a folder in /opt.
+disabled_plugins = ["io.containerd.internal.v1.opt"]
 
 [grpc]
 address = "$1/containerd.sock"
