@@ -1,0 +1,55 @@
+# Two images from one build: `docker build --target operator .` and `docker build --target executor .`
+# Both hold one static binary and run as user 65532.
+# tests/cluster/install replaces the stage `build` with a folder of ready binaries and builds the rest as it is.
+
+# Builds on the machine's own architecture, for the one that is asked for: amd64 or arm64.
+FROM --platform=$BUILDPLATFORM rust:1.95-slim-bookworm AS build
+ARG TARGETARCH
+ARG PROFILE=release
+# The C compiler and the static C library of the target: ring has C and assembly sources.
+RUN set -eu; \
+    case "$TARGETARCH" in \
+      amd64) compiler=gcc-x86-64-linux-gnu; rust=x86_64 ;; \
+      arm64) compiler=gcc-aarch64-linux-gnu; rust=aarch64 ;; \
+      *) echo "TARGETARCH is '$TARGETARCH', but has to be amd64 or arm64" >&2; exit 1 ;; \
+    esac; \
+    library="libc6-dev-$TARGETARCH-cross"; \
+    if [ "$(dpkg --print-architecture)" = "$TARGETARCH" ]; then compiler=gcc; library=libc6-dev; fi; \
+    apt-get update -q; \
+    apt-get install -qy --no-install-recommends ca-certificates "$compiler" "$library"; \
+    rm -rf /var/lib/apt/lists/*; \
+    rustup target add "$rust-unknown-linux-gnu"
+WORKDIR /src
+COPY . .
+# With --target, crt-static does not apply to procedural macros, which have to stay dynamic.
+# Each image's root is laid out below /out.
+RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target,id=target-$TARGETARCH \
+    set -eu; \
+    case "$TARGETARCH" in amd64) arch=x86_64 ;; arm64) arch=aarch64 ;; esac; \
+    target="$arch-unknown-linux-gnu"; \
+    export "CC_${arch}_unknown_linux_gnu=$arch-linux-gnu-gcc"; \
+    export "CARGO_TARGET_$(echo "$target" | tr a-z- A-Z_)_LINKER=$arch-linux-gnu-gcc"; \
+    RUSTFLAGS="-C target-feature=+crt-static -C strip=symbols" \
+      cargo build --locked --profile "$PROFILE" --target "$target" -p proffer -p proffer-executor; \
+    folder="$PROFILE"; [ "$folder" != dev ] || folder=debug; \
+    for image in operator executor; do \
+      mkdir -p "/out/$image/etc/ssl/certs"; \
+      cp /etc/ssl/certs/ca-certificates.crt "/out/$image/etc/ssl/certs/"; \
+    done; \
+    cp "target/$target/$folder/proffer" /out/operator/; \
+    cp "target/$target/$folder/proffer-executor" /out/executor/
+
+# Roots of trust: the API server is trusted by the cluster's own certificate, which Kubernetes mounts.
+# Object stores are reached through the system's certificates, which rustls-platform-verifier reads from
+# /etc/ssl/certs/ca-certificates.crt, or from where SSL_CERT_FILE says. So both images bring that file.
+# An executor that is copied into a user's image finds that image's certificates there instead.
+
+FROM scratch AS executor
+COPY --from=build /out/executor/ /
+USER 65532:65532
+ENTRYPOINT ["/proffer-executor"]
+
+FROM scratch AS operator
+COPY --from=build /out/operator/ /
+USER 65532:65532
+ENTRYPOINT ["/proffer"]
