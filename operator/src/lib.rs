@@ -2,6 +2,7 @@
 //!
 //! Decisions are made in `proffer_core`; here is what it needs to see and do:
 //!
+//! - [`kubernetes`] is a cluster, [`web`] its probes and metrics.
 //! - [`local`] makes this machine a cluster, with processes for executors.
 //! - [`convert`] is the way between the API's types and the engine's.
 //! - [`manifests`] reads files as an API server would.
@@ -13,6 +14,9 @@ pub mod cli;
 pub mod configuration;
 pub mod convert;
 pub mod crds_output;
+pub mod kubernetes;
 pub mod local;
+pub mod logging;
 pub mod manifests;
 pub mod simulate;
+pub mod web;

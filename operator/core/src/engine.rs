@@ -39,7 +39,7 @@ use crate::namespaces::Claims;
 use crate::reclaim::ReclaimDefaults;
 use crate::share::SHARED_RESOURCES;
 use crate::state::State;
-use crate::view::View;
+use crate::view::{PoolStatus, View};
 pub(crate) use check::ensure;
 use decline::Penalties;
 use restore::Restoring;
@@ -229,6 +229,11 @@ impl Engine {
         let frameworks = self.state.frameworks.timers.first().map(|&(time, _)| time);
         let others = [self.drains.wakeup(), self.holds.wakeup(), self.reclaiming.wakeup()];
         timer.into_iter().chain(frameworks).chain(others.into_iter().flatten()).min()
+    }
+
+    /// The pools at this moment.
+    pub fn pools(&self) -> Vec<PoolStatus> {
+        self.pool_statuses()
     }
 
     /// Everything at this moment.

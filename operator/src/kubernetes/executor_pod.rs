@@ -9,7 +9,8 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
 use super::names::{
-    EPOCH_LABEL, EXECUTOR_CONTAINER, INDEX_LABEL, JOB_LABEL, JOB_UID_LABEL, POOL_LABEL, executor_name,
+    EPOCH_LABEL, EXECUTOR_CONTAINER, INDEX_LABEL, JOB_LABEL, JOB_UID_LABEL, POOL_LABEL,
+    executor_name,
 };
 
 /// Where the executor's program is in the container.
@@ -23,23 +24,23 @@ const LAST_WORDS_SECONDS: i64 = 10;
 
 /// What of an executor's pod is the same for all jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PodSettings {
+pub(crate) struct PodSettings {
     /// The image with the executor's program, and of jobs that name none.
-    pub image: String,
+    pub(crate) image: String,
     /// When images are pulled: `Always`, `IfNotPresent` or `Never`.
-    pub image_pull_policy: Option<String>,
+    pub(crate) image_pull_policy: Option<String>,
     /// The names of secrets for registries.
-    pub image_pull_secrets: Vec<String>,
+    pub(crate) image_pull_secrets: Vec<String>,
     /// The pods' PriorityClass.
-    pub priority_class_name: Option<String>,
+    pub(crate) priority_class_name: Option<String>,
     /// The service account of pods whose template names none.
-    pub service_account_name: Option<String>,
+    pub(crate) service_account_name: Option<String>,
     /// How long a pod stays on a node that does not answer.
-    pub node_lost_seconds: i64,
+    pub(crate) node_lost_seconds: i64,
 }
 
 /// The pod of a new executor, or why the job's template is none.
-pub fn executor_pod(
+pub(crate) fn executor_pod(
     launch: &Launch,
     job: &SparkJob,
     spec: &SparkExecutorSpec,
@@ -52,7 +53,7 @@ pub fn executor_pod(
     let decided = json!({
         "metadata": {
             "name": &name,
-            "namespace": &launch.key.job.namespace,
+            "namespace": &*launch.key.job.namespace,
             "labels": {
                 "app.kubernetes.io/name": "proffer-executor",
                 "app.kubernetes.io/component": "executor",
@@ -97,8 +98,13 @@ pub fn executor_pod(
         json!({"name": "proffer-scratch", "emptyDir": {}}),
     ]);
     list(pod_spec, "tolerations")?.extend(tolerations(job, settings)?);
-    let selector: Map<String, Value> =
-        job.spec.executor.node_selector.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+    let selector: Map<String, Value> = job
+        .spec
+        .executor
+        .node_selector
+        .iter()
+        .map(|(key, value)| (key.clone(), json!(value)))
+        .collect();
     if !selector.is_empty() {
         merge(pod_spec.entry("nodeSelector").or_insert_with(|| json!({})), Value::Object(selector));
     }
@@ -113,7 +119,7 @@ pub fn executor_pod(
 }
 
 /// The job as the owner of what is made for it.
-pub fn owner(job: &SparkJob) -> Value {
+pub(crate) fn owner(job: &SparkJob) -> Value {
     json!({
         "apiVersion": "proffer.dev/v1alpha1",
         "kind": "SparkJob",
@@ -136,7 +142,8 @@ fn pin(pod_spec: &mut Map<String, Value>, node: &str) -> Result<(), String> {
         terms.push(json!({}));
     }
     for term in terms {
-        let term = term.as_object_mut().ok_or("a term of the template's node affinity is no object")?;
+        let term =
+            term.as_object_mut().ok_or("a term of the template's node affinity is no object")?;
         list(term, "matchFields")?.push(requirement.clone());
     }
     Ok(())

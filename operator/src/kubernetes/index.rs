@@ -11,7 +11,7 @@ use super::requests::Amounts;
 
 /// Nodes and pods.
 #[derive(Debug, Default)]
-pub struct Index {
+pub(crate) struct Index {
     nodes: BTreeMap<Box<str>, NodeFacts>,
     pods: BTreeMap<ObjectName, PodFacts>,
     /// The pods of executors that the engine accounts for itself.
@@ -26,7 +26,7 @@ pub struct Index {
 
 impl Index {
     /// Takes in a node as it is now; `None` if it is gone. Returns it as it was.
-    pub fn set_node(&mut self, name: &str, facts: Option<NodeFacts>) -> Option<NodeFacts> {
+    pub(crate) fn set_node(&mut self, name: &str, facts: Option<NodeFacts>) -> Option<NodeFacts> {
         let before = match facts {
             Some(facts) => self.nodes.insert(name.into(), facts),
             None => self.nodes.remove(name),
@@ -38,7 +38,11 @@ impl Index {
     }
 
     /// Takes in a pod as it is now; `None` if it is gone. Returns it as it was.
-    pub fn set_pod(&mut self, name: &ObjectName, facts: Option<PodFacts>) -> Option<PodFacts> {
+    pub(crate) fn set_pod(
+        &mut self,
+        name: &ObjectName,
+        facts: Option<PodFacts>,
+    ) -> Option<PodFacts> {
         // Most versions of a pod differ in nothing that counts.
         if let (Some(before), Some(facts)) = (self.pods.get_mut(name), &facts)
             && before.node == facts.node
@@ -57,7 +61,7 @@ impl Index {
     }
 
     /// Says whether the engine accounts for a pod itself.
-    pub fn set_own(&mut self, name: &ObjectName, own: bool) {
+    pub(crate) fn set_own(&mut self, name: &ObjectName, own: bool) {
         self.count(name, -1);
         if own {
             self.own.insert(name.clone());
@@ -68,33 +72,33 @@ impl Index {
     }
 
     /// A pod.
-    pub fn pod(&self, name: &ObjectName) -> Option<&PodFacts> {
+    pub(crate) fn pod(&self, name: &ObjectName) -> Option<&PodFacts> {
         self.pods.get(name)
     }
 
     /// All pods.
-    pub fn pods(&self) -> impl Iterator<Item = (&ObjectName, &PodFacts)> {
+    pub(crate) fn pods(&self) -> impl Iterator<Item = (&ObjectName, &PodFacts)> {
         self.pods.iter()
     }
 
     /// A node.
-    pub fn node(&self, name: &str) -> Option<&NodeFacts> {
+    pub(crate) fn node(&self, name: &str) -> Option<&NodeFacts> {
         self.nodes.get(name)
     }
 
     /// The names of all nodes.
-    pub fn node_names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn node_names(&self) -> impl Iterator<Item = &str> {
         self.nodes.keys().map(|name| &**name)
     }
 
     /// The pods of executors on a node.
-    pub fn executors_on(&self, node: &str) -> impl Iterator<Item = &ObjectName> {
+    pub(crate) fn executors_on(&self, node: &str) -> impl Iterator<Item = &ObjectName> {
         self.executors_on.get(node).into_iter().flatten()
     }
 
     /// The nodes that changed since this was last asked, as they are now; those that are gone are left
     /// out.
-    pub fn take_changed(&mut self) -> Vec<NodeObservation> {
+    pub(crate) fn take_changed(&mut self) -> Vec<NodeObservation> {
         let changed = std::mem::take(&mut self.changed);
         changed.iter().filter_map(|name| self.observation(name)).collect()
     }
@@ -102,8 +106,10 @@ impl Index {
     fn observation(&self, name: &str) -> Option<NodeObservation> {
         let mut observation = self.nodes.get(name)?.observation.clone();
         let taken = self.taken.get(name).into_iter().flatten();
-        observation.taken_by_others =
-            taken.filter(|&(_, &amount)| amount > 0).map(|(kind, &amount)| (kind.clone(), amount)).collect();
+        observation.taken_by_others = taken
+            .filter(|&(_, &amount)| amount > 0)
+            .map(|(kind, &amount)| (kind.clone(), amount))
+            .collect();
         Some(observation)
     }
 

@@ -10,17 +10,17 @@ use super::requests::amounts;
 
 /// What is remembered of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeFacts {
+pub(crate) struct NodeFacts {
     /// Whether its kubelet answers.
-    pub is_ready: bool,
+    pub(crate) is_ready: bool,
     /// The node without what others take of it.
-    pub observation: NodeObservation,
+    pub(crate) observation: NodeObservation,
     /// Why the annotation about maintenance makes no sense.
-    pub problem: Option<String>,
+    pub(crate) problem: Option<String>,
 }
 
 /// What is to be remembered of a node.
-pub fn node_facts(node: &Node) -> NodeFacts {
+pub(crate) fn node_facts(node: &Node) -> NodeFacts {
     let spec = node.spec.as_ref();
     let status = node.status.as_ref();
     let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! A `Pod` as the operator remembers it, and what became of an executor by what its pod says.
 
+use std::sync::Arc;
+
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, Pod, PodStatus};
 use kube::ResourceExt;
 use proffer_core::ExecutorKey;
@@ -11,56 +13,62 @@ use super::requests::{Amounts, pod_requests};
 
 /// A namespaced object's name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ObjectName {
+pub(crate) struct ObjectName {
     /// The namespace.
-    pub namespace: Box<str>,
+    pub(crate) namespace: Arc<str>,
     /// The name in it.
-    pub name: Box<str>,
+    pub(crate) name: Arc<str>,
+}
+
+impl From<&JobKey> for ObjectName {
+    fn from(key: &JobKey) -> Self {
+        Self { namespace: key.namespace.clone(), name: key.name.clone() }
+    }
 }
 
 /// What is remembered of a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PodFacts {
+pub(crate) struct PodFacts {
     /// Its uid.
-    pub uid: Box<str>,
+    pub(crate) uid: Box<str>,
     /// The node that it is on, or that others were preempted for it on.
-    pub node: Option<Box<str>>,
+    pub(crate) node: Option<Box<str>>,
     /// What it takes of that; nothing if it has ended.
-    pub requests: Amounts,
+    pub(crate) requests: Amounts,
     /// Whether nothing of it runs any more.
-    pub has_ended: bool,
+    pub(crate) has_ended: bool,
     /// Whether it was told to go.
-    pub is_deleting: bool,
+    pub(crate) is_deleting: bool,
     /// What there is to know if it is an executor's.
-    pub executor: Option<Box<ExecutorFacts>>,
+    pub(crate) executor: Option<Box<ExecutorFacts>>,
 }
 
 /// What is remembered of an executor's pod beside that.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExecutorFacts {
+pub(crate) struct ExecutorFacts {
     /// The executor's name.
-    pub key: ExecutorKey,
+    pub(crate) key: ExecutorKey,
     /// The uid of the job that it was made for.
-    pub job_uid: Box<str>,
+    pub(crate) job_uid: Box<str>,
     /// What became of the executor, if it runs no more.
-    pub departure: Option<Departure>,
+    pub(crate) departure: Option<Departure>,
     /// Why the executor cannot start.
-    pub trouble: Option<Trouble>,
+    pub(crate) trouble: Option<Trouble>,
     /// When it was created, in milliseconds since 1970.
-    pub created_at: i64,
+    pub(crate) created_at: i64,
 }
 
 /// Why a pod does not start.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub(crate) struct Trouble {
     /// One word of Kubernetes: `Unschedulable`, `ImagePullBackOff`.
-    pub reason: Box<str>,
+    pub(crate) reason: Box<str>,
     /// A sentence.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 /// What is to be remembered of a pod.
-pub fn pod_facts(pod: &Pod) -> PodFacts {
+pub(crate) fn pod_facts(pod: &Pod) -> PodFacts {
     let status = pod.status.as_ref();
     let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or("Pending");
     let has_ended = matches!(phase, "Succeeded" | "Failed");
@@ -104,20 +112,27 @@ fn departure(status: &PodStatus, has_ended: bool) -> Option<Departure> {
     let message = || status.message.clone().unwrap_or_default();
     // Others ended it: what its container says of that is only how.
     let conditions = status.conditions.as_deref().unwrap_or_default();
-    let disrupted = conditions.iter().find(|it| it.type_ == "DisruptionTarget" && it.status == "True");
+    let disrupted =
+        conditions.iter().find(|it| it.type_ == "DisruptionTarget" && it.status == "True");
     if let Some(condition) = disrupted {
         let reason = condition.reason.as_deref().unwrap_or("Disrupted");
         let message = condition.message.clone().unwrap_or_else(message);
-        return Some(Departure::Lost(sentence(&format!("the pod was disrupted ({reason})"), &message)));
+        return Some(Departure::Lost(sentence(
+            &format!("the pod was disrupted ({reason})"),
+            &message,
+        )));
     }
     match status.reason.as_deref() {
         // The kubelet did not take it: what was free there was taken by others first.
         Some(reason) if is_refusal(reason) => {
             let what = format!("the node refused the pod ({reason})");
-            return Some(Departure::NotStarted(sentence(&what, &message())));
+            return Some(Departure::Refused(sentence(&what, &message())));
         }
         Some(reason @ ("Evicted" | "Preempting" | "Shutdown" | "NodeShutdown" | "Terminated")) => {
-            return Some(Departure::Lost(sentence(&format!("the pod was ended ({reason})"), &message())));
+            return Some(Departure::Lost(sentence(
+                &format!("the pod was ended ({reason})"),
+                &message(),
+            )));
         }
         Some("NodeLost") => return Some(Departure::Lost("the node was lost".to_owned())),
         Some("DeadlineExceeded") => {
@@ -146,7 +161,8 @@ fn exit(ended: &ContainerStateTerminated) -> Departure {
     let code = ended.exit_code;
     match ended.reason.as_deref() {
         Some("OOMKilled") => Departure::OutOfMemory(
-            "the executor was killed because it used more memory than spec.executor.memory".to_owned(),
+            "the executor was killed because it used more memory than spec.executor.memory"
+                .to_owned(),
         ),
         Some(reason @ ("ContainerCannotRun" | "StartError" | "CannotStart")) => {
             let what = format!("the executor's container could not be started ({reason})");
@@ -167,9 +183,17 @@ fn is_refusal(reason: &str) -> bool {
     reason.starts_with("OutOf")
         || matches!(
             reason,
-            "NodeAffinity" | "NodeName" | "Taint" | "UnexpectedAdmissionError" | "TopologyAffinityError"
-                | "PodOSSelectorNodeLabelDoesNotMatch" | "PodOSNotSupported" | "AppArmor" | "SysctlForbidden"
-                | "NodePorts" | "InvalidNodeInfo"
+            "NodeAffinity"
+                | "NodeName"
+                | "Taint"
+                | "UnexpectedAdmissionError"
+                | "TopologyAffinityError"
+                | "PodOSSelectorNodeLabelDoesNotMatch"
+                | "PodOSNotSupported"
+                | "AppArmor"
+                | "SysctlForbidden"
+                | "NodePorts"
+                | "InvalidNodeInfo"
         )
 }
 
@@ -192,11 +216,19 @@ fn trouble(status: &PodStatus) -> Option<Trouble> {
         // The first failure of a pull or of a start may be a passing one; the kubelet tries again.
         let stays = matches!(
             reason,
-            "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError"
-                | "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError"
+            "ImagePullBackOff"
+                | "InvalidImageName"
+                | "ErrImageNeverPull"
+                | "ImageInspectError"
+                | "CreateContainerConfigError"
+                | "CreateContainerError"
+                | "RunContainerError"
                 | "CrashLoopBackOff"
         );
-        let what = format!("the container {} of image {} does not start ({reason})", status.name, status.image);
+        let what = format!(
+            "the container {} of image {} does not start ({reason})",
+            status.name, status.image
+        );
         let message = sentence(&what, waiting.message.as_deref().unwrap_or_default());
         stays.then(|| Trouble { reason: reason.into(), message })
     })

@@ -15,7 +15,7 @@ const DOUBLINGS: u32 = 8;
 
 /// What is written: writes to one of them go one after the other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Target {
+pub(crate) enum Target {
     /// An executor: its pod and its object.
     Executor(ExecutorKey),
     /// A job.
@@ -26,7 +26,7 @@ pub enum Target {
 
 /// What should be written. How it is done is decided when its turn comes, by what is known then.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Intent {
+pub(crate) enum Intent {
     /// Make an executor.
     Launch(Launch),
     /// Tell an executor what to run.
@@ -40,8 +40,8 @@ pub enum Intent {
         /// How long it may take.
         grace_seconds: Option<u32>,
     },
-    /// Read what an executor said last.
-    LastReport,
+    /// Read what an executor said.
+    Read,
     /// Delete what an executor left.
     Discard,
     /// Store a job's status.
@@ -59,7 +59,7 @@ pub enum Intent {
 
 /// What waits to be written.
 #[derive(Debug)]
-pub struct Queue {
+pub(crate) struct Queue {
     targets: BTreeMap<Target, Waiting>,
     ready: VecDeque<Target>,
     paused: BTreeSet<(Milliseconds, Target)>,
@@ -86,7 +86,7 @@ struct Budget {
 
 impl Queue {
     /// A queue from which so many writes are taken at a time, and so many in a second.
-    pub fn new(most_in_flight: usize, per_second: u32) -> Self {
+    pub(crate) fn new(most_in_flight: usize, per_second: u32) -> Self {
         let per_second = u64::from(per_second.max(1));
         Self {
             targets: BTreeMap::new(),
@@ -99,7 +99,7 @@ impl Queue {
     }
 
     /// Adds what should be written; it replaces what it makes needless.
-    pub fn push(&mut self, target: Target, intent: Intent) {
+    pub(crate) fn push(&mut self, target: Target, intent: Intent) {
         let waiting = self.targets.entry(target.clone()).or_default();
         let idle = waiting.intents.is_empty() && !waiting.in_flight;
         waiting.intents.retain(|waiting| !intent.replaces(waiting));
@@ -110,24 +110,14 @@ impl Queue {
     }
 
     /// Drops what waits for a target that is of no use any more.
-    pub fn drop_waiting(&mut self, target: &Target, needless: impl Fn(&Intent) -> bool) {
+    pub(crate) fn drop_waiting(&mut self, target: &Target, needless: impl Fn(&Intent) -> bool) {
         if let Some(waiting) = self.targets.get_mut(target) {
             waiting.intents.retain(|intent| !needless(intent));
         }
     }
 
-    /// Whether something of this kind waits.
-    pub fn has(&self, target: &Target, is_it: impl Fn(&Intent) -> bool) -> bool {
-        self.targets.get(target).is_some_and(|waiting| waiting.intents.iter().any(is_it))
-    }
-
-    /// Whether a write to this target is on its way.
-    pub fn is_in_flight(&self, target: &Target) -> bool {
-        self.targets.get(target).is_some_and(|waiting| waiting.in_flight)
-    }
-
     /// The next one that may be written now. It has to be answered by [`Queue::done`].
-    pub fn next(&mut self, now: Milliseconds) -> Option<(Target, Intent)> {
+    pub(crate) fn next(&mut self, now: Milliseconds) -> Option<(Target, Intent)> {
         while let Some((at, target)) = self.paused.first().filter(|(at, _)| *at <= now).cloned() {
             self.paused.remove(&(at, target.clone()));
             self.ready.push_back(target);
@@ -151,7 +141,7 @@ impl Queue {
     }
 
     /// Takes in that a write is over, and whether it has to be tried again later.
-    pub fn done(&mut self, now: Milliseconds, target: &Target, failed: bool) {
+    pub(crate) fn done(&mut self, now: Milliseconds, target: &Target, failed: bool) {
         let Some(waiting) = self.targets.get_mut(target) else { return };
         if std::mem::take(&mut waiting.in_flight) {
             self.in_flight -= 1;
@@ -173,7 +163,7 @@ impl Queue {
     }
 
     /// When to look again, if nothing happens before.
-    pub fn wakeup(&self, now: Milliseconds) -> Option<Milliseconds> {
+    pub(crate) fn wakeup(&self, now: Milliseconds) -> Option<Milliseconds> {
         let paused = self.paused.first().map(|&(at, _)| at);
         let lacks = !self.ready.is_empty() && self.in_flight < self.most_in_flight;
         let refilled = lacks.then(|| now + 1000_u64.div_ceil(self.budget.per_second));
@@ -181,7 +171,7 @@ impl Queue {
     }
 
     /// How many targets have something to be written.
-    pub fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         self.targets.len()
     }
 }

@@ -9,10 +9,10 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use proffer_crds::Quantity as Exact;
 
 /// Amounts by resource name; cpu in thousandths, all others in whole units.
-pub type Amounts = BTreeMap<Box<str>, i64>;
+pub(crate) type Amounts = BTreeMap<Box<str>, i64>;
 
 /// What the pod takes, itself as one of `pods` included.
-pub fn pod_requests(pod: &Pod) -> Amounts {
+pub(crate) fn pod_requests(pod: &Pod) -> Amounts {
     let mut total = Amounts::new();
     let Some(spec) = &pod.spec else { return total };
     let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_deref());
@@ -44,7 +44,9 @@ pub fn pod_requests(pod: &Pod) -> Amounts {
 }
 
 /// Amounts from quantities. What makes no sense counts as nothing: the API server lets none pass.
-pub fn amounts<'a>(quantities: impl IntoIterator<Item = (&'a String, &'a Quantity)>) -> Amounts {
+pub(crate) fn amounts<'a>(
+    quantities: impl IntoIterator<Item = (&'a String, &'a Quantity)>,
+) -> Amounts {
     let amount = |(name, quantity): (&'a String, &'a Quantity)| {
         let exact: Exact = quantity.0.parse().ok()?;
         let amount = if name == "cpu" { exact.milli() } else { exact.units() };

@@ -508,7 +508,10 @@ fn take_back(job: &mut Job, executor: &mut Executor, departure: &Departure) -> V
             unknown_slots = unknown_slots.saturating_sub(slots);
             let fault = match departure {
                 _ if excused || !ran => None,
-                Departure::Asked | Departure::NotStarted(_) | Departure::Withdrawn(_) => None,
+                Departure::Asked
+                | Departure::NotStarted(_)
+                | Departure::Refused(_)
+                | Departure::Withdrawn(_) => None,
                 Departure::Lost(_) => Some(false),
                 Departure::OutOfMemory(_) | Departure::Exited(_) => Some(true),
             };

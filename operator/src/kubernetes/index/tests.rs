@@ -26,7 +26,8 @@ fn pod(node: &str, cpu: i64) -> PodFacts {
 
 /// What is taken of each node that changed.
 fn changed(index: &mut Index) -> Vec<(String, i64)> {
-    let cpu = |node: &NodeObservation| node.taken_by_others.first().map_or(0, |(_, amount)| *amount);
+    let cpu =
+        |node: &NodeObservation| node.taken_by_others.first().map_or(0, |(_, amount)| *amount);
     index.take_changed().iter().map(|node| (node.name.to_string(), cpu(node))).collect()
 }
 

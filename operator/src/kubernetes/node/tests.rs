@@ -28,7 +28,8 @@ fn node(annotation: &str, ready: &str, unschedulable: bool) -> NodeFacts {
 fn a_ready_node_is_offered() {
     let facts = node("", "True", false);
     assert!(facts.is_ready && facts.observation.offered);
-    let amounts: Vec<_> = facts.observation.allocatable.iter().map(|(name, n)| (&**name, *n)).collect();
+    let amounts: Vec<_> =
+        facts.observation.allocatable.iter().map(|(name, n)| (&**name, *n)).collect();
     assert_eq!(amounts, [("cpu", 1900), ("memory", 2 << 30), ("pods", 110)]);
     assert_eq!(facts.observation.taints[0].to_string(), "gpu=a100:NoSchedule");
     assert_eq!(facts.observation.labels, [("zone".into(), "a".into())]);

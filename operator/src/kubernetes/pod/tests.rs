@@ -96,7 +96,7 @@ fn a_node_that_refuses_the_pod_did_not_start_it() {
     let message = "Node didn't have enough resource: cpu";
     let status = json!({"phase": "Failed", "reason": "OutOfcpu", "message": message});
     let refused = format!("the node refused the pod (OutOfcpu): {message}");
-    assert_eq!(departure(status), Some(Departure::NotStarted(refused)));
+    assert_eq!(departure(status), Some(Departure::Refused(refused)));
     let init = terminated("install", json!({"exitCode": 1, "message": "no space"}));
     let status = json!({"phase": "Failed", "initContainerStatuses": [init]});
     let failed = "the init container install exited with code 1: no space";
@@ -119,7 +119,8 @@ fn why_it_does_not_start_is_found() {
     };
     assert!(facts(waiting("ErrImagePull")).executor.unwrap().trouble.is_none(), "tried again");
     let trouble = facts(waiting("ImagePullBackOff")).executor.unwrap().trouble.unwrap();
-    let message = "the container executor of image nope:1 does not start (ImagePullBackOff): not found";
+    let message =
+        "the container executor of image nope:1 does not start (ImagePullBackOff): not found";
     assert_eq!(trouble.message, message);
 }
 

@@ -23,10 +23,10 @@ fn assign(number: u64) -> Intent {
 #[test]
 fn one_write_at_a_time_to_each_object() {
     let mut queue = Queue::new(8, 1000);
-    queue.push(target(0), Intent::LastReport);
+    queue.push(target(0), Intent::Read);
     queue.push(target(0), assign(1));
     queue.push(target(1), assign(1));
-    assert_eq!(queue.next(0), Some((target(0), Intent::LastReport)));
+    assert_eq!(queue.next(0), Some((target(0), Intent::Read)));
     assert_eq!(queue.next(0), Some((target(1), assign(1))));
     assert_eq!(queue.next(0), None, "the first is on its way");
     queue.done(0, &target(0), false);
