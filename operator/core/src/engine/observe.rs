@@ -8,7 +8,7 @@ use crate::event::{Departure, JobObservation, NodeObservation};
 use crate::executors::ExecutorKey;
 use crate::explain::Rejection;
 use crate::jobs::{
-    Declines, ExecutorSpec, Job, JobFailure, JobId, JobKey, JobSpec, JobState, Locality,
+    Declines, ExecutorSpec, Job, JobFailure, JobId, JobKey, JobSpec, JobState, Line, Locality,
     Milliseconds, StageRun,
 };
 use crate::nodes::{NodeId, PODS};
@@ -278,6 +278,7 @@ impl Engine {
             held: Resources::NONE,
             pending: Resources::NONE,
             below_share_since: None,
+            line: Line::default(),
             allocations: 0,
             epochs,
             executor_failures: 0,
