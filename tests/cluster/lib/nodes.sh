@@ -124,6 +124,8 @@ netns_mounts_under_state_dir = true
 [plugins."io.containerd.cri.v1.runtime".cni]
 bin_dirs = ["/usr/lib/cni"]
 conf_dir = "$1/cni/net.d"
+# The plugin for it would keep records elsewhere.
+use_internal_loopback = true
 
 [plugins."io.containerd.transfer.v1.local"]
 [[plugins."io.containerd.transfer.v1.local".unpack_config]]
