@@ -54,16 +54,25 @@ node_ctr() {
   "$BIN/ctr" -a "$STATE/node-$number/containerd.sock" -n k8s.io "$@"
 }
 
-# Imports a docker archive into node N, unless it did before. import_image 0 FILE
+# Imports a docker archive into node N, unless the node has that image by that name. import_image 0 FILE
 import_image() {
-  local sum stamp
-  sum=$(sha256sum "$2" | cut -c1-64)
-  stamp=$STATE/node-$1/loaded/$sum
-  [ ! -e "$stamp" ] || return 0
+  local manifest names stamp
+  # It names the image's configuration by its digest, so it says which content this is.
+  manifest=$(tar -xOf "$2" manifest.json 2>/dev/null) ||
+    die "$2 is not a docker archive: make it with \`buildah push IMAGE docker-archive:FILE:NAME\` or \`docker save\`"
+  names=$(grep -o '"RepoTags":\[[^]]*\]' <<<"$manifest" | sed 's/.*\[//; s/[]"]//g; s|/|_|g')
+  stamp=$STATE/node-$1/loaded/$names
+  [ "$(cat "$stamp" 2>/dev/null)" != "$manifest" ] || return 0
   node_ctr "$1" images import "$2" >>"$STATE/logs/images.log" 2>&1 ||
     die "node-$1 did not take the image $2: see $STATE/logs/images.log"
   mkdir -p "${stamp%/*}"
-  touch "$stamp"
+  printf '%s\n' "$manifest" >"$stamp"
+}
+
+# Removes an image from node N. remove_image 0 NAME
+remove_image() {
+  node_ctr "$1" images rm "$2" >>"$STATE/logs/images.log" 2>&1 || true
+  rm -f "$STATE/node-$1/loaded/${2//\//_}"
 }
 
 unmount_below() {
