@@ -69,10 +69,16 @@ import_image() {
   printf '%s\n' "$manifest" >"$stamp"
 }
 
-# Removes an image from node N. remove_image 0 NAME
+# Removes an image from node N, and what is left of those that gave their name to another one:
+# the kubelet's side of containerd holds every image by its digest as well. remove_image 0 NAME
 remove_image() {
+  local left
   node_ctr "$1" images rm "$2" >>"$STATE/logs/images.log" 2>&1 || true
   rm -f "$STATE/node-$1/loaded/${2//\//_}"
+  left=$(node_ctr "$1" images ls 2>/dev/null |
+    awk '$1 ~ /^sha256:/ { alias[$1] = $3 } $1 ~ /\// { named[$3] } END { for (a in alias) if (!(alias[a] in named)) print a }')
+  # shellcheck disable=SC2086
+  [ -z "$left" ] || node_ctr "$1" images rm $left >>"$STATE/logs/images.log" 2>&1 || true
 }
 
 unmount_below() {
