@@ -36,6 +36,7 @@ make_cgroup() {
 delegate_controllers() {
   local controller
   [ -e "$1/cgroup.subtree_control" ] || return 0
+  # shellcheck disable=SC2013
   for controller in $(cat "$1/cgroup.controllers"); do
     echo "+$controller" >"$1/cgroup.subtree_control" 2>/dev/null || true
   done

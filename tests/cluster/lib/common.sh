@@ -1,6 +1,6 @@
 # What every script of the test cluster shares: where things are, messages, and daemons.
 # Sourced by the scripts beside this folder; `set -euo pipefail` is theirs.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 CLUSTER_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PROJECT=$(cd "$CLUSTER_SOURCE/../.." && pwd)
@@ -35,8 +35,8 @@ require_root() {
 }
 
 require_cluster() {
-  [ -e "$CLUSTER_KUBECONFIG" ] && [ -e "$NETNS_FILE" ] ||
-    die "the test cluster is not running: start it with tests/cluster/up, or set KUBECONFIG to use a cluster that you have"
+  if [ -e "$CLUSTER_KUBECONFIG" ] && [ -e "$NETNS_FILE" ]; then return; fi
+  die "the test cluster is not running: start it with tests/cluster/up, or set KUBECONFIG to use a cluster that you have"
 }
 
 # Two people, or two tests, may call `up` at once.
@@ -93,6 +93,7 @@ daemon() {
   shift
   ! running "$name" || return 0
   log "starting $name"
+  # shellcheck disable=SC2016
   setsid env -i PATH="$BIN:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" HOME="$STATE" \
     bash -c 'for group in $1; do echo $$ >"$group/cgroup.procs"; done; shift; ulimit -n 65536 2>/dev/null || true; exec "$@"' \
     "$name" "$(daemon_cgroups)" nsenter --net="$NETNS_FILE" -- "$@" \

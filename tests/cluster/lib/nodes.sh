@@ -54,16 +54,31 @@ node_ctr() {
   "$BIN/ctr" -a "$STATE/node-$number/containerd.sock" -n k8s.io "$@"
 }
 
-# Imports a docker archive into node N, unless it did before. import_image 0 FILE
+# Imports a docker archive into node N, unless the node has that image by that name. import_image 0 FILE
 import_image() {
-  local sum stamp
-  sum=$(sha256sum "$2" | cut -c1-64)
-  stamp=$STATE/node-$1/loaded/$sum
-  [ ! -e "$stamp" ] || return 0
+  local manifest names stamp
+  # It names the image's configuration by its digest, so it says which content this is.
+  manifest=$(tar -xOf "$2" manifest.json 2>/dev/null) ||
+    die "$2 is not a docker archive: make it with \`buildah push IMAGE docker-archive:FILE:NAME\` or \`docker save\`"
+  names=$(grep -o '"RepoTags":\[[^]]*\]' <<<"$manifest" | sed 's/.*\[//; s/[]"]//g; s|/|_|g')
+  stamp=$STATE/node-$1/loaded/$names
+  [ "$(cat "$stamp" 2>/dev/null)" != "$manifest" ] || return 0
   node_ctr "$1" images import "$2" >>"$STATE/logs/images.log" 2>&1 ||
     die "node-$1 did not take the image $2: see $STATE/logs/images.log"
   mkdir -p "${stamp%/*}"
-  touch "$stamp"
+  printf '%s\n' "$manifest" >"$stamp"
+}
+
+# Removes an image from node N, and what is left of those that gave their name to another one:
+# the kubelet's side of containerd holds every image by its digest as well. remove_image 0 NAME
+remove_image() {
+  local left
+  node_ctr "$1" images rm "$2" >>"$STATE/logs/images.log" 2>&1 || true
+  rm -f "$STATE/node-$1/loaded/${2//\//_}"
+  left=$(node_ctr "$1" images ls 2>/dev/null |
+    awk '$1 ~ /^sha256:/ { alias[$1] = $3 } $1 ~ /\// { named[$3] } END { for (a in alias) if (!(alias[a] in named)) print a }')
+  # shellcheck disable=SC2086
+  [ -z "$left" ] || node_ctr "$1" images rm $left >>"$STATE/logs/images.log" 2>&1 || true
 }
 
 unmount_below() {
@@ -124,6 +139,8 @@ netns_mounts_under_state_dir = true
 [plugins."io.containerd.cri.v1.runtime".cni]
 bin_dirs = ["/usr/lib/cni"]
 conf_dir = "$1/cni/net.d"
+# The plugin for it would keep records elsewhere.
+use_internal_loopback = true
 
 [plugins."io.containerd.transfer.v1.local"]
 [[plugins."io.containerd.transfer.v1.local".unpack_config]]
