@@ -43,7 +43,8 @@ pub struct ExecutorArguments {
 
 impl From<ExecutorArguments> for Options {
     fn from(arguments: ExecutorArguments) -> Self {
-        let ExecutorArguments { stdio: _, kubernetes: _, memory_limit_bytes, working_directory } = arguments;
+        let ExecutorArguments { stdio: _, kubernetes: _, memory_limit_bytes, working_directory } =
+            arguments;
         Self { memory_limit_bytes, working_directory }
     }
 }
