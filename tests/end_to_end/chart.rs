@@ -124,6 +124,7 @@ fn all_options() {
     let configuration = configuration(&objects);
     assert_eq!(configuration.scheduling.share_half_life_seconds, Some(2_592_000));
     assert_eq!(configuration.leader_election.lease_name, "offers");
+    assert_eq!(configuration.executor.default_image.as_deref(), Some("tools/batch:1"));
     assert_eq!(configuration.executor.service_account_name.as_deref(), Some("runner"));
     assert!(!configuration.default_pool.create);
     let container = &find(&objects, "Deployment")["spec"]["template"]["spec"]["containers"][0];

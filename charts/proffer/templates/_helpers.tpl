@@ -72,6 +72,9 @@ app.kubernetes.io/component: operator
   "imagePullPolicy" .Values.executor.image.pullPolicy
   "imagePullSecrets" .Values.executor.imagePullSecrets
   "nodeLostSeconds" .Values.executor.nodeLostSeconds }}
+{{- with .Values.executor.defaultImage }}
+{{- $_ := set $executor "defaultImage" . }}
+{{- end }}
 {{- with .Values.executor.serviceAccountName }}
 {{- $_ := set $executor "serviceAccountName" . }}
 {{- end }}

@@ -15,6 +15,11 @@ pub struct Executor {
     /// When that image is pulled: `Always`, `IfNotPresent` or `Never`.
     pub image_pull_policy: ImagePullPolicy,
 
+    /// The image that tasks run in where their job names none. Without it, every job has to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub default_image: Option<String>,
+
     /// The Secrets, in the namespace of each job, to pull images with.
     #[schemars(length(max = 16))]
     pub image_pull_secrets: Vec<ImagePullSecret>,
@@ -62,6 +67,7 @@ impl Default for Executor {
         Self {
             image: concat!("proffer-executor:", env!("CARGO_PKG_VERSION")).to_owned(),
             image_pull_policy: ImagePullPolicy::default(),
+            default_image: None,
             image_pull_secrets: Vec::new(),
             service_account_name: None,
             priority_class_name: None,

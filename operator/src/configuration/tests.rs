@@ -28,6 +28,7 @@ fn what_is_written_is_read_again() {
     configuration.leader_election.enabled = false;
     configuration.http.address = "[::]:9000".to_owned();
     configuration.logging = Logging { format: LogFormat::Json, level: LogLevel::Debug };
+    configuration.executor.default_image = Some("batch:1".to_owned());
     configuration.executor.image_pull_policy = ImagePullPolicy::Always;
     configuration.executor.image_pull_secrets = vec![ImagePullSecret { name: "pull".to_owned() }];
     configuration.executor.service_account_name = Some("runner".to_owned());
