@@ -337,6 +337,7 @@ fn settings(configuration: &Configuration) -> OperatorSettings {
         engine: configuration.settings(),
         pods: PodSettings {
             image: executor.image.clone(),
+            default_image: executor.default_image.clone(),
             image_pull_policy: Some(policy.to_owned()),
             image_pull_secrets: executor
                 .image_pull_secrets
@@ -350,6 +351,7 @@ fn settings(configuration: &Configuration) -> OperatorSettings {
         most_writes_in_flight: configuration.client.max_concurrent_writes as usize,
         writes_per_second: configuration.client.writes_per_second,
         namespaces: configuration.watch.namespaces.iter().cloned().collect(),
+        makes_default_pool: configuration.default_pool.create,
     }
 }
 

@@ -25,8 +25,10 @@ const LAST_WORDS_SECONDS: i64 = 10;
 /// What of an executor's pod is the same for all jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PodSettings {
-    /// The image with the executor's program, and of jobs that name none.
+    /// The image with the executor's program.
     pub(crate) image: String,
+    /// The image that tasks of jobs run in that name none.
+    pub(crate) default_image: Option<String>,
     /// When images are pulled: `Always`, `IfNotPresent` or `Never`.
     pub(crate) image_pull_policy: Option<String>,
     /// The names of secrets for registries.
@@ -217,17 +219,17 @@ fn add_executor(
     });
     let container =
         containers[place].as_object_mut().ok_or("a container of the template is no object")?;
-    let image = job.spec.executor.image.as_ref();
-    match image {
-        Some(image) => {
-            container.insert("image".to_owned(), json!(image));
-        }
-        None => {
-            default(container, "image", json!(settings.image));
-            if let Some(policy) = &settings.image_pull_policy {
-                default(container, "imagePullPolicy", json!(policy));
-            }
-        }
+    if let Some(image) = &job.spec.executor.image {
+        container.insert("image".to_owned(), json!(image));
+    } else if let Some(image) = &settings.default_image {
+        default(container, "image", json!(image));
+    }
+    if !container.contains_key("image") {
+        return Err(
+            "the job names no image: set spec.executor.image to one that has the programs of its \
+                    tasks"
+                .to_owned(),
+        );
     }
     let command = format!("{PROGRAM_FOLDER}/proffer-executor");
     container.insert("command".to_owned(), json!([command, "run", "--kubernetes", name]));

@@ -30,6 +30,9 @@ use executors::Executor;
 pub(crate) use intents::Sent;
 pub(crate) use objects::wall_clock;
 
+/// The pool of jobs that name none.
+const DEFAULT_POOL: &str = "default";
+
 /// The kinds of objects that are watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -77,6 +80,8 @@ pub(crate) struct OperatorSettings {
     pub(crate) writes_per_second: u32,
     /// The namespaces whose jobs are served; all if none is named.
     pub(crate) namespaces: BTreeSet<String>,
+    /// Whether to make the pool of jobs that name none, if there is none.
+    pub(crate) makes_default_pool: bool,
 }
 
 /// A job as last seen.
@@ -297,6 +302,9 @@ impl Operator {
             self.engine.handle(now, Event::Synced);
             self.review_all(now);
             self.pools_due = Some(now);
+            if self.settings.makes_default_pool && !self.pools.contains_key(DEFAULT_POOL) {
+                self.queue.push(Target::Pool(DEFAULT_POOL.into()), Intent::CreatePool);
+            }
         }
     }
 

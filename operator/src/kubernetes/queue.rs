@@ -53,6 +53,8 @@ pub(crate) enum Intent {
     },
     /// Store a pool's status.
     PoolStatus(Box<ResourcePoolStatus>),
+    /// Make a pool without settings.
+    CreatePool,
     /// Keep a pool until its jobs are gone, or let it go.
     Keep(bool),
 }

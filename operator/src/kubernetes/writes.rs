@@ -11,6 +11,7 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::Status;
 use kube::{Api, Client, ResourceExt};
 use proffer_crds::executor::Assignment;
+use proffer_crds::pool::ResourcePoolSpec;
 use proffer_crds::{ResourcePool, ResourcePoolStatus, SparkExecutor, SparkJob};
 use serde_json::{Value, json};
 
@@ -89,6 +90,11 @@ pub(crate) enum Write {
         pool: Arc<ResourcePool>,
         /// The new status.
         status: Box<ResourcePoolStatus>,
+    },
+    /// Makes a pool without settings, unless there is one.
+    CreatePool {
+        /// The pool's name.
+        name: Box<str>,
     },
     /// Sets or takes away what keeps a pool.
     KeepPool {
@@ -201,6 +207,12 @@ impl Writer {
                 let name = object.name_any();
                 let replaced = pools.replace_status(&name, &parameters(), &object).await;
                 self.pool_reply(&pools, &name, replaced).await
+            }
+            Write::CreatePool { name } => {
+                let pools: Api<ResourcePool> = Api::all(self.client.clone());
+                let pool = ResourcePool::new(&name, ResourcePoolSpec::default());
+                let created = pools.create(&parameters(), &pool).await;
+                self.pool_reply(&pools, &name, created).await
             }
             Write::KeepPool { pool, keep } => {
                 let pools: Api<ResourcePool> = Api::all(self.client.clone());

@@ -110,6 +110,9 @@ impl Operator {
                 let pool = Arc::clone(&self.pools.get(name)?.object);
                 Some((SentKind::Pool, Write::PoolStatus { pool, status }))
             }
+            (Target::Pool(name), Intent::CreatePool) => {
+                Some((SentKind::Pool, Write::CreatePool { name: name.clone() }))
+            }
             (Target::Pool(name), Intent::Keep(keep)) => {
                 let pool = Arc::clone(&self.pools.get(name)?.object);
                 Some((SentKind::Pool, Write::KeepPool { pool, keep }))
@@ -284,6 +287,9 @@ impl Operator {
                 self.status_answered(now, key, uid, revision, reply);
             }
             (Target::Pool(name), SentKind::Pool) => {
+                if let Reply::Refused(problem) = &reply {
+                    tracing::error!(pool = %name, "cannot be written: {problem}");
+                }
                 if let Reply::Pool(pool) = reply {
                     let is_older = self
                         .pools
