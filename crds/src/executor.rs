@@ -87,6 +87,10 @@ pub struct SparkExecutorSpec {
     #[serde(default)]
     pub acknowledged_report: i64,
 
+    /// Whether the executor should end: it stops its tasks, reports for the last time and exits.
+    #[serde(default, skip_serializing_if = "crate::is_default")]
+    pub stop: bool,
+
     /// The least time between two reports, in milliseconds. The first one after a pause goes at once.
     #[serde(default)]
     #[schemars(range(min = 0, max = 60000))]

@@ -92,6 +92,34 @@ pub struct SparkJobSpec {
     /// attempt that finishes first counts, the other is stopped. Off unless it is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speculation: Option<Speculation>,
+
+    /// Stops the job's executors and starts no others until it is false again. Tasks that finished
+    /// stay finished.
+    #[serde(default, skip_serializing_if = "crate::is_default")]
+    pub suspend: bool,
+
+    /// The job is deleted this many seconds after it ended. Without it, it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub ttl_seconds_after_finished: Option<i64>,
+
+    /// Which pods stay, with their logs, when their executors have ended: `OnFailure`, the default,
+    /// keeps those that ended by themselves, at most ten of a job. They hold no resources, and go
+    /// with the job.
+    #[serde(default, skip_serializing_if = "crate::is_default")]
+    pub pod_retention: PodRetention,
+}
+
+/// Which pods stay when their executors have ended.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PodRetention {
+    /// Those that ended by themselves.
+    #[default]
+    OnFailure,
+    /// All but those that were lost, or had to make room.
+    Always,
+    /// None.
+    Never,
 }
 
 /// What each executor of a job needs, and how many there are.
@@ -125,6 +153,19 @@ pub struct ExecutorTemplate {
     #[x_kube(validation = Rule::new("!('cpu' in self) && !('memory' in self)").message("cpu and memory have fields of their own"))]
     #[x_kube(validation = rules::none_negative("resources"))]
     pub resources: BTreeMap<String, Quantity>,
+
+    /// The image of the container that the tasks' commands run in. Defaults to the one that the
+    /// operator is configured with. Local mode runs tasks without an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub image: Option<String>,
+
+    /// What else the executors' pods have: a pod template as in a batch/v1 Job. Tasks run in its
+    /// container `executor`, which need not be listed. What Proffer decides, such as requests, the
+    /// node and the owner, replaces what stands there. The API server checks it when a pod is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "opaque")]
+    pub template: Option<PodTemplate>,
 
     /// How many executors the job runs on. It starts with fewer when no more can be had, unless
     /// `gang` is set. Defaults to 1.
@@ -199,6 +240,14 @@ pub struct ExecutorTemplate {
     #[serde(default = "thirty")]
     #[schemars(range(min = 0, max = 86_400))]
     pub termination_grace_period_seconds: i64,
+}
+
+/// A pod template, opaque to Proffer but for what it replaces.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct PodTemplate(pub serde_json::Map<String, serde_json::Value>);
+
+fn opaque(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
 }
 
 /// A taint that is put up with, as in a pod.
@@ -550,6 +599,8 @@ pub enum JobState {
     Running,
     /// It failed and will be run again.
     Restarting,
+    /// It has no executors as long as `spec.suspend` is true.
+    Suspended,
     /// Every task finished.
     Succeeded,
     /// It ended without finishing.
@@ -711,6 +762,8 @@ impl Default for ExecutorTemplate {
             cpu: None,
             memory: one_gibibyte(),
             resources: BTreeMap::new(),
+            image: None,
+            template: None,
             instances: None,
             min_instances: None,
             max_instances: None,

@@ -21,8 +21,14 @@ pub struct ExecutorArguments {
     /// objects of the Kubernetes API; standard output gives the executor's status; standard error
     /// has the log and what tasks print. When standard input ends, tasks get SIGTERM, after the
     /// job's grace period SIGKILL.
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "kubernetes")]
     pub stdio: bool,
+
+    /// Obey the SparkExecutor of this name, in the namespace of the pod that this runs in
+    ///
+    /// The pod's service account reads that object and its SparkJob, and writes the object's status.
+    #[arg(long, value_name = "NAME", conflicts_with = "stdio")]
+    pub kubernetes: Option<String>,
 
     /// Kill the largest task when all tasks together use more than this many bytes of memory
     ///
@@ -37,7 +43,8 @@ pub struct ExecutorArguments {
 
 impl From<ExecutorArguments> for Options {
     fn from(arguments: ExecutorArguments) -> Self {
-        let ExecutorArguments { stdio: _, memory_limit_bytes, working_directory } = arguments;
+        let ExecutorArguments { stdio: _, kubernetes: _, memory_limit_bytes, working_directory } =
+            arguments;
         Self { memory_limit_bytes, working_directory }
     }
 }

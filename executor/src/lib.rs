@@ -8,7 +8,8 @@
 //! ```
 //!
 //! - `session` decides and keeps what is not acknowledged; it does no IO.
-//! - `supervisor` is the loop around it; `stdio` is its way to the operator.
+//! - `supervisor` is the loop around it; `stdio` is its way to the operator in local mode, `kubernetes`
+//!   in a cluster.
 //! - `run` is one attempt. `input` finds and cuts what it reads, `process` runs the command,
 //!   `results` and `output` keep what it leaves, in a `store`.
 //! - [`processes`] finds and kills processes; `memory` keeps them within a limit.
@@ -19,6 +20,7 @@ mod ending;
 mod failure;
 mod input;
 mod install;
+mod kubernetes;
 mod log;
 mod logging;
 mod memory;
@@ -38,4 +40,12 @@ pub use failure::{Failure, Reason};
 pub use install::{PROGRAM, install};
 pub use logging::log_to_stderr;
 pub use session::{Session, UnknownProtocol};
-pub use stdio::run_stdio;
+
+/// Runs an executor as its arguments say. When this returns, no process that a task has started is
+/// left.
+pub async fn run(arguments: ExecutorArguments) -> anyhow::Result<()> {
+    match arguments.kubernetes.clone() {
+        Some(name) => kubernetes::run_kubernetes(&name, arguments.into()).await,
+        None => stdio::run_stdio(arguments.into()).await,
+    }
+}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use proffer_executor::{ExecutorArguments, install, log_to_stderr, run_stdio};
+use proffer_executor::{ExecutorArguments, install, log_to_stderr};
 
 /// Run the tasks of a Proffer executor
 #[derive(Parser)]
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: ExecutorArguments) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let end = runtime.block_on(run_stdio(arguments.into()));
+    let end = runtime.block_on(proffer_executor::run(arguments));
     // Nothing that is stuck in a store keeps the process.
     runtime.shutdown_background();
     end

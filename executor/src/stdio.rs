@@ -23,7 +23,7 @@ const LINE_BYTES: u64 = 32 << 20;
 /// `SparkExecutorStatus` a line. Everything else, the lines of tasks among it, goes to standard error.
 ///
 /// When this returns, no process that a task has started is left.
-pub async fn run_stdio(options: Options) -> anyhow::Result<()> {
+pub(crate) async fn run_stdio(options: Options) -> anyhow::Result<()> {
     let (logger, log_end) = Logger::start().context("cannot start a thread")?;
     let (messages, heard) = mpsc::channel(16);
     let (reports, written) = mpsc::channel(1);

@@ -8,8 +8,11 @@ use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use proffer_executor::{ExecutorArguments, log_to_stderr};
 
+use crate::configuration::{self, Configuration};
 use crate::crds_output;
+use crate::kubernetes;
 use crate::local::{self, LocalArguments};
+use crate::logging;
 use crate::simulate::{self, SimulateArguments};
 
 /// Apache Mesos's resource offers on Kubernetes
@@ -43,6 +46,18 @@ Examples:
   proffer local manifests/sum-product.yaml
   proffer local -o json manifests/sum-product.yaml | jq .status.stages[0].results
   proffer local --nodes 2x1cpu,1Gi manifests/pools.yaml";
+
+const OPERATOR_HELP: &str = "\
+The operator watches SparkJobs, ResourcePools, nodes and pods, and makes executors for jobs. It finds
+the cluster by its pod's service account, or by KUBECONFIG. Of several replicas one decides, by a
+Lease. The Helm chart in charts/proffer installs it.
+
+Exit code: 0 when it was told to stop, 1 when it cannot go on, as when another replica decides; it is
+then to be started again.
+
+Examples:
+  proffer operator
+  proffer operator --config operator.yaml";
 
 const SIMULATE_HELP: &str = "\
 A trace names jobs, when they come, what they want and how long their tasks run. It is replayed by
@@ -91,15 +106,23 @@ enum Command {
     #[command(after_help = LOCAL_HELP)]
     Local(LocalArguments),
 
+    /// Run jobs on a Kubernetes cluster
+    #[command(after_help = OPERATOR_HELP)]
+    Operator {
+        /// The configuration file
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+
     /// Replay a trace of jobs on virtual time, run scenarios, or simulate faults
     #[command(after_help = SIMULATE_HELP)]
     Simulate(SimulateArguments),
 
     /// Print the custom resource definitions
     Crds {
-        /// Write a file for each into this folder instead
+        /// Write a file for each into this folder instead; can be given several times
         #[arg(long, value_name = "FOLDER")]
-        write: Option<PathBuf>,
+        write: Vec<PathBuf>,
     },
 
     /// Print the completions for a shell
@@ -132,18 +155,31 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(local::run(arguments))
         }
+        Command::Operator { config } => {
+            let configuration = match &config {
+                Some(file) => configuration::load(file)?,
+                None => Configuration::default(),
+            };
+            logging::start(&configuration.logging);
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            let end = runtime.block_on(kubernetes::run(configuration, config.as_deref()));
+            runtime.shutdown_background();
+            end.map(|()| ExitCode::SUCCESS)
+        }
         Command::Simulate(arguments) => simulate::run(&arguments),
-        Command::Crds { write: None } => {
+        Command::Crds { write } if write.is_empty() => {
             for (_, text) in crds_output::render()? {
                 print!("---\n{text}");
             }
             Ok(ExitCode::SUCCESS)
         }
-        Command::Crds { write: Some(folder) } => {
+        Command::Crds { write } => {
             for (name, text) in crds_output::render()? {
-                let file = folder.join(name);
-                std::fs::write(&file, text)
-                    .with_context(|| format!("cannot write {}", file.display()))?;
+                for folder in &write {
+                    let file = folder.join(name);
+                    std::fs::write(&file, &text)
+                        .with_context(|| format!("cannot write {}", file.display()))?;
+                }
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -156,7 +192,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             // What becomes of tasks is told by the one who started this.
             log_to_stderr("error");
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            let end = runtime.block_on(proffer_executor::run_stdio(arguments.into()));
+            let end = runtime.block_on(proffer_executor::run(arguments));
             // Nothing that is stuck in a store keeps the process.
             runtime.shutdown_background();
             end.map(|()| ExitCode::SUCCESS)

@@ -2,15 +2,21 @@
 //!
 //! Decisions are made in `proffer_core`; here is what it needs to see and do:
 //!
+//! - [`kubernetes`] is a cluster, [`web`] its probes and metrics.
 //! - [`local`] makes this machine a cluster, with processes for executors.
 //! - [`convert`] is the way between the API's types and the engine's.
 //! - [`manifests`] reads files as an API server would.
+//! - [`configuration`] is the file that says how the operator works.
 //! - [`simulate`] replays traces of jobs on virtual time.
 //! - [`cli`] is the command line.
 
 pub mod cli;
+pub mod configuration;
 pub mod convert;
 pub mod crds_output;
+pub mod kubernetes;
 pub mod local;
+pub mod logging;
 pub mod manifests;
 pub mod simulate;
+pub mod web;

@@ -9,6 +9,7 @@
 //! go. What needs to see several objects at once, such as a stage that depends on itself, is the
 //! business of the caller, who has [`Source::error`] for it.
 
+pub(crate) mod document;
 mod error;
 mod files;
 mod kinds;

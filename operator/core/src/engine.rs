@@ -7,6 +7,7 @@ mod drain;
 mod due;
 mod elastic;
 mod frameworks;
+mod head_of_line;
 mod hold;
 mod observe;
 mod offer;
@@ -25,6 +26,7 @@ use due::{Due, Refused};
 use std::collections::{BTreeMap, BTreeSet};
 
 use drain::Drains;
+use head_of_line::HeadOfLine;
 use hold::Holds;
 use reclaim::Reclaiming;
 
@@ -39,7 +41,7 @@ use crate::namespaces::Claims;
 use crate::reclaim::ReclaimDefaults;
 use crate::share::SHARED_RESOURCES;
 use crate::state::State;
-use crate::view::View;
+use crate::view::{PoolStatus, View};
 pub(crate) use check::ensure;
 use decline::Penalties;
 use restore::Restoring;
@@ -72,6 +74,11 @@ pub struct Settings {
     pub write_deadline_milliseconds: Option<Milliseconds>,
     /// What pools take back that do not say otherwise, and how long executors drain in general.
     pub reclaim: ReclaimDefaults,
+    /// How long a job waits for room for an executor, or for its gang, before what becomes free on a
+    /// node is kept for it, so that smaller ones cannot starve it; never if there is no time.
+    pub head_of_line_milliseconds: Option<Milliseconds>,
+    /// On how many of all nodes, in percent, room is kept so; on one at least.
+    pub head_of_line_nodes_percent: u32,
 }
 
 impl Default for Settings {
@@ -87,6 +94,8 @@ impl Default for Settings {
             minimum_offers: vec![vec![("cpu".into(), 10)], vec![("memory".into(), 32 << 20)]],
             write_deadline_milliseconds: None,
             reclaim: ReclaimDefaults::default(),
+            head_of_line_milliseconds: Some(60_000),
+            head_of_line_nodes_percent: 10,
         }
     }
 }
@@ -141,6 +150,7 @@ pub struct Engine {
     drains: Drains,
     holds: Holds,
     reclaiming: Reclaiming,
+    head_of_line: HeadOfLine,
 }
 
 impl Engine {
@@ -209,6 +219,7 @@ impl Engine {
         self.make_offers(now);
         self.serve_holds(now);
         self.reclaim(now);
+        self.keep_nodes_free(now);
         self.make_inverse_offers();
         self.assign_tasks(now);
         // Statuses come first: what is assigned may refer to results that stand in them.
@@ -227,8 +238,18 @@ impl Engine {
         }
         let timer = self.timers.first().map(|&(time, _)| time);
         let frameworks = self.state.frameworks.timers.first().map(|&(time, _)| time);
-        let others = [self.drains.wakeup(), self.holds.wakeup(), self.reclaiming.wakeup()];
+        let others = [
+            self.drains.wakeup(),
+            self.holds.wakeup(),
+            self.reclaiming.wakeup(),
+            self.head_of_line.wakeup(),
+        ];
         timer.into_iter().chain(frameworks).chain(others.into_iter().flatten()).min()
+    }
+
+    /// The pools at this moment.
+    pub fn pools(&self) -> Vec<PoolStatus> {
+        self.pool_statuses()
     }
 
     /// Everything at this moment.

@@ -241,6 +241,9 @@ pub enum Departure {
     Exited(String),
     /// It never started.
     NotStarted(String),
+    /// Its node did not take it, as others were there first: no fault of the job's or the node's, but
+    /// the job declines the node for a while.
+    Refused(String),
     /// It could not be made: nothing of it is there, and nobody is to blame.
     Withdrawn(String),
 }

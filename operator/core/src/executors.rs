@@ -101,8 +101,9 @@ pub(crate) struct Executor {
     /// The revision of the job's status that accounts for that. Before it is stored the executor is
     /// not told: otherwise an engine that starts anew could give the attempts' numbers to others.
     pub(crate) withdrawn_revision: u64,
-    /// Whether it was told. What it was told to leave alone it is not told to run again.
-    pub(crate) is_withdrawal_told: bool,
+    /// The number of the first assignment that told it. What it was told to leave alone it is not
+    /// told to run again.
+    pub(crate) withdrawal_told: Option<u64>,
     /// The number of the last assignment that it was given.
     pub(crate) assignment_number: u64,
     /// The attempts that it should run or has not yet accounted for.
@@ -192,7 +193,7 @@ impl Executor {
             reclaimed_at: None,
             withdrawn: Attempts::new(),
             withdrawn_revision: 0,
-            is_withdrawal_told: false,
+            withdrawal_told: None,
             assignment_number: 0,
             idle_since: None,
             reported_at: now,
@@ -251,7 +252,8 @@ impl Executor {
         (partition, slots): (u32, u32),
         revision: Option<u64>,
     ) {
-        let is_told = self.is_withdrawal_told && self.is_withdrawn(stage, attempt, partition);
+        let is_told =
+            self.withdrawal_told.is_some() && self.is_withdrawn(stage, attempt, partition);
         if !self.unassign(stage, attempt, partition, slots) {
             return;
         }

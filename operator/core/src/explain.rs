@@ -114,6 +114,19 @@ pub enum Rejection {
         /// When the last of them is cut off, in milliseconds since 1970.
         until: Milliseconds,
     },
+    /// What becomes free on nodes is kept until there is room.
+    KeepsNodes {
+        /// The nodes, by name.
+        nodes: Vec<Box<str>>,
+        /// For how many executors.
+        executors: u32,
+        /// The kind of resource that is short.
+        kind: Kind,
+        /// How much there is room for so far.
+        free: i64,
+        /// How much it takes.
+        wanted: i64,
+    },
     /// Not all executors fit at once.
     Gang {
         /// How many do.
@@ -176,6 +189,7 @@ impl Rejection {
             Self::Limit { .. } => "LimitReached",
             Self::Headroom { .. } => "KeptForGuarantees",
             Self::Draining { .. } => "WaitingForDrain",
+            Self::KeepsNodes { .. } => "KeepsNodesFree",
             Self::FewNodesSuit { cause: Some(cause), .. }
             | Self::ElasticLimit { cause, .. }
             | Self::Gang { cause, .. } => cause.reason(),
@@ -186,6 +200,17 @@ impl Rejection {
             Self::Withheld { .. } => "CannotLaunch",
             Self::NoPool { .. } => "NoPool",
             Self::TooManyKinds { .. } => "TooManyResourceKinds",
+        }
+    }
+
+    /// Whether nothing is missing but room on nodes that would be large enough.
+    pub(crate) fn lacks_room(&self) -> bool {
+        match self {
+            Self::NoNodeFree { .. } | Self::NoNodeHasAllFree | Self::KeepsNodes { .. } => true,
+            Self::Gang { cause, .. }
+            | Self::ElasticLimit { cause, .. }
+            | Self::FewNodesSuit { cause: Some(cause), .. } => cause.lacks_room(),
+            _ => false,
         }
     }
 
@@ -305,6 +330,23 @@ impl fmt::Display for Sentence<'_> {
             ),
             Rejection::PoolDeleted { pool } => {
                 write!(formatter, "pool {pool} is being deleted and takes no new jobs")
+            }
+            Rejection::KeepsNodes { nodes, executors, kind, free, wanted } => {
+                let (names, more) = first_few(nodes);
+                let word = if nodes.len() == 1 { "node" } else { "nodes" };
+                let names = names.join(", ");
+                write!(formatter, "keeps {word} {names}{more} free for its ")?;
+                match executors {
+                    1 => formatter.write_str("executor")?,
+                    _ => write!(formatter, "{executors} executors")?,
+                }
+                write!(
+                    formatter,
+                    ": {} of {} {} so far",
+                    amount(*kind, *free),
+                    amount(*kind, *wanted),
+                    self.kinds.name(*kind)
+                )
             }
             Rejection::NothingToOffer => formatter
                 .write_str("no node has anything left that it may take and has not refused"),

@@ -128,6 +128,17 @@ pub(crate) struct Locality {
     pub(crate) waits_since: Option<Milliseconds>,
 }
 
+/// How long a job has waited for room for its next executor, or for its gang.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Line {
+    /// Since when no node has room.
+    pub(crate) no_room_since: Option<Milliseconds>,
+    /// How often room was kept for it on nodes that did not become free in time.
+    pub(crate) moves: u32,
+    /// These nodes.
+    pub(crate) tried: BTreeSet<NodeId>,
+}
+
 /// A job with everything the engine knows of it.
 // Each of the flags can be set whatever the others are.
 #[allow(clippy::struct_excessive_bools)]
@@ -182,6 +193,7 @@ pub(crate) struct Job {
     /// The nodes that it declines.
     pub(crate) declines: Declines,
     pub(crate) locality: Locality,
+    pub(crate) line: Line,
     /// When offers that it declined before may suit it.
     pub(crate) retry_at: Option<Milliseconds>,
     /// When to look for slow tasks again.
@@ -239,7 +251,8 @@ impl Job {
 
     /// How many executors the unfinished tasks of these stages fill, within the job's bounds.
     fn sized<'a>(&self, stages: impl Iterator<Item = &'a StageRun>) -> u32 {
-        if self.is_deleted || !matches!(self.state, JobState::Pending | JobState::Running) {
+        let may_run = matches!(self.state, JobState::Pending | JobState::Running);
+        if self.is_deleted || self.spec.suspend || !may_run {
             return 0;
         }
         let executor = &self.spec.executor;

@@ -637,6 +637,26 @@ impl Nodes {
         room.minus(&reserved.kept_from(&chain(pools, pool)))
     }
 
+    /// All that a node has for executors, if nothing of it is kept for others than a pool.
+    pub(crate) fn all_of(&self, id: NodeId, pool: PoolId, pools: &Pools) -> Option<Resources> {
+        let node = self.by_id.get(id).filter(|node| node.is_open())?;
+        let reserved = node.reserved.as_ref();
+        let for_others =
+            reserved.is_some_and(|all| !all.kept_from_when_empty(&chain(pools, pool)).is_none());
+        (!for_others).then_some(node.usable)
+    }
+
+    /// The number of nodes on which room is kept for claims.
+    #[cfg(test)]
+    pub(crate) fn promising(&self) -> usize {
+        self.promising.len()
+    }
+
+    /// The number of nodes.
+    pub(crate) fn count(&self) -> usize {
+        self.by_name.len()
+    }
+
     /// The acceptable node with the fewest of these executors that a request fits on, then the
     /// emptiest; what is reserved comes first, so that what everyone may take is left for others.
     pub(crate) fn emptiest(

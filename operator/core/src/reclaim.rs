@@ -41,7 +41,9 @@
 //!   that this leads to no circle, what a claim gained by rule 2 is not taken by rule 2 again before
 //!   something changed outside. Each such move turns executors that can be taken into ones that
 //!   cannot, and only so many fit into the cluster. (With a change for every move a circle is
-//!   possible in a tree; each lap takes a grace period and a drain for every move of it.)
+//!   possible in a tree; each lap takes a grace period and a drain for every move of it.) What was
+//!   kept free for a claim at the head of the line (`engine/head_of_line.rs`) is given out the same
+//!   way.
 //!
 //! Shares here are plain dominant shares of what a subtree holds, for both [`Fairness`]: H-DRF's
 //! scaled shares depend on who can grow, and would rise and fall without anything being moved.

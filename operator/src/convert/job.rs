@@ -33,6 +33,7 @@ pub fn job_spec(job: &SparkJob) -> Result<JobSpec, Vec<Problem>> {
         restart: restart(&spec.restart_policy),
         deadline_milliseconds: spec.deadline_seconds.map(milliseconds),
         speculation: spec.speculation.as_ref().map(speculation),
+        suspend: spec.suspend,
     })
 }
 

@@ -25,7 +25,7 @@ pub fn restored_status(job: &SparkJob) -> Option<JobStatus> {
         uid: job.uid().unwrap_or_default().into(),
         generation: status.observed_generation.unwrap_or(0),
         revision: 0,
-        state: state(status.state),
+        state: state(status),
         reason: reason(status),
         message: status.message.clone(),
         position: None,
@@ -45,8 +45,10 @@ pub fn restored_status(job: &SparkJob) -> Option<JobStatus> {
     })
 }
 
-fn state(state: job::JobState) -> JobState {
-    match state {
+fn state(status: &SparkJobStatus) -> JobState {
+    match status.state {
+        job::JobState::Suspended if status.start_time.is_some() => JobState::Running,
+        job::JobState::Suspended => JobState::Pending,
         job::JobState::Pending => JobState::Pending,
         job::JobState::Running => JobState::Running,
         job::JobState::Restarting => JobState::Restarting,

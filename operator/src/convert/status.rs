@@ -23,7 +23,7 @@ pub fn job_status(status: &JobStatus, previous: &[Condition], now: Milliseconds)
     let (ready, wanted) = (status.executors_ready, status.executors_wanted);
     SparkJobStatus {
         observed_generation: Some(status.generation),
-        state: state(status.state),
+        state: state(status),
         message: status.message.clone(),
         position: status.position.map(number),
         restarts: number(status.restarts),
@@ -99,14 +99,19 @@ pub fn pool_status(
     }
 }
 
-fn state(state: JobState) -> job::JobState {
-    match state {
+fn state(status: &JobStatus) -> job::JobState {
+    match status.state {
+        JobState::Pending | JobState::Running if is_suspended(status) => job::JobState::Suspended,
         JobState::Pending => job::JobState::Pending,
         JobState::Running => job::JobState::Running,
         JobState::Restarting => job::JobState::Restarting,
         JobState::Succeeded => job::JobState::Succeeded,
         JobState::Failed => job::JobState::Failed,
     }
+}
+
+fn is_suspended(status: &JobStatus) -> bool {
+    status.reason == Some("Suspended")
 }
 
 fn stage(status: &StageStatus) -> job::StageStatus {
@@ -176,6 +181,9 @@ fn conditions(status: &JobStatus, previous: &[Condition], now: Milliseconds) -> 
     let ended = status.state.is_final();
     let launched = status.executors_launched > 0;
     if !ended {
+        if is_suspended(status) {
+            conditions.add("Suspended", true, waiting, message);
+        }
         let (reason, sentence) = if launched {
             ("OfferAccepted", "the job holds resources")
         } else {

@@ -4,18 +4,22 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 
 use super::*;
 
-fn committed(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../crds").join(name)
-}
+/// Where the files are committed: for people, and for the Helm chart.
+const FOLDERS: [&str; 2] = ["crds", "charts/proffer/files/crds"];
 
 #[test]
 fn the_committed_files_are_what_the_types_say() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     for (name, rendered) in render().unwrap() {
-        let on_disk = std::fs::read_to_string(committed(name)).unwrap_or_default();
-        assert!(
-            on_disk == rendered,
-            "crds/{name} is stale; write it anew with: cargo run -- crds --write crds"
-        );
+        for folder in FOLDERS {
+            let file = root.join(folder).join(name);
+            let on_disk = std::fs::read_to_string(file).unwrap_or_default();
+            assert!(
+                on_disk == rendered,
+                "{folder}/{name} is stale; write it anew with: \
+                 cargo run -- crds --write crds --write charts/proffer/files/crds"
+            );
+        }
     }
 }
 

@@ -63,6 +63,13 @@ impl Kinds {
         Self { all: kinds, patterns, validator: Validator::new() }
     }
 
+    /// No kinds, but the patterns of a schema that is not one of theirs.
+    pub(super) fn patterns_of(schema: &Value) -> Self {
+        let mut patterns = BTreeMap::new();
+        compile_patterns(schema, &mut patterns);
+        Self { all: Vec::new(), patterns, validator: Validator::new() }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Kind> {
         self.all.iter()
     }

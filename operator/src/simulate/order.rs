@@ -74,7 +74,12 @@ impl Order {
             Self::Hdrf | Self::Fcfs => Fairness::Hdrf,
             Self::Drf => Fairness::Drf,
         };
-        Settings { fairness, ..Settings::default() }
+        let mut settings = Settings { fairness, ..Settings::default() };
+        if self != Self::Hdrf {
+            // Mesos keeps nodes free for nobody, and here who fits passes who does not.
+            settings.head_of_line_milliseconds = None;
+        }
+        settings
     }
 
     /// The pools that the engine is told of. First come, first served knows one, without bounds.

@@ -34,8 +34,11 @@ impl Engine {
                 {
                     executor.assignment_changed = false;
                     executor.assignment_number += 1;
-                    executor.is_withdrawal_told = !executor.withdrawn.is_empty()
-                        && job.durable_revision >= executor.withdrawn_revision;
+                    if executor.withdrawn.is_empty() {
+                        executor.withdrawal_told = None;
+                    } else if job.durable_revision >= executor.withdrawn_revision {
+                        executor.withdrawal_told.get_or_insert(executor.assignment_number);
+                    }
                     self.outgoing.push(Action::Assign(assignment(job, executor)));
                 }
             }

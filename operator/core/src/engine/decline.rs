@@ -63,10 +63,12 @@ impl Engine {
     ) {
         match departure {
             Departure::Asked | Departure::Lost(_) | Departure::Withdrawn(_) => {}
-            Departure::NotStarted(_) => {
-                self.penalties.note_not_started(node, &key.job, now);
+            Departure::NotStarted(because) | Departure::Refused(because) => {
+                if matches!(departure, Departure::NotStarted(_)) {
+                    self.penalties.note_not_started(node, &key.job, now);
+                }
                 if let Some(job) = self.state.jobs.get_mut(id) {
-                    let until = job.declines.note_not_started(node, now);
+                    let until = job.declines.note_not_started(node, because, now);
                     job.status_urgent = true;
                     self.set_timer(until, id);
                 }

@@ -77,7 +77,7 @@ impl Engine {
             }
             if !executor.withdrawn.is_empty() {
                 executor.withdrawn_revision = job.revision.saturating_add(1);
-                executor.is_withdrawal_told = false;
+                executor.withdrawal_told = None;
                 job.status_urgent |= job.durable_revision < executor.withdrawn_revision;
             }
         }
@@ -97,7 +97,7 @@ impl Engine {
         }
         let Some(deadline) = executor.cut_off_at() else { return };
         executor.draining = None;
-        if !executor.is_withdrawal_told {
+        if executor.withdrawal_told.is_none() {
             executor.withdrawn.clear();
         }
         executor.assignment_changed = true;
@@ -129,9 +129,7 @@ impl Engine {
         if executor.cut_off_at().is_some() {
             self.drains.heard.insert(id);
         }
-        let told = executor.is_withdrawal_told
-            && !executor.assignment_changed
-            && observed_assignment >= executor.assignment_number;
+        let told = executor.withdrawal_told.is_some_and(|number| observed_assignment >= number);
         if !told || executor.stopping || job.state.is_final() {
             return;
         }
@@ -145,7 +143,7 @@ impl Engine {
         }
         // That these numbers are used is stored already.
         executor.ending.clear();
-        executor.is_withdrawal_told = false;
+        executor.withdrawal_told = None;
     }
 
     /// Forgets that a gone executor was on its way out.

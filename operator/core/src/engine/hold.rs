@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::head_of_line::Waiting;
 use super::{Engine, ensure};
 use crate::allocator::times;
 use crate::executors::{DrainCause, ExecutorId};
@@ -21,17 +22,18 @@ use crate::resources::Resources;
 const OVERTIME_MILLISECONDS: Milliseconds = 120_000;
 
 #[derive(Clone, Debug)]
-struct Hold {
-    job: JobId,
+pub(super) struct Hold {
+    pub(super) job: JobId,
     /// The job's pool.
-    pool: PoolId,
-    request: Resources,
+    pub(super) pool: PoolId,
+    pub(super) request: Resources,
     /// One for each executor.
-    nodes: Vec<NodeId>,
+    pub(super) nodes: Vec<NodeId>,
     victims: BTreeSet<ExecutorId>,
-    entitlement: Entitlement,
+    /// By which rule room is made for it; nothing if it only waits until there is some (`head_of_line.rs`).
+    entitlement: Option<Entitlement>,
     drained_by: Milliseconds,
-    expires: Milliseconds,
+    pub(super) expires: Milliseconds,
 }
 
 /// All holds.
@@ -43,6 +45,8 @@ pub(super) struct Holds {
     expiring: BTreeSet<(Milliseconds, u64)>,
     /// Those whose room may be there now.
     to_review: BTreeSet<u64>,
+    /// Those that only wait until there is room.
+    of_line: BTreeSet<u64>,
     next_number: u64,
 }
 
@@ -58,7 +62,18 @@ impl Holds {
         if !self.to_review.is_empty() {
             return Some(0);
         }
-        self.expiring.first().map(|&(at, _)| at)
+        self.expiring.first().map(|&(at, _)| at).filter(|&at| at < Milliseconds::MAX)
+    }
+
+    /// Those that only wait until there is room.
+    pub(super) fn of_line(&self) -> impl Iterator<Item = (u64, &Hold)> {
+        self.of_line.iter().filter_map(|&number| Some((number, self.by_number.get(&number)?)))
+    }
+
+    /// That of a job, if there is one.
+    pub(super) fn of_line_for(&self, job: JobId) -> Option<u64> {
+        let mut numbers = self.of_job.get(&job)?.iter();
+        numbers.find(|number| self.of_line.contains(number)).copied()
     }
 
     /// Something changed on a node.
@@ -79,18 +94,39 @@ impl Holds {
         }
     }
 
-    /// For how many executors of a job there are holds.
+    /// What others have of the room on a node before a hold does. What came before has it first, and
+    /// room that is made is for those it is made for: a hold that still has victims takes none that
+    /// was made for another, and one that only waits for room takes none that was made at all.
+    fn promised_to_others(&self, number: u64, hold: &Hold, node: NodeId) -> Resources {
+        let of_line = hold.entitlement.is_none();
+        let all_come_first = of_line || !hold.victims.is_empty();
+        let others =
+            self.on_node.get(&node).into_iter().flatten().filter(|&&other| other != number);
+        let first = others.filter(|&other| {
+            let waits = self.of_line.contains(other);
+            if waits { !of_line && all_come_first } else { all_come_first || *other < number }
+        });
+        let holds = first.filter_map(|other| self.by_number.get(other));
+        holds.fold(Resources::NONE, |sum, hold| {
+            let here = hold.nodes.iter().filter(|&&other| other == node).count();
+            sum.plus(&times(&hold.request, u32::try_from(here).unwrap_or(u32::MAX)))
+        })
+    }
+
+    /// For how many executors of a job room is being made.
     pub(super) fn executors_of(&self, job: JobId) -> u32 {
         let numbers = self.of_job.get(&job).into_iter().flatten();
-        let nodes = numbers.filter_map(|number| self.by_number.get(number));
+        let made = numbers.filter(|number| !self.of_line.contains(number));
+        let nodes = made.filter_map(|number| self.by_number.get(number));
         nodes.map(|hold| u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX)).sum()
     }
 }
 
 impl Holds {
-    /// What is held for a job, for checks.
+    /// What is being made room for for a job, for checks.
     pub(super) fn sum_of(&self, job: JobId) -> Resources {
-        let holds = self.by_number.values().filter(|hold| hold.job == job);
+        let made = |hold: &&Hold| hold.job == job && hold.entitlement.is_some();
+        let holds = self.by_number.values().filter(made);
         holds.fold(Resources::NONE, |sum, hold| {
             let count = u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX);
             sum.plus(&times(&hold.request, count))
@@ -110,6 +146,10 @@ impl Holds {
 
     /// Compares the indices with the holds.
     pub(super) fn check(&self) -> Result<(), String> {
+        let waits = |hold: &Hold| hold.entitlement.is_none();
+        let of_line = self.by_number.iter().filter(|(_, hold)| waits(hold));
+        let of_line: BTreeSet<u64> = of_line.map(|(&number, _)| number).collect();
+        ensure!(self.of_line == of_line, "holds that only wait are {of_line:?}");
         let (mut of_job, mut on_node) = (BTreeMap::new(), BTreeMap::new());
         for (&number, hold) in &self.by_number {
             of_job.entry(hold.job).or_insert_with(BTreeSet::new).insert(number);
@@ -136,30 +176,22 @@ impl Engine {
     ) {
         let drained_by = now.saturating_add(ask.rules.drain_milliseconds);
         let expires = drained_by.saturating_add(OVERTIME_MILLISECONDS);
-        let number = self.holds.next_number;
-        self.holds.next_number += 1;
         let mut hold = Hold {
             job: ask.job,
             pool: ask.pool,
             request: ask.request,
             nodes: Vec::new(),
             victims: BTreeSet::new(),
-            entitlement,
+            entitlement: Some(entitlement),
             drained_by,
             expires,
         };
         for Placement { node, victims } in placements {
-            self.state.nodes.promise(&self.state.pools, node, ask.pool, &ask.request);
-            self.holds.on_node.entry(node).or_default().insert(number);
             hold.nodes.push(node);
             hold.victims.extend(victims);
         }
         let victims = hold.victims.clone();
-        self.expect_for(&hold, true);
-        self.holds.expiring.insert((expires, number));
-        self.holds.of_job.entry(ask.job).or_default().insert(number);
-        self.holds.by_number.insert(number, hold);
-        self.holds.to_review.insert(number);
+        let number = self.add_hold(hold);
         let pool = self.state.pools.get(ask.pool).map_or("".into(), |pool| pool.name.clone());
         for victim in victims {
             let cause = DrainCause::Reclaim { pool: pool.clone() };
@@ -168,6 +200,44 @@ impl Engine {
         self.touch(ask.job);
         let waits = self.awaited(ask.job);
         self.explain(ask.job, waits);
+    }
+
+    /// Keeps whatever becomes free on nodes until there is room for a claim.
+    pub(super) fn hold_for_line(
+        &mut self,
+        claim: &Waiting,
+        nodes: Vec<NodeId>,
+        until: Milliseconds,
+    ) {
+        let number = self.add_hold(Hold {
+            job: claim.job,
+            pool: claim.pool,
+            request: claim.request,
+            nodes,
+            victims: BTreeSet::new(),
+            entitlement: None,
+            drained_by: until,
+            expires: until,
+        });
+        self.holds.of_line.insert(number);
+        self.touch(claim.job);
+        let waits = self.awaited(claim.job);
+        self.explain(claim.job, waits);
+    }
+
+    fn add_hold(&mut self, hold: Hold) -> u64 {
+        let number = self.holds.next_number;
+        self.holds.next_number += 1;
+        for &node in &hold.nodes {
+            self.state.nodes.promise(&self.state.pools, node, hold.pool, &hold.request);
+            self.holds.on_node.entry(node).or_default().insert(number);
+        }
+        self.expect_for(&hold, true);
+        self.holds.expiring.insert((hold.expires, number));
+        self.holds.of_job.entry(hold.job).or_default().insert(number);
+        self.holds.by_number.insert(number, hold);
+        self.holds.to_review.insert(number);
+        number
     }
 
     /// Serves claims whose room is there, and gives up what is needed no more.
@@ -183,7 +253,10 @@ impl Engine {
             match self.fate(now, number) {
                 Fate::Waits => {}
                 Fate::IsServed => self.serve(now, number),
-                Fate::IsGivenUp => self.give_up(number),
+                Fate::IsGivenUp => {
+                    self.note_move(now, number);
+                    self.give_up(number);
+                }
             }
         }
     }
@@ -198,16 +271,20 @@ impl Engine {
         let Some(job) = self.state.jobs.get(hold.job) else { return Fate::IsGivenUp };
         let Ok(reach) = reach else { return Fate::IsGivenUp };
         let wants = self.lacking_executors(job);
-        // Of several, those that came last are one too many.
+        // Of several, those that came last are one too many, and before them those without victims.
         let of_job = self.holds.of_job.get(&hold.job).into_iter().flatten();
+        let of_line = hold.entitlement.is_none();
         let before: usize = of_job
-            .take_while(|&&other| other <= number)
+            .filter(|&other| of_line || *other <= number && !self.holds.of_line.contains(other))
             .filter_map(|other| self.holds.by_number.get(other))
             .map(|hold| hold.nodes.len())
             .sum();
         let open = hold.nodes.iter().all(|&id| {
             let node = self.state.nodes.get(id).filter(|_| !declined.contains_key(&id));
+            let is_of_use =
+                !of_line || self.state.nodes.all_of(id, hold.pool, &self.state.pools).is_some();
             node.is_some_and(|node| node.is_open() && self.state.nodes.is_in_reach(node, reach))
+                && is_of_use
         });
         if !open || before > wants as usize || hold.expires <= now {
             return Fate::IsGivenUp;
@@ -216,19 +293,19 @@ impl Engine {
         for &node in &hold.nodes {
             *sums.entry(node).or_default() += 1;
         }
-        let has_room = |(&node, &count): (&NodeId, &u32)| {
-            self.state.nodes.get(node).is_some_and(|node| {
-                let needed = times(&hold.request, count);
-                let mut room = node.usable.minus(&node.held);
-                if !hold.victims.is_empty() {
-                    // Before its victims are gone, what is there may be what others wait for.
-                    room = room.minus(&node.promised.minus(&needed));
-                }
-                needed.iter().all(|(kind, amount)| amount <= room[kind])
+        let has_room = |(&node_id, &count): (&NodeId, &u32)| {
+            self.state.nodes.get(node_id).is_some_and(|node| {
+                let wanted = times(&hold.request, count);
+                let others = self.holds.promised_to_others(number, hold, node_id);
+                let room = node.usable.minus(&node.held).minus(&others);
+                wanted.iter().all(|(kind, amount)| amount <= room[kind])
             })
         };
         let all = times(&hold.request, u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX));
         if sums.iter().all(has_room) && self.state.pools.within_limits(job.pool, &all) {
+            if of_line && !self.leaves_guarantees(hold.pool, &all, &all) {
+                return Fate::IsGivenUp;
+            }
             Fate::IsServed
         } else {
             Fate::Waits
@@ -244,7 +321,9 @@ impl Engine {
             }
             let launched = self.launch(now, hold.job, Some(node));
             let executor = launched.and_then(|id| self.state.executors.get_mut(id));
-            if let (Some(executor), Entitlement::Share) = (executor, hold.entitlement) {
+            // So that there is rest: see `reclaim.rs`.
+            let may_be_retaken = hold.entitlement == Some(Entitlement::Guarantee);
+            if let Some(executor) = executor.filter(|_| !may_be_retaken) {
                 executor.reclaimed_at = Some(self.reclaiming.changes);
             }
         }
@@ -253,7 +332,7 @@ impl Engine {
         self.offers_due = true;
     }
 
-    fn give_up(&mut self, number: u64) {
+    pub(super) fn give_up(&mut self, number: u64) {
         let Some(hold) = self.remove_hold(number) else { return };
         self.let_stay(hold.victims);
         self.touch(hold.job);
@@ -292,6 +371,11 @@ impl Engine {
     pub(super) fn awaited(&self, job: JobId) -> Option<Rejection> {
         let numbers = self.holds.of_job.get(&job)?;
         let holds = || numbers.iter().filter_map(|number| self.holds.by_number.get(number));
+        let holds = || holds().filter(|hold| hold.entitlement.is_some());
+        if holds().next().is_none() {
+            let number = self.holds.of_line_for(job)?;
+            return self.kept_free(self.holds.by_number.get(&number)?);
+        }
         let victims = holds().flat_map(|hold| &hold.victims);
         let pools: BTreeSet<&str> = victims
             .clone()
@@ -309,9 +393,16 @@ impl Engine {
         })
     }
 
-    fn remove_hold(&mut self, number: u64) -> Option<Hold> {
+    /// Keeps again what was set aside.
+    pub(super) fn put_back(&mut self, hold: Hold) {
+        let number = self.add_hold(hold);
+        self.holds.of_line.insert(number);
+    }
+
+    pub(super) fn remove_hold(&mut self, number: u64) -> Option<Hold> {
         let hold = self.holds.by_number.remove(&number)?;
         self.holds.expiring.remove(&(hold.expires, number));
+        self.holds.of_line.remove(&number);
         self.holds.to_review.remove(&number);
         if let Some(numbers) = self.holds.of_job.get_mut(&hold.job) {
             numbers.remove(&number);
@@ -333,8 +424,12 @@ impl Engine {
         Some(hold)
     }
 
-    /// Counts what is held as what the job and its pool will have.
+    /// Counts what is held as what the job and its pool will have. When there will be room for those
+    /// that only wait for it is not known: they may still be made room for.
     fn expect_for(&mut self, hold: &Hold, added: bool) {
+        if hold.entitlement.is_none() {
+            return;
+        }
         let all = times(&hold.request, u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX));
         let change = if added { all } else { Resources::NONE.minus(&all) };
         if let Some(job) = self.state.jobs.get_mut(hold.job) {

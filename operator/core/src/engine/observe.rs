@@ -8,7 +8,7 @@ use crate::event::{Departure, JobObservation, NodeObservation};
 use crate::executors::ExecutorKey;
 use crate::explain::Rejection;
 use crate::jobs::{
-    Declines, ExecutorSpec, Job, JobFailure, JobId, JobKey, JobSpec, JobState, Locality,
+    Declines, ExecutorSpec, Job, JobFailure, JobId, JobKey, JobSpec, JobState, Line, Locality,
     Milliseconds, StageRun,
 };
 use crate::nodes::{NodeId, PODS};
@@ -278,6 +278,7 @@ impl Engine {
             held: Resources::NONE,
             pending: Resources::NONE,
             below_share_since: None,
+            line: Line::default(),
             allocations: 0,
             epochs,
             executor_failures: 0,
@@ -374,6 +375,7 @@ fn adopt(job: &mut Job, spec: &JobSpec) -> bool {
     job.spec.executor.elastic = spec.executor.elastic;
     job.spec.executor.exclude_on_failure = spec.executor.exclude_on_failure;
     job.spec.speculation = spec.speculation;
+    job.spec.suspend = spec.suspend;
     if job.spec.executor.preferred != spec.executor.preferred {
         job.spec.executor.preferred = spec.executor.preferred.clone();
         job.locality = Locality::default();

@@ -8,7 +8,7 @@ use crate::action::{Action, Launch};
 use crate::allocator::{Claim, Order, Round};
 use crate::executors::{Executor, ExecutorId, ExecutorKey};
 use crate::explain::Rejection;
-use crate::jobs::{JobId, JobState, Milliseconds};
+use crate::jobs::{JobId, JobState, Line, Milliseconds};
 use crate::nodes::{NodeId, Reach};
 use crate::share::shared_kinds;
 
@@ -29,12 +29,14 @@ impl Engine {
                 self.places_due |= job.position.is_some();
                 (job.waiting, job.position) = (None, None);
                 job.locality.waits_since = None;
+                job.line = Line::default();
             }
         }
         self.enforce_limits(now);
         let (all, due) = (std::mem::take(&mut self.offers_due), std::mem::take(&mut self.due));
         let is_due = all || !due.is_empty();
         self.reclaiming.due |= is_due;
+        self.head_of_line.due |= is_due;
         if !is_due
             || (self.wanting.is_empty() && self.unplaced.is_empty() && !self.has_frameworks())
         {
@@ -212,6 +214,7 @@ impl Engine {
             job.locality.waits_since = Some(now);
         }
         self.places_due |= job.position.take().is_some();
+        job.line = Line::default();
         if job.state == JobState::Pending {
             job.state = JobState::Running;
             job.started_at.get_or_insert(now);

@@ -34,6 +34,7 @@ impl Engine {
             in_use[job.pool.index()] |= job.started_at.is_some() && !job.state.is_final();
             let counts = match job.state {
                 _ if !job.executors.is_empty() => &mut running,
+                _ if job.spec.suspend => continue,
                 JobState::Pending | JobState::Running => &mut pending,
                 _ => continue,
             };

@@ -131,7 +131,7 @@ impl Engine {
         if let Some(node) = node {
             count_down(&mut job.on_nodes, node);
         }
-        if job.executors.is_empty() && reclaimed && !job.state.is_final() {
+        if job.executors.is_empty() && (reclaimed || job.spec.suspend) && !job.state.is_final() {
             // All of a gang gave way: it comes back as one.
             job.gang_forming = job.spec.executor.gang_timeout_milliseconds.is_some();
         }
@@ -508,7 +508,10 @@ fn take_back(job: &mut Job, executor: &mut Executor, departure: &Departure) -> V
             unknown_slots = unknown_slots.saturating_sub(slots);
             let fault = match departure {
                 _ if excused || !ran => None,
-                Departure::Asked | Departure::NotStarted(_) | Departure::Withdrawn(_) => None,
+                Departure::Asked
+                | Departure::NotStarted(_)
+                | Departure::Refused(_)
+                | Departure::Withdrawn(_) => None,
                 Departure::Lost(_) => Some(false),
                 Departure::OutOfMemory(_) | Departure::Exited(_) => Some(true),
             };

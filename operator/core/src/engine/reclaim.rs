@@ -78,9 +78,13 @@ impl Engine {
                 continue;
             }
             let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
+            // It may as well be made room for where it waits for some.
+            let aside = self.set_aside(id);
             let search = Search::new(&self.state, &shared, now, self.reclaiming.changes);
             let mut search = search.declining(shape.6.clone());
-            let Some((entitlement, placements)) = search.find(&ask) else {
+            let found = search.find(&ask);
+            let Some((entitlement, placements)) = found else {
+                aside.into_iter().for_each(|hold| self.put_back(hold));
                 hopeless.insert(shape);
                 continue;
             };
@@ -300,7 +304,7 @@ impl Engine {
         })
     }
 
-    fn share(&self, held: &Resources, weight: u32) -> Share {
+    pub(super) fn share(&self, held: &Resources, weight: u32) -> Share {
         let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
         Share::dominant(held, self.state.nodes.total(), &shared).weighted(weight)
     }
@@ -331,7 +335,8 @@ fn can_be_helped(rejection: &Rejection) -> bool {
         | Rejection::NoNodeHasAllFree
         | Rejection::Headroom { .. }
         | Rejection::Limit { .. }
-        | Rejection::Draining { .. } => true,
+        | Rejection::Draining { .. }
+        | Rejection::KeepsNodes { .. } => true,
         Rejection::Gang { cause, .. }
         | Rejection::ElasticLimit { cause, .. }
         | Rejection::FewNodesSuit { cause: Some(cause), .. } => can_be_helped(cause),

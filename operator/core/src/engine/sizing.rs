@@ -27,6 +27,10 @@ impl Engine {
         let mut going = Vec::new();
         for id in ids {
             let Some(job) = self.state.jobs.get(id) else { continue };
+            if job.spec.suspend {
+                going.extend(job.executors.values());
+                continue;
+            }
             if job.state != JobState::Running || job.gang_forming {
                 continue;
             }

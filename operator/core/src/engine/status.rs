@@ -80,6 +80,10 @@ impl Engine {
         if let Some(failure) = &job.failure {
             return (Some(failure.reason), Some(failure.message.clone()));
         }
+        if job.spec.suspend && !job.state.is_final() {
+            let message = "the job is suspended, and goes on when spec.suspend is false";
+            return (Some("Suspended"), Some(message.to_owned()));
+        }
         let drain = self.drain_reason(job);
         let Some(waiting) = &job.waiting else {
             let drain = drain.map(|(reason, message)| (Some(reason), Some(message)));

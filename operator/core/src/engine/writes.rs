@@ -95,7 +95,7 @@ impl Engine {
                 executor.assignment_changed = true;
                 executor.unsettled.pop_front();
             }
-            let is_withdrawn = !executor.withdrawn.is_empty() && !executor.is_withdrawal_told;
+            let is_withdrawn = !executor.withdrawn.is_empty() && executor.withdrawal_told.is_none();
             executor.assignment_changed |= is_withdrawn && executor.withdrawn_revision <= revision;
         }
         self.touched.insert(id);

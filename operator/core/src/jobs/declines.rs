@@ -44,6 +44,8 @@ struct Record {
     exclusion: Option<Exclusion>,
     /// How often in a row an executor did not start there.
     strikes: u32,
+    /// Why it did not start.
+    because: Box<str>,
     backoff_until: Option<Milliseconds>,
     strikes_until: Milliseconds,
 }
@@ -95,9 +97,16 @@ impl Declines {
         Some(until)
     }
 
-    /// Takes in that an executor did not start on a node; returns until when the node is declined.
-    pub(crate) fn note_not_started(&mut self, node: &str, now: Milliseconds) -> Milliseconds {
+    /// Takes in that an executor did not start on a node, and why; returns until when the node is
+    /// declined.
+    pub(crate) fn note_not_started(
+        &mut self,
+        node: &str,
+        because: &str,
+        now: Milliseconds,
+    ) -> Milliseconds {
         let record = self.nodes.entry(node.into()).or_default();
+        record.because = because.into();
         record.strikes += 1;
         let until = now.saturating_add(backoff(record.strikes));
         record.backoff_until = Some(until);
@@ -171,7 +180,7 @@ impl Declines {
             let reason = match (record.exclusion, record.backoff_until) {
                 (Some(Exclusion { failures: 1, .. }), _) => "a task failed on it".to_owned(),
                 (Some(Exclusion { failures, .. }), _) => format!("{failures} tasks failed on it"),
-                (None, Some(_)) => "an executor did not start on it".to_owned(),
+                (None, Some(_)) => format!("an executor did not start on it: {}", record.because),
                 (None, None) => continue,
             };
             let excluded = record.exclusion.map(|exclusion| exclusion.until);

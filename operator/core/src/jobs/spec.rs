@@ -25,6 +25,8 @@ pub struct JobSpec {
     pub deadline_milliseconds: Option<Milliseconds>,
     /// Whether slow tasks get a second attempt beside the first.
     pub speculation: Option<Speculation>,
+    /// Whether the job is to have no executors for now.
+    pub suspend: bool,
 }
 
 /// What a job's executors need. By default there is one, with one slot and no resources.
@@ -127,6 +129,7 @@ impl Default for JobSpec {
             restart: None,
             deadline_milliseconds: None,
             speculation: None,
+            suspend: false,
         }
     }
 }

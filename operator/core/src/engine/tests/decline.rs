@@ -170,7 +170,10 @@ fn a_node_that_starts_no_executor_is_declined_for_longer_and_longer() {
         world.depart_one(&not_started());
         let message = world.message("j");
         assert!(message.contains("only nodes have room that it declines"), "{message}");
-        assert_eq!(world.status("j").declined_nodes[0].reason, "an executor did not start on it");
+        assert_eq!(
+            world.status("j").declined_nodes[0].reason,
+            "an executor did not start on it: no such image"
+        );
         world.advance(wait - 1);
         assert_eq!(world.live_executors(), 0);
         world.advance(1);
@@ -226,4 +229,22 @@ fn a_node_that_comes_back_under_its_name_is_still_declined() {
     assert_eq!(world.live_executors(), 0);
     world.advance(1000);
     assert_eq!(world.nodes("j"), ["n0"]);
+}
+
+#[test]
+fn a_node_that_refuses_an_executor_is_declined_and_the_job_is_not_to_blame() {
+    let mut world = World::with_nodes(&[1, 1]);
+    let mut spec = job("default", 1, vec![stage("s", 1)]);
+    spec.max_executor_failures = Some(0);
+    world.submit("j", spec);
+    let first = world.nodes("j");
+    world.depart_one(&Departure::Refused("others were there first".to_owned()));
+    let status = world.status("j");
+    assert_eq!((status.executors_failed, status.state.is_final()), (0, false));
+    let declined = &status.declined_nodes[0];
+    assert_eq!(*declined.node, *first[0]);
+    assert_eq!(declined.reason, "an executor did not start on it: others were there first");
+    assert_ne!(world.nodes("j"), first, "it goes to the other node");
+    world.run_to_the_end();
+    assert_eq!(world.state("j"), JobState::Succeeded);
 }

@@ -102,6 +102,25 @@ fn what_was_not_started_goes_to_others_when_that_is_certain() {
 }
 
 #[test]
+fn the_first_report_that_knows_of_a_withdrawal_gives_it_back() {
+    let mut world = World::with_nodes(&[]);
+    world.running_at_once = 1;
+    world.see(node("n", 1));
+    let mut spec = job("default", 1, vec![stage("s", 2)]);
+    spec.executor.slots = 2;
+    world.submit("j", spec);
+    world.make_ready();
+    assert_eq!(world.running("j"), ["s/0/0 on 0-0", "s/1/0 on 0-0"]);
+    world.see(NodeObservation { draining: true, ..node("n", 1) });
+    assert_eq!(world.running("j"), ["s/0/0 on 0-0"]);
+    world.see(node("n", 1));
+    assert_eq!(world.running("j"), ["s/0/0 on 0-0"], "it is not told to run again what it was not");
+    // What it should do changes by the report itself: no later one need come.
+    world.finish_of("j", "s", 0);
+    assert_eq!(world.running("j"), ["s/1/1 on 0-0"]);
+}
+
+#[test]
 fn nothing_is_on_a_node_when_its_maintenance_starts() {
     let mut world = busy(2);
     let start = world.now + 100_000;

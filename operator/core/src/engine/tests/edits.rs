@@ -164,3 +164,46 @@ fn a_kind_of_resource_that_finds_no_place_is_named() {
         "{problems:?}"
     );
 }
+
+#[test]
+fn a_suspended_job_gives_everything_back_and_goes_on_later() {
+    let mut world = World::with_nodes(&[3]);
+    let mut spec = job("default", 3, vec![stage("s", 4)]);
+    world.submit("j", spec.clone());
+    world.make_ready();
+    world.finish("s", 0);
+    spec.suspend = true;
+    world.submit("j", spec.clone());
+    assert_eq!(world.live_executors(), 0);
+    let status = world.status("j");
+    assert_eq!((status.reason, status.executors_wanted), (Some("Suspended"), 0));
+    world.advance(100_000);
+    assert_eq!(world.live_executors(), 0);
+    spec.suspend = false;
+    world.submit("j", spec);
+    world.run_to_the_end();
+    let status = world.status("j");
+    assert_eq!(status.state, JobState::Succeeded);
+    assert!(status.failures.is_empty(), "what was stopped did not fail: {status:?}");
+}
+
+#[test]
+fn a_job_that_is_submitted_suspended_starts_when_it_is_released() {
+    let mut world = World::with_nodes(&[3]);
+    let mut spec = job("default", 3, vec![stage("s", 3)]);
+    spec.executor.gang_timeout_milliseconds = Some(5000);
+    spec.suspend = true;
+    world.submit("j", spec.clone());
+    world.advance(1000);
+    assert_eq!((world.live_executors(), world.status("j").reason), (0, Some("Suspended")));
+    spec.suspend = false;
+    world.submit("j", spec.clone());
+    world.make_one_ready();
+    spec.suspend = true;
+    world.submit("j", spec.clone());
+    assert_eq!(world.live_executors(), 0, "a gang that has not formed goes, too");
+    spec.suspend = false;
+    world.submit("j", spec);
+    world.run_to_the_end();
+    assert_eq!(world.state("j"), JobState::Succeeded);
+}

@@ -285,7 +285,7 @@ fn a_gang_takes_room_for_all_of_it_or_none() {
     let mut gang = wide("b", 2, 1);
     gang.executor.gang_timeout_milliseconds = Some(600_000);
     world.submit("more", gang);
-    world.advance(1_000_000);
+    world.advance(500_000);
     assert_eq!(world.held("more"), 0, "two more would be above the share");
     world.check_account();
 }

@@ -51,15 +51,15 @@ fn the_oldest_exclusion_is_the_first_to_be_lifted() {
 #[test]
 fn waiting_doubles_while_executors_do_not_start() {
     let mut declines = Declines::default();
-    assert_eq!(declines.note_not_started("a", 0), 1000);
+    assert_eq!(declines.note_not_started("a", "no image", 0), 1000);
     assert!(!declines.excludes("a"), "executors that did start go on");
     assert!(declines.expire(1000));
     assert_eq!(declined(&declines), []);
-    assert_eq!(declines.note_not_started("a", 1000), 3000);
+    assert_eq!(declines.note_not_started("a", "no image", 1000), 3000);
     declines.expire(3000);
     declines.note_started("a");
-    assert_eq!(declines.note_not_started("a", 3000), 4000);
-    assert_eq!(declines.describe()[0].reason, "an executor did not start on it");
+    assert_eq!(declines.note_not_started("a", "no image", 3000), 4000);
+    assert_eq!(declines.describe()[0].reason, "an executor did not start on it: no image");
     // After a long while without failures it is as before.
     declines.expire(400_000);
     assert!(declines.is_empty(), "{declines:?}");

@@ -55,7 +55,11 @@ impl Cluster {
         // Grace and drain are the engine's own; nothing is taken back while time stands still.
         let policy = ReclaimPolicy::FairShare;
         let reclaim = ReclaimDefaults { policy, ..ReclaimDefaults::default() };
-        let mut engine = Engine::new(Settings { fairness, reclaim, ..Settings::default() });
+        // Executors here do not end by themselves: what is kept free until they do would stay so.
+        let head_of_line_milliseconds = None;
+        let settings =
+            Settings { fairness, reclaim, head_of_line_milliseconds, ..Settings::default() };
+        let mut engine = Engine::new(settings);
         for node in nodes {
             let node = NodeObservation {
                 name: node.name.as_str().into(),

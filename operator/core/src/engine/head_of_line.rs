@@ -1,0 +1,399 @@
+//! Head of line: what becomes free on nodes is kept for a claim that has waited too long for room, so
+//! that a stream of small executors cannot starve a large one or a gang.
+//!
+//! Only the first claim of a pool is at the head of the line, and only if no other pool waits for
+//! room that has a smaller share by weight where the two part, as that one would be served first. A
+//! claim within a guarantee goes before all others: while one waits, nodes are kept for no other.
+//!
+//! A claim stays on its nodes until it is served, goes, or can use them no more. Executors there may
+//! never end, so it moves on when it has waited there for long, each time for twice as long, and a
+//! few times only.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Engine;
+use super::hold::Hold;
+use crate::allocator::{Choice, Claim, Order, Tree, times};
+use crate::explain::Rejection;
+use crate::jobs::{JobId, Milliseconds};
+use crate::nodes::{NodeId, Reach};
+use crate::pools::PoolId;
+use crate::reclaim::fits_guarantee;
+use crate::resources::Resources;
+use crate::share::{Share, shared_kinds};
+
+/// How many nodes are compared before the best of them is taken; a gang looks at one more for each
+/// of its executors.
+const CANDIDATE_NODES: usize = 32;
+
+/// How many nodes are passed in the search for these.
+const NODES_PASSED: usize = 2048;
+
+/// A claim waits on its nodes for so many times as long as before it kept any.
+const PATIENCE: Milliseconds = 10;
+
+/// How often a claim moves to other nodes.
+const MOST_MOVES: u32 = 10;
+
+/// When there is something to be done about claims that wait for room.
+#[derive(Debug, Default)]
+pub(super) struct HeadOfLine {
+    /// Whether they have to be looked at.
+    pub(super) due: bool,
+    /// When the next has waited for long enough.
+    ripe_at: Option<Milliseconds>,
+}
+
+impl HeadOfLine {
+    pub(super) fn wakeup(&self) -> Option<Milliseconds> {
+        if self.due { Some(0) } else { self.ripe_at }
+    }
+}
+
+/// A claim that waits for room, with what is compared about it.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) job: JobId,
+    pub(super) pool: PoolId,
+    pub(super) request: Resources,
+    /// How many executors have to be placed at once.
+    count: u32,
+    reach: Reach,
+    since: Milliseconds,
+    moves: u32,
+    tried: BTreeSet<NodeId>,
+    /// Whether a pool above it is within its guarantee with it.
+    within_guarantee: bool,
+    /// Who is first in the pool.
+    rank: (Reverse<i32>, Share, u64),
+}
+
+/// The pools from the top down to one, the last maybe for its own jobs, each with its share.
+type Lineage = Vec<((PoolId, bool), Share)>;
+
+impl Engine {
+    /// Keeps nodes free for claims that have waited for long enough.
+    pub(super) fn keep_nodes_free(&mut self, now: Milliseconds) {
+        let is_due = std::mem::take(&mut self.head_of_line.due);
+        let Some(timeout) = self.settings.head_of_line_milliseconds else { return };
+        let is_ripe = self.head_of_line.ripe_at.is_some_and(|at| at <= now);
+        if !is_due && !is_ripe {
+            return;
+        }
+        self.head_of_line.ripe_at = None;
+        let (first, guaranteed) = self.waiting_for_room(now);
+        self.yield_to_guarantees(&guaranteed);
+        let mut turns: Vec<(bool, Lineage, Waiting)> = first
+            .into_values()
+            .map(|claim| (!claim.within_guarantee, self.lineage(claim.pool), claim))
+            .collect();
+        turns.sort_by(|(left, left_line, _), (right, right_line, _)| {
+            let shares = |line: &Lineage| line.iter().map(|&(_, share)| share).collect::<Vec<_>>();
+            (left, shares(left_line)).cmp(&(right, shares(right_line)))
+        });
+        for (place, (_, line, claim)) in turns.iter().enumerate() {
+            if self.holds.of_line().any(|(_, hold)| hold.pool == claim.pool) {
+                continue;
+            }
+            let ripe_at = claim.since.saturating_add(timeout);
+            if now < ripe_at {
+                let earliest = self.head_of_line.ripe_at.unwrap_or(ripe_at);
+                self.head_of_line.ripe_at = Some(earliest.min(ripe_at));
+                continue;
+            }
+            let others = turns.iter().enumerate().filter(|&(other, _)| other != place);
+            let is_behind = others.into_iter().any(|(_, (_, other, _))| is_less(other, line));
+            let yields = guaranteed.iter().any(|&pool| pool != claim.pool);
+            if !claim.within_guarantee && (is_behind || yields) {
+                continue;
+            }
+            if let Some(nodes) = self.nodes_to_keep(now, claim) {
+                let patience =
+                    timeout.max(1).saturating_mul(PATIENCE << claim.moves.min(MOST_MOVES));
+                let until =
+                    if claim.moves < MOST_MOVES { now.saturating_add(patience) } else { u64::MAX };
+                self.hold_for_line(claim, nodes, until);
+            }
+        }
+    }
+
+    /// The first claim of each pool that waits for nothing but room, and the pools of all that wait
+    /// for room within a guarantee.
+    fn waiting_for_room(
+        &mut self,
+        now: Milliseconds,
+    ) -> (BTreeMap<PoolId, Waiting>, BTreeSet<PoolId>) {
+        let mut first: BTreeMap<PoolId, Waiting> = BTreeMap::new();
+        let mut guaranteed = BTreeSet::new();
+        let wanting: Vec<JobId> = self.wanting.iter().copied().collect();
+        for id in wanting {
+            let waits = self.state.jobs.get(id).and_then(|job| job.waiting.as_ref());
+            if !waits.is_some_and(Rejection::lacks_room) {
+                continue;
+            }
+            let Ok(reach) = self.may_have(id) else { continue };
+            let wanted = self.state.jobs.get(id).map_or(0, |job| self.lacking_executors(job));
+            let wanted = wanted.saturating_sub(self.holds.executors_of(id));
+            let Some(job) = self.state.jobs.get_mut(id) else { continue };
+            let Ok(request) = job.request else { continue };
+            let since = *job.line.no_room_since.get_or_insert(now);
+            let count = if job.gang_forming { wanted } else { 1 };
+            let Some(job) = self.state.jobs.get(id).filter(|_| wanted > 0) else { continue };
+            let pool = job.pool;
+            if !self.state.pools.within_limits(pool, &times(&request, count)) {
+                continue;
+            }
+            let within_guarantee = self.is_within_guarantee(pool, &request, count);
+            if within_guarantee {
+                guaranteed.insert(pool);
+            }
+            let rank = (Reverse(job.spec.priority), self.share(&job.held, 1000), job.sequence);
+            if first.get(&pool).is_none_or(|known| rank < known.rank) {
+                let (moves, tried) = (job.line.moves, job.line.tried.clone());
+                let claim = Waiting {
+                    job: id,
+                    pool,
+                    request,
+                    count,
+                    reach,
+                    since,
+                    moves,
+                    tried,
+                    within_guarantee,
+                    rank,
+                };
+                first.insert(pool, claim);
+            }
+        }
+        (first, guaranteed)
+    }
+
+    /// Gives up what is kept for claims beyond guarantees while one within a guarantee waits, or if it
+    /// is needed to meet one.
+    fn yield_to_guarantees(&mut self, guaranteed: &BTreeSet<PoolId>) {
+        let mut given_up = Vec::new();
+        for (number, hold) in self.holds.of_line() {
+            let count = u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX);
+            let all = times(&hold.request, count);
+            let yields = guaranteed.iter().any(|&pool| pool != hold.pool)
+                && !self.is_within_guarantee(hold.pool, &hold.request, count);
+            if yields || !self.leaves_guarantees(hold.pool, &all, &all) {
+                given_up.push(number);
+            }
+        }
+        given_up.into_iter().for_each(|number| self.give_up(number));
+    }
+
+    fn is_within_guarantee(&self, pool: PoolId, request: &Resources, count: u32) -> bool {
+        self.state
+            .pools
+            .path(pool)
+            .into_iter()
+            .filter_map(|id| self.state.pools.get(id))
+            .any(|pool| fits_guarantee(&pool.settings.guarantee, &pool.held, request, count))
+    }
+
+    /// Whether what is free besides stays enough for the guarantees that are not met when a pool takes
+    /// an amount, of which so much is not counted as free.
+    pub(super) fn leaves_guarantees(
+        &self,
+        pool: PoolId,
+        amount: &Resources,
+        kept: &Resources,
+    ) -> bool {
+        let state = &self.state;
+        if state.pools.iter().all(|(_, pool)| pool.settings.guarantee.is_none()) {
+            return true;
+        }
+        let claims: Vec<Claim> = self.wanting.iter().filter_map(|&id| self.wish(id)).collect();
+        let shared = shared_kinds(&state.kinds, &self.settings.shared_resources);
+        let order = Order { fairness: self.settings.fairness, shared: &shared };
+        let nodes = &state.nodes;
+        let tree = Tree::new(&state.pools, *nodes.total(), nodes.kept(), order, &claims, |_| true);
+        let free = nodes.free_sum().plus(kept);
+        amount.fits_in(&tree.room_beside_guarantees(pool, amount, &free))
+    }
+
+    /// What a job wants, as far as guarantees that are lent depend on it.
+    fn wish(&self, id: JobId) -> Option<Claim> {
+        let job = self.state.jobs.get(id)?;
+        Some(Claim {
+            pool: job.pool,
+            priority: job.spec.priority,
+            sequence: job.sequence,
+            held: job.held,
+            allocations: job.allocations,
+            request: job.request.clone().ok()?,
+            wanted: self.lacking_executors(job),
+            unplaced: u32::try_from(job.unplaced.len()).unwrap_or(u32::MAX),
+            gang: job.gang_forming,
+            reach: Reach::default(),
+            placement: job.spec.executor.placement,
+            on_nodes: BTreeMap::new(),
+            client: None,
+            choice: Choice::default(),
+        })
+    }
+
+    fn lineage(&self, pool: PoolId) -> Lineage {
+        let mut line: Lineage = Vec::new();
+        if let Some(own) = self.state.pools.get(pool).filter(|pool| !pool.children.is_empty()) {
+            line.push(((pool, true), self.share(&own.own_held, 1000)));
+        }
+        for id in self.state.pools.path(pool) {
+            if let Some(pool) = self.state.pools.get(id) {
+                line.push(((id, false), self.share(&pool.held, pool.settings.weight)));
+            }
+        }
+        line.reverse();
+        line
+    }
+
+    /// The nodes where there will be room soonest for all executors of a claim, as far as can be
+    /// seen: those with the most room, or room that is about to be, of the first few.
+    fn nodes_to_keep(&mut self, now: Milliseconds, claim: &Waiting) -> Option<Vec<NodeId>> {
+        let mut nodes = self.best_nodes(now, claim, &claim.tried);
+        if nodes.is_none() && !claim.tried.is_empty() {
+            nodes = self.best_nodes(now, claim, &BTreeSet::new());
+            // It has waited on all that there are.
+            if let Some(job) = self.state.jobs.get_mut(claim.job) {
+                job.line.tried.clear();
+            }
+        }
+        let nodes = nodes?;
+        let held: BTreeSet<NodeId> =
+            self.holds.of_line().flat_map(|(_, hold)| &hold.nodes).copied().collect();
+        let wanted = nodes.iter().collect::<BTreeSet<_>>().len();
+        let all = self.state.nodes.count();
+        let percent = self.settings.head_of_line_nodes_percent.min(100) as usize;
+        let most = (all * percent / 100).max(1);
+        // A gang that needs more waits until nothing else is kept.
+        let fits = held.len() + wanted <= most || held.is_empty() && wanted <= all.div_ceil(2);
+        let amount = times(&claim.request, claim.count);
+        // What is free on the nodes is free no more.
+        let mut kept = Resources::NONE;
+        let mut left: BTreeMap<NodeId, Resources> = BTreeMap::new();
+        for &id in &nodes {
+            let free = left
+                .entry(id)
+                .or_insert_with(|| self.state.nodes.free_for(id, claim.pool, &self.state.pools));
+            let rest = free.above(&claim.request);
+            kept = kept.plus(&claim.request).minus(&free.minus(&rest));
+            *free = rest;
+        }
+        (fits && self.leaves_guarantees(claim.pool, &amount, &kept)).then_some(nodes)
+    }
+
+    fn best_nodes(
+        &self,
+        now: Milliseconds,
+        claim: &Waiting,
+        tried: &BTreeSet<NodeId>,
+    ) -> Option<Vec<NodeId>> {
+        let job = self.state.jobs.get(claim.job)?;
+        let declined = self.declined(now, claim.job);
+        let most = CANDIDATE_NODES + claim.count as usize - 1;
+        // Where there could be room if others went: with what is in use now there, and in all.
+        let mut rooms: BTreeMap<NodeId, (Resources, Resources)> = BTreeMap::new();
+        let nodes = &self.state.nodes;
+        for quarters in (0..=4_i64).rev() {
+            let mut part = claim.request;
+            for (kind, amount) in claim.request.iter() {
+                part[kind] = amount / 4 * quarters;
+            }
+            let seen = std::cell::RefCell::new((&mut rooms, 0));
+            nodes.fits_on(&part, claim.reach, &|id| {
+                let (rooms, passed) = &mut *seen.borrow_mut();
+                *passed += 1;
+                if !declined.contains_key(&id)
+                    && !tried.contains(&id)
+                    && let Some(node) = nodes.get(id).filter(|node| node.promised.is_none())
+                    && let Some(all) = nodes.all_of(id, claim.pool, &self.state.pools)
+                {
+                    // What the job has there itself goes when it ends.
+                    let own = job.on_nodes.get(&id).copied().unwrap_or(0);
+                    let all = all.minus(&times(&claim.request, own));
+                    let now = node.usable.minus(&node.held).plus(&node.leaving);
+                    if covers(&all, &claim.request) {
+                        rooms.insert(id, (now, all));
+                    }
+                }
+                rooms.len() >= most || *passed >= NODES_PASSED
+            });
+            if rooms.len() >= most {
+                break;
+            }
+        }
+        let mut chosen = Vec::with_capacity(claim.count as usize);
+        for _ in 0..claim.count {
+            let fitting = rooms.iter().filter(|(_, (_, all))| covers(all, &claim.request));
+            let best = fitting.min_by_key(|&(&id, (now, _))| (missing(now, &claim.request), id));
+            let id = *best?.0;
+            if let Some((now, all)) = rooms.get_mut(&id) {
+                (*now, *all) = (now.minus(&claim.request), all.minus(&claim.request));
+            }
+            chosen.push(id);
+        }
+        Some(chosen)
+    }
+
+    /// Notes that a claim has waited in vain on its nodes.
+    pub(super) fn note_move(&mut self, now: Milliseconds, number: u64) {
+        let expired = self.holds.of_line().find(|&(of_line, _)| of_line == number);
+        let Some((_, hold)) = expired.filter(|(_, hold)| hold.expires <= now) else { return };
+        let (job, nodes) = (hold.job, hold.nodes.clone());
+        if let Some(job) = self.state.jobs.get_mut(job) {
+            job.line.moves += 1;
+            job.line.tried.extend(nodes);
+        }
+    }
+
+    /// Gives up what is kept for a job until there is room, to be put back.
+    pub(super) fn set_aside(&mut self, job: JobId) -> Option<Hold> {
+        let number = self.holds.of_line_for(job)?;
+        self.remove_hold(number)
+    }
+
+    /// What a claim with a hold waits for.
+    pub(super) fn kept_free(&self, hold: &Hold) -> Option<Rejection> {
+        let mut on_node: BTreeMap<NodeId, u32> = BTreeMap::new();
+        for &node in &hold.nodes {
+            *on_node.entry(node).or_default() += 1;
+        }
+        let executors = u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX);
+        let wanted = times(&hold.request, executors);
+        let mut free = Resources::NONE;
+        let mut nodes = Vec::new();
+        for (&id, &count) in &on_node {
+            let node = self.state.nodes.get(id)?;
+            free = free.plus(&node.usable.above(&node.held).min_each(&times(&hold.request, count)));
+            nodes.push(node.observed.name.clone());
+        }
+        let asked = wanted.iter().filter(|&(_, wanted)| wanted > 0);
+        let (kind, wanted) = asked.min_by_key(|&(kind, wanted)| per_mille(free[kind], wanted))?;
+        Some(Rejection::KeepsNodes { nodes, executors, kind, free: free[kind], wanted })
+    }
+}
+
+/// Whether there is as much of every kind that is requested.
+fn covers(room: &Resources, request: &Resources) -> bool {
+    request.iter().all(|(kind, amount)| amount <= room[kind])
+}
+
+/// How much of a request there is no room for, in thousandths of the kind of which most is missing.
+fn missing(room: &Resources, request: &Resources) -> i64 {
+    let asked = request.iter().filter(|&(_, amount)| amount > 0);
+    asked.map(|(kind, amount)| 1000 - per_mille(room[kind], amount)).max().unwrap_or(0)
+}
+
+fn per_mille(part: i64, whole: i64) -> i64 {
+    let per_mille = i128::from(part.clamp(0, whole)) * 1000 / i128::from(whole.max(1));
+    i64::try_from(per_mille).unwrap_or(0)
+}
+
+/// Whether a pool has a smaller share than another where the two part.
+fn is_less(line: &Lineage, other: &Lineage) -> bool {
+    let parting = line.iter().zip(other).find(|((left, _), (right, _))| left != right);
+    parting.is_some_and(|((_, left), (_, right))| left < right)
+}

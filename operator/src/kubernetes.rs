@@ -1,0 +1,374 @@
+//! A cluster: watches, writes and leadership around the [`operator`].
+//!
+//! ```text
+//! watches ─► Change ─► Operator (engine, index, queue) ─► Write ─► API server
+//!                          ▲                                │
+//!                          └────────────── Reply ◄──────────┘
+//! ```
+//!
+//! `pod`, `node` and `requests` read what Kubernetes says, `executor_pod` makes pods. Everything but
+//! `watches`, `writes`, `leadership` and this file is free of IO.
+
+mod executor_pod;
+mod index;
+mod leadership;
+mod names;
+mod node;
+mod notices;
+mod operator;
+mod pod;
+mod queue;
+mod requests;
+mod watches;
+mod writes;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::{Api, Client};
+use proffer_core::jobs::Milliseconds;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::configuration::{Configuration, ImagePullPolicy};
+use crate::web::{self, Health};
+use executor_pod::PodSettings;
+use leadership::{Candidate, Leadership, Permit, Timing};
+use names::LEADER_LABEL;
+use notices::Notice;
+use operator::{Change, Kind, Operator, OperatorSettings, Sent, wall_clock};
+use writes::{Reply, Write, Writer};
+
+/// Changes that wait to be taken in; watches wait when there are more.
+const CHANGE_QUEUE_LENGTH: usize = 4096;
+
+/// The most changes that are taken in before the engine decides.
+const CHANGES_AT_ONCE: usize = 4096;
+
+/// Events for people that wait to be written; more are left out.
+const NOTICE_QUEUE_LENGTH: usize = 512;
+
+/// The role that lets executors read their assignments and report.
+const EXECUTOR_ROLE: &str = "proffer-executor";
+
+/// How long the loop sleeps at most.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+
+/// Runs the operator until it is told to stop.
+pub async fn run(configuration: Configuration, file: Option<&Path>) -> anyhow::Result<()> {
+    let client = Client::try_default().await.context(
+        "cannot find the API server: run in a pod, or set KUBECONFIG to the file of a cluster",
+    )?;
+    let health = Arc::new(Health::new());
+    let mut server =
+        tokio::spawn(web::serve(configuration.http.address.clone(), Arc::clone(&health)));
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen to signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen to signals")?;
+    if let Some(file) = file {
+        tokio::spawn(crate::logging::follow(file.to_owned()));
+    }
+    let timing = timing(&configuration);
+    let elected = elect(&configuration, &client, timing);
+    let mut leadership = tokio::select! {
+        leadership = elected => leadership?,
+        end = &mut server => return end.context("the HTTP server broke off")?,
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    };
+    tracing::info!("this replica decides from now on");
+    health.lead();
+    label_own_pod(&client).await;
+    let permit = leadership.permit();
+    let mut cluster = Cluster::start(client, &configuration, Arc::clone(&health), timing);
+    let end = tokio::select! {
+        () = leadership.lost() => bail!("the lease was lost, so another replica decides by now"),
+        end = &mut server => end.context("the HTTP server broke off")?,
+        end = cluster.work(&permit) => end,
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    };
+    // What was begun ends before another replica may begin.
+    cluster.finish_writes().await;
+    if let Err(error) = leadership.release().await {
+        tracing::warn!("cannot give back the lease, others have to wait: {error:#}");
+    }
+    end
+}
+
+fn timing(configuration: &Configuration) -> Timing {
+    let election = &configuration.leader_election;
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    Timing {
+        duration: seconds(election.lease_duration_seconds),
+        renew_deadline: seconds(election.renew_deadline_seconds),
+        retry_period: seconds(election.retry_period_seconds),
+    }
+}
+
+/// Waits until this replica is the one that decides.
+async fn elect(
+    configuration: &Configuration,
+    client: &Client,
+    timing: Timing,
+) -> anyhow::Result<Leadership> {
+    let election = &configuration.leader_election;
+    if !election.enabled {
+        return Ok(Leadership::uncontested());
+    }
+    let namespace = election.namespace.clone();
+    let namespace = namespace.or_else(|| std::env::var("POD_NAMESPACE").ok());
+    let namespace = namespace.unwrap_or_else(|| client.default_namespace().to_owned());
+    // A pod that starts again is another candidate: what its last process began may be on its way.
+    let name = std::env::var("POD_NAME").unwrap_or_else(|_| "proffer".to_owned());
+    let identity = format!("{name}_{}", uuid::Uuid::new_v4());
+    let leases: Api<Lease> = Api::namespaced(client.clone(), &namespace);
+    Candidate::new(leases, election.lease_name.clone(), identity, timing).lead().await
+}
+
+/// Marks the pod of the leader, so that a Service can select it.
+async fn label_own_pod(client: &Client) {
+    let (Ok(name), Ok(namespace)) = (std::env::var("POD_NAME"), std::env::var("POD_NAMESPACE"))
+    else {
+        return;
+    };
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
+    let patch = json!({"metadata": {"labels": {LEADER_LABEL: "true"}}});
+    if let Err(error) = pods.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
+        tracing::warn!("cannot label the pod of the leader: {error}");
+    }
+}
+
+/// The loop and what it reads and writes.
+struct Cluster {
+    client: Client,
+    operator: Operator,
+    writer: Writer,
+    changes: mpsc::Receiver<Change>,
+    sender: mpsc::Sender<Change>,
+    notices: mpsc::Sender<Notice>,
+    in_flight: FuturesUnordered<tokio::task::JoinHandle<(Sent, Reply)>>,
+    health: Arc<Health>,
+    write_timeout: Duration,
+    clock: Clock,
+    watches_pods: bool,
+    bound: BTreeSet<String>,
+}
+
+/// Milliseconds since 1970 that never go back.
+struct Clock(Milliseconds);
+
+impl Clock {
+    fn now(&mut self) -> Milliseconds {
+        self.0 = self.0.max(wall_clock());
+        self.0
+    }
+}
+
+impl Cluster {
+    fn start(
+        client: Client,
+        configuration: &Configuration,
+        health: Arc<Health>,
+        timing: Timing,
+    ) -> Self {
+        let (sender, changes) = mpsc::channel(CHANGE_QUEUE_LENGTH);
+        // Pods are listed when executors' objects are: what then has no pod has none any more.
+        for kind in [Kind::Node, Kind::Pool, Kind::Job, Kind::Executor] {
+            tokio::spawn(watches::watch(kind, client.clone(), sender.clone()));
+        }
+        let (notices, heard) = mpsc::channel(NOTICE_QUEUE_LENGTH);
+        tokio::spawn(publish(client.clone(), heard));
+        Self {
+            operator: Operator::new(settings(configuration)),
+            writer: Writer::new(client.clone()),
+            client,
+            changes,
+            sender,
+            notices,
+            in_flight: FuturesUnordered::new(),
+            health,
+            write_timeout: timing.write_timeout(),
+            clock: Clock(0),
+            watches_pods: false,
+            bound: BTreeSet::new(),
+        }
+    }
+
+    /// Takes in, decides and writes, until the lease has run out.
+    async fn work(&mut self, permit: &Permit) -> anyhow::Result<()> {
+        loop {
+            let now = self.clock.now();
+            let started = Instant::now();
+            self.operator.tick(now);
+            if let Some(histogram) = &self.health.metrics.tick_seconds {
+                histogram.observe(started.elapsed().as_secs_f64());
+            }
+            self.begin_writes(permit).await?;
+            self.tell();
+            self.note_health();
+            let wakeup = self.operator.next_wakeup(now).map_or(LONGEST_SLEEP, |at| {
+                Duration::from_millis(at.saturating_sub(now)).min(LONGEST_SLEEP)
+            });
+            tokio::select! {
+                change = self.changes.recv() => match change {
+                    Some(change) => self.take(change),
+                    None => bail!("all watches have ended"),
+                },
+                Some(reply) = self.in_flight.next() => self.answer(reply)?,
+                () = tokio::time::sleep(wakeup) => {}
+            }
+            // What has come meanwhile is decided on at once.
+            for _ in 0..CHANGES_AT_ONCE {
+                let Ok(change) = self.changes.try_recv() else { break };
+                self.take(change);
+            }
+            while let Some(Some(reply)) = futures::FutureExt::now_or_never(self.in_flight.next()) {
+                self.answer(reply)?;
+            }
+        }
+    }
+
+    fn take(&mut self, change: Change) {
+        self.health.metrics.changes.inc();
+        let now = self.clock.now();
+        self.operator.observe(now, change);
+        if !self.watches_pods && self.operator.has_listed(Kind::Executor) {
+            self.watches_pods = true;
+            tokio::spawn(watches::watch(Kind::Pod, self.client.clone(), self.sender.clone()));
+        }
+    }
+
+    fn answer(
+        &mut self,
+        reply: Result<(Sent, Reply), tokio::task::JoinError>,
+    ) -> anyhow::Result<()> {
+        let (sent, reply) = reply.context("a write broke off")?;
+        self.health.metrics.writes.inc();
+        if matches!(reply, Reply::Unknown(_)) {
+            self.health.metrics.failed_writes.inc();
+        }
+        let now = self.clock.now();
+        self.operator.answered(now, sent, reply);
+        Ok(())
+    }
+
+    async fn begin_writes(&mut self, permit: &Permit) -> anyhow::Result<()> {
+        loop {
+            if !permit.may_write() {
+                bail!("the lease could not be renewed in time, so nothing is written any more");
+            }
+            let now = self.clock.now();
+            let Some((sent, write)) = self.operator.next_write(now) else { return Ok(()) };
+            if let Write::Launch { pod, .. } = &write {
+                self.health.metrics.launches.inc();
+                let namespace = pod.metadata.namespace.clone().unwrap_or_default();
+                self.bind(namespace).await;
+            }
+            let (writer, timeout) = (self.writer.clone(), self.write_timeout);
+            self.in_flight.push(tokio::spawn(async move {
+                let reply = tokio::time::timeout(timeout, writer.perform(write)).await;
+                let late = |_| Reply::Unknown(format!("no answer within {timeout:?}"));
+                (sent, reply.unwrap_or_else(late))
+            }));
+        }
+    }
+
+    /// Lets executors of a namespace report, before the first of them is made.
+    async fn bind(&mut self, namespace: String) {
+        if self.bound.contains(&namespace) {
+            return;
+        }
+        let bound = self.writer.bind_executors(&namespace, EXECUTOR_ROLE);
+        match tokio::time::timeout(self.write_timeout, bound).await {
+            Ok(Ok(())) => {
+                self.bound.insert(namespace);
+            }
+            Ok(Err(error)) => tracing::warn!(
+                "cannot let executors in namespace {namespace} report: {error}; bind the ClusterRole \
+                 {EXECUTOR_ROLE} to the group system:serviceaccounts:{namespace} by hand"
+            ),
+            Err(_) => tracing::warn!("no answer to a RoleBinding in namespace {namespace}"),
+        }
+    }
+
+    fn tell(&mut self) {
+        for notice in self.operator.take_notices() {
+            if self.notices.try_send(notice).is_err() {
+                self.health.metrics.dropped_events.inc();
+            }
+        }
+    }
+
+    fn note_health(&self) {
+        self.health.turn();
+        let depth = |depth: usize| i64::try_from(depth).unwrap_or(i64::MAX);
+        self.health.metrics.write_queue_depth.set(depth(self.operator.queue_depth()));
+        self.health.metrics.change_queue_depth.set(depth(self.changes.len()));
+        if self.operator.is_synced() {
+            self.health.sync();
+        }
+    }
+
+    /// Waits for the writes that are on their way.
+    async fn finish_writes(&mut self) {
+        while self.in_flight.next().await.is_some() {}
+    }
+}
+
+fn settings(configuration: &Configuration) -> OperatorSettings {
+    let executor = &configuration.executor;
+    let policy = match executor.image_pull_policy {
+        ImagePullPolicy::Always => "Always",
+        ImagePullPolicy::IfNotPresent => "IfNotPresent",
+        ImagePullPolicy::Never => "Never",
+    };
+    OperatorSettings {
+        engine: configuration.settings(),
+        pods: PodSettings {
+            image: executor.image.clone(),
+            image_pull_policy: Some(policy.to_owned()),
+            image_pull_secrets: executor
+                .image_pull_secrets
+                .iter()
+                .map(|it| it.name.clone())
+                .collect(),
+            priority_class_name: executor.priority_class_name.clone(),
+            service_account_name: executor.service_account_name.clone(),
+            node_lost_seconds: executor.node_lost_seconds.into(),
+        },
+        most_writes_in_flight: configuration.client.max_concurrent_writes as usize,
+        writes_per_second: configuration.client.writes_per_second,
+        namespaces: configuration.watch.namespaces.iter().cloned().collect(),
+    }
+}
+
+/// Writes Events for people, one after the other.
+async fn publish(client: Client, mut notices: mpsc::Receiver<Notice>) {
+    let instance = std::env::var("POD_NAME").ok();
+    let reporter = Reporter { controller: "proffer.dev/operator".to_owned(), instance };
+    let recorder = Recorder::new(client, reporter);
+    while let Some(notice) = notices.recv().await {
+        let type_ = if notice.is_warning { EventType::Warning } else { EventType::Normal };
+        let event = Event {
+            type_,
+            reason: notice.reason.to_owned(),
+            note: Some(notice.note),
+            action: notice.reason.to_owned(),
+            secondary: None,
+        };
+        if let Err(error) = recorder.publish(&event, &notice.object).await {
+            tracing::warn!("cannot write an Event: {error}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Names, labels and annotations.
+
+use proffer_core::ExecutorKey;
+use proffer_core::jobs::JobKey;
+
+/// The pool of a pod.
+pub(crate) const POOL_LABEL: &str = "proffer.dev/pool";
+/// The job of an executor's pod.
+pub(crate) const JOB_LABEL: &str = "proffer.dev/job";
+/// The uid of the job.
+pub(crate) const JOB_UID_LABEL: &str = "proffer.dev/job-uid";
+/// The executor's place among those of its job.
+pub(crate) const INDEX_LABEL: &str = "proffer.dev/executor-index";
+/// How many executors had this place before.
+pub(crate) const EPOCH_LABEL: &str = "proffer.dev/executor-epoch";
+/// Set on the pod of the operator that decides.
+pub(crate) const LEADER_LABEL: &str = "proffer.dev/leader";
+/// Keeps a pool until its jobs are gone.
+pub(crate) const POOL_FINALIZER: &str = "proffer.dev/jobs";
+/// When a node goes into maintenance: an RFC 3339 time, or two of them with a slash in between.
+pub(crate) const MAINTENANCE_ANNOTATION: &str = "proffer.dev/maintenance";
+/// The container that tasks run in.
+pub(crate) const EXECUTOR_CONTAINER: &str = "executor";
+/// Who writes, as the API server records it.
+pub(crate) const FIELD_MANAGER: &str = "proffer-operator";
+
+/// The name of an executor's pod and of its object: no two jobs have executors of one name, not even
+/// two jobs of one name.
+pub(crate) fn executor_name(key: &ExecutorKey, job_uid: &str) -> String {
+    let ExecutorKey { job: JobKey { name, .. }, index, epoch } = key;
+    let uid: String = job_uid.chars().take(5).collect();
+    format!("{name}-{uid}-{index}-{epoch}")
+}

@@ -1,0 +1,105 @@
+//! A `Node` as the engine sees it.
+
+use k8s_openapi::api::core::v1::{Node, Taint as WireTaint};
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+use proffer_core::event::{Label, Maintenance, NodeObservation, Taint, TaintEffect};
+
+use super::names::MAINTENANCE_ANNOTATION;
+use super::requests::amounts;
+
+/// What is remembered of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NodeFacts {
+    /// Whether its kubelet answers.
+    pub(crate) is_ready: bool,
+    /// The node without what others take of it.
+    pub(crate) observation: NodeObservation,
+    /// Why the annotation about maintenance makes no sense.
+    pub(crate) problem: Option<String>,
+}
+
+/// What is to be remembered of a node.
+pub(crate) fn node_facts(node: &Node) -> NodeFacts {
+    let spec = node.spec.as_ref();
+    let status = node.status.as_ref();
+    let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    let is_ready = conditions.iter().any(|it| it.type_ == "Ready" && it.status == "True");
+    let is_cordoned = spec.is_some_and(|spec| spec.unschedulable == Some(true));
+    let allocatable = status.and_then(|status| status.allocatable.as_ref());
+    let taints = spec.and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
+    let annotation = node.annotations().get(MAINTENANCE_ANNOTATION);
+    let (plan, problem) = match annotation.map(|text| maintenance(text)) {
+        None => (Plan::None, None),
+        Some(Ok(plan)) => (plan, None),
+        Some(Err(problem)) => (Plan::None, Some(problem)),
+    };
+    let observation = NodeObservation {
+        name: node.name_any().into(),
+        allocatable: amounts(allocatable.into_iter().flatten()).into_iter().collect(),
+        offered: is_ready && !is_cordoned && node.metadata.deletion_timestamp.is_none(),
+        labels: node.labels().iter().map(label).collect(),
+        taints: taints.iter().filter_map(taint).collect(),
+        draining: plan == Plan::Drain,
+        maintenance: match plan {
+            Plan::Maintenance(maintenance) => Some(maintenance),
+            Plan::None | Plan::Drain => None,
+        },
+        ..NodeObservation::default()
+    };
+    NodeFacts { is_ready, observation, problem }
+}
+
+/// What the annotation says.
+#[derive(Debug, PartialEq, Eq)]
+enum Plan {
+    None,
+    Drain,
+    Maintenance(Maintenance),
+}
+
+fn maintenance(text: &str) -> Result<Plan, String> {
+    let text = text.trim();
+    match text {
+        "" => return Ok(Plan::None),
+        "now" => return Ok(Plan::Drain),
+        _ => {}
+    }
+    let invalid = |part: &str| {
+        format!(
+            "the annotation {MAINTENANCE_ANNOTATION} has \"{part}\", which is no time: write now, a \
+             time such as 2026-11-24T20:00:00Z, or start and end with a slash in between"
+        )
+    };
+    let time = |part: &str| {
+        let time = part.parse::<Timestamp>().ok();
+        let time = time.and_then(|time| u64::try_from(time.as_millisecond()).ok());
+        time.ok_or_else(|| invalid(part))
+    };
+    let (start, end) = match text.split_once('/') {
+        Some((start, end)) => (time(start)?, Some(time(end)?)),
+        None => (time(text)?, None),
+    };
+    if end.is_some_and(|end| end <= start) {
+        return Err(format!("the annotation {MAINTENANCE_ANNOTATION} ends before it starts"));
+    }
+    Ok(Plan::Maintenance(Maintenance { start, duration: end.map(|end| end - start) }))
+}
+
+fn label((key, value): (&String, &String)) -> Label {
+    (key.as_str().into(), value.as_str().into())
+}
+
+fn taint(taint: &WireTaint) -> Option<Taint> {
+    let effect = match taint.effect.as_str() {
+        "NoSchedule" => TaintEffect::NoSchedule,
+        "PreferNoSchedule" => TaintEffect::PreferNoSchedule,
+        "NoExecute" => TaintEffect::NoExecute,
+        _ => return None,
+    };
+    let value = taint.value.as_deref().unwrap_or_default().into();
+    Some(Taint { key: taint.key.as_str().into(), value, effect })
+}
+
+#[cfg(test)]
+mod tests;

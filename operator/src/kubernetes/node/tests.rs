@@ -1,0 +1,66 @@
+use k8s_openapi::api::core::v1::Node;
+use proffer_core::event::Maintenance;
+use serde_json::json;
+
+use super::{NodeFacts, node_facts};
+
+fn node(annotation: &str, ready: &str, unschedulable: bool) -> NodeFacts {
+    let node: Node = serde_json::from_value(json!({
+        "metadata": {
+            "name": "n",
+            "labels": {"zone": "a"},
+            "annotations": {"proffer.dev/maintenance": annotation},
+        },
+        "spec": {
+            "unschedulable": unschedulable,
+            "taints": [{"key": "gpu", "value": "a100", "effect": "NoSchedule"}],
+        },
+        "status": {
+            "allocatable": {"cpu": "1900m", "memory": "2Gi", "pods": "110"},
+            "conditions": [{"type": "Ready", "status": ready}],
+        },
+    }))
+    .unwrap();
+    node_facts(&node)
+}
+
+#[test]
+fn a_ready_node_is_offered() {
+    let facts = node("", "True", false);
+    assert!(facts.is_ready && facts.observation.offered);
+    let amounts: Vec<_> =
+        facts.observation.allocatable.iter().map(|(name, n)| (&**name, *n)).collect();
+    assert_eq!(amounts, [("cpu", 1900), ("memory", 2 << 30), ("pods", 110)]);
+    assert_eq!(facts.observation.taints[0].to_string(), "gpu=a100:NoSchedule");
+    assert_eq!(facts.observation.labels, [("zone".into(), "a".into())]);
+}
+
+#[test]
+fn one_that_does_not_answer_or_is_cordoned_is_not() {
+    assert!(!node("", "Unknown", false).observation.offered);
+    let cordoned = node("", "True", true);
+    assert!(cordoned.is_ready && !cordoned.observation.offered);
+}
+
+#[test]
+fn maintenance_is_read_from_the_annotation() {
+    let maintenance = |text: &str| node(text, "True", false).observation.maintenance;
+    let start = 1_795_550_400_000;
+    let open = Maintenance { start, duration: None };
+    assert_eq!(maintenance("2026-11-24T20:00:00Z"), Some(open));
+    let hour = Maintenance { start, duration: Some(3_600_000) };
+    assert_eq!(maintenance("2026-11-24T20:00:00Z/2026-11-24T21:00:00Z"), Some(hour));
+    assert!(node("now", "True", false).observation.draining);
+}
+
+#[test]
+fn a_wrong_annotation_is_explained_and_ignored() {
+    for (text, part) in [("tomorrow", "\"tomorrow\""), ("2026-11-24T20:00:00Z/x", "\"x\"")] {
+        let facts = node(text, "True", false);
+        assert!(facts.observation.maintenance.is_none() && facts.observation.offered);
+        let problem = facts.problem.unwrap();
+        assert!(problem.contains(part) && problem.contains("2026-11-24T20:00:00Z"), "{problem}");
+    }
+    let facts = node("2026-11-24T20:00:00Z/2026-11-24T19:00:00Z", "True", false);
+    assert!(facts.problem.unwrap().contains("ends before it starts"));
+}

@@ -1,0 +1,193 @@
+//! Jobs and pools.
+
+use std::sync::Arc;
+
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+use proffer_core::event::{Event, JobObservation};
+use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_core::view::JobStatus;
+use proffer_crds::job::SparkJobStatus;
+use proffer_crds::{ResourcePool, SparkJob};
+
+use super::super::names::POOL_FINALIZER;
+use super::super::notices::job_notices;
+use super::super::pod::ObjectName;
+use super::super::queue::{Intent, Target};
+use super::{Job, Operator, Pool};
+use crate::convert;
+
+/// How long changes of pools' statuses are gathered.
+const POOLS_INTERVAL_MILLISECONDS: Milliseconds = 1000;
+
+impl Operator {
+    pub(super) fn observe_job(
+        &mut self,
+        now: Milliseconds,
+        name: &ObjectName,
+        object: Option<Arc<SparkJob>>,
+    ) {
+        let key = JobKey { namespace: name.namespace.clone(), name: name.name.clone() };
+        let namespaces = &self.settings.namespaces;
+        let is_served = namespaces.is_empty() || namespaces.contains(&*key.namespace);
+        // What is being deleted only waits for what belongs to it.
+        let stays = |job: &Arc<SparkJob>| job.metadata.deletion_timestamp.is_none() && is_served;
+        match object.filter(stays) {
+            Some(object) => self.see_job(now, key, object),
+            None => {
+                if self.jobs.remove(&key).is_some() || !self.is_synced {
+                    self.engine.handle(now, Event::JobGone(key));
+                }
+            }
+        }
+    }
+
+    fn see_job(&mut self, now: Milliseconds, key: JobKey, object: Arc<SparkJob>) {
+        self.schedule_expiry(now, &key, &object);
+        let before = self.jobs.get_mut(&key);
+        if let Some(job) = before.filter(|job| job.object.uid() == object.uid()) {
+            let is_edited = job.object.metadata.generation != object.metadata.generation;
+            // Versions that a write has answered may come late.
+            if is_older(&object, &job.object) {
+                return;
+            }
+            job.object = Arc::clone(&object);
+            if is_edited {
+                self.tell_engine(now, key, &object, None);
+            }
+            return;
+        }
+        let restored = convert::restored_status(&object).map(Box::new);
+        let job =
+            Job { object: Arc::clone(&object), published: restored.clone(), retained: Vec::new() };
+        self.jobs.insert(key.clone(), job);
+        self.tell_engine(now, key, &object, restored);
+    }
+
+    fn tell_engine(
+        &mut self,
+        now: Milliseconds,
+        key: JobKey,
+        object: &SparkJob,
+        status: Option<Box<JobStatus>>,
+    ) {
+        let created = object.creation_timestamp().map_or(0, |time| time.0.as_millisecond());
+        let problem = |problems: Vec<convert::Problem>| {
+            let sentences = problems.into_iter().map(|it| format!("{}: {}", it.field, it.message));
+            sentences.collect::<Vec<_>>().join("; ")
+        };
+        let observed = JobObservation {
+            key,
+            uid: object.uid().unwrap_or_default().into(),
+            generation: object.metadata.generation.unwrap_or(0),
+            created_at: u64::try_from(created).unwrap_or(0),
+            spec: convert::job_spec(object).map_err(problem),
+            status,
+        };
+        self.engine.handle(now, Event::Job(Box::new(observed)));
+    }
+
+    fn schedule_expiry(&mut self, now: Milliseconds, key: &JobKey, job: &SparkJob) {
+        let ended = job.status.as_ref().and_then(|status| status.completion_time.as_ref());
+        let (Some(ended), Some(ttl)) = (ended, job.spec.ttl_seconds_after_finished) else { return };
+        let at = ended.0.as_millisecond().saturating_add(ttl.saturating_mul(1000));
+        self.expiries.insert((u64::try_from(at).unwrap_or(0).max(now), key.clone()));
+    }
+
+    /// Notes what is new in a status, for people.
+    pub(super) fn tell_of(&mut self, status: &JobStatus) {
+        let Some(job) = self.jobs.get_mut(&status.key) else { return };
+        if job.object.uid().as_deref() != Some(&*status.uid) {
+            return;
+        }
+        self.notices.extend(job_notices(&job.object, job.published.as_deref(), status));
+        job.published = Some(Box::new(status.clone()));
+    }
+
+    /// The job with this status, in the version in which it was last seen.
+    pub(super) fn job_with_status(
+        &self,
+        now: Milliseconds,
+        status: &JobStatus,
+    ) -> Option<SparkJob> {
+        let job = self.jobs.get(&status.key)?;
+        if job.object.uid().as_deref() != Some(&*status.uid) {
+            return None;
+        }
+        let mut object = SparkJob::clone(&job.object);
+        let previous = object.status.as_ref().map(|status: &SparkJobStatus| &*status.conditions);
+        object.status = Some(convert::job_status(status, previous.unwrap_or_default(), now));
+        object.metadata.managed_fields = None;
+        Some(object)
+    }
+
+    pub(super) fn observe_pool(
+        &mut self,
+        now: Milliseconds,
+        name: &str,
+        object: Option<Arc<ResourcePool>>,
+    ) {
+        self.pools_due.get_or_insert(now.saturating_add(POOLS_INTERVAL_MILLISECONDS));
+        let Some(object) = object else {
+            self.pools.remove(name);
+            self.engine.handle(now, Event::PoolGone(name.into()));
+            return;
+        };
+        let before = self.pools.get(name);
+        let is_news = before.is_none_or(|before| {
+            before.object.metadata.generation != object.metadata.generation
+                || before.object.metadata.deletion_timestamp != object.metadata.deletion_timestamp
+        });
+        if is_news {
+            self.engine.handle(now, Event::Pool(convert::pool_observation(&object)));
+        }
+        let is_deleting = object.metadata.deletion_timestamp.is_some();
+        let is_kept = object.finalizers().iter().any(|finalizer| finalizer == POOL_FINALIZER);
+        if !is_deleting && !is_kept {
+            self.queue.push(Target::Pool(name.into()), Intent::Keep(true));
+        }
+        self.pools.insert(name.into(), Pool { object });
+    }
+
+    /// Stores the statuses of pools that are not as they were, and lets pools go that nobody uses.
+    pub(super) fn publish_pools(&mut self, now: Milliseconds) {
+        if self.pools_due.is_none_or(|at| at > now) {
+            return;
+        }
+        self.pools_due = None;
+        for status in self.engine.pools() {
+            let Some(pool) = self.pools.get(&status.name) else { continue };
+            let target = Target::Pool(status.name.clone());
+            let object = &pool.object;
+            let is_deleting = object.metadata.deletion_timestamp.is_some();
+            if is_deleting && !status.in_use {
+                self.queue.push(target, Intent::Keep(false));
+                continue;
+            }
+            let before = object.status.as_ref();
+            let previous = before.map(|status| &*status.conditions).unwrap_or_default();
+            let generation = object.metadata.generation;
+            let new = convert::pool_status(&status, previous, generation, now);
+            if before != Some(&new) {
+                self.queue.push(target, Intent::PoolStatus(Box::new(new)));
+            }
+        }
+    }
+
+    /// Has the statuses of pools written soon, if they are not to be anyway.
+    pub(super) fn note_pools(&mut self, now: Milliseconds) {
+        self.pools_due.get_or_insert(now.saturating_add(POOLS_INTERVAL_MILLISECONDS));
+    }
+}
+
+/// Whether a version of an object is older than another one: versions are numbers that grow
+/// (KEP-5504).
+pub(super) fn is_older(one: &SparkJob, other: &SparkJob) -> bool {
+    let number = |job: &SparkJob| job.resource_version().and_then(|it| it.parse::<u64>().ok());
+    matches!((number(one), number(other)), (Some(one), Some(other)) if one < other)
+}
+
+/// The time now, in milliseconds since 1970.
+pub(crate) fn wall_clock() -> Milliseconds {
+    u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0)
+}

@@ -1,0 +1,249 @@
+//! A `Pod` as the operator remembers it, and what became of an executor by what its pod says.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, Pod, PodStatus};
+use kube::ResourceExt;
+use proffer_core::ExecutorKey;
+use proffer_core::event::Departure;
+use proffer_core::jobs::JobKey;
+
+use super::names::{EPOCH_LABEL, EXECUTOR_CONTAINER, INDEX_LABEL, JOB_LABEL, JOB_UID_LABEL};
+use super::requests::{Amounts, pod_requests};
+
+/// A namespaced object's name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ObjectName {
+    /// The namespace.
+    pub(crate) namespace: Arc<str>,
+    /// The name in it.
+    pub(crate) name: Arc<str>,
+}
+
+impl From<&JobKey> for ObjectName {
+    fn from(key: &JobKey) -> Self {
+        Self { namespace: key.namespace.clone(), name: key.name.clone() }
+    }
+}
+
+/// What is remembered of a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PodFacts {
+    /// Its uid.
+    pub(crate) uid: Box<str>,
+    /// The node that it is on, or that others were preempted for it on.
+    pub(crate) node: Option<Box<str>>,
+    /// What it takes of that; nothing if it has ended.
+    pub(crate) requests: Amounts,
+    /// Whether nothing of it runs any more.
+    pub(crate) has_ended: bool,
+    /// Whether it was told to go.
+    pub(crate) is_deleting: bool,
+    /// What there is to know if it is an executor's.
+    pub(crate) executor: Option<Box<ExecutorFacts>>,
+}
+
+/// What is remembered of an executor's pod beside that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ExecutorFacts {
+    /// The executor's name.
+    pub(crate) key: ExecutorKey,
+    /// The uid of the job that it was made for.
+    pub(crate) job_uid: Box<str>,
+    /// What became of the executor, if it runs no more.
+    pub(crate) departure: Option<Departure>,
+    /// Why the executor cannot start.
+    pub(crate) trouble: Option<Trouble>,
+    /// When it was created, in milliseconds since 1970.
+    pub(crate) created_at: i64,
+}
+
+/// Why a pod does not start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    /// One word of Kubernetes: `Unschedulable`, `ImagePullBackOff`.
+    pub(crate) reason: Box<str>,
+    /// A sentence.
+    pub(crate) message: String,
+}
+
+/// What is to be remembered of a pod.
+pub(crate) fn pod_facts(pod: &Pod) -> PodFacts {
+    let status = pod.status.as_ref();
+    let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or("Pending");
+    let has_ended = matches!(phase, "Succeeded" | "Failed");
+    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+    let node = node.or_else(|| status.and_then(|status| status.nominated_node_name.as_deref()));
+    PodFacts {
+        uid: pod.uid().unwrap_or_default().into(),
+        node: node.filter(|node| !node.is_empty()).map(Box::from),
+        requests: if has_ended { Amounts::new() } else { pod_requests(pod) },
+        has_ended,
+        is_deleting: pod.metadata.deletion_timestamp.is_some(),
+        executor: executor_facts(pod, has_ended).map(Box::new),
+    }
+}
+
+fn executor_facts(pod: &Pod, has_ended: bool) -> Option<ExecutorFacts> {
+    let label = |name: &str| pod.labels().get(name).map(String::as_str);
+    let job = JobKey {
+        namespace: pod.namespace().unwrap_or_default().into(),
+        name: label(JOB_LABEL)?.into(),
+    };
+    let index = label(INDEX_LABEL)?.parse().ok()?;
+    let epoch = label(EPOCH_LABEL)?.parse().ok()?;
+    let status = pod.status.clone().unwrap_or_default();
+    let created = pod.creation_timestamp().map_or(0, |time| time.0.as_millisecond());
+    Some(ExecutorFacts {
+        key: ExecutorKey { job, index, epoch },
+        job_uid: label(JOB_UID_LABEL)?.into(),
+        departure: departure(&status, has_ended),
+        trouble: if has_ended { None } else { trouble(&status) },
+        created_at: created,
+    })
+}
+
+/// What became of the executor in a pod: nothing while its container may run.
+fn departure(status: &PodStatus, has_ended: bool) -> Option<Departure> {
+    let ended = container_state(status).and_then(|state| state.terminated.as_ref());
+    if !has_ended && ended.is_none() {
+        return None;
+    }
+    let message = || status.message.clone().unwrap_or_default();
+    // Others ended it: what its container says of that is only how.
+    let conditions = status.conditions.as_deref().unwrap_or_default();
+    let disrupted =
+        conditions.iter().find(|it| it.type_ == "DisruptionTarget" && it.status == "True");
+    if let Some(condition) = disrupted {
+        let reason = condition.reason.as_deref().unwrap_or("Disrupted");
+        let message = condition.message.clone().unwrap_or_else(message);
+        return Some(Departure::Lost(sentence(
+            &format!("the pod was disrupted ({reason})"),
+            &message,
+        )));
+    }
+    match status.reason.as_deref() {
+        // The kubelet did not take it: what was free there was taken by others first.
+        Some(reason) if is_refusal(reason) => {
+            let what = format!("the node refused the pod ({reason})");
+            return Some(Departure::Refused(sentence(&what, &message())));
+        }
+        Some(reason @ ("Evicted" | "Preempting" | "Shutdown" | "NodeShutdown" | "Terminated")) => {
+            return Some(Departure::Lost(sentence(
+                &format!("the pod was ended ({reason})"),
+                &message(),
+            )));
+        }
+        Some("NodeLost") => return Some(Departure::Lost("the node was lost".to_owned())),
+        Some("DeadlineExceeded") => {
+            let what = "the pod's activeDeadlineSeconds are over";
+            return Some(Departure::Exited(sentence(what, &message())));
+        }
+        _ => {}
+    }
+    if let Some(ended) = ended {
+        return Some(exit(ended));
+    }
+    let init = status.init_container_statuses.iter().flatten();
+    let failed = init.filter_map(|status| Some((&status.name, status.state.as_ref()?)));
+    let failed = failed.filter_map(|(name, state)| Some((name, state.terminated.as_ref()?)));
+    let mut failed = failed.filter(|(_, ended)| ended.exit_code != 0);
+    Some(match failed.next() {
+        Some((name, ended)) => Departure::NotStarted(sentence(
+            &format!("the init container {name} exited with code {}", ended.exit_code),
+            ended.message.as_deref().unwrap_or_default(),
+        )),
+        None => Departure::Lost(sentence("the pod ended", &message())),
+    })
+}
+
+fn exit(ended: &ContainerStateTerminated) -> Departure {
+    let code = ended.exit_code;
+    match ended.reason.as_deref() {
+        Some("OOMKilled") => Departure::OutOfMemory(
+            "the executor was killed because it used more memory than spec.executor.memory"
+                .to_owned(),
+        ),
+        Some(reason @ ("ContainerCannotRun" | "StartError" | "CannotStart")) => {
+            let what = format!("the executor's container could not be started ({reason})");
+            Departure::NotStarted(sentence(&what, ended.message.as_deref().unwrap_or_default()))
+        }
+        Some("ContainerStatusUnknown") => {
+            Departure::Lost("the node no longer knows what became of the executor".to_owned())
+        }
+        _ => Departure::Exited(sentence(
+            &format!("the executor exited with code {code}"),
+            ended.message.as_deref().unwrap_or_default(),
+        )),
+    }
+}
+
+/// Whether a kubelet says so of a pod that it does not admit.
+fn is_refusal(reason: &str) -> bool {
+    reason.starts_with("OutOf")
+        || matches!(
+            reason,
+            "NodeAffinity"
+                | "NodeName"
+                | "Taint"
+                | "UnexpectedAdmissionError"
+                | "TopologyAffinityError"
+                | "PodOSSelectorNodeLabelDoesNotMatch"
+                | "PodOSNotSupported"
+                | "AppArmor"
+                | "SysctlForbidden"
+                | "NodePorts"
+                | "InvalidNodeInfo"
+        )
+}
+
+fn trouble(status: &PodStatus) -> Option<Trouble> {
+    let conditions = status.conditions.as_deref().unwrap_or_default();
+    let unschedulable = conditions.iter().find(|condition| {
+        condition.type_ == "PodScheduled"
+            && condition.status == "False"
+            && condition.reason.as_deref() == Some("Unschedulable")
+    });
+    if let Some(condition) = unschedulable {
+        let message = condition.message.clone().unwrap_or_default();
+        return Some(Trouble { reason: "Unschedulable".into(), message });
+    }
+    let init = status.init_container_statuses.iter().flatten();
+    let all = init.chain(status.container_statuses.iter().flatten());
+    let waiting = all.filter_map(|status| Some((status, status.state.as_ref()?.waiting.as_ref()?)));
+    waiting.into_iter().find_map(|(status, waiting)| {
+        let reason = waiting.reason.as_deref()?;
+        // The first failure of a pull or of a start may be a passing one; the kubelet tries again.
+        let stays = matches!(
+            reason,
+            "ImagePullBackOff"
+                | "InvalidImageName"
+                | "ErrImageNeverPull"
+                | "ImageInspectError"
+                | "CreateContainerConfigError"
+                | "CreateContainerError"
+                | "RunContainerError"
+                | "CrashLoopBackOff"
+        );
+        let what = format!(
+            "the container {} of image {} does not start ({reason})",
+            status.name, status.image
+        );
+        let message = sentence(&what, waiting.message.as_deref().unwrap_or_default());
+        stays.then(|| Trouble { reason: reason.into(), message })
+    })
+}
+
+fn container_state(status: &PodStatus) -> Option<&ContainerState> {
+    let mut all = status.container_statuses.iter().flatten();
+    all.find(|status| status.name == EXECUTOR_CONTAINER)?.state.as_ref()
+}
+
+/// What happened, and what somebody else says of it.
+fn sentence(what: &str, message: &str) -> String {
+    let message = message.trim().trim_end_matches('.');
+    if message.is_empty() { what.to_owned() } else { format!("{what}: {message}") }
+}
+
+#[cfg(test)]
+mod tests;

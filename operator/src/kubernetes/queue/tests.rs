@@ -1,0 +1,89 @@
+use proffer_core::action::Assignment;
+use proffer_core::event::StageAttempts;
+use proffer_core::jobs::JobKey;
+use proffer_core::{ExecutorKey, ranges::Ranges};
+
+use super::{Intent, Queue, Target};
+
+fn key(index: u32) -> ExecutorKey {
+    let job = JobKey { namespace: "ns".into(), name: "j".into() };
+    ExecutorKey { job, index, epoch: 0 }
+}
+
+fn target(index: u32) -> Target {
+    Target::Executor(key(index))
+}
+
+fn assign(number: u64) -> Intent {
+    let partitions = Ranges::one(0);
+    let attempts = vec![StageAttempts { stage: "s".into(), attempt: 0, partitions }];
+    Intent::Assign(Assignment { key: key(0), number, acknowledged_report: 0, attempts })
+}
+
+#[test]
+fn one_write_at_a_time_to_each_object() {
+    let mut queue = Queue::new(8, 1000);
+    queue.push(target(0), Intent::Read);
+    queue.push(target(0), assign(1));
+    queue.push(target(1), assign(1));
+    assert_eq!(queue.next(0), Some((target(0), Intent::Read)));
+    assert_eq!(queue.next(0), Some((target(1), assign(1))));
+    assert_eq!(queue.next(0), None, "the first is on its way");
+    queue.done(0, &target(0), false);
+    assert_eq!(queue.next(0), Some((target(0), assign(1))));
+}
+
+#[test]
+fn a_newer_one_replaces_what_waits_and_not_what_is_on_its_way() {
+    let mut queue = Queue::new(8, 1000);
+    queue.push(target(0), assign(1));
+    queue.next(0);
+    queue.push(target(0), assign(2));
+    queue.push(target(0), assign(3));
+    queue.done(0, &target(0), false);
+    assert_eq!(queue.next(0), Some((target(0), assign(3))));
+    queue.push(target(0), assign(4));
+    queue.push(target(0), Intent::Remove);
+    queue.done(0, &target(0), false);
+    assert_eq!(queue.next(0), Some((target(0), Intent::Remove)), "there is nothing to assign to");
+    queue.done(0, &target(0), false);
+    assert_eq!((queue.next(0), queue.depth()), (None, 0));
+}
+
+#[test]
+fn pauses_double_and_end_with_success() {
+    let mut queue = Queue::new(8, 1000);
+    let mut now = 0;
+    let mut pauses = Vec::new();
+    for number in 0..4 {
+        queue.push(target(0), assign(number));
+        assert!(queue.next(now).is_some());
+        queue.done(now, &target(0), true);
+        queue.push(target(0), assign(number));
+        assert_eq!(queue.next(now), None);
+        let at = queue.wakeup(now).unwrap();
+        pauses.push(at - now);
+        now = at;
+    }
+    assert!(pauses.windows(2).all(|pair| pair[1] > pair[0]), "{pauses:?}");
+    assert!(queue.next(now).is_some());
+    queue.done(now, &target(0), false);
+    queue.push(target(0), assign(9));
+    assert!(queue.next(now).is_some(), "it counts from the start again");
+}
+
+#[test]
+fn so_many_at_a_time_and_in_a_second() {
+    let mut queue = Queue::new(2, 3);
+    for index in 0..6 {
+        queue.push(target(index), Intent::Remove);
+    }
+    assert!(queue.next(0).is_some() && queue.next(0).is_some());
+    assert_eq!(queue.next(0), None, "two are on their way");
+    queue.done(0, &target(0), false);
+    queue.done(0, &target(1), false);
+    assert!(queue.next(0).is_some());
+    assert_eq!(queue.next(0), None, "three in the first second");
+    assert_eq!(queue.wakeup(0), Some(334));
+    assert!(queue.next(334).is_some());
+}

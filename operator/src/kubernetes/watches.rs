@@ -1,0 +1,96 @@
+//! Watches: lists that are consistent, then every change, made small before it is passed on.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client, Resource, ResourceExt};
+use proffer_crds::{ResourcePool, SparkExecutor, SparkJob};
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
+
+use super::node::node_facts;
+use super::operator::{Change, Kind};
+use super::pod::{ObjectName, pod_facts};
+
+/// How long one watch request may go on: a connection that died in silence is noticed by then.
+const WATCH_SECONDS: u32 = 60;
+
+/// Passes on what happens to all objects of a kind, until nobody listens any more.
+pub(crate) async fn watch(kind: Kind, client: Client, changes: mpsc::Sender<Change>) {
+    let all = |object: &ObjectName| object.name.clone();
+    match kind {
+        Kind::Node => {
+            pass_on(Api::<Node>::all(client), kind, changes, |name, node| {
+                Change::Node(all(&name), node.map(|node| Box::new(node_facts(&node))))
+            })
+            .await;
+        }
+        Kind::Pool => {
+            pass_on(Api::<ResourcePool>::all(client), kind, changes, |name, pool| {
+                Change::Pool(all(&name), pool.map(Arc::new))
+            })
+            .await;
+        }
+        Kind::Job => {
+            pass_on(Api::<SparkJob>::all(client), kind, changes, |name, job| {
+                Change::Job(name, job.map(Arc::new))
+            })
+            .await;
+        }
+        Kind::Executor => {
+            pass_on(Api::<SparkExecutor>::all(client), kind, changes, |name, executor| {
+                Change::Executor(name, executor.map(Box::new))
+            })
+            .await;
+        }
+        Kind::Pod => {
+            pass_on(Api::<Pod>::all(client), kind, changes, |name, pod| {
+                Change::Pod(name, pod.map(|pod| Box::new(pod_facts(&pod))))
+            })
+            .await;
+        }
+    }
+}
+
+async fn pass_on<K>(
+    api: Api<K>,
+    kind: Kind,
+    changes: mpsc::Sender<Change>,
+    change: impl Fn(ObjectName, Option<K>) -> Change,
+) where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    K::DynamicType: Default,
+{
+    let config = watcher::Config::default().timeout(WATCH_SECONDS);
+    let mut events = std::pin::pin!(watcher(api, config).default_backoff());
+    while let Some(event) = events.next().await {
+        let change = match event {
+            Ok(Event::Init) => Change::Listing(kind),
+            Ok(Event::InitDone) => Change::Listed(kind),
+            Ok(Event::Apply(mut object) | Event::InitApply(mut object)) => {
+                // Nobody looks at who wrote which field, and it is half of many objects.
+                object.meta_mut().managed_fields = None;
+                change(name(&object), Some(object))
+            }
+            Ok(Event::Delete(object)) => change(name(&object), None),
+            Err(error) => {
+                tracing::warn!(?kind, "a watch broke off and begins anew: {error}");
+                continue;
+            }
+        };
+        if changes.send(change).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn name<K: Resource>(object: &K) -> ObjectName {
+    ObjectName {
+        namespace: object.namespace().unwrap_or_default().into(),
+        name: object.name_any().into(),
+    }
+}

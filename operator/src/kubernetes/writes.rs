@@ -1,0 +1,412 @@
+//! Writes to the API server, and what came of them.
+//!
+//! Each write names the version or the uid of what it changes, so that none hits an object that is
+//! another one by now.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::Status;
+use kube::{Api, Client, ResourceExt};
+use proffer_crds::executor::Assignment;
+use proffer_crds::{ResourcePool, ResourcePoolStatus, SparkExecutor, SparkJob};
+use serde_json::{Value, json};
+
+use super::names::{FIELD_MANAGER, POOL_FINALIZER};
+use super::pod::ObjectName;
+
+/// A write, with all that it needs.
+#[derive(Clone, Debug)]
+pub(crate) enum Write {
+    /// Makes an executor: its pod, then its object. So an object without a pod tells that the pod is
+    /// gone, and what was never told anything is a pod without an object.
+    Launch {
+        /// The pod.
+        pod: Box<Pod>,
+        /// The object, of the same name.
+        executor: Box<SparkExecutor>,
+    },
+    /// Tells an executor what to run.
+    Assign {
+        /// The object's name.
+        name: ObjectName,
+        /// The uid that it has to have.
+        uid: Box<str>,
+        /// The generation that it has to have.
+        generation: i64,
+        /// What to run.
+        assignments: Vec<Assignment>,
+        /// The last report that is stored.
+        acknowledged_report: i64,
+        /// The least time between two reports.
+        report_interval_milliseconds: i32,
+    },
+    /// Tells an executor to end by itself, so that its pod stays.
+    Stop {
+        /// The object's name.
+        name: ObjectName,
+        /// The uid that it has to have.
+        uid: Box<str>,
+    },
+    /// Deletes a pod.
+    DeletePod {
+        /// The pod's name.
+        name: ObjectName,
+        /// The uid that it has to have; unknown of one that may not have been made.
+        uid: Option<Box<str>>,
+        /// How long it may take; what the pod says if nothing is said here.
+        grace_seconds: Option<u32>,
+    },
+    /// Reads an executor's object.
+    ReadExecutor {
+        /// The object's name.
+        name: ObjectName,
+    },
+    /// Deletes an executor's object.
+    DeleteExecutor {
+        /// The object's name.
+        name: ObjectName,
+        /// The uid that it has to have.
+        uid: Box<str>,
+    },
+    /// Stores a job's status.
+    JobStatus {
+        /// The job with the new status, in the version that it replaces.
+        job: Box<SparkJob>,
+    },
+    /// Deletes a job.
+    DeleteJob {
+        /// The job's name.
+        name: ObjectName,
+        /// The uid that it has to have.
+        uid: Box<str>,
+    },
+    /// Stores a pool's status.
+    PoolStatus {
+        /// The pool in the version that it replaces.
+        pool: Arc<ResourcePool>,
+        /// The new status.
+        status: Box<ResourcePoolStatus>,
+    },
+    /// Sets or takes away what keeps a pool.
+    KeepPool {
+        /// The pool in the version that it replaces.
+        pool: Arc<ResourcePool>,
+        /// Whether it is kept.
+        keep: bool,
+    },
+}
+
+/// What came of a write.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// An executor is there: its pod and its object.
+    Launched(Box<Pod>, Box<SparkExecutor>),
+    /// An executor's object as it is now.
+    Executor(Box<SparkExecutor>),
+    /// A job as it is now, and whether its status is the one that was to be stored.
+    Job(Box<SparkJob>, bool),
+    /// A pool as it is now.
+    Pool(Box<ResourcePool>),
+    /// It is done.
+    Done,
+    /// There is nothing of the name any more, or it is another object.
+    Missing,
+    /// The API server will not do it, however often it is asked.
+    Refused(String),
+    /// Nothing certain; to be tried again.
+    Unknown(String),
+}
+
+/// What writes go through.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    client: Client,
+}
+
+impl Writer {
+    /// A writer.
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Does a write.
+    pub(crate) async fn perform(&self, write: Write) -> Reply {
+        match write {
+            Write::Launch { pod, executor } => self.launch(*pod, *executor).await,
+            Write::Assign {
+                name,
+                uid,
+                generation,
+                assignments,
+                acknowledged_report,
+                report_interval_milliseconds,
+            } => {
+                let patch = json!([
+                    {"op": "test", "path": "/metadata/uid", "value": uid},
+                    {"op": "test", "path": "/metadata/generation", "value": generation},
+                    {"op": "add", "path": "/spec/assignments", "value": assignments},
+                    {"op": "add", "path": "/spec/acknowledgedReport", "value": acknowledged_report},
+                    {
+                        "op": "add",
+                        "path": "/spec/reportIntervalMilliseconds",
+                        "value": report_interval_milliseconds,
+                    },
+                ]);
+                self.patch_executor(&name, patch).await
+            }
+            Write::Stop { name, uid } => {
+                let patch = json!([
+                    {"op": "test", "path": "/metadata/uid", "value": uid},
+                    {"op": "add", "path": "/spec/stop", "value": true},
+                ]);
+                self.patch_executor(&name, patch).await
+            }
+            Write::DeletePod { name, uid, grace_seconds } => {
+                let pods = self.api::<Pod>(&name.namespace);
+                let uid = match uid {
+                    Some(uid) => uid.into_string(),
+                    None => match pods.get_opt(&name.name).await {
+                        Ok(Some(pod)) => pod.uid().unwrap_or_default(),
+                        Ok(None) => return Reply::Missing,
+                        Err(error) => return Reply::Unknown(sentence(&error)),
+                    },
+                };
+                delete(&pods, &name.name, &uid, grace_seconds).await
+            }
+            Write::ReadExecutor { name } => {
+                let executors = self.api::<SparkExecutor>(&name.namespace);
+                match executors.get_opt(&name.name).await {
+                    Ok(Some(object)) => Reply::Executor(Box::new(object)),
+                    Ok(None) => Reply::Missing,
+                    Err(error) => Reply::Unknown(sentence(&error)),
+                }
+            }
+            Write::DeleteExecutor { name, uid } => {
+                let executors = self.api::<SparkExecutor>(&name.namespace);
+                delete(&executors, &name.name, &uid, None).await
+            }
+            Write::JobStatus { job } => self.store_status(*job).await,
+            Write::DeleteJob { name, uid } => {
+                let jobs = self.api::<SparkJob>(&name.namespace);
+                delete(&jobs, &name.name, &uid, None).await
+            }
+            Write::PoolStatus { pool, status } => {
+                let pools: Api<ResourcePool> = Api::all(self.client.clone());
+                let mut object = ResourcePool::clone(&pool);
+                object.status = Some(*status);
+                object.metadata.managed_fields = None;
+                let name = object.name_any();
+                let replaced = pools.replace_status(&name, &parameters(), &object).await;
+                self.pool_reply(&pools, &name, replaced).await
+            }
+            Write::KeepPool { pool, keep } => {
+                let pools: Api<ResourcePool> = Api::all(self.client.clone());
+                let name = pool.name_any();
+                let mut finalizers = pool.finalizers().to_vec();
+                finalizers.retain(|finalizer| finalizer != POOL_FINALIZER);
+                if keep {
+                    finalizers.push(POOL_FINALIZER.to_owned());
+                }
+                let patch = json!({"metadata": {
+                    "finalizers": finalizers,
+                    "resourceVersion": pool.resource_version(),
+                }});
+                let patched =
+                    pools.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await;
+                self.pool_reply(&pools, &name, patched).await
+            }
+        }
+    }
+
+    /// Lets the executors of a namespace read their assignments and report: binds a role to the
+    /// namespace's service accounts.
+    pub(crate) async fn bind_executors(
+        &self,
+        namespace: &str,
+        role: &str,
+    ) -> Result<(), kube::Error> {
+        let api: Api<RoleBinding> = Api::namespaced(self.client.clone(), namespace);
+        let binding = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {
+                "name": role,
+                "labels": {"app.kubernetes.io/managed-by": "proffer"},
+            },
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{
+                "apiGroup": "rbac.authorization.k8s.io",
+                "kind": "Group",
+                "name": format!("system:serviceaccounts:{namespace}"),
+            }],
+        });
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        api.patch(role, &parameters, &Patch::Apply(binding)).await.map(|_| ())
+    }
+
+    async fn launch(&self, pod: Pod, executor: SparkExecutor) -> Reply {
+        let namespace = pod.namespace().unwrap_or_default();
+        let name = pod.name_any();
+        let owner = executor.spec.job_uid.clone();
+        let pods = self.api::<Pod>(&namespace);
+        let made = match pods.create(&parameters(), &pod).await {
+            Ok(made) => made,
+            Err(kube::Error::Api(status)) if status.code == 409 || is_final(&status) => {
+                // An earlier attempt of which nothing was heard may have made it.
+                match pods.get_opt(&name).await {
+                    Ok(Some(there)) if is_of(&there, &owner) => there,
+                    Ok(None) if status.code != 409 => return Reply::Refused(refusal(&status)),
+                    Ok(_) => {
+                        return Reply::Unknown(format!("there is another pod {namespace}/{name}"));
+                    }
+                    Err(error) => return Reply::Unknown(sentence(&error)),
+                }
+            }
+            Err(error) => return Reply::Unknown(sentence(&error)),
+        };
+        let executors = self.api::<SparkExecutor>(&namespace);
+        let refused = match executors.create(&parameters(), &executor).await {
+            Ok(object) => return Reply::Launched(Box::new(made), Box::new(object)),
+            Err(kube::Error::Api(status)) if status.code == 409 || is_final(&status) => status,
+            Err(error) => return Reply::Unknown(sentence(&error)),
+        };
+        match executors.get_opt(&name).await {
+            Ok(Some(there)) if there.spec.job_uid == owner => {
+                Reply::Launched(Box::new(made), Box::new(there))
+            }
+            Ok(None) if refused.code != 409 => {
+                // Nothing that could be told anything is left running.
+                let uid = made.uid().unwrap_or_default();
+                match delete(&pods, &name, &uid, Some(0)).await {
+                    Reply::Done | Reply::Missing => Reply::Refused(refusal(&refused)),
+                    other => other,
+                }
+            }
+            Ok(_) => Reply::Unknown(format!("there is another SparkExecutor {namespace}/{name}")),
+            Err(error) => Reply::Unknown(sentence(&error)),
+        }
+    }
+
+    async fn patch_executor(&self, name: &ObjectName, patch: Value) -> Reply {
+        let executors = self.api::<SparkExecutor>(&name.namespace);
+        let patch = match serde_json::from_value(patch) {
+            Ok(patch) => Patch::Json::<()>(patch),
+            Err(error) => return Reply::Unknown(format!("cannot make a patch: {error}")),
+        };
+        match executors.patch(&name.name, &PatchParams::default(), &patch).await {
+            Ok(object) => Reply::Executor(Box::new(object)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Reply::Missing,
+            Err(error) => Reply::Unknown(sentence(&error)),
+        }
+    }
+
+    async fn store_status(&self, job: SparkJob) -> Reply {
+        let jobs = self.api::<SparkJob>(&job.namespace().unwrap_or_default());
+        let name = job.name_any();
+        match jobs.replace_status(&name, &parameters(), &job).await {
+            Ok(job) => Reply::Job(Box::new(job), true),
+            Err(kube::Error::Api(status)) if status.code == 404 => Reply::Missing,
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                match jobs.get_opt(&name).await {
+                    Ok(Some(there)) if there.uid() == job.uid() => {
+                        Reply::Job(Box::new(there), false)
+                    }
+                    Ok(_) => Reply::Missing,
+                    Err(error) => Reply::Unknown(sentence(&error)),
+                }
+            }
+            Err(error) => Reply::Unknown(sentence(&error)),
+        }
+    }
+
+    async fn pool_reply(
+        &self,
+        pools: &Api<ResourcePool>,
+        name: &str,
+        written: Result<ResourcePool, kube::Error>,
+    ) -> Reply {
+        match written {
+            Ok(pool) => Reply::Pool(Box::new(pool)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Reply::Missing,
+            // What it is now is written next time.
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                match pools.get_opt(name).await {
+                    Ok(Some(pool)) => Reply::Pool(Box::new(pool)),
+                    Ok(None) => Reply::Missing,
+                    Err(error) => Reply::Unknown(sentence(&error)),
+                }
+            }
+            Err(error) => Reply::Unknown(sentence(&error)),
+        }
+    }
+
+    fn api<K>(&self, namespace: &str) -> Api<K>
+    where
+        K: kube::Resource<Scope = kube::core::NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+}
+
+fn parameters() -> PostParams {
+    PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }
+}
+
+async fn delete<K>(api: &Api<K>, name: &str, uid: &str, grace_seconds: Option<u32>) -> Reply
+where
+    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
+    let parameters = DeleteParams {
+        grace_period_seconds: grace_seconds,
+        ..DeleteParams::background().preconditions(preconditions)
+    };
+    match api.delete(name, &parameters).await {
+        Ok(_) => Reply::Done,
+        // A conflict is about the uid: the one that was meant is gone.
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Reply::Missing,
+        Err(error) => Reply::Unknown(sentence(&error)),
+    }
+}
+
+/// Whether the pod was made for this job.
+fn is_of(pod: &Pod, job_uid: &str) -> bool {
+    let owned = pod.owner_references().iter().any(|owner| owner.uid == job_uid);
+    owned && pod.metadata.deletion_timestamp.is_none()
+}
+
+/// Whether asking again gives the same answer until somebody changes something.
+fn is_final(status: &Status) -> bool {
+    (400..500).contains(&status.code) && !matches!(status.code, 401 | 408 | 409 | 429)
+}
+
+/// Why something was refused, without what the API server says of every refusal.
+fn refusal(status: &Status) -> String {
+    let message = status.message.trim();
+    let about = [" is forbidden: ", " is invalid: "];
+    let short = about.iter().find_map(|marker| Some(message.split_once(marker)?.1));
+    short.unwrap_or(message).to_owned()
+}
+
+/// What went wrong, in one line.
+fn sentence(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => format!("{} ({})", status.message, status.code),
+        error => {
+            let mut text = error.to_string();
+            let mut cause = std::error::Error::source(error);
+            while let Some(inner) = cause {
+                let inner_text = inner.to_string();
+                if !text.contains(&inner_text) {
+                    text = format!("{text}: {inner_text}");
+                }
+                cause = inner.source();
+            }
+            text
+        }
+    }
+}
