@@ -8,7 +8,7 @@ set_fake_nodes() {
   have=$(kubectl get nodes -l type=kwok -o name | wc -l)
   if [ "$have" -lt "$wanted" ]; then
     log "creating $((wanted - have)) fake nodes"
-    fake_nodes "$have" "$wanted" | kubectl create -f - >/dev/null
+    create_fake_nodes "$have" "$wanted"
   elif [ "$have" -gt "$wanted" ]; then
     log "removing $((have - wanted)) fake nodes"
     if [ "$wanted" -eq 0 ]; then
@@ -26,11 +26,29 @@ set_fake_nodes() {
   fi
 }
 
+# `kubectl create` makes one object after the other, so several do it side by side.
+create_fake_nodes() {
+  local from pids=() pid
+  for ((from = $1; from < $2; from += 125)); do
+    fake_nodes "$from" $((from + 125 < $2 ? from + 125 : $2)) | kubectl create -f - >/dev/null &
+    pids+=($!)
+    if [ "${#pids[@]}" -ge 8 ]; then
+      wait "${pids[0]}"
+      pids=("${pids[@]:1}")
+    fi
+  done
+  for pid in "${pids[@]}"; do wait "$pid"; done
+}
+
 # One list: `kubectl wait` would ask for each node.
 fake_nodes_ready() {
   local ready
   ready=$(kubectl get nodes -l type=kwok --no-headers | awk '$2 == "Ready"' | wc -l)
-  [ "$ready" -eq "$1" ]
+  [ "$ready" -eq "$1" ] || {
+    # A long list is work for the API server, which has enough to do.
+    sleep 1
+    return 1
+  }
 }
 
 start_kwok() {
