@@ -59,9 +59,8 @@ pub(crate) fn job_notices(
     };
     let state_before = before.map_or(JobState::Pending, |before| before.state);
     let message = status.message.as_deref().unwrap_or_default();
-    let known = before.map_or(0, |before| before.failures.len());
     let is_known = |failure| before.is_some_and(|before| before.failures.contains(failure));
-    for failure in status.failures.iter().filter(|failure| known == 0 || !is_known(failure)) {
+    for failure in status.failures.iter().filter(|failure| !is_known(failure)) {
         let (stage, task, attempt) = (&failure.stage, &failure.task, failure.attempt);
         let note = format!("task {task} of stage {stage}, attempt {attempt}: {}", failure.message);
         tell(true, "TaskFailed", &note);
@@ -79,6 +78,8 @@ pub(crate) fn job_notices(
     if !status.state.is_final()
         && let Some(reason) = status.reason.filter(|&reason| Some(reason) != reason_before)
         && !message.is_empty()
+        // A replica that has just taken over knows what was said, not always the word for it.
+        && before.and_then(|before| before.message.as_deref()) != Some(message)
     {
         tell(false, reason, message);
     }

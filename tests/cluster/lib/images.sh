@@ -35,7 +35,7 @@ build_pause_image() {
 # A shell and small tools, for the jobs of tests. Names are found as well (but not by `wget -T`, which crashes).
 build_busybox_image() {
   local context root applet
-  [ ! -s "$CACHE/images/busybox.tar" ] || return 0
+  [ ! -s "$CACHE/images/busybox-1.37.tar" ] || return 0
   context=$(mktemp -d) root=$context/root
   cp "$CLUSTER_SOURCE/images/busybox/Dockerfile" "$context/"
   mkdir -p "$root"/{bin,etc,tmp}
@@ -46,6 +46,6 @@ build_busybox_image() {
   done
   printf 'root:x:0:0:root:/:/bin/sh\nproffer:x:65532:65532:proffer:/tmp:/bin/sh\n' >"$root/etc/passwd"
   printf 'root:x:0:\nproffer:x:65532:\n' >"$root/etc/group"
-  build_image localhost/proffer-test-busybox:1 "$CACHE/images/busybox.tar" "$context"
+  build_image docker.io/library/busybox:1.37 "$CACHE/images/busybox-1.37.tar" "$context"
   rm -rf "$context"
 }

@@ -19,7 +19,7 @@ start_node() {
   daemon "containerd-$name" "$BIN/containerd" --config "$dir/containerd.toml"
   until_true 60 "containerd of $name" node_ctr "$1" version
   import_image "$1" "$CACHE/images/pause.tar"
-  import_image "$1" "$CACHE/images/busybox.tar"
+  import_image "$1" "$CACHE/images/busybox-1.37.tar"
 
   daemon "kubelet-$name" "$BIN/kubelet" --config "$dir/kubelet.yaml" --kubeconfig "$dir/kubeconfig" \
     --hostname-override "$name" --node-ip "$(node_address "$1")" \
