@@ -730,6 +730,29 @@ impl Nodes {
         &self.free_sum
     }
 
+    /// The same, where room that is still being made for claims takes nothing from what is free, and
+    /// that of one is there: on nodes so much is promised and is leaving for it.
+    pub(crate) fn free_beside_claims(
+        &self,
+        served: &BTreeMap<NodeId, (Resources, Resources)>,
+    ) -> Resources {
+        let mut sum = self.free_sum;
+        for &id in &self.promising {
+            let Some(node) = self.by_id.get(id) else { continue };
+            if !node.is_open() || node.reserved.is_some() {
+                // What is reserved on a node depends on what is free there; it stays as it is counted.
+                continue;
+            }
+            let (promised, leaving) = served.get(&id).copied().unwrap_or_default();
+            let free = node.usable.above(&node.held);
+            let leaving = node.leaving.minus(&leaving);
+            let promised = node.promised.minus(&promised);
+            let to_come = node.usable.plus(&leaving).above(&node.held.plus(&promised));
+            sum = sum.plus(&free.min_each(&to_come)).minus(&node.left());
+        }
+        sum
+    }
+
     /// What is kept of their reservations for the subtrees of pools.
     pub(crate) fn kept(&self) -> &BTreeMap<PoolId, Resources> {
         &self.kept

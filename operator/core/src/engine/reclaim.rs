@@ -11,7 +11,7 @@ use crate::explain::Rejection;
 use crate::jobs::{Job, JobId, Milliseconds};
 use crate::nodes::{NodeId, Reach};
 use crate::pools::PoolId;
-use crate::reclaim::{Ask, ReclaimDefaults, ReclaimPolicy, Search, fits_guarantee};
+use crate::reclaim::{Ask, Entitlement, ReclaimDefaults, ReclaimPolicy, Search, fits_guarantee};
 use crate::resources::Resources;
 use crate::share::{Share, shared_kinds};
 
@@ -82,7 +82,13 @@ impl Engine {
             let aside = self.set_aside(id);
             let search = Search::new(&self.state, &shared, now, self.reclaiming.changes);
             let mut search = search.declining(shape.6.clone());
-            let found = search.find(&ask);
+            let found = search.find(&ask).filter(|&(entitlement, _)| {
+                // What is short for guarantees is not taken by share: it would go to them.
+                let gain = times(&ask.request, ask.count);
+                let free = self.state.nodes.free_beside_claims(&BTreeMap::new());
+                entitlement == Entitlement::Guarantee
+                    || self.leaves_guarantees(ask.pool, &gain, &free.plus(&gain))
+            });
             let Some((entitlement, placements)) = found else {
                 aside.into_iter().for_each(|hold| self.put_back(hold));
                 hopeless.insert(shape);

@@ -82,9 +82,7 @@ pub(super) fn check(api: &Api, operator: &Operator, launches: &[Launch]) -> Chec
             let pool = operator.pools.get(pool);
             pool.is_some_and(|pool| pool.guarantee.iter().any(|(_, amount)| *amount > 0))
         };
-        // What is taken back from others was not free before either.
-        let reclaims = |pool: &str| operator.reclaiming.contains(pool);
-        if chain(&executor.pool).any(|pool| guaranteed(pool) || reclaims(pool)) {
+        if chain(&executor.pool).any(guaranteed) {
             continue;
         }
         for (kind, &kept) in &kept {

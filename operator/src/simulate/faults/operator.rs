@@ -3,7 +3,7 @@
 //! Writes to one object go one after the other, and each has an outcome of its own. What was asked for
 //! and not answered is forgotten with the process.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -11,9 +11,7 @@ use kube::ResourceExt;
 use proffer_core::ExecutorKey;
 use proffer_core::action::{Action, Launch};
 use proffer_core::engine::{Engine, Settings};
-use proffer_core::event::{
-    Departure, Event, JobObservation, NodeObservation, PoolObservation, ReclaimPolicy,
-};
+use proffer_core::event::{Departure, Event, JobObservation, NodeObservation, PoolObservation};
 use proffer_core::jobs::{JobKey, Milliseconds};
 use proffer_crds::{SparkExecutor, SparkJob};
 
@@ -48,8 +46,6 @@ pub(super) struct Operator {
     jobs: BTreeMap<JobKey, SeenJob>,
     pub(super) nodes: BTreeMap<Box<str>, NodeObservation>,
     pub(super) pools: BTreeMap<Box<str>, PoolObservation>,
-    /// Pools that take back their share, or did since the process started.
-    pub(super) reclaiming: BTreeSet<Box<str>>,
     /// The objects that executors are known by.
     names: BTreeMap<ExecutorKey, String>,
     /// The last assignment of each executor that is known to be written: the generation of its
@@ -71,7 +67,6 @@ impl Operator {
             jobs: BTreeMap::new(),
             nodes: BTreeMap::new(),
             pools: BTreeMap::new(),
-            reclaiming: BTreeSet::new(),
             names: BTreeMap::new(),
             written: BTreeMap::new(),
             writes: BTreeMap::new(),
@@ -104,9 +99,6 @@ impl Operator {
             ObjectKey::Pool(name) => {
                 if let Some(pool) = api.pools.get(name) {
                     self.pools.insert(name.clone(), pool.clone());
-                    if pool.reclaim.policy == Some(ReclaimPolicy::FairShare) {
-                        self.reclaiming.insert(name.clone());
-                    }
                     self.engine.handle(now, Event::Pool(pool.clone()));
                 } else {
                     self.pools.remove(name);
