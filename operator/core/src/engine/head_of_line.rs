@@ -209,7 +209,7 @@ impl Engine {
         free: &Resources,
     ) -> bool {
         let state = &self.state;
-        if state.pools.iter().all(|(_, pool)| pool.settings.guarantee.is_none()) {
+        if !state.pools.any_guarantee() {
             return true;
         }
         let claims: Vec<Claim> = self.wanting.iter().filter_map(|&id| self.wish(id)).collect();
