@@ -14,7 +14,7 @@ use super::api::{NAMESPACE, ObjectKey};
 use super::random::Random;
 use super::world::World;
 
-const POOLS: [&str; 6] = ["default", "a", "a.x", "a.y", "b", "b.z.deep"];
+pub(super) const POOLS: [&str; 6] = ["default", "a", "a.x", "a.y", "b", "b.z.deep"];
 const NODES: u32 = 5;
 const JOBS: u32 = 7;
 
@@ -181,6 +181,7 @@ impl World {
                 let Some(name) = names.get(pick as usize % names.len().max(1)) else { return };
                 self.api.nodes.remove(name);
                 self.api.changed(ObjectKey::Node(name.clone()));
+                self.lose_tasks(name);
                 for pod in self.living() {
                     if self.api.pods.get(&pod).is_some_and(|pod| pod.node.as_ref() == Some(name)) {
                         self.kill(&pod, Departure::Lost(format!("node {name} is gone")));

@@ -57,7 +57,12 @@ pub(super) struct Operator {
 
 impl Operator {
     /// A process that starts: it lists everything before it decides.
-    pub(super) fn start(now: Milliseconds, settings: &Settings, api: &Api) -> Self {
+    pub(super) fn start(
+        now: Milliseconds,
+        settings: &Settings,
+        api: &Api,
+        running: Vec<Event>,
+    ) -> Self {
         let settings = Settings {
             write_deadline_milliseconds: Some(WRITE_DEADLINE_MILLISECONDS),
             ..settings.clone()
@@ -74,6 +79,7 @@ impl Operator {
         for key in api.all() {
             operator.observe(now, api, &key);
         }
+        running.into_iter().for_each(|event| operator.engine.handle(now, event));
         operator.engine.handle(now, Event::Synced);
         operator
     }
