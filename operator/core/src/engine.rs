@@ -6,6 +6,7 @@ mod decline;
 mod drain;
 mod due;
 mod elastic;
+mod entitlements;
 mod frameworks;
 mod head_of_line;
 mod hold;
