@@ -82,10 +82,7 @@ async fn print_all(
     pods.retain(|pod| filter.wants_pod(pod, job));
     pods.sort_by_cached_key(|pod| (index(pod), pod.name_any()));
     if pods.is_empty() {
-        let message = job.status.as_ref().and_then(|status| status.message.as_deref());
-        let message = message.map(|message| format!(": {message}"));
-        let name = job.name_any();
-        eprintln!("there are no such pods of job {name}{}", message.unwrap_or_default());
+        eprintln!("{}", no_pods(job));
     }
     for pod in pods {
         let name = pod.name_any();
@@ -105,6 +102,21 @@ async fn print_all(
         }
     }
     Ok(())
+}
+
+/// Why there is nothing to show.
+fn no_pods(job: &SparkJob) -> String {
+    let name = job.name_any();
+    let status = job.status.clone().unwrap_or_default();
+    if status.state.is_final() {
+        let retention = job.spec.pod_retention;
+        return format!(
+            "no such pods of job {name} are left, spec.podRetention being {retention:?}; what failed \
+             tasks wrote last is kept: proffer explain {name}"
+        );
+    }
+    let message = status.message.map(|message| format!(": {message}"));
+    format!("there are no such pods of job {name} yet{}", message.unwrap_or_default())
 }
 
 /// Prints a line; whether anybody still reads.

@@ -16,6 +16,8 @@ use proffer_crds::{GROUP, ResourcePool, SparkExecutor, SparkJob};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use crate::manifests::count;
+
 use super::connection::{Connection, ConnectionArguments, is_missing, list, sentence};
 use super::wait::Timeout;
 
@@ -94,7 +96,7 @@ async fn delete_all_jobs(connection: &Connection) -> anyhow::Result<()> {
             return Ok(());
         }
         if !announced {
-            println!("deleting {} jobs", jobs.len());
+            println!("deleting {}", count(jobs.len(), "job", "jobs"));
             announced = true;
         }
         for job in jobs.iter().filter(|job| job.metadata.deletion_timestamp.is_none()) {
@@ -151,7 +153,8 @@ where
             released += usize::from(release_one(connection, object).await?);
         }
     }
-    println!("removed the finalizers of {released} {}", K::plural(&()));
+    let kind = K::kind(&()).to_string();
+    println!("removed finalizers of {}", count(released, &kind, &format!("{kind}s")));
     Ok(())
 }
 

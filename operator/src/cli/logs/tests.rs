@@ -123,6 +123,14 @@ fn following_ends_with_the_job() {
     assert!(follows.count() >= 1, "logs are followed");
 }
 
+#[test]
+fn nothing_to_show_is_explained() {
+    let message = |state| no_pods(&serde_json::from_value(job(state)).unwrap());
+    assert_eq!(message("Pending"), "there are no such pods of job j yet");
+    let left = "no such pods of job j are left, spec.podRetention being OnFailure";
+    assert!(message("Succeeded").starts_with(left), "{}", message("Succeeded"));
+}
+
 struct Closed;
 
 impl Write for Closed {
