@@ -52,3 +52,28 @@ fn bad_lines_are_named_and_jobs_that_never_fit_are_told() {
     folder.run(&["simulate"]).expect_code(2);
     folder.run(&["simulate", "--trace", "jobs.csv", "--order", "sjf"]).expect_code(2);
 }
+
+#[test]
+fn a_seed_is_played_recorded_and_repeated() {
+    let folder = Folder::new();
+    let arguments = ["simulate", "--seed", "7", "--steps", "200", "--record", "run.jsonl"];
+    let seed = folder.run(&arguments).expect_code(0);
+    assert!(seed.stdout.starts_with("1 runs, 200 steps: every promise held; decisions "));
+    assert_eq!(folder.read("run.jsonl").lines().count(), 201, "a header and the steps");
+    let again = folder.run(&["simulate", "--replay", "run.jsonl"]).expect_code(0);
+    assert!(again.stdout.starts_with("200 steps: every promise held; decisions "));
+    let twice = folder.run(&["simulate", "--replay", "run.jsonl"]).expect_code(0);
+    assert_eq!(again.stdout, twice.stdout);
+}
+
+#[test]
+fn what_is_no_recorded_run_is_refused() {
+    let folder = Folder::new();
+    folder.run(&["simulate", "--replay", "none.jsonl"]).expect_code(2);
+    let header = "{\"profferSimulation\":1,\"seed\":1,\"fairness\":\"hdrf\"}\n";
+    folder.write("run.jsonl", format!("{header}\"tick\"\n\"tock\"\n"));
+    let ended = folder.run(&["simulate", "--replay", "run.jsonl"]).expect_code(2);
+    assert!(ended.stderr.starts_with("run.jsonl:3: this is not a step"), "{}", ended.stderr);
+    folder.run(&["simulate", "--replay", "run.jsonl", "--seed", "1"]).expect_code(2);
+    folder.run(&["simulate", "--steps", "5"]).expect_code(2);
+}

@@ -297,7 +297,7 @@ impl Frameworks {
         if let Some(slot) = self.slots.remove(node) {
             self.open.remove(slot as usize);
             self.taken.remove(slot as usize);
-            self.clients.iter_mut().for_each(|client| client.filters.forget_slot(slot));
+            self.forget_filters_of(slot);
         }
         self.unavailable.remove(&node);
     }
@@ -305,8 +305,16 @@ impl Frameworks {
     /// Forgets all filters for a node.
     pub(crate) fn forget_filters(&mut self, node: NodeId) {
         if let Some(slot) = self.slots.of(node) {
-            self.clients.iter_mut().for_each(|client| client.filters.forget_slot(slot));
+            self.forget_filters_of(slot);
         }
+    }
+
+    fn forget_filters_of(&mut self, slot: u32) {
+        self.clients.iter_mut().for_each(|client| client.filters.forget_slot(slot));
+        let ends = |client: &Client| client.filter_timer != client.filters.next_end();
+        let other = self.clients.iter().filter(|(_, client)| ends(client));
+        let other: Vec<ClientId> = other.map(|(id, _)| id).collect();
+        other.into_iter().for_each(|id| self.set_filter_timer(id));
     }
 
     /// Lets every client look at all nodes in a new round.

@@ -216,6 +216,13 @@ impl Node {
         self.count_for(pool, chain, amount);
     }
 
+    /// The same for the pool that pays, the first of `path`, which has all pools above it.
+    fn hold_for(&mut self, path: &[PoolId], amount: &Resources) {
+        if let Some(&pool) = path.first() {
+            self.hold(pool, path, amount);
+        }
+    }
+
     /// Takes in what a pool has here, or is to have.
     fn count_for(&mut self, pool: PoolId, chain: &[PoolId], amount: &Resources) {
         match self.held_by_pool.binary_search_by_key(&pool, |&(pool, _)| pool) {
@@ -466,7 +473,7 @@ impl Nodes {
     ) {
         self.change(id, |node| {
             node.ports_held.insert_all(ports);
-            path.iter().take(1).for_each(|&pool| node.hold(pool, path, amount));
+            node.hold_for(path, amount);
         });
     }
 
@@ -481,7 +488,7 @@ impl Nodes {
         let amount = Resources::NONE.minus(amount);
         self.change(id, |node| {
             node.ports_held.remove_all(ports);
-            path.iter().take(1).for_each(|&pool| node.hold(pool, path, &amount));
+            node.hold_for(path, &amount);
         });
     }
 
@@ -498,7 +505,7 @@ impl Nodes {
             node.ports_held.insert_all(ports);
             node.outstanding = node.outstanding.plus(amount);
             node.ports_outstanding.insert_all(ports);
-            path.iter().take(1).for_each(|&pool| node.hold(pool, path, amount));
+            node.hold_for(path, amount);
         });
     }
 
@@ -516,7 +523,7 @@ impl Nodes {
             node.ports_held.insert_all(kept_ports);
             node.outstanding = node.outstanding.minus(amount);
             node.ports_outstanding.remove_all(ports);
-            path.iter().take(1).for_each(|&pool| node.hold(pool, path, &back));
+            node.hold_for(path, &back);
         });
     }
 
@@ -531,7 +538,7 @@ impl Nodes {
         let mut other = node.clone();
         for (path, amount) in offers {
             let back = Resources::NONE.minus(amount);
-            path.iter().take(1).for_each(|&pool| other.hold(pool, path, &back));
+            other.hold_for(path, &back);
         }
         other.settle();
         let kept = |node: &Node| -> Vec<(PoolId, Resources)> {
@@ -728,6 +735,29 @@ impl Nodes {
     /// What is free for everyone on all offered nodes together.
     pub(crate) fn free_sum(&self) -> &Resources {
         &self.free_sum
+    }
+
+    /// The same, where room that is still being made for claims takes nothing from what is free, and
+    /// that of one is there: on nodes so much is promised and is leaving for it.
+    pub(crate) fn free_beside_claims(
+        &self,
+        served: &BTreeMap<NodeId, (Resources, Resources)>,
+    ) -> Resources {
+        let mut sum = self.free_sum;
+        for &id in &self.promising {
+            let Some(node) = self.by_id.get(id) else { continue };
+            if !node.is_open() || node.reserved.is_some() {
+                // What is reserved on a node depends on what is free there; it stays as it is counted.
+                continue;
+            }
+            let (promised, leaving) = served.get(&id).copied().unwrap_or_default();
+            let free = node.usable.above(&node.held);
+            let leaving = node.leaving.minus(&leaving);
+            let promised = node.promised.minus(&promised);
+            let to_come = node.usable.plus(&leaving).above(&node.held.plus(&promised));
+            sum = sum.plus(&free.min_each(&to_come)).minus(&node.left());
+        }
+        sum
     }
 
     /// What is kept of their reservations for the subtrees of pools.

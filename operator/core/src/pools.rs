@@ -229,6 +229,11 @@ impl Pools {
         self.by_id.iter().any(|(_, pool)| pool.settings.idle_guarantee == IdleGuarantee::Lend)
     }
 
+    /// Whether some pool is guaranteed something.
+    pub(crate) fn any_guarantee(&self) -> bool {
+        self.by_id.iter().any(|(_, pool)| !pool.settings.guarantee.is_none())
+    }
+
     /// A pool and all above it, the pool first.
     pub(crate) fn upwards(&self, id: PoolId) -> impl Iterator<Item = (PoolId, &Pool)> {
         let step = |id: PoolId| Some((id, self.by_id.get(id)?));

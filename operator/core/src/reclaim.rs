@@ -17,7 +17,8 @@
 //!    weight 0 has everything to lose, and nothing to claim.
 //!
 //! In both cases every pool that loses keeps what it is guaranteed, no limit is exceeded, and (2)
-//! takes nothing that is kept free for guarantees. Jobs of one pool have rule 2 for equal priorities;
+//! takes nothing that is kept free for guarantees: neither at first nor when the room is there may
+//! they be short of what is free. Jobs of one pool have rule 2 for equal priorities;
 //! a higher priority may take from a lower one whatever the shares, as it would have been served
 //! first, and never the other way round. The jobs that a pool has beside its children are a branch of
 //! weight 1.

@@ -74,10 +74,12 @@ pub(crate) fn executor_pod(
                 job.spec.executor.termination_grace_period_seconds + LAST_WORDS_SECONDS,
         },
     });
-    merge(&mut pod, decided);
-    let Some(pod_spec) = pod.get_mut("spec").and_then(Value::as_object_mut) else {
+    if pod.get("spec").is_some_and(|spec| !spec.is_object()) {
         return Err("spec.executor.template.spec is no object".to_owned());
-    };
+    }
+    merge(&mut pod, decided);
+    let pod = pod.as_object_mut().ok_or("spec.executor.template is no object")?;
+    let pod_spec = object(pod, "spec")?;
     default(pod_spec, "enableServiceLinks", json!(false));
     if let Some(class) = &settings.priority_class_name {
         default(pod_spec, "priorityClassName", json!(class));
@@ -116,7 +118,7 @@ pub(crate) fn executor_pod(
     let resources = resources(spec);
     list(pod_spec, "initContainers")?.insert(0, install(&resources, settings));
     add_executor(pod_spec, job, &name, &resources, settings)?;
-    serde_json::from_value(pod)
+    serde_json::from_value(Value::Object(std::mem::take(pod)))
         .map_err(|error| format!("spec.executor.template makes no pod: {error}"))
 }
 

@@ -5,7 +5,8 @@
 //! seed ─► script ─► world: people and clouds (cluster.rs) ─┐
 //!                          API server (api.rs) ────────────┼─► promises.rs, account.rs, rest.rs,
 //!                          operator (operator.rs, engine) ─┤   Engine::check
-//!                          executors (executors.rs) ───────┘
+//!                          executors (executors.rs) ───────┤
+//!                          frameworks (frameworks.rs) ─────┘
 //! ```
 //!
 //! A run is a list of steps. All that is random is which; a step means the same whenever it is played
@@ -18,6 +19,7 @@ mod api;
 mod cluster;
 mod executors;
 mod fairness;
+mod frameworks;
 mod operator;
 mod play;
 mod promises;

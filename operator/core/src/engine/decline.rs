@@ -114,12 +114,12 @@ impl Engine {
     /// Lifts exclusions that leave a job no node at all, the oldest first: it has to end, and may
     /// have been mistaken about the nodes.
     pub(super) fn lift_exclusions(&mut self) {
-        let mut ids = self.touched.clone();
-        if self.offers_due {
-            // The last node that was not excluded may have gone.
-            ids.extend(&self.wanting);
-        }
-        ids.retain(|&id| self.state.jobs.get(id).is_some_and(|job| !job.declines.is_empty()));
+        // The last node that was not excluded may have gone.
+        let wanting = self.wanting.iter().filter(|_| self.offers_due);
+        let declines =
+            |id: &JobId| self.state.jobs.get(*id).is_some_and(|job| !job.declines.is_empty());
+        let ids: BTreeSet<JobId> =
+            self.touched.iter().chain(wanting).copied().filter(declines).collect();
         for id in ids {
             let Ok(reach) = self.reach(id) else { continue };
             let Some(job) = self.state.jobs.get_mut(id) else { continue };

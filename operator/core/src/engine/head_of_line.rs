@@ -173,19 +173,25 @@ impl Engine {
     /// is needed to meet one.
     fn yield_to_guarantees(&mut self, guaranteed: &BTreeSet<PoolId>) {
         let mut given_up = Vec::new();
+        let free = self.state.nodes.free_beside_claims(&BTreeMap::new());
         for (number, hold) in self.holds.of_line() {
             let count = u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX);
             let all = times(&hold.request, count);
             let yields = guaranteed.iter().any(|&pool| pool != hold.pool)
                 && !self.is_within_guarantee(hold.pool, &hold.request, count);
-            if yields || !self.leaves_guarantees(hold.pool, &all, &all) {
+            if yields || !self.leaves_guarantees(hold.pool, &all, &free.plus(&all)) {
                 given_up.push(number);
             }
         }
         given_up.into_iter().for_each(|number| self.give_up(number));
     }
 
-    fn is_within_guarantee(&self, pool: PoolId, request: &Resources, count: u32) -> bool {
+    pub(super) fn is_within_guarantee(
+        &self,
+        pool: PoolId,
+        request: &Resources,
+        count: u32,
+    ) -> bool {
         self.state
             .pools
             .path(pool)
@@ -195,15 +201,15 @@ impl Engine {
     }
 
     /// Whether what is free besides stays enough for the guarantees that are not met when a pool takes
-    /// an amount, of which so much is not counted as free.
+    /// an amount of what is free.
     pub(super) fn leaves_guarantees(
         &self,
         pool: PoolId,
         amount: &Resources,
-        kept: &Resources,
+        free: &Resources,
     ) -> bool {
         let state = &self.state;
-        if state.pools.iter().all(|(_, pool)| pool.settings.guarantee.is_none()) {
+        if !state.pools.any_guarantee() {
             return true;
         }
         let claims: Vec<Claim> = self.wanting.iter().filter_map(|&id| self.wish(id)).collect();
@@ -211,8 +217,7 @@ impl Engine {
         let order = Order { fairness: self.settings.fairness, shared: &shared };
         let nodes = &state.nodes;
         let tree = Tree::new(&state.pools, *nodes.total(), nodes.kept(), order, &claims, |_| true);
-        let free = nodes.free_sum().plus(kept);
-        amount.fits_in(&tree.room_beside_guarantees(pool, amount, &free))
+        amount.fits_in(&tree.room_beside_guarantees(pool, amount, free))
     }
 
     /// What a job wants, as far as guarantees that are lent depend on it.
@@ -282,7 +287,8 @@ impl Engine {
             kept = kept.plus(&claim.request).minus(&free.minus(&rest));
             *free = rest;
         }
-        (fits && self.leaves_guarantees(claim.pool, &amount, &kept)).then_some(nodes)
+        let free = self.state.nodes.free_beside_claims(&BTreeMap::new()).plus(&kept);
+        (fits && self.leaves_guarantees(claim.pool, &amount, &free)).then_some(nodes)
     }
 
     fn best_nodes(

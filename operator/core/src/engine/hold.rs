@@ -302,18 +302,48 @@ impl Engine {
             })
         };
         let all = times(&hold.request, u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX));
-        if sums.iter().all(has_room) && self.state.pools.within_limits(job.pool, &all) {
-            if of_line && !self.leaves_guarantees(hold.pool, &all, &all) {
-                return Fate::IsGivenUp;
-            }
+        if !sums.iter().all(has_room) || !self.state.pools.within_limits(job.pool, &all) {
+            Fate::Waits
+        } else if self.may_be_served(hold) {
             Fate::IsServed
+        } else if hold.victims.is_empty() {
+            // What guarantees are short of by now goes to them.
+            Fate::IsGivenUp
         } else {
             Fate::Waits
         }
     }
 
+    /// Whether enough stays free for the guarantees of others with a hold served and its victims
+    /// there.
+    fn may_be_served(&self, hold: &Hold) -> bool {
+        let count = u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX);
+        if hold.entitlement == Some(Entitlement::Guarantee)
+            && self.is_within_guarantee(hold.pool, &hold.request, count)
+        {
+            return true;
+        }
+        let mut served: BTreeMap<NodeId, (Resources, Resources)> = BTreeMap::new();
+        for &node in &hold.nodes {
+            let (promised, _) = served.entry(node).or_default();
+            *promised = promised.plus(&hold.request);
+        }
+        for victim in hold.victims.iter().filter_map(|&id| self.state.executors.get(id)) {
+            if let Some(node) = victim.node.filter(|_| victim.leaving) {
+                let (_, leaving) = served.entry(node).or_default();
+                *leaving = leaving.plus(&victim.request);
+            }
+        }
+        let free = self.state.nodes.free_beside_claims(&served);
+        self.leaves_guarantees(hold.pool, &times(&hold.request, count), &free)
+    }
+
     fn serve(&mut self, now: Milliseconds, number: u64) {
         let Some(hold) = self.remove_hold(number) else { return };
+        // The room came from elsewhere, or they are gone.
+        self.let_stay(&hold.victims);
+        self.offers_due = true;
+        let by_guarantee = hold.entitlement == Some(Entitlement::Guarantee);
         for &node in &hold.nodes {
             if let Some(job) = self.state.jobs.get_mut(hold.job) {
                 self.state.nodes.charge(&self.state.pools, node, job.pool, &hold.request);
@@ -322,26 +352,22 @@ impl Engine {
             let launched = self.launch(now, hold.job, Some(node));
             let executor = launched.and_then(|id| self.state.executors.get_mut(id));
             // So that there is rest: see `reclaim.rs`.
-            let may_be_retaken = hold.entitlement == Some(Entitlement::Guarantee);
-            if let Some(executor) = executor.filter(|_| !may_be_retaken) {
+            if let Some(executor) = executor.filter(|_| !by_guarantee) {
                 executor.reclaimed_at = Some(self.reclaiming.changes);
             }
         }
-        // Its room came from elsewhere.
-        self.let_stay(hold.victims);
-        self.offers_due = true;
     }
 
     pub(super) fn give_up(&mut self, number: u64) {
         let Some(hold) = self.remove_hold(number) else { return };
-        self.let_stay(hold.victims);
+        self.let_stay(&hold.victims);
         self.touch(hold.job);
         self.offers_due = true;
     }
 
     /// Lets victims stay that nobody needs to go any more, but for what is left of a gang.
-    fn let_stay(&mut self, victims: BTreeSet<ExecutorId>) {
-        for victim in victims {
+    fn let_stay(&mut self, victims: &BTreeSet<ExecutorId>) {
+        for &victim in victims {
             let job = self.state.executors.get(victim).map(|executor| executor.job);
             let Some(job) = job.and_then(|job| self.state.jobs.get(job)) else { continue };
             let remain = job.executors.values().filter(|&&id| {

@@ -174,10 +174,9 @@ impl Engine {
                 self.state.former_jobs.remove(&key);
             }
         }
+        self.stop_wanting(id);
         self.state.jobs.remove(id);
         self.state.pools.leave(pool);
-        self.wanting.remove(&id);
-        self.refused.forget(id);
         self.touched.remove(&id);
         self.timers.retain(|&(_, job)| job != id);
     }

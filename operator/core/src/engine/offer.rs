@@ -15,23 +15,24 @@ use crate::share::shared_kinds;
 impl Engine {
     /// Fills what is free, and launches an executor for every offer that a job accepts.
     pub(super) fn make_offers(&mut self, now: Milliseconds) {
-        for &id in &self.touched {
+        let touched = std::mem::take(&mut self.touched);
+        for &id in &touched {
             let wants = self.state.jobs.get(id).is_some_and(|job| self.lacking_executors(job) > 0);
             if wants {
                 if self.wanting.insert(id) {
                     self.due.jobs.insert(id);
                     self.places_due = true;
                 }
-            } else if self.wanting.remove(&id)
-                && let Some(job) = self.state.jobs.get_mut(id)
-            {
-                self.refused.forget(id);
-                self.places_due |= job.position.is_some();
-                (job.waiting, job.position) = (None, None);
-                job.locality.waits_since = None;
-                job.line = Line::default();
+            } else if self.wanting.contains(&id) {
+                self.stop_wanting(id);
+                if let Some(job) = self.state.jobs.get_mut(id) {
+                    self.places_due |= job.position.is_some();
+                    (job.waiting, job.position) = (None, None);
+                    job.line = Line::default();
+                }
             }
         }
+        self.touched = touched;
         self.enforce_limits(now);
         let (all, due) = (std::mem::take(&mut self.offers_due), std::mem::take(&mut self.due));
         let is_due = all || !due.is_empty();
@@ -114,12 +115,17 @@ impl Engine {
         // Who has all that it wants is new among those that want more when it does.
         for id in ids {
             if self.state.jobs.get(id).is_some_and(|job| self.lacking_executors(job) == 0) {
-                self.wanting.remove(&id);
-                self.refused.forget(id);
-                if let Some(job) = self.state.jobs.get_mut(id) {
-                    job.locality.waits_since = None;
-                }
+                self.stop_wanting(id);
             }
+        }
+    }
+
+    /// Takes in that a job wants no more executors than it has.
+    pub(super) fn stop_wanting(&mut self, id: JobId) {
+        self.wanting.remove(&id);
+        self.refused.forget(id);
+        if let Some(job) = self.state.jobs.get_mut(id) {
+            job.locality.waits_since = None;
         }
     }
 

@@ -11,7 +11,7 @@ use crate::explain::Rejection;
 use crate::jobs::{Job, JobId, Milliseconds};
 use crate::nodes::{NodeId, Reach};
 use crate::pools::PoolId;
-use crate::reclaim::{Ask, ReclaimDefaults, ReclaimPolicy, Search, fits_guarantee};
+use crate::reclaim::{Ask, Entitlement, ReclaimDefaults, ReclaimPolicy, Search, fits_guarantee};
 use crate::resources::Resources;
 use crate::share::{Share, shared_kinds};
 
@@ -65,6 +65,8 @@ impl Engine {
             ask.within_pool = self.is_ripe_within_pool(now, ask);
             turns.extend(self.turn(ask));
         }
+        let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
+        let guarantees = self.state.pools.any_guarantee();
         let mut hopeless: BTreeSet<Shape> = BTreeSet::new();
         let mut moves = 0;
         while let Some((.., id)) = turns.pop_first() {
@@ -77,12 +79,18 @@ impl Engine {
             if hopeless.contains(&shape) {
                 continue;
             }
-            let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
             // It may as well be made room for where it waits for some.
             let aside = self.set_aside(id);
-            let search = Search::new(&self.state, &shared, now, self.reclaiming.changes);
+            let search =
+                Search::new(&self.state, &shared, now, self.reclaiming.changes, guarantees);
             let mut search = search.declining(shape.6.clone());
-            let found = search.find(&ask);
+            let found = search.find(&ask).filter(|&(entitlement, _)| {
+                // What is short for guarantees is not taken by share: it would go to them.
+                let gain = times(&ask.request, ask.count);
+                let free = self.state.nodes.free_beside_claims(&BTreeMap::new());
+                entitlement == Entitlement::Guarantee
+                    || self.leaves_guarantees(ask.pool, &gain, &free.plus(&gain))
+            });
             let Some((entitlement, placements)) = found else {
                 aside.into_iter().for_each(|hold| self.put_back(hold));
                 hopeless.insert(shape);
@@ -113,10 +121,8 @@ impl Engine {
     fn anything_is_reclaimed(&self) -> bool {
         let share = ReclaimPolicy::FairShare;
         self.settings.reclaim.policy == share
-            || self.state.pools.iter().any(|(_, pool)| {
-                let settings = &pool.settings;
-                !settings.guarantee.is_none() || settings.reclaim.policy == Some(share)
-            })
+            || self.state.pools.any_guarantee()
+            || self.state.pools.iter().any(|(_, it)| it.settings.reclaim.policy == Some(share))
     }
 
     /// What waits for room that others have, with how many executors more it wants.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Engine;
 use crate::action::Action;
-use crate::executors::DrainCause;
-use crate::explain::Utc;
+use crate::executors::{DrainCause, ExecutorId};
+use crate::explain::{Rejection, Utc};
 use crate::jobs::{Job, JobId, Milliseconds, ResultValue, StageRun, StageSpec};
 use crate::nodes::{Node, NodeId};
 use crate::resources::Resources;
@@ -85,12 +85,19 @@ impl Engine {
             return (Some("Suspended"), Some(message.to_owned()));
         }
         let drain = self.drain_reason(job);
-        let Some(waiting) = &job.waiting else {
+        // While an executor is being made that could not be made before, it is likely to fail again.
+        let withheld = (job.withdrawals > 0)
+            .then(|| Rejection::Withheld { cause: job.withheld_because.clone() });
+        let Some(waiting) = job.waiting.as_ref().or(withheld.as_ref()) else {
             let drain = drain.map(|(reason, message)| (Some(reason), Some(message)));
             return drain.unwrap_or_else(|| waiting_for_nodes(job));
         };
         let sentence = waiting.display(&self.state.kinds);
-        let message = if job.executors.is_empty() {
+        let mut executors = job.executors.values();
+        let is_there =
+            |&id: &ExecutorId| self.state.executors.get(id).is_some_and(|it| it.confirmed);
+        let has_none = job.executors.is_empty() || withheld.is_some() && !executors.any(is_there);
+        let message = if has_none {
             format!("waits for its first executor: {sentence}")
         } else {
             let (launched, wanted) = (job.launched(), job.wanted_executors());

@@ -86,8 +86,8 @@ impl<'a> Search<'a> {
         shared: &'a [Kind],
         now: Milliseconds,
         changes: u64,
+        guarantees: bool,
     ) -> Self {
-        let guarantees = state.pools.iter().any(|(_, pool)| !pool.settings.guarantee.is_none());
         Self {
             state,
             shared,

@@ -8,16 +8,32 @@ use std::collections::BTreeMap;
 
 use proffer_core::action::Launch;
 use proffer_core::event::ExecutorObservation;
+use proffer_core::frameworks::OfferId;
 
 use super::api::{Api, Write};
+use super::frameworks::Frameworks;
 use super::operator::Operator;
 use super::world::Checked;
 use crate::convert;
 
 type Amounts = BTreeMap<Box<str>, i64>;
 
+/// What was just given out.
+struct New<'a> {
+    name: String,
+    node: &'a str,
+    pool: &'a str,
+    amounts: &'a [(Box<str>, i64)],
+}
+
 /// Checks what was just decided.
-pub(super) fn check(api: &Api, operator: &Operator, launches: &[Launch]) -> Checked {
+pub(super) fn check(
+    api: &Api,
+    operator: &Operator,
+    frameworks: &Frameworks,
+    launches: &[Launch],
+    offers: &[OfferId],
+) -> Checked {
     let mut executors: BTreeMap<&str, ExecutorObservation> = BTreeMap::new();
     for (name, object) in &api.executors {
         if api.pods.get(name).is_some_and(super::executors::Pod::lives) {
@@ -41,6 +57,15 @@ pub(super) fn check(api: &Api, operator: &Operator, launches: &[Launch]) -> Chec
             add(in_pool.entry(pool).or_default(), &executor.request);
         }
     }
+    let running = frameworks.tasks.values().map(|task| (&task.node, &task.pool, &task.amounts));
+    let all_offers = frameworks.offers.values();
+    let offered = all_offers.map(|offer| (&offer.node, &offer.pool, &offer.amounts));
+    for (node, pool, amounts) in running.chain(offered) {
+        add(on_node.entry(node).or_default(), amounts);
+        for pool in chain(pool) {
+            add(in_pool.entry(pool).or_default(), amounts);
+        }
+    }
     let new = |launch: &&Launch| executors.values().find(|executor| executor.key == launch.key);
     for executor in launches.iter().filter_map(|launch| new(&launch)) {
         let (uid, index) = (&executor.job_uid, executor.key.index);
@@ -49,21 +74,31 @@ pub(super) fn check(api: &Api, operator: &Operator, launches: &[Launch]) -> Chec
             return Err(format!("executor {} is launched while {other} lives", executor.key));
         }
     }
-    for executor in launches.iter().filter_map(|launch| new(&launch)) {
-        let node = executor.node.as_deref().unwrap_or_default();
+    let executors = launches.iter().filter_map(|launch| new(&launch)).map(|executor| New {
+        name: executor.key.to_string(),
+        node: executor.node.as_deref().unwrap_or_default(),
+        pool: &executor.pool,
+        amounts: &executor.request,
+    });
+    let offered = offers.iter().filter_map(|id| frameworks.offers.get(id)).map(|offer| New {
+        name: format!("offer {}", offer.id),
+        node: &offer.node,
+        pool: &offer.pool,
+        amounts: &offer.amounts,
+    });
+    let given: Vec<New<'_>> = executors.chain(offered).collect();
+    for New { name: key, node, pool, amounts } in &given {
         let usable = usable(operator, node);
         for (kind, &held) in on_node.get(node).into_iter().flatten() {
             let has = usable.get(kind).copied().unwrap_or(0);
-            if held > has && request(executor, kind) > 0 {
-                let key = &executor.key;
+            if held > has && request(amounts, kind) > 0 {
                 return Err(format!("with {key} node {node} holds {held} of {has} {kind}"));
             }
         }
-        for pool in chain(&executor.pool) {
+        for pool in chain(pool) {
             for (kind, limit) in operator.pools.get(pool).into_iter().flat_map(|pool| &pool.limit) {
                 let held = in_pool.get(pool).and_then(|held| held.get(kind)).copied().unwrap_or(0);
-                if held > *limit && request(executor, kind) > 0 {
-                    let key = &executor.key;
+                if held > *limit && request(amounts, kind) > 0 {
                     return Err(format!("with {key} pool {pool} holds {held} of {limit} {kind}"));
                 }
             }
@@ -77,14 +112,12 @@ pub(super) fn check(api: &Api, operator: &Operator, launches: &[Launch]) -> Chec
         .map(|pool| (&*pool.name, pool.allocated.iter().cloned().collect()))
         .collect();
     let kept = required(operator, "", &believed);
-    for executor in launches.iter().filter_map(|launch| new(&launch)) {
+    for New { name: key, pool, amounts, .. } in &given {
         let guaranteed = |pool: &str| {
             let pool = operator.pools.get(pool);
             pool.is_some_and(|pool| pool.guarantee.iter().any(|(_, amount)| *amount > 0))
         };
-        // What is taken back from others was not free before either.
-        let reclaims = |pool: &str| operator.reclaiming.contains(pool);
-        if chain(&executor.pool).any(|pool| guaranteed(pool) || reclaims(pool)) {
+        if chain(pool).any(guaranteed) {
             continue;
         }
         for (kind, &kept) in &kept {
@@ -98,8 +131,7 @@ pub(super) fn check(api: &Api, operator: &Operator, launches: &[Launch]) -> Chec
                     (has - held.copied().unwrap_or(0)).max(0)
                 })
                 .sum();
-            if free < kept && request(executor, kind) > 0 {
-                let key = &executor.key;
+            if free < kept && request(amounts, kind) > 0 {
                 return Err(format!(
                     "with {key} only {free} {kind} are free, but {kept} are kept for guarantees"
                 ));
@@ -159,6 +191,6 @@ fn add(amounts: &mut Amounts, more: &[(Box<str>, i64)]) {
     }
 }
 
-fn request(executor: &ExecutorObservation, kind: &str) -> i64 {
-    executor.request.iter().filter(|(name, _)| **name == *kind).map(|(_, amount)| amount).sum()
+fn request(amounts: &[(Box<str>, i64)], kind: &str) -> i64 {
+    amounts.iter().filter(|(name, _)| **name == *kind).map(|(_, amount)| amount).sum()
 }

@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use proffer_core::event::{
-    Departure, NodeObservation, PoolObservation, ReclaimPolicy, ReclaimRules,
+    Departure, Maintenance, NodeObservation, PoolObservation, ReclaimPolicy, ReclaimRules,
 };
 use proffer_crds::job::{
     ExecutorTemplate, Gang, Output, Placement, RestartKind, RestartPolicy, Speculation, Stage,
@@ -14,7 +14,7 @@ use super::api::{NAMESPACE, ObjectKey};
 use super::random::Random;
 use super::world::World;
 
-const POOLS: [&str; 6] = ["default", "a", "a.x", "a.y", "b", "b.z.deep"];
+pub(super) const POOLS: [&str; 6] = ["default", "a", "a.x", "a.y", "b", "b.z.deep"];
 const NODES: u32 = 5;
 const JOBS: u32 = 7;
 
@@ -32,6 +32,9 @@ pub(super) enum ClusterStep {
         /// Whether everything is to leave it.
         #[serde(default)]
         draining: bool,
+        /// In how many seconds it goes into maintenance, and for how many.
+        #[serde(default)]
+        maintenance: Option<(u32, u32)>,
     },
     /// A node goes, and everything on it dies.
     RemoveNode(u32),
@@ -116,6 +119,7 @@ impl ClusterStep {
             others: random.one_of(&[0, 0, 0, 500, 1500]),
             offered: !random.chance(12),
             draining: random.chance(8),
+            maintenance: random.chance(10).then(|| (random.below(100), random.between(1, 100))),
         }
     }
 
@@ -163,7 +167,7 @@ impl ClusterStep {
 impl World {
     pub(super) fn cluster_step(&mut self, step: &ClusterStep) {
         match step {
-            &ClusterStep::Node { node, cpu, memory, others, offered, draining } => {
+            &ClusterStep::Node { node, cpu, memory, others, offered, draining, maintenance } => {
                 let name: Box<str> = format!("n{node}").into();
                 let observed = NodeObservation {
                     name: name.clone(),
@@ -171,6 +175,10 @@ impl World {
                     taken_by_others: vec![("cpu".into(), others)],
                     offered,
                     draining,
+                    maintenance: maintenance.map(|(after, seconds)| Maintenance {
+                        start: self.now + u64::from(after) * 1000,
+                        duration: Some(u64::from(seconds) * 1000),
+                    }),
                     ..NodeObservation::default()
                 };
                 self.api.nodes.insert(name.clone(), observed);
@@ -181,6 +189,7 @@ impl World {
                 let Some(name) = names.get(pick as usize % names.len().max(1)) else { return };
                 self.api.nodes.remove(name);
                 self.api.changed(ObjectKey::Node(name.clone()));
+                self.lose_tasks(name);
                 for pod in self.living() {
                     if self.api.pods.get(&pod).is_some_and(|pod| pod.node.as_ref() == Some(name)) {
                         self.kill(&pod, Departure::Lost(format!("node {name} is gone")));

@@ -3,7 +3,7 @@
 //! Writes to one object go one after the other, and each has an outcome of its own. What was asked for
 //! and not answered is forgotten with the process.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -11,9 +11,7 @@ use kube::ResourceExt;
 use proffer_core::ExecutorKey;
 use proffer_core::action::{Action, Launch};
 use proffer_core::engine::{Engine, Settings};
-use proffer_core::event::{
-    Departure, Event, JobObservation, NodeObservation, PoolObservation, ReclaimPolicy,
-};
+use proffer_core::event::{Departure, Event, JobObservation, NodeObservation, PoolObservation};
 use proffer_core::jobs::{JobKey, Milliseconds};
 use proffer_crds::{SparkExecutor, SparkJob};
 
@@ -48,8 +46,6 @@ pub(super) struct Operator {
     jobs: BTreeMap<JobKey, SeenJob>,
     pub(super) nodes: BTreeMap<Box<str>, NodeObservation>,
     pub(super) pools: BTreeMap<Box<str>, PoolObservation>,
-    /// Pools that take back their share, or did since the process started.
-    pub(super) reclaiming: BTreeSet<Box<str>>,
     /// The objects that executors are known by.
     names: BTreeMap<ExecutorKey, String>,
     /// The last assignment of each executor that is known to be written: the generation of its
@@ -61,7 +57,12 @@ pub(super) struct Operator {
 
 impl Operator {
     /// A process that starts: it lists everything before it decides.
-    pub(super) fn start(now: Milliseconds, settings: &Settings, api: &Api) -> Self {
+    pub(super) fn start(
+        now: Milliseconds,
+        settings: &Settings,
+        api: &Api,
+        running: Vec<Event>,
+    ) -> Self {
         let settings = Settings {
             write_deadline_milliseconds: Some(WRITE_DEADLINE_MILLISECONDS),
             ..settings.clone()
@@ -71,7 +72,6 @@ impl Operator {
             jobs: BTreeMap::new(),
             nodes: BTreeMap::new(),
             pools: BTreeMap::new(),
-            reclaiming: BTreeSet::new(),
             names: BTreeMap::new(),
             written: BTreeMap::new(),
             writes: BTreeMap::new(),
@@ -79,6 +79,7 @@ impl Operator {
         for key in api.all() {
             operator.observe(now, api, &key);
         }
+        running.into_iter().for_each(|event| operator.engine.handle(now, event));
         operator.engine.handle(now, Event::Synced);
         operator
     }
@@ -104,9 +105,6 @@ impl Operator {
             ObjectKey::Pool(name) => {
                 if let Some(pool) = api.pools.get(name) {
                     self.pools.insert(name.clone(), pool.clone());
-                    if pool.reclaim.policy == Some(ReclaimPolicy::FairShare) {
-                        self.reclaiming.insert(name.clone());
-                    }
                     self.engine.handle(now, Event::Pool(pool.clone()));
                 } else {
                     self.pools.remove(name);

@@ -3,12 +3,14 @@
 use kube::ResourceExt;
 use proffer_core::action::Action;
 use proffer_core::engine::Settings;
+use proffer_core::frameworks::FrameworkAction;
 use proffer_core::jobs::Milliseconds;
 use serde::{Deserialize, Serialize};
 
 use super::api::{Answer, Api, ObjectKey, Write};
 use super::cluster::ClusterStep;
 use super::executors::{Ending, ExecutorStep, Pod};
+use super::frameworks::{FrameworkStep, Frameworks};
 use super::operator::{Operator, Told, hash};
 use super::promises::Promises;
 use super::random::Random;
@@ -28,6 +30,7 @@ const MOST_ROUNDS: u32 = 3000;
 pub(super) enum Step {
     Cluster(ClusterStep),
     Executor(ExecutorStep),
+    Framework(FrameworkStep),
     /// The operator hears of the newest version of an object.
     Watch(u32),
     /// The operator hears again what it has heard.
@@ -72,6 +75,7 @@ pub(super) struct World {
     pub(super) api: Api,
     pub(super) operator: Operator,
     pub(super) promises: Promises,
+    pub(super) frameworks: Frameworks,
     settings: Settings,
     /// Tells what was decided from what was decided in another run.
     pub(super) hash: u64,
@@ -83,9 +87,11 @@ impl World {
     pub(super) fn new(settings: Settings, verbose: bool) -> Self {
         let now = 1_000_000;
         let api = Api::default();
-        let operator = Operator::start(now, &settings, &api);
+        let operator = Operator::start(now, &settings, &api, Vec::new());
         let promises = Promises::default();
-        Self { now, api, operator, promises, settings, hash: 0xcbf2_9ce4_8422_2325, verbose }
+        let frameworks = Frameworks::default();
+        let hash = 0xcbf2_9ce4_8422_2325;
+        Self { now, api, operator, promises, frameworks, settings, hash, verbose }
     }
 
     /// Does a step, and checks what has to hold after it.
@@ -94,6 +100,7 @@ impl World {
         match step {
             Step::Cluster(step) => self.cluster_step(step),
             Step::Executor(step) => self.executor_step(step)?,
+            Step::Framework(step) => self.framework_step(step),
             &Step::Watch(pick) => {
                 let unheard = &self.api.unheard;
                 let key = unheard.iter().nth(pick as usize % unheard.len().max(1)).cloned();
@@ -146,7 +153,7 @@ impl World {
         let actions = self.operator.engine.tick(self.now);
         self.hash = hash(self.hash, &actions);
         let wanted = !actions.is_empty();
-        let mut launches = Vec::new();
+        let (mut launches, mut offers) = (Vec::new(), Vec::new());
         for action in actions {
             self.tell("  wants ", &action);
             if let Action::Launch(launch) = &action {
@@ -155,10 +162,18 @@ impl World {
                     launches.push(launch.clone());
                 }
             }
+            if let Action::Framework(key, action) = &action {
+                if let Some(event) = self.frameworks.told(key, action)? {
+                    self.operator.engine.handle(self.now, event);
+                }
+                if let FrameworkAction::Offer(offer) = action {
+                    offers.push(offer.id);
+                }
+            }
             self.operator.ask(self.now, action);
         }
-        if !launches.is_empty() {
-            account::check(&self.api, &self.operator, &launches)?;
+        if !launches.is_empty() || !offers.is_empty() {
+            account::check(&self.api, &self.operator, &self.frameworks, &launches, &offers)?;
         }
         Ok(wanted)
     }
@@ -268,13 +283,15 @@ impl World {
             }
         }
         self.api.unheard.clear();
-        self.operator = Operator::start(self.now, &self.settings, &self.api);
+        let running = self.frameworks.restart();
+        self.operator = Operator::start(self.now, &self.settings, &self.api, running);
         Ok(())
     }
 
     /// Lets everything do what it can, without faults and without any task ending, until nothing
-    /// changes any more.
+    /// changes any more. Frameworks go: they would be offered something again and again.
     pub(super) fn settle(&mut self) -> Checked {
+        self.end_frameworks();
         for _ in 0..MOST_ROUNDS {
             let mut changed = false;
             while let Some(key) = self.api.unheard.first().cloned() {
@@ -348,6 +365,8 @@ pub(super) struct Faults {
     writes: bool,
     crashes: bool,
     watches: bool,
+    /// Whether there are frameworks, which is no fault.
+    frameworks: bool,
 }
 
 impl Faults {
@@ -358,6 +377,7 @@ impl Faults {
             writes: random.chance(60),
             crashes: random.chance(60),
             watches: random.chance(60),
+            frameworks: random.chance(40),
         }
     }
 }
@@ -372,6 +392,7 @@ impl Step {
                 write: random.pick(),
                 outcome: Outcome::random(random, faults.writes),
             },
+            840..900 if faults.frameworks => Self::Framework(FrameworkStep::random(random)),
             930..975 => Self::Advance(random.one_of(&[1, 10, 100, 1000, 6000, 20_000])),
             975..980 => Self::Settle,
             980..990 if faults.watches => {

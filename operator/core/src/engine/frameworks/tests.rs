@@ -339,6 +339,19 @@ fn a_node_that_goes_takes_offers_and_tasks_along() {
 }
 
 #[test]
+fn nobody_waits_for_the_end_of_a_filter_for_a_node_that_is_gone() {
+    let mut world = World::with_nodes(&[4]);
+    world.framework("a", &["default"]);
+    world.tick();
+    world.decline_all("a", 3_600_000);
+    world.tick();
+    assert_eq!(world.engine.next_wakeup(), Some(world.now + 3_600_000));
+    world.tell(Event::NodeGone("n0".into()));
+    world.tick();
+    assert_eq!(world.engine.next_wakeup(), None);
+}
+
+#[test]
 fn a_node_that_is_closed_or_shrinks_has_its_offers_rescinded() {
     let mut world = World::with_nodes(&[4, 4]);
     world.framework("a", &["default"]);

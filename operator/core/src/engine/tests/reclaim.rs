@@ -241,6 +241,56 @@ fn a_guarantee_is_not_taken_for_a_share() {
 }
 
 #[test]
+fn no_share_is_taken_back_while_guarantees_are_short() {
+    let mut world = borrowed(&[4]);
+    world.declare(pool("c", 1000, 1));
+    world.submit("b", wide("b", 4, 1));
+    world.advance(100_000);
+    assert_eq!((world.held("a"), world.held("b"), world.draining().len()), (4, 0, 0));
+    world.tell(Event::PoolGone("c".into()));
+    world.tick();
+    world.advance(30_000);
+    assert_eq!((world.held("a"), world.held("b")), (2, 2));
+}
+
+#[test]
+fn what_guarantees_are_short_of_when_others_have_drained_goes_to_them() {
+    for guaranteed in [0, 2] {
+        // Room is made for b by its share, or by a guarantee that it has no more in the end.
+        let mut world = borrowed(&[4]);
+        world.declare(pool("b", 1000, guaranteed));
+        world.submit("b", wide("b", 2, 1));
+        world.advance(10_000);
+        assert_eq!(world.draining().len(), 2);
+        world.declare(pool("b", 1000, 0));
+        world.declare(pool("c", 1000, 2));
+        world.advance(20_000);
+        assert_eq!((world.held("a"), world.held("b")), (2, 0), "two are kept for c");
+        world.advance(100_000);
+        assert_eq!((world.held("a"), world.held("b")), (1, 1), "what others have may change hands");
+        world.submit("c", wide("c", 2, 1));
+        assert_eq!(world.held("c"), 2);
+        world.check_account();
+    }
+}
+
+/// What is free on a node is not taken for a share while those whose room it takes still drain.
+#[test]
+fn a_share_waits_for_its_victims_where_room_is_kept_for_guarantees() {
+    let mut world = World::with_settings(fair(), &[5]);
+    for observation in [pool("a", 1000, 0), pool("b", 1000, 0), pool("c", 1000, 1)] {
+        world.declare(observation);
+    }
+    world.submit("a", wide("a", 5, 1));
+    world.make_ready();
+    world.submit("b", wide("b", 1, 1));
+    world.advance(10_000);
+    assert_eq!((world.held("a"), world.held("b"), world.draining().len()), (4, 0, 1));
+    world.advance(20_000);
+    assert_eq!((world.held("a"), world.held("b")), (3, 1));
+}
+
+#[test]
 fn the_executors_with_the_least_work_go() {
     let mut world = World::with_settings(fair(), &[2, 2]);
     world.declare(pool("a", 1000, 0));

@@ -1,0 +1,471 @@
+//! A cluster that fits into a test: objects by name, watches that tell at once, and pods that do what
+//! the test says.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::ResourceExt;
+use proffer_core::engine::Settings;
+use proffer_core::jobs::Milliseconds;
+use proffer_crds::executor::{Assignment, AttemptResult};
+use proffer_crds::{ResourcePool, SparkExecutor, SparkExecutorStatus, SparkJob};
+use serde_json::{Value, json};
+
+use super::super::super::executor_pod::PodSettings;
+use super::super::super::node::node_facts;
+use super::super::super::notices::Notice;
+use super::super::super::pod::{ObjectName, pod_facts};
+use super::super::super::writes::{Reply, Write};
+use super::super::{Change, Kind, Operator, OperatorSettings};
+
+pub(super) struct World {
+    pub(super) operator: Operator,
+    pub(super) now: Milliseconds,
+    pub(super) jobs: BTreeMap<String, SparkJob>,
+    pub(super) executors: BTreeMap<String, SparkExecutor>,
+    pub(super) pods: BTreeMap<String, Pod>,
+    pub(super) pools: BTreeMap<String, ResourcePool>,
+    pub(super) nodes: BTreeMap<String, Node>,
+    /// What watches have not told yet.
+    told: VecDeque<Change>,
+    /// Why pods are refused.
+    pub(super) refusal: Option<String>,
+    /// Writes are done, and nothing is heard of it.
+    pub(super) loses_replies: bool,
+    /// Watches tell nothing of executors and pods for now.
+    pub(super) is_deaf: bool,
+    /// Whether a pod that is deleted ends at once.
+    pub(super) pods_linger: bool,
+    pub(super) notices: Vec<Notice>,
+    pub(super) launches: usize,
+    version: u64,
+}
+
+fn settings() -> OperatorSettings {
+    OperatorSettings {
+        engine: Settings { write_deadline_milliseconds: Some(5000), ..Settings::default() },
+        pods: PodSettings {
+            image: "executor:1".to_owned(),
+            default_image: Some("tools:1".to_owned()),
+            node_lost_seconds: 30,
+            ..PodSettings::default()
+        },
+        most_writes_in_flight: 16,
+        writes_per_second: 10_000,
+        namespaces: [].into(),
+        makes_default_pool: true,
+    }
+}
+
+impl World {
+    /// A cluster of nodes with two cpus, in which nothing was seen yet.
+    pub(super) fn unseen(nodes: &[&str]) -> Self {
+        let mut world = Self {
+            operator: Operator::new(settings()),
+            now: 1_000_000,
+            jobs: BTreeMap::new(),
+            executors: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            pools: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            told: VecDeque::new(),
+            refusal: None,
+            loses_replies: false,
+            is_deaf: false,
+            pods_linger: false,
+            notices: Vec::new(),
+            launches: 0,
+            version: 0,
+        };
+        for node in nodes {
+            world.set_node(node, true);
+        }
+        world.told.clear();
+        world
+    }
+
+    pub(super) fn new(nodes: &[&str]) -> Self {
+        let mut world = Self::unseen(nodes);
+        world.restart();
+        world
+    }
+
+    /// Another process takes over: it lists everything first.
+    pub(super) fn restart(&mut self) {
+        self.operator = Operator::new(settings());
+        for kind in [Kind::Node, Kind::Pool, Kind::Job, Kind::Executor, Kind::Pod] {
+            self.list(kind);
+        }
+        self.settle();
+    }
+
+    /// A watch of a kind begins anew.
+    pub(super) fn list(&mut self, kind: Kind) {
+        self.told.push_back(Change::Listing(kind));
+        let all: Vec<Change> = match kind {
+            Kind::Node => self.nodes.values().map(node_change).collect(),
+            Kind::Pool => self.pools.values().map(pool_change).collect(),
+            Kind::Job => self.jobs.values().map(job_change).collect(),
+            Kind::Executor => self.executors.values().map(executor_change).collect(),
+            Kind::Pod => self.pods.values().map(pod_change).collect(),
+        };
+        self.told.extend(all);
+        self.told.push_back(Change::Listed(kind));
+    }
+
+    pub(super) fn set_node(&mut self, name: &str, is_ready: bool) {
+        let node = json!({
+            "metadata": {"name": name},
+            "status": {
+                "allocatable": {"cpu": "2", "memory": "8Gi"},
+                "conditions": [{"type": "Ready", "status": if is_ready { "True" } else { "Unknown" }}],
+            },
+        });
+        let node: Node = serde_json::from_value(node).unwrap();
+        self.told.push_back(node_change(&node));
+        self.nodes.insert(name.to_owned(), node);
+    }
+
+    pub(super) fn remove_node(&mut self, name: &str) {
+        self.nodes.remove(name);
+        self.told.push_back(Change::Node(name.into(), None));
+    }
+
+    pub(super) fn submit(&mut self, name: &str, spec: Value) {
+        let job = json!({
+            "apiVersion": "proffer.dev/v1alpha1",
+            "kind": "SparkJob",
+            "metadata": {
+                "namespace": "ns", "name": name, "uid": format!("{name}-uid"), "generation": 1,
+                "resourceVersion": self.next_version(),
+                "creationTimestamp": "2026-11-24T00:00:00Z",
+            },
+            "spec": spec,
+        });
+        let job: SparkJob = serde_json::from_value(job).unwrap();
+        self.told.push_back(job_change(&job));
+        self.jobs.insert(name.to_owned(), job);
+        self.settle();
+    }
+
+    pub(super) fn edit(&mut self, name: &str, edit: impl FnOnce(&mut SparkJob)) {
+        let version = self.next_version();
+        let job = self.jobs.get_mut(name).unwrap();
+        edit(job);
+        job.metadata.generation = job.metadata.generation.map(|generation| generation + 1);
+        job.metadata.resource_version = Some(version);
+        let change = job_change(job);
+        self.told.push_back(change);
+        self.settle();
+    }
+
+    pub(super) fn advance(&mut self, milliseconds: Milliseconds) {
+        let end = self.now + milliseconds;
+        while let Some(at) = self.operator.next_wakeup(self.now).filter(|&at| at <= end) {
+            self.now = self.now.max(at) + u64::from(at <= self.now);
+            self.settle();
+        }
+        self.now = end;
+        self.settle();
+    }
+
+    /// Ticks and writes until there is nothing more to be done at this time.
+    pub(super) fn settle(&mut self) {
+        for _ in 0..1000 {
+            for change in std::mem::take(&mut self.told) {
+                let is_late = matches!(change, Change::Executor(..) | Change::Pod(..));
+                if self.is_deaf && is_late {
+                    self.told.push_back(change);
+                } else {
+                    self.operator.observe(self.now, change);
+                }
+            }
+            self.operator.tick(self.now);
+            self.notices.extend(self.operator.take_notices());
+            let mut wrote = false;
+            while let Some((sent, write)) = self.operator.next_write(self.now) {
+                wrote = true;
+                let reply = self.perform(write);
+                let reply =
+                    if self.loses_replies { Reply::Unknown("lost".to_owned()) } else { reply };
+                self.operator.answered(self.now, sent, reply);
+            }
+            if !wrote && (self.told.is_empty() || self.is_deaf) {
+                return;
+            }
+        }
+        panic!("it does not come to rest");
+    }
+
+    fn next_version(&mut self) -> String {
+        self.version += 1;
+        self.version.to_string()
+    }
+
+    fn perform(&mut self, write: Write) -> Reply {
+        match write {
+            Write::Launch { pod, executor } => self.launch(*pod, *executor),
+            Write::Assign { name, generation, assignments, acknowledged_report, .. } => self
+                .change_spec(&name, Some(generation), |executor| {
+                    executor.spec.assignments = assignments;
+                    executor.spec.acknowledged_report = acknowledged_report;
+                }),
+            Write::Stop { name, .. } => {
+                self.change_spec(&name, None, |executor| executor.spec.stop = true)
+            }
+            Write::DeletePod { name, uid, .. } => match self.pods.get_mut(&*name.name) {
+                Some(pod) if uid.as_deref().is_none_or(|uid| pod.uid().as_deref() == Some(uid)) => {
+                    if self.pods_linger {
+                        let now = serde_json::from_value(json!("2026-11-24T00:00:00Z")).unwrap();
+                        pod.metadata.deletion_timestamp = Some(now);
+                        let change = pod_change(pod);
+                        self.told.push_back(change);
+                    } else {
+                        self.lose_pod(&name.name);
+                    }
+                    Reply::Done
+                }
+                _ => Reply::Missing,
+            },
+            Write::ReadExecutor { name } => match self.executors.get(&*name.name) {
+                Some(executor) => Reply::Executor(Box::new(executor.clone())),
+                None => Reply::Missing,
+            },
+            Write::DeleteExecutor { name, .. } => {
+                if self.executors.remove(&*name.name).is_none() {
+                    return Reply::Missing;
+                }
+                self.told.push_back(Change::Executor(name, None));
+                Reply::Done
+            }
+            Write::JobStatus { job } => {
+                let version = self.next_version();
+                let Some(there) = self.jobs.get_mut(&job.name_any()) else { return Reply::Missing };
+                if there.resource_version() != job.resource_version() {
+                    return Reply::Job(Box::new(there.clone()), false);
+                }
+                there.status = job.status;
+                there.metadata.resource_version = Some(version);
+                let there = there.clone();
+                self.told.push_back(job_change(&there));
+                Reply::Job(Box::new(there), true)
+            }
+            Write::DeleteJob { name, .. } => {
+                let Some(job) = self.jobs.remove(&*name.name) else { return Reply::Missing };
+                self.told.push_back(Change::Job(object_name(&job), None));
+                Reply::Done
+            }
+            Write::CreatePool { name } => {
+                let pool = ResourcePool::new(&name, serde_json::from_value(json!({})).unwrap());
+                self.store_pool(pool)
+            }
+            Write::PoolStatus { pool, status } => {
+                let mut pool = ResourcePool::clone(&pool);
+                pool.status = Some(*status);
+                self.store_pool(pool)
+            }
+            Write::KeepPool { pool, keep } => {
+                let mut pool = ResourcePool::clone(&pool);
+                pool.metadata.finalizers = keep.then(|| vec!["proffer.dev/jobs".to_owned()]);
+                if !keep && pool.metadata.deletion_timestamp.is_some() {
+                    self.pools.remove(&pool.name_any());
+                    self.told.push_back(Change::Pool(pool.name_any().into(), None));
+                    return Reply::Pool(Box::new(pool));
+                }
+                self.store_pool(pool)
+            }
+        }
+    }
+
+    fn store_pool(&mut self, mut pool: ResourcePool) -> Reply {
+        pool.metadata.resource_version = Some(self.next_version());
+        self.told.push_back(pool_change(&pool));
+        self.pools.insert(pool.name_any(), pool.clone());
+        Reply::Pool(Box::new(pool))
+    }
+
+    /// Adds a pool, or changes it.
+    pub(super) fn set_pool(&mut self, pool: Value) {
+        let pool: ResourcePool = serde_json::from_value(pool).unwrap();
+        self.store_pool(pool);
+        self.settle();
+    }
+
+    fn launch(&mut self, mut pod: Pod, mut executor: SparkExecutor) -> Reply {
+        let name = pod.name_any();
+        if let Some(refusal) = &self.refusal {
+            return Reply::Refused(refusal.clone());
+        }
+        if !self.pods.contains_key(&name) {
+            self.launches += 1;
+            pod.metadata.uid = Some(format!("pod-{}", self.next_version()));
+            let node = pod.spec.as_ref().and_then(|spec| {
+                let affinity = spec.affinity.as_ref()?.node_affinity.as_ref()?;
+                let terms =
+                    affinity.required_during_scheduling_ignored_during_execution.as_ref()?;
+                let field = terms.node_selector_terms.first()?.match_fields.as_ref()?.first()?;
+                field.values.as_ref()?.first().cloned()
+            });
+            pod.spec.as_mut().unwrap().node_name = node;
+            self.told.push_back(pod_change(&pod));
+            self.pods.insert(name.clone(), pod);
+        }
+        if !self.executors.contains_key(&name) {
+            executor.metadata.uid = Some(format!("executor-{}", self.next_version()));
+            executor.metadata.generation = Some(1);
+            self.told.push_back(executor_change(&executor));
+            self.executors.insert(name.clone(), executor);
+        }
+        let (pod, executor) = (self.pods[&name].clone(), self.executors[&name].clone());
+        Reply::Launched(Box::new(pod), Box::new(executor))
+    }
+
+    fn change_spec(
+        &mut self,
+        name: &ObjectName,
+        generation: Option<i64>,
+        change: impl FnOnce(&mut SparkExecutor),
+    ) -> Reply {
+        let Some(executor) = self.executors.get_mut(&*name.name) else { return Reply::Missing };
+        if generation.is_some_and(|it| Some(it) != executor.metadata.generation) {
+            return Reply::Unknown("another generation".to_owned());
+        }
+        change(executor);
+        executor.metadata.generation = executor.metadata.generation.map(|it| it + 1);
+        let executor = executor.clone();
+        self.told.push_back(executor_change(&executor));
+        Reply::Executor(Box::new(executor))
+    }
+
+    /// An executor says that it is ready, and what of its tasks has ended.
+    pub(super) fn report(&mut self, name: &str, finished: &[(&str, i32, &str)]) {
+        let executor = self.executors.get_mut(name).unwrap();
+        let before = executor.status.take().unwrap_or_default();
+        let ranges = |range: &str| range.parse().unwrap();
+        let mut status = SparkExecutorStatus {
+            protocol_version: 1,
+            observed_generation: executor.metadata.generation.unwrap(),
+            report: before.report + 1,
+            ready: true,
+            ..SparkExecutorStatus::default()
+        };
+        if executor.spec.acknowledged_report < before.report {
+            (status.finished, status.results) = (before.finished, before.results);
+        }
+        for &(stage, attempt, range) in finished {
+            let ranges: proffer_core::ranges::Ranges = ranges(range);
+            status.results.extend(ranges.iter().map(|partition| AttemptResult {
+                stage: stage.to_owned(),
+                partition: i32::try_from(partition).unwrap(),
+                value: Some(format!("by {name}")),
+                uri: None,
+            }));
+            status.finished.push(Assignment { stage: stage.to_owned(), attempt, ranges });
+        }
+        executor.status = Some(status);
+        let change = executor_change(executor);
+        self.told.push_back(change);
+    }
+
+    /// Everything that is assigned to an executor finishes.
+    pub(super) fn finish_all(&mut self, name: &str) {
+        let lists = self.executors[name].spec.assignments.clone();
+        let done: Vec<_> =
+            lists.iter().map(|it| (it.stage.clone(), it.attempt, it.ranges.to_string())).collect();
+        let done: Vec<_> = done.iter().map(|(stage, n, range)| (&**stage, *n, &**range)).collect();
+        self.report(name, &done);
+        self.settle();
+    }
+
+    /// A pod's status becomes this.
+    pub(super) fn set_pod(&mut self, name: &str, status: Value) {
+        let pod = self.pods.get_mut(name).unwrap();
+        pod.status = serde_json::from_value(status).unwrap();
+        let change = pod_change(pod);
+        self.told.push_back(change);
+        self.settle();
+    }
+
+    /// What watches have not told yet they never tell.
+    pub(super) fn forget_told(&mut self) {
+        self.told.clear();
+    }
+
+    /// The executor of a pod exits by itself.
+    pub(super) fn exit(&mut self, name: &str, code: i32) {
+        let phase = if code == 0 { "Succeeded" } else { "Failed" };
+        self.set_pod(
+            name,
+            json!({"phase": phase, "containerStatuses": [{
+                "name": "executor", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+                "state": {"terminated": {"exitCode": code, "reason": "Error"}},
+            }]}),
+        );
+    }
+
+    /// A pod is gone.
+    pub(super) fn lose_pod(&mut self, name: &str) {
+        let pod = self.pods.remove(name).unwrap();
+        self.told.push_back(Change::Pod(object_name(&pod), None));
+    }
+
+    /// A pod that somebody else made.
+    pub(super) fn add_pod(&mut self, name: &str, node: &str, cpu: &str) {
+        let pod = json!({
+            "metadata": {"namespace": "ns", "name": name, "uid": name},
+            "spec": {"nodeName": node, "containers": [
+                {"name": "c", "resources": {"requests": {"cpu": cpu}}},
+            ]},
+        });
+        let pod: Pod = serde_json::from_value(pod).unwrap();
+        self.told.push_back(pod_change(&pod));
+        self.pods.insert(name.to_owned(), pod);
+        self.settle();
+    }
+
+    pub(super) fn executor_names(&self) -> Vec<&str> {
+        self.executors.keys().map(String::as_str).collect()
+    }
+
+    pub(super) fn pod_names(&self) -> Vec<&str> {
+        self.pods.keys().map(String::as_str).collect()
+    }
+
+    /// A field of a job's status, as JSON.
+    pub(super) fn status(&self, job: &str, pointer: &str) -> Value {
+        let status = serde_json::to_value(&self.jobs[job].status).unwrap();
+        status.pointer(pointer).cloned().unwrap_or(Value::Null)
+    }
+
+    pub(super) fn reasons(&self) -> Vec<&'static str> {
+        self.notices.iter().map(|notice| notice.reason).collect()
+    }
+}
+
+fn object_name<K: kube::Resource>(object: &K) -> ObjectName {
+    ObjectName {
+        namespace: object.namespace().unwrap_or_default().into(),
+        name: object.name_any().into(),
+    }
+}
+
+fn node_change(node: &Node) -> Change {
+    Change::Node(node.name_any().into(), Some(Box::new(node_facts(node))))
+}
+
+fn pool_change(pool: &ResourcePool) -> Change {
+    Change::Pool(pool.name_any().into(), Some(Arc::new(pool.clone())))
+}
+
+fn job_change(job: &SparkJob) -> Change {
+    Change::Job(object_name(job), Some(Arc::new(job.clone())))
+}
+
+fn executor_change(executor: &SparkExecutor) -> Change {
+    Change::Executor(object_name(executor), Some(Box::new(executor.clone())))
+}
+
+fn pod_change(pod: &Pod) -> Change {
+    Change::Pod(object_name(pod), Some(Box::new(pod_facts(pod))))
+}
