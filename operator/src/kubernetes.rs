@@ -12,7 +12,7 @@
 mod executor_pod;
 mod index;
 mod leadership;
-mod names;
+pub(crate) mod names;
 mod node;
 mod notices;
 mod operator;
