@@ -12,6 +12,7 @@
 mod executor_pod;
 mod index;
 mod leadership;
+mod lenient;
 pub(crate) mod names;
 mod node;
 mod notices;
@@ -78,6 +79,8 @@ pub async fn run(configuration: Configuration, file: Option<&Path>) -> anyhow::R
     if let Some(file) = file {
         tokio::spawn(crate::logging::follow(file.to_owned()));
     }
+    // A process that led may have ended in this pod and left its mark.
+    label_own_pod(&client, false).await;
     let timing = timing(&configuration);
     let elected = elect(&configuration, &client, timing);
     let mut leadership = tokio::select! {
@@ -88,7 +91,7 @@ pub async fn run(configuration: Configuration, file: Option<&Path>) -> anyhow::R
     };
     tracing::info!("this replica decides from now on");
     health.lead();
-    label_own_pod(&client).await;
+    label_own_pod(&client, true).await;
     let permit = leadership.permit();
     let mut cluster = Cluster::start(client, &configuration, Arc::clone(&health), timing);
     let end = tokio::select! {
@@ -136,14 +139,15 @@ async fn elect(
     Candidate::new(leases, election.lease_name.clone(), identity, timing).lead().await
 }
 
-/// Marks the pod of the leader, so that a Service can select it.
-async fn label_own_pod(client: &Client) {
+/// Marks the pod of the leader, so that a Service can select it, or takes the mark away.
+async fn label_own_pod(client: &Client, leads: bool) {
     let (Ok(name), Ok(namespace)) = (std::env::var("POD_NAME"), std::env::var("POD_NAMESPACE"))
     else {
         return;
     };
     let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
-    let patch = json!({"metadata": {"labels": {LEADER_LABEL: "true"}}});
+    let value = leads.then_some("true");
+    let patch = json!({"metadata": {"labels": {LEADER_LABEL: value}}});
     if let Err(error) = pods.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
         tracing::warn!("cannot label the pod of the leader: {error}");
     }

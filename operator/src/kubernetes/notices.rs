@@ -33,6 +33,14 @@ impl Notice {
         Self { object: job.object_ref(&()), is_warning, reason, note: shortened(note) }
     }
 
+    /// An object that cannot be read.
+    pub(crate) fn unreadable(object: ObjectReference, problem: &str) -> Self {
+        let note = format!(
+            "this object does not have the form that Proffer knows, so it is left as it is: {problem}"
+        );
+        Self { object, is_warning: true, reason: "Unreadable", note: shortened(&note) }
+    }
+
     /// Something wrong with a node.
     pub(crate) fn of_node(name: &str, problem: String) -> Self {
         let object = ObjectReference {

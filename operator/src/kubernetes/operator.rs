@@ -61,6 +61,8 @@ pub(crate) enum Change {
     Executor(ObjectName, Option<Box<SparkExecutor>>),
     /// A pod.
     Pod(ObjectName, Option<Box<PodFacts>>),
+    /// There is an object that cannot be read, and people should hear so.
+    Unreadable(Kind, ObjectName, Box<Notice>),
     /// All objects of a kind are told anew from now on.
     Listing(Kind),
     /// All objects of a kind were told: others there are none.
@@ -193,6 +195,10 @@ impl Operator {
             Change::Pod(name, facts) => {
                 self.note_listed(Kind::Pod, &name.namespace, &name.name);
                 self.observe_pod(now, &name, facts.map(|facts| *facts));
+            }
+            Change::Unreadable(kind, name, notice) => {
+                self.note_listed(kind, &name.namespace, &name.name);
+                self.notices.push(*notice);
             }
             Change::Listing(kind) => {
                 self.listing.insert(kind, BTreeSet::new());

@@ -12,7 +12,9 @@ use proffer_crds::{ResourcePool, SparkExecutor, SparkJob};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
+use super::lenient::Lenient;
 use super::node::node_facts;
+use super::notices::Notice;
 use super::operator::{Change, Kind};
 use super::pod::{ObjectName, pod_facts};
 
@@ -30,21 +32,27 @@ pub(crate) async fn watch(kind: Kind, client: Client, changes: mpsc::Sender<Chan
             .await;
         }
         Kind::Pool => {
-            pass_on(Api::<ResourcePool>::all(client), kind, changes, |name, pool| {
-                Change::Pool(all(&name), pool.map(Arc::new))
-            })
+            pass_on_readable(
+                Api::<Lenient<ResourcePool>>::all(client),
+                kind,
+                changes,
+                |name, pool| Change::Pool(all(&name), pool.map(Arc::new)),
+            )
             .await;
         }
         Kind::Job => {
-            pass_on(Api::<SparkJob>::all(client), kind, changes, |name, job| {
+            pass_on_readable(Api::<Lenient<SparkJob>>::all(client), kind, changes, |name, job| {
                 Change::Job(name, job.map(Arc::new))
             })
             .await;
         }
         Kind::Executor => {
-            pass_on(Api::<SparkExecutor>::all(client), kind, changes, |name, executor| {
-                Change::Executor(name, executor.map(Box::new))
-            })
+            pass_on_readable(
+                Api::<Lenient<SparkExecutor>>::all(client),
+                kind,
+                changes,
+                |name, executor| Change::Executor(name, executor.map(Box::new)),
+            )
             .await;
         }
         Kind::Pod => {
@@ -54,6 +62,27 @@ pub(crate) async fn watch(kind: Kind, client: Client, changes: mpsc::Sender<Chan
             .await;
         }
     }
+}
+
+/// Passes on what can be read, and tells of what cannot: it stays as it was last read.
+async fn pass_on_readable<K>(
+    api: Api<Lenient<K>>,
+    kind: Kind,
+    changes: mpsc::Sender<Change>,
+    change: impl Fn(ObjectName, Option<K>) -> Change,
+) where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    pass_on(api, kind, changes, |name, object| match object {
+        None => change(name, None),
+        Some(Lenient::Readable(object)) => change(name, Some(object)),
+        Some(Lenient::Unreadable(object)) => {
+            tracing::error!(?kind, ?name, "an object cannot be read: {}", object.problem);
+            let notice = Notice::unreadable(object.reference::<K>(), &object.problem);
+            Change::Unreadable(kind, name, Box::new(notice))
+        }
+    })
+    .await;
 }
 
 async fn pass_on<K>(
