@@ -1,7 +1,7 @@
 //! Proffer on a real Kubernetes cluster: `tests/cluster/README.md` says on which.
 //!
 //! Without one, the tests say so and pass. `PROFFER_TEST_CLUSTER=required` makes that a failure, `skip`
-//! leaves them out where there is one.
+//! leaves them out, and `installed` takes the cluster as it is, with what is installed there.
 
 // All of this is test code, helpers included.
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -9,5 +9,11 @@
 mod cluster;
 mod examples;
 mod executors;
+mod lifecycle;
 mod namespace;
+mod nodes;
+mod operators;
+mod pools;
 mod processes;
+mod refusals;
+mod rights;
