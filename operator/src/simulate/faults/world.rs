@@ -153,7 +153,7 @@ impl World {
         let actions = self.operator.engine.tick(self.now);
         self.hash = hash(self.hash, &actions);
         let wanted = !actions.is_empty();
-        let (mut launches, mut offers) = (Vec::new(), Vec::new());
+        let (mut launches, mut offers, mut answers) = (Vec::new(), Vec::new(), Vec::new());
         for action in actions {
             self.tell("  wants ", &action);
             if let Action::Launch(launch) = &action {
@@ -163,9 +163,7 @@ impl World {
                 }
             }
             if let Action::Framework(key, action) = &action {
-                if let Some(event) = self.frameworks.told(key, action)? {
-                    self.operator.engine.handle(self.now, event);
-                }
+                answers.extend(self.frameworks.told(key, action)?);
                 if let FrameworkAction::Offer(offer) = action {
                     offers.push(offer.id);
                 }
@@ -175,6 +173,8 @@ impl World {
         if !launches.is_empty() || !offers.is_empty() {
             account::check(&self.api, &self.operator, &self.frameworks, &launches, &offers)?;
         }
+        // What is said to a decision comes after it.
+        answers.into_iter().for_each(|event| self.operator.engine.handle(self.now, event));
         Ok(wanted)
     }
 
