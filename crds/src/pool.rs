@@ -25,6 +25,13 @@ use crate::rules;
     derive = "PartialEq",
     printcolumn(name = "Weight", type_ = "string", json_path = ".spec.weight"),
     printcolumn(name = "Share", type_ = "string", json_path = ".status.dominantShare"),
+    printcolumn(name = "Fair", type_ = "string", json_path = ".status.fairShare"),
+    printcolumn(
+        name = "Guarantee met",
+        type_ = "boolean",
+        json_path = ".status.guaranteeMet",
+        priority = 1
+    ),
     printcolumn(name = "Running", type_ = "integer", json_path = ".status.runningJobs"),
     printcolumn(name = "Pending", type_ = "integer", json_path = ".status.pendingJobs"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
@@ -197,6 +204,19 @@ pub struct ResourcePoolStatus {
     /// The largest of the pool's shares over all resources, between 0 and 1, before weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dominant_share: Option<String>,
+
+    /// What that would be if all that jobs hold or want were given out anew. A pool that does not want
+    /// more has no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fair_share: Option<String>,
+
+    /// What of `allocated` is in offers that Mesos frameworks have not answered yet.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub offered: BTreeMap<String, Quantity>,
+
+    /// Whether the subtree holds what it is guaranteed, or wants no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guarantee_met: Option<bool>,
 
     /// Jobs of the subtree that hold executors.
     #[serde(default)]

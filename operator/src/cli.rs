@@ -1,10 +1,23 @@
 //! The command line.
 
-use std::path::PathBuf;
+mod connection;
+mod explain;
+#[cfg(test)]
+pub(crate) mod fake;
+mod jobs;
+mod logs;
+mod offers;
+mod pools;
+mod print;
+mod uninstall;
+mod wait;
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches, Parser};
 use clap_complete::Shell;
 use proffer_executor::{ExecutorArguments, log_to_stderr};
 
@@ -32,7 +45,11 @@ Examples:
   proffer local --nodes 4x2cpu,4Gi jobs/*.yaml     on four made-up nodes
   proffer simulate --help                          what would become of a trace of jobs
   proffer crds | kubectl apply -f -                define the resources in a cluster
-  source <(proffer completion bash)                complete commands in this shell";
+  proffer jobs -A                                  what runs in a cluster, and what waits for what
+  proffer explain sum-product                      why a job waits or failed, and what would help
+  source <(proffer completion bash)                complete commands in this shell
+
+A link to this program called kubectl-proffer makes it a plugin: kubectl proffer jobs.";
 
 const LOCAL_HELP: &str = "\
 The jobs of all files run side by side and share the nodes by pool. Tasks are processes of this
@@ -118,6 +135,34 @@ enum Command {
     #[command(after_help = SIMULATE_HELP)]
     Simulate(SimulateArguments),
 
+    /// List the jobs of a cluster
+    #[command(visible_alias = "job", after_help = jobs::HELP)]
+    Jobs(jobs::JobsArguments),
+
+    /// List the pools of a cluster
+    #[command(visible_alias = "pool", after_help = pools::HELP)]
+    Pools(pools::PoolsArguments),
+
+    /// Show what jobs of a cluster were offered, and who waits for an offer
+    #[command(after_help = offers::HELP)]
+    Offers(offers::OffersArguments),
+
+    /// Tell why a job waits or failed, and what would help
+    #[command(after_help = explain::HELP)]
+    Explain(explain::ExplainArguments),
+
+    /// Print what the tasks of a job print
+    #[command(after_help = logs::HELP)]
+    Logs(logs::LogsArguments),
+
+    /// Wait until a job has come to something
+    #[command(after_help = wait::HELP)]
+    Wait(wait::WaitArguments),
+
+    /// Make a cluster ready to go on without an operator
+    #[command(after_help = uninstall::HELP)]
+    Uninstall(uninstall::UninstallArguments),
+
     /// Print the custom resource definitions
     Crds {
         /// Write a file for each into this folder instead; can be given several times
@@ -138,7 +183,14 @@ enum Command {
 
 /// Runs what the command line says.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let mut command = Arguments::command();
+    if is_plugin() {
+        command = command.bin_name("kubectl proffer");
+    }
+    let arguments = match Arguments::from_arg_matches(&command.get_matches()) {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
     match run(arguments.command) {
         Ok(code) => code,
         Err(error) => {
@@ -146,6 +198,19 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether kubectl started this program.
+fn is_plugin() -> bool {
+    let name = std::env::args_os().next();
+    name.is_some_and(|name| Path::new(&name).file_name() == Some("kubectl-proffer".as_ref()))
+}
+
+/// Runs what asks a cluster.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    // What the client meets is told by whoever asked, in one sentence.
+    log_to_stderr("warn,kube_client=off,kube_runtime=off,tower=off");
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
@@ -167,6 +232,15 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             end.map(|()| ExitCode::SUCCESS)
         }
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Jobs(arguments) => block_on(jobs::run(&arguments)).map(|()| ExitCode::SUCCESS),
+        Command::Pools(arguments) => block_on(pools::run(&arguments)).map(|()| ExitCode::SUCCESS),
+        Command::Offers(arguments) => block_on(offers::run(&arguments)).map(|()| ExitCode::SUCCESS),
+        Command::Explain(arguments) => {
+            block_on(explain::run(&arguments)).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Logs(arguments) => block_on(logs::run(&arguments)).map(|()| ExitCode::SUCCESS),
+        Command::Wait(arguments) => block_on(wait::run(&arguments)),
+        Command::Uninstall(arguments) => block_on(uninstall::run(&arguments)),
         Command::Crds { write } if write.is_empty() => {
             for (_, text) in crds_output::render()? {
                 print!("---\n{text}");

@@ -13,7 +13,7 @@ mod executor_pod;
 mod index;
 mod leadership;
 mod lenient;
-mod names;
+pub(crate) mod names;
 mod node;
 mod notices;
 mod operator;
@@ -281,7 +281,8 @@ impl Cluster {
             }
             let (writer, timeout) = (self.writer.clone(), self.write_timeout);
             self.in_flight.push(tokio::spawn(async move {
-                let reply = tokio::time::timeout(timeout, writer.perform(write)).await;
+                let written = Box::pin(writer.perform(write));
+                let reply = tokio::time::timeout(timeout, written).await;
                 let late = |_| Reply::Unknown(format!("no answer within {timeout:?}"));
                 (sent, reply.unwrap_or_else(late))
             }));

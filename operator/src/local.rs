@@ -7,7 +7,7 @@
 mod cluster;
 mod machine;
 mod maintenance;
-mod output;
+pub(crate) mod output;
 mod process;
 mod progress;
 

@@ -11,7 +11,7 @@ use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
 use crate::configuration::{self, LogFormat, LogLevel, Logging};
 
-/// How often the configuration file is looked at. A ConfigMap takes up to a minute to reach a pod.
+/// How often the configuration file is looked at. A `ConfigMap` takes up to a minute to reach a pod.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
@@ -49,7 +49,7 @@ pub async fn follow(file: PathBuf) {
             }
             Ok(_) => {}
             Err(error) => {
-                tracing::warn!("the configuration file makes no sense any more: {error:#}")
+                tracing::warn!("the configuration file makes no sense any more: {error:#}");
             }
         }
     }

@@ -27,7 +27,7 @@ use proffer_crds::{ResourcePool, SparkJob};
 
 pub(crate) use error::Errors;
 pub use error::{ManifestError, ManifestErrors};
-pub(crate) use quote::{nearest, quote};
+pub(crate) use quote::{count, nearest, quote};
 pub(crate) use schema::{describe, join};
 pub use source::{Position, Source};
 

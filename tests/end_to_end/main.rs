@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod chart;
+mod command_line;
 mod executors;
 mod faults;
 mod files;

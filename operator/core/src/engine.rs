@@ -6,6 +6,7 @@ mod decline;
 mod drain;
 mod due;
 mod elastic;
+mod entitlements;
 mod frameworks;
 mod head_of_line;
 mod hold;
@@ -313,7 +314,8 @@ impl Engine {
             if deadline.is_some_and(|limit| job.created_at.saturating_add(limit) <= now) {
                 self.exceed_deadline(now, id);
             } else if job.restart_at.is_some_and(|at| at <= now) && job.executors.is_empty() {
-                job.restart_at = None;
+                // What was left of a gang is gone.
+                (job.restart_at, job.gang_deadline) = (None, None);
                 job.state = JobState::Pending;
                 job.failure = None;
                 self.offers_due = true;

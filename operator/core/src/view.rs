@@ -119,6 +119,8 @@ pub struct PoolStatus {
     pub offered: Vec<(Box<str>, i64)>,
     /// The largest of its shares, before weights.
     pub dominant_share: Share,
+    /// What that would be if all that jobs hold or want were given out anew.
+    pub fair_share: Share,
     /// Whether its subtree holds what it is guaranteed, or wants no more.
     pub guarantee_met: bool,
     /// What is reserved for it, whether held or not, by resource name.

@@ -23,6 +23,15 @@ pub struct Scheduling {
     #[schemars(range(min = 0, max = 86_400))]
     pub offer_timeout_seconds: u32,
 
+    /// How long a job waits for room for an executor, or for its gang, before what becomes free on a
+    /// node is kept for it, so that smaller ones cannot starve it. 0: that is never done.
+    #[schemars(range(min = 0, max = 604_800))]
+    pub head_of_line_seconds: u32,
+
+    /// On how many of all nodes, in percent, room is kept so; on one at least.
+    #[schemars(range(min = 0, max = 100))]
+    pub head_of_line_nodes_percent: u32,
+
     /// After how long what a pool held counts half in its share. Without it, only what it holds now
     /// counts.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,6 +102,8 @@ impl Scheduling {
                 Fairness::Hdrf => proffer_core::Fairness::Hdrf,
                 Fairness::Drf => proffer_core::Fairness::Drf,
             },
+            head_of_line_milliseconds: positive(self.head_of_line_seconds),
+            head_of_line_nodes_percent: self.head_of_line_nodes_percent,
             share_half_life_milliseconds: self.share_half_life_seconds.map(milliseconds),
             shared_resources,
             offered_resources: self
@@ -100,8 +111,7 @@ impl Scheduling {
                 .iter()
                 .map(|name| name.as_str().into())
                 .collect(),
-            offer_timeout_milliseconds: (self.offer_timeout_seconds > 0)
-                .then(|| milliseconds(self.offer_timeout_seconds)),
+            offer_timeout_milliseconds: positive(self.offer_timeout_seconds),
             reclaim: self.reclaim.defaults(),
             ..Settings::default()
         }
@@ -122,6 +132,11 @@ impl Reclaim {
     }
 }
 
+/// A time that is none when it is 0.
+fn positive(seconds: u32) -> Option<Milliseconds> {
+    (seconds > 0).then(|| milliseconds(seconds))
+}
+
 pub(super) fn milliseconds(seconds: u32) -> Milliseconds {
     Milliseconds::from(seconds) * 1000
 }
@@ -132,6 +147,8 @@ impl Default for Scheduling {
             tick_interval_milliseconds: 10,
             fairness: Fairness::default(),
             offer_timeout_seconds: 30,
+            head_of_line_seconds: 60,
+            head_of_line_nodes_percent: 10,
             share_half_life_seconds: None,
             extended_resources_in_shares: Vec::new(),
             offered_resources: vec!["ephemeral-storage".to_owned()],

@@ -58,6 +58,8 @@ fn settings_reach_the_engine() {
 scheduling:
   fairness: Drf
   offerTimeoutSeconds: 0
+  headOfLineSeconds: 5
+  headOfLineNodesPercent: 20
   shareHalfLifeSeconds: 3600
   extendedResourcesInShares: [nvidia.com/gpu]
   offeredResources: []
@@ -70,6 +72,8 @@ scheduling:
     assert_eq!(settings.status_interval_milliseconds, 250);
     assert_eq!(settings.fairness, proffer_core::Fairness::Drf);
     assert_eq!(settings.offer_timeout_milliseconds, None);
+    assert_eq!(settings.head_of_line_milliseconds, Some(5000));
+    assert_eq!(settings.head_of_line_nodes_percent, 20);
     assert_eq!(settings.share_half_life_milliseconds, Some(3_600_000));
     let shared: Vec<&str> = settings.shared_resources.iter().map(AsRef::as_ref).collect();
     assert_eq!(shared, ["cpu", "memory", "nvidia.com/gpu"]);

@@ -48,8 +48,7 @@ pub fn restored_status(job: &SparkJob) -> Option<JobStatus> {
 fn state(status: &SparkJobStatus) -> JobState {
     match status.state {
         job::JobState::Suspended if status.start_time.is_some() => JobState::Running,
-        job::JobState::Suspended => JobState::Pending,
-        job::JobState::Pending => JobState::Pending,
+        job::JobState::Suspended | job::JobState::Pending => JobState::Pending,
         job::JobState::Running => JobState::Running,
         job::JobState::Restarting => JobState::Restarting,
         job::JobState::Succeeded => JobState::Succeeded,

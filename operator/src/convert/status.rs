@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use proffer_core::jobs::{DeclinedNode, JobState, Milliseconds, ResultValue, StageState};
 use proffer_core::ranges::Ranges;
+use proffer_core::share::Share;
 use proffer_core::view::{JobStatus, PoolStatus, StageStatus};
 use proffer_crds::ResourcePoolStatus;
 use proffer_crds::job::{self, ExecutorCounts, SparkJobStatus};
@@ -68,9 +69,10 @@ pub fn pool_status(
         let amounts = amounts.iter();
         amounts.map(|(name, amount)| (name.to_string(), quantity(name, *amount))).collect()
     };
-    let billionths = status.dominant_share.billionths();
-    let whole = billionths / 1_000_000_000;
-    let share = format!("{whole}.{:03}", billionths % 1_000_000_000 / 1_000_000);
+    let share = |share: Share| {
+        let billionths = share.billionths();
+        format!("{}.{:03}", billionths / 1_000_000_000, billionths % 1_000_000_000 / 1_000_000)
+    };
     let mut builder = Conditions { previous, generation, now, list: Vec::new() };
     let problems: Vec<&str> = status.problems.iter().map(|problem| &*problem.message).collect();
     let problems = problems.join("; ");
@@ -92,7 +94,10 @@ pub fn pool_status(
         observed_generation: generation,
         allocated: amounts(&status.allocated),
         reserved: amounts(&status.reserved),
-        dominant_share: Some(share),
+        dominant_share: Some(share(status.dominant_share)),
+        fair_share: Some(share(status.fair_share)),
+        offered: amounts(&status.offered),
+        guarantee_met: Some(status.guarantee_met),
         running_jobs: number(status.running_jobs),
         pending_jobs: number(status.pending_jobs),
         conditions: builder.list,

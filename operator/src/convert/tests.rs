@@ -325,6 +325,7 @@ fn pool_statuses_are_written_as_the_api_has_them() {
         offered: Vec::new(),
         allocated: vec![("cpu".into(), 1500), ("memory".into(), 2 << 30)],
         dominant_share: proffer_core::share::Share::new(1, 3),
+        fair_share: proffer_core::share::Share::new(1, 2),
         problems: vec![PoolProblem {
             reason: "AboveLimit",
             message: "too much".to_owned(),
@@ -340,6 +341,7 @@ fn pool_statuses_are_written_as_the_api_has_them() {
     let written = serde_json::to_value(pool_status(&status, &[], Some(1), 0)).unwrap();
     assert_eq!(written["allocated"], json!({ "cpu": "1500m", "memory": "2Gi" }));
     assert_eq!(written["dominantShare"], "0.333");
+    assert_eq!((&written["fairShare"], &written["guaranteeMet"]), (&json!("0.500"), &json!(false)));
     assert_eq!(written["reserved"], json!({ "nvidia.com/gpu": "4" }));
     let (active, met) = (&written["conditions"][0], &written["conditions"][1]);
     assert_eq!((&active["type"], &active["status"]), (&json!("Active"), &json!("True")));

@@ -33,7 +33,7 @@ pub(crate) struct PodSettings {
     pub(crate) image_pull_policy: Option<String>,
     /// The names of secrets for registries.
     pub(crate) image_pull_secrets: Vec<String>,
-    /// The pods' PriorityClass.
+    /// The pods' `PriorityClass`.
     pub(crate) priority_class_name: Option<String>,
     /// The service account of pods whose template names none.
     pub(crate) service_account_name: Option<String>,

@@ -155,10 +155,9 @@ impl Candidate {
                         last = asked_at;
                         sender.send_replace(asked_at + self.timing.renew_deadline);
                     }
-                    // Somebody else has it.
-                    Ok(Ok(false)) => return,
+                    // Somebody else has it, or there was no answer in time.
+                    Ok(Ok(false)) | Err(_) => return,
                     Ok(Err(error)) => tracing::warn!("cannot renew the lease: {error}"),
-                    Err(_) => return,
                 }
                 if last.elapsed() >= self.timing.renew_deadline {
                     return;

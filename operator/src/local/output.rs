@@ -28,16 +28,25 @@ pub(super) fn objects(
     for job in jobs {
         items.push(serde_json::to_value(job).context("cannot write a job as JSON")?);
     }
-    let value = match <[Value; 1]>::try_from(items) {
-        Ok([item]) => item,
-        Err(items) => json!({ "apiVersion": "v1", "kind": "List", "items": items }),
-    };
+    match <[Value; 1]>::try_from(items) {
+        Ok([item]) => write(format, &item),
+        Err(items) => write(format, &list(&items)),
+    }
+}
+
+/// Objects in a List.
+pub(crate) fn list(items: &[Value]) -> Value {
+    json!({ "apiVersion": "v1", "kind": "List", "items": items })
+}
+
+/// A value as text.
+pub(crate) fn write(format: OutputFormat, value: &Value) -> anyhow::Result<String> {
     match format {
         OutputFormat::Json => {
-            let text = serde_json::to_string_pretty(&value).context("cannot write JSON")?;
+            let text = serde_json::to_string_pretty(value).context("cannot write JSON")?;
             Ok(text + "\n")
         }
-        OutputFormat::Yaml => serde_yaml::to_string(&value).context("cannot write YAML"),
+        OutputFormat::Yaml => serde_yaml::to_string(value).context("cannot write YAML"),
     }
 }
 

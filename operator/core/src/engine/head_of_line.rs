@@ -186,12 +186,7 @@ impl Engine {
         given_up.into_iter().for_each(|number| self.give_up(number));
     }
 
-    pub(super) fn is_within_guarantee(
-        &self,
-        pool: PoolId,
-        request: &Resources,
-        count: u32,
-    ) -> bool {
+    fn is_within_guarantee(&self, pool: PoolId, request: &Resources, count: u32) -> bool {
         self.state
             .pools
             .path(pool)

@@ -14,7 +14,7 @@ use crate::explain::Rejection;
 use crate::jobs::{JobId, Milliseconds};
 use crate::nodes::{Load, NodeId};
 use crate::pools::PoolId;
-use crate::reclaim::{Ask, Entitlement, Placement};
+use crate::reclaim::{Ask, Entitlement, Placement, fits_guarantee};
 use crate::resources::Resources;
 
 /// How long after the end of the drain the room has to be there: executors that were told to go have
@@ -318,9 +318,14 @@ impl Engine {
     /// there.
     fn may_be_served(&self, hold: &Hold) -> bool {
         let count = u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX);
-        if hold.entitlement == Some(Entitlement::Guarantee)
-            && self.is_within_guarantee(hold.pool, &hold.request, count)
-        {
+        let all = times(&hold.request, count);
+        // As when the room was found: what leaves does not count, and what is held does, of which
+        // this is a part. Otherwise it would be found and given up again and again.
+        let is_guaranteed = self.state.pools.upwards(hold.pool).any(|(_, pool)| {
+            let others = pool.held.plus(&pool.pending).minus(&all);
+            fits_guarantee(&pool.settings.guarantee, &others, &hold.request, count)
+        });
+        if hold.entitlement == Some(Entitlement::Guarantee) && is_guaranteed {
             return true;
         }
         let mut served: BTreeMap<NodeId, (Resources, Resources)> = BTreeMap::new();
@@ -335,7 +340,7 @@ impl Engine {
             }
         }
         let free = self.state.nodes.free_beside_claims(&served);
-        self.leaves_guarantees(hold.pool, &times(&hold.request, count), &free)
+        self.leaves_guarantees(hold.pool, &all, &free)
     }
 
     fn serve(&mut self, now: Milliseconds, number: u64) {

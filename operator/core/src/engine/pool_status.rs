@@ -46,6 +46,7 @@ impl Engine {
         // Few pools differ in what they ask of nodes, but there may be many of each.
         let mut matches: BTreeMap<Requirement, bool> = BTreeMap::new();
         let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
+        let entitlements = self.entitlements();
         let mut status = |(id, pool): (PoolId, &Pool)| {
             let index = id.index();
             let reservation = reserved.get(&id).cloned().unwrap_or_default();
@@ -57,6 +58,11 @@ impl Engine {
                 allocated: self.named(&pool.held),
                 offered: self.named(&pool.offered),
                 dominant_share: Share::dominant(&pool.held, self.state.nodes.total(), &shared),
+                fair_share: Share::dominant(
+                    entitlements.get(&id).unwrap_or(&Resources::NONE),
+                    self.state.nodes.total(),
+                    &shared,
+                ),
                 guarantee_met: unmet.is_none() || pending[index] == 0,
                 reserved: self.named(&reservation.amount),
                 deleting: pool.settings.deleting,

@@ -1,3 +1,6 @@
+// Literals of objects are handed over as they are written.
+#![allow(clippy::needless_pass_by_value)]
+
 use proffer_core::ExecutorKey;
 use proffer_core::action::Launch;
 use proffer_core::jobs::JobKey;

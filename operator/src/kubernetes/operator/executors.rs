@@ -27,6 +27,8 @@ const MOST_RETAINED: usize = 10;
 const SIDECAR_GRACE_SECONDS: u32 = 5;
 
 /// What is known of an executor.
+// Each of the flags can be set whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug)]
 pub(super) struct Executor {
     /// The name of its pod and its object.

@@ -300,8 +300,7 @@ impl Operator {
                     }
                 }
             }
-            (Target::Job(_), SentKind::Expire) => {}
-            // No other write has these targets.
+            // Of a job that is deleted a watch tells; no other write has these targets.
             (Target::Executor(_) | Target::Job(_) | Target::Pool(_), _) => {}
         }
         self.queue.done(now, &sent.target, failed);

@@ -33,7 +33,7 @@ impl Operator {
         // What is being deleted only waits for what belongs to it.
         let stays = |job: &Arc<SparkJob>| job.metadata.deletion_timestamp.is_none() && is_served;
         match object.filter(stays) {
-            Some(object) => self.see_job(now, key, object),
+            Some(object) => self.see_job(now, key, &object),
             None => {
                 if self.jobs.remove(&key).is_some() || !self.is_synced {
                     self.engine.handle(now, Event::JobGone(key));
@@ -42,26 +42,26 @@ impl Operator {
         }
     }
 
-    fn see_job(&mut self, now: Milliseconds, key: JobKey, object: Arc<SparkJob>) {
-        self.schedule_expiry(now, &key, &object);
+    fn see_job(&mut self, now: Milliseconds, key: JobKey, object: &Arc<SparkJob>) {
+        self.schedule_expiry(now, &key, object);
         let before = self.jobs.get_mut(&key);
         if let Some(job) = before.filter(|job| job.object.uid() == object.uid()) {
             let is_edited = job.object.metadata.generation != object.metadata.generation;
             // Versions that a write has answered may come late.
-            if is_older(&object, &job.object) {
+            if is_older(object, &job.object) {
                 return;
             }
-            job.object = Arc::clone(&object);
+            job.object = Arc::clone(object);
             if is_edited {
-                self.tell_engine(now, key, &object, None);
+                self.tell_engine(now, key, object, None);
             }
             return;
         }
-        let restored = convert::restored_status(&object).map(Box::new);
+        let restored = convert::restored_status(object).map(Box::new);
         let job =
-            Job { object: Arc::clone(&object), published: restored.clone(), retained: Vec::new() };
+            Job { object: Arc::clone(object), published: restored.clone(), retained: Vec::new() };
         self.jobs.insert(key.clone(), job);
-        self.tell_engine(now, key, &object, restored);
+        self.tell_engine(now, key, object, restored);
     }
 
     fn tell_engine(

@@ -1,3 +1,6 @@
+// Literals of objects are handed over as they are written.
+#![allow(clippy::needless_pass_by_value)]
+
 mod world;
 
 use serde_json::{Value, json};

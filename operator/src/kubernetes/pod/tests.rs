@@ -1,3 +1,6 @@
+// Literals of objects are handed over as they are written.
+#![allow(clippy::needless_pass_by_value)]
+
 use k8s_openapi::api::core::v1::Pod;
 use proffer_core::event::Departure;
 use serde_json::{Value, json};

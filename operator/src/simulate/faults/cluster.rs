@@ -5,7 +5,8 @@ use proffer_core::event::{
     Departure, Maintenance, NodeObservation, PoolObservation, ReclaimPolicy, ReclaimRules,
 };
 use proffer_crds::job::{
-    ExecutorTemplate, Gang, Output, Placement, RestartKind, RestartPolicy, Speculation, Stage,
+    ExcludeOnFailure, ExecutorTemplate, Gang, Output, Placement, RestartKind, RestartPolicy,
+    Speculation, Stage,
 };
 use proffer_crds::{Quantity, SparkJob, SparkJobSpec};
 use serde::{Deserialize, Serialize};
@@ -73,6 +74,12 @@ pub(super) struct JobPlan {
     /// Whether slow tasks are tried twice, and after how many milliseconds at least.
     #[serde(default)]
     speculates_after: Option<u32>,
+    /// The node that it waits for a while.
+    #[serde(default)]
+    prefers: Option<u32>,
+    /// For how many seconds it declines nodes on which something failed.
+    #[serde(default)]
+    excludes_seconds: Option<u32>,
     cores: u32,
     cpu: i64,
     memory: i64,
@@ -151,6 +158,8 @@ impl ClusterStep {
             instances: random.between(1, 4),
             min_instances: random.chance(20).then(|| random.below(3)),
             speculates_after: random.chance(25).then(|| random.one_of(&[0, 100, 1000])),
+            prefers: random.chance(15).then(|| random.below(NODES)),
+            excludes_seconds: random.chance(20).then(|| random.between(1, 60)),
             cores,
             cpu: random.one_of(&[100, 500, 1000, 1000, 1000, 1500, 2000, 9000]),
             memory: random.one_of(&[1, 1, 1, 2, 3, 20]),
@@ -276,6 +285,11 @@ impl World {
                 max_instances: plan.min_instances.map(|_| count(plan.instances)),
                 idle_timeout_seconds: 3,
                 gang: plan.gang_seconds.map(|seconds| Gang { timeout_seconds: i64::from(seconds) }),
+                preferred_nodes: plan.prefers.iter().map(|node| format!("n{node}")).collect(),
+                exclude_on_failure: plan.excludes_seconds.map(|seconds| ExcludeOnFailure {
+                    max_failures_per_node: 1,
+                    exclude_seconds: i64::from(seconds),
+                }),
                 placement: if plan.pack { Placement::Pack } else { Placement::Spread },
                 ..ExecutorTemplate::default()
             },

@@ -464,3 +464,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_fair_share_of_a_pool_is_what_it_would_hold_if_all_were_given_out_anew() {
+    let mut world = World::with_nodes(&[6]);
+    world.pool("a", 2000);
+    world.pool("b", 1000);
+    world.submit("first", job("b", 6, vec![stage("s", 100)]));
+    world.submit("second", job("a", 6, vec![stage("s", 100)]));
+    let shares = |world: &World| -> Vec<_> {
+        let pools = world.engine.pools();
+        let of = |name: &str| pools.iter().find(|pool| &*pool.name == name).unwrap();
+        let millionths = |share: crate::share::Share| share.billionths() / 1000;
+        [of("a"), of("b")]
+            .map(|it| (millionths(it.dominant_share), millionths(it.fair_share)))
+            .to_vec()
+    };
+    assert_eq!(shares(&world), [(0, 666_666), (1_000_000, 333_333)]);
+    let mut modest = job("a", 1, vec![stage("s", 1)]);
+    modest.executor.instances = 1;
+    world.submit("second", modest);
+    assert_eq!(shares(&world)[1].1, 833_333, "what one does not want is for others");
+    world.check_account();
+}

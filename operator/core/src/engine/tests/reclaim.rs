@@ -290,6 +290,23 @@ fn a_share_waits_for_its_victims_where_room_is_kept_for_guarantees() {
     assert_eq!((world.held("a"), world.held("b")), (3, 1));
 }
 
+/// What leaves a pool counts neither when room is found for its guarantee nor when it is there.
+#[test]
+fn a_guarantee_is_met_while_others_of_the_pool_leave() {
+    let mut world = World::with_settings(fair(), &[2]);
+    world.declare(pool("a.y", 1000, 0));
+    world.submit("old", wide("a.y", 1, 1));
+    world.declare(pool("a", 1000, 1));
+    world.declare(pool("a.x", 1000, 5));
+    assert_eq!(world.held("old"), 1);
+    world.hold_departures = true;
+    world.delete("old");
+    world.submit("new", wide("a", 1, 1));
+    world.advance(10_000);
+    assert_eq!(world.held("new"), 1);
+    world.check_account();
+}
+
 #[test]
 fn the_executors_with_the_least_work_go() {
     let mut world = World::with_settings(fair(), &[2, 2]);

@@ -10,7 +10,7 @@ use crate::event::{
     PoolObservation, Report, StageAttempts,
 };
 use crate::executors::ExecutorKey;
-use crate::jobs::{JobKey, JobSpec, JobState, Milliseconds};
+use crate::jobs::{JobKey, JobSpec, JobState, Milliseconds, Restart};
 use crate::ranges::Ranges;
 use crate::view::JobStatus;
 
@@ -422,6 +422,31 @@ fn a_part_of_a_gang_does_not_wait_for_the_rest_for_ever() {
     assert!(!server.actions.contains(&remove));
     server.advance(1);
     assert!(server.actions.contains(&remove));
+}
+
+#[test]
+fn a_job_that_starts_again_waits_no_more_for_what_was_left_of_its_gang() {
+    let mut server = Server::new(2);
+    let mut spec = job("default", 2, vec![stage("s", 2)]);
+    spec.executor.gang_timeout_milliseconds = Some(10_000);
+    spec.max_task_failures = 1;
+    spec.restart = Some(Restart { retries: 1, interval_milliseconds: 10_000 });
+    server.specs.insert("j".to_owned(), spec);
+    let (dead, left) = (key("j", 0, 0), key("j", 1, 0));
+    let exited = Departure::Exited("it exited with code 1".to_owned());
+    server.restart(
+        vec![observed(&dead, vec![attempts("s", 0, "0")]), observed(&left, Vec::new())],
+        Vec::new(),
+        vec![(dead, exited)],
+    );
+    assert_eq!(server.wanted["j"].state, JobState::Restarting);
+    server.tell(Event::ExecutorGone(left, Departure::Asked));
+    server.advance(5_000);
+    server.nodes.clear();
+    server.tell(Event::NodeGone("n0".into()));
+    // Both moments are the same.
+    server.advance(5_000);
+    server.engine.check().unwrap();
 }
 
 #[test]
