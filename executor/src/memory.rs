@@ -77,6 +77,25 @@ impl Usage {
     }
 }
 
+/// How many processes the kernel has killed for want of memory in this process's cgroup: in a container,
+/// its own. `None` where the kernel does not say.
+pub(crate) fn kernel_kills() -> Option<u64> {
+    let files = ["/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"];
+    files.into_iter().find_map(|file| count_kills(&std::fs::read_to_string(file).ok()?))
+}
+
+/// The count in a file of either version of cgroups.
+fn count_kills(text: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+}
+
+/// What has become of an attempt that the kernel killed.
+pub(crate) fn killed_by_kernel() -> Failure {
+    let message = "killed by the kernel, as there was no memory left: raise executor.memory, or the \
+                   stage's slots so that fewer tasks run side by side";
+    Failure::new(Reason::OutOfMemory, message)
+}
+
 /// Bytes as people write them, such as `300Mi`, rounded up.
 fn mebibytes(bytes: u64) -> String {
     format!("{}Mi", bytes.div_ceil(1 << 20))

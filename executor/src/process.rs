@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::ending;
 use crate::failure::{Failure, Reason};
 use crate::input::Share;
 use crate::log::{Lines, Logger, Tail};
+use crate::memory;
 use crate::output::{Aside, Output};
 use crate::processes::{Children, kill_group};
 
@@ -89,6 +91,7 @@ pub(crate) async fn run(
     leaders: &Children<Attempt>,
     control: &mut watch::Receiver<Control>,
 ) -> End {
+    let kills = memory::kernel_kills();
     let (mut child, id) = match start(&launch, attempt, leaders) {
         Ok(started) => started,
         Err(failure) => return End::Failed(failure),
@@ -164,6 +167,13 @@ pub(crate) async fn run(
             return End::Stopped;
         }
         None => broken.into_inner().or_else(|| match exit {
+            // A shell exits with 137 when a program that it ran is killed.
+            Ok(status)
+                if (status.signal() == Some(9) || status.code() == Some(137))
+                    && memory::kernel_kills() > kills =>
+            {
+                Some(memory::killed_by_kernel())
+            }
             Ok(status) => ending::failure(status),
             Err(error) => {
                 let message = format!("it is not known how it ended: {error}");

@@ -46,7 +46,7 @@ pub(crate) fn alone_on_this_machine() -> Option<Turn> {
 }
 
 /// Whether it is a cluster that the user named.
-fn is_foreign() -> bool {
+pub(crate) fn is_foreign() -> bool {
     let kubeconfig = std::env::var_os("KUBECONFIG").filter(|it| !it.is_empty());
     kubeconfig.is_some_and(|it| it != OsStr::new("/var/lib/proffer-test-cluster/kubeconfig"))
 }
@@ -118,12 +118,6 @@ fn script(name: &str, arguments: &[&str]) -> Result<(), String> {
 /// Starts what died of the cluster.
 pub(crate) fn mend() {
     script("up", &[]).unwrap();
-}
-
-/// Installs Proffer again, with other settings on top.
-pub(crate) fn install(arguments: &[&str]) {
-    let usual = ["--values", "tests/in_cluster/values.yaml", "--timeout", "5m"];
-    script("install", &[&usual, arguments].concat()).unwrap();
 }
 
 /// Says something to the user even while the test goes well.

@@ -23,7 +23,9 @@ fn sum_product() {
     assert_eq!(rows[0], ["NAME", "POOL", "STATE", "EXECUTORS", "TASKS", "AGE"]);
     assert_eq!(rows[1][..5], ["sum-product", "default", "Succeeded", "0/0", "2/2"]);
     let explained = kubectl(&["explain", "sparkjob.spec.executor"]);
-    for part in ["FIELD: executor <Object>", "memory", "instances", "What one executor"] {
+    for part in
+        ["FIELD: executor <Object>", "memory", "instances", "How many task slots an executor has"]
+    {
         assert!(explained.contains(part), "{part}: {explained}");
     }
     // Nothing is left of it but the job.
@@ -39,7 +41,7 @@ fn word_count() {
     apply_example(&namespace, "word-count");
     let status = namespace.wait_for_end("word-count", "Complete");
     let words = status["stages"][1]["results"]["top-ten"].as_str().unwrap();
-    assert!(words.starts_with("14 the\n12 of\n11 was\n"), "{words}");
+    assert!(words.starts_with("19 the\n17 of\n13 was\n"), "{words}");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 // All of this is test code, helpers included.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod bad_manifests;
 mod cluster;
 mod examples;
 mod executors;

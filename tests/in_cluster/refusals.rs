@@ -41,7 +41,8 @@ fn a_task_that_takes_too_much_memory() {
 fn an_image_that_does_not_exist() {
     let Some(turn) = shared() else { return };
     let namespace = Namespace::new(turn, "image");
-    namespace.job("j", &format!("{{executor: {{image: 'no-such-image:1'}}, {ONE_TASK}}}"));
+    namespace
+        .job("j", &format!("{{executor: {{image: 'localhost:1/no-such-image:1'}}, {ONE_TASK}}}"));
     wait_for_message(&namespace, "j", &["no-such-image:1"]);
     let events =
         namespace.kubectl(&["get", "events", "--field-selector=reason=ExecutorNotStarted"]);

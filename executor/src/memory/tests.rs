@@ -61,3 +61,11 @@ fn strays_alone_go_as_well() {
     let usage = usage(&[process(30, 1, 30, 200)]);
     assert_eq!(usage.victim(100 << 20), Some(Victim::Strays(vec![30])));
 }
+
+#[test]
+fn the_kernel_s_count_in_files_of_both_versions() {
+    let second = "low 0\nhigh 0\nmax 41\noom 3\noom_kill 2\noom_group_kill 0\n";
+    assert_eq!(count_kills(second), Some(2));
+    assert_eq!(count_kills("oom_kill_disable 0\nunder_oom 0\noom_kill 7\n"), Some(7));
+    assert_eq!(count_kills("oom_kill_disable 0\nunder_oom 0\n"), None);
+}

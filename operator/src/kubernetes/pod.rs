@@ -52,6 +52,8 @@ pub(crate) struct ExecutorFacts {
     pub(crate) job_uid: Box<str>,
     /// What became of the executor, if it runs no more.
     pub(crate) departure: Option<Departure>,
+    /// Whether a container beside the executor's may still run.
+    pub(crate) others_run: bool,
     /// Why the executor cannot start.
     pub(crate) trouble: Option<Trouble>,
     /// When it was created, in milliseconds since 1970.
@@ -98,6 +100,7 @@ fn executor_facts(pod: &Pod, has_ended: bool) -> Option<ExecutorFacts> {
         key: ExecutorKey { job, index, epoch },
         job_uid: label(JOB_UID_LABEL)?.into(),
         departure: departure(&status, has_ended),
+        others_run: !has_ended && others_run(&status),
         trouble: if has_ended { None } else { trouble(&status) },
         created_at: created,
     })
@@ -232,6 +235,14 @@ fn trouble(status: &PodStatus) -> Option<Trouble> {
         let message = sentence(&what, waiting.message.as_deref().unwrap_or_default());
         stays.then(|| Trouble { reason: reason.into(), message })
     })
+}
+
+/// Whether a container beside the executor's has not ended. Init containers do not count: those that go on
+/// are ended by the kubelet.
+fn others_run(status: &PodStatus) -> bool {
+    let all = status.container_statuses.iter().flatten();
+    let mut others = all.filter(|status| status.name != EXECUTOR_CONTAINER);
+    others.any(|status| status.state.as_ref().is_none_or(|state| state.terminated.is_none()))
 }
 
 fn container_state(status: &PodStatus) -> Option<&ContainerState> {

@@ -421,7 +421,12 @@ fn verdict(executor: &Executor, pod: &PodFacts, facts: &ExecutorFacts, index: &I
         return Verdict::IsLeaving;
     }
     if let Some(departure) = &facts.departure {
-        return Verdict::IsDeletedFor(departure.clone());
+        // The kubelet is about to say that the pod has ended, and with it goes nothing that stays.
+        return if facts.others_run {
+            Verdict::IsDeletedFor(departure.clone())
+        } else {
+            Verdict::GoesOn
+        };
     }
     match &facts.trouble {
         Some(trouble) if &*trouble.reason == "Unschedulable" => {

@@ -366,3 +366,25 @@ fn a_job_that_makes_no_sense_fails_with_the_field() {
     let message = world.status("j", "/message").to_string();
     assert!(message.contains("spec.stages[0].dependsOn[0]"), "{message}");
 }
+
+#[test]
+fn a_pod_ends_by_itself_unless_something_beside_the_executor_goes_on() {
+    let container = |name: &str, state: Value| {
+        json!({
+            "name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0,
+            "state": state,
+        })
+    };
+    let ended = json!({"terminated": {"exitCode": 1, "reason": "Error"}});
+    let beside = container("beside", json!({"running": {}}));
+    for (others, is_deleted) in [(vec![], false), (vec![beside], true)] {
+        let mut world = two_executors(with(job(2, 2), "podRetention", json!("OnFailure")));
+        let mut containers = vec![container("executor", ended.clone())];
+        containers.extend(others);
+        // The kubelet tells of the container before it does of the pod.
+        world.set_pod(FIRST, json!({"phase": "Running", "containerStatuses": containers}));
+        let is_there =
+            world.pods.get(FIRST).is_some_and(|pod| pod.metadata.deletion_timestamp.is_none());
+        assert_eq!(is_there, !is_deleted);
+    }
+}
