@@ -161,14 +161,6 @@ pub(crate) fn kubectl(arguments: &[&str]) -> String {
     output(&[&["kubectl"], arguments].concat(), "")
 }
 
-/// What `kubectl` says against something.
-#[track_caller]
-pub(crate) fn refused(arguments: &[&str], input: &str) -> String {
-    let output = run(&[&["kubectl"], arguments].concat(), input);
-    assert!(!output.status.success(), "{arguments:?} succeeds\n{input}");
-    String::from_utf8(output.stderr).unwrap()
-}
-
 /// An object or a list of them, as JSON.
 #[track_caller]
 pub(crate) fn json(arguments: &[&str]) -> Value {

@@ -89,16 +89,19 @@ fn an_api_server_that_is_restarted() {
     });
 }
 
+/// Lets pods onto the node again, however the test ends.
+struct Uncordoned;
+
+impl Drop for Uncordoned {
+    fn drop(&mut self) {
+        run(&["kubectl", "uncordon", "node-1"], "");
+    }
+}
+
 #[test]
 fn a_node_that_is_cordoned_and_drained() {
     let Some(turn) = alone_on_this_machine() else { return };
     let namespace = Namespace::new(turn, "cordon");
-    struct Uncordoned;
-    impl Drop for Uncordoned {
-        fn drop(&mut self) {
-            run(&["kubectl", "uncordon", "node-1"], "");
-        }
-    }
     let uncordoned = Uncordoned;
     run(&["kubectl", "cordon", "node-1"], "");
     let command = "[sh, -c, 'sleep 1']";
