@@ -141,8 +141,9 @@ fn fields_of_the_spec() {
         (
             "pol: a",
             "x.yaml:5: spec.pol: there is no such field; did you mean pool? The fields are: \
-             deadlineSeconds, env, executor, maxExecutorFailures, maxTaskFailures, pool, priority, \
-             restartPolicy, speculation, stages, workURI",
+             deadlineSeconds, env, executor, maxExecutorFailures, maxTaskFailures, podRetention, \
+             pool, priority, restartPolicy, speculation, stages, suspend, \
+             ttlSecondsAfterFinished, workURI",
         ),
         (
             "executor:\n  gang: {xyzzy: 1}",
