@@ -247,7 +247,12 @@ pub struct ExecutorTemplate {
 pub struct PodTemplate(pub serde_json::Map<String, serde_json::Value>);
 
 fn opaque(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+    // Its metadata and its spec, of which the API server knows the fields.
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": 2,
+        "x-kubernetes-preserve-unknown-fields": true,
+    })
 }
 
 /// A taint that is put up with, as in a pod.
