@@ -61,6 +61,7 @@ pub(super) fn framework(name: &str, pools: &[&str]) -> FrameworkObservation {
         connected: true,
         pools: pools.iter().map(pool).collect(),
         offer_timeout_milliseconds: None,
+        demand: None,
     }
 }
 
