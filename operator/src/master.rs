@@ -174,21 +174,23 @@ impl Master {
         self.pools = names.into_iter().collect();
     }
 
-    /// A node as it is now. It gets an id if it has none of its own.
+    /// A node as it is now, on a host of this name. It gets an id if it has none of its own.
     pub(crate) fn observe_node(
         &mut self,
         now: Milliseconds,
         id: Option<Arc<str>>,
+        hostname: &str,
         node: NodeObservation,
     ) {
         let known = self.agents.on(&node.name).map(|agent| agent.id.clone());
         let made = || format!("{}-S{}", self.settings.id, self.agents.next_number() - 1).into();
         let id = id.or(known).unwrap_or_else(made);
-        self.agents.insert(now, id, node);
-        // Patterns may match values that are new.
-        let with_patterns = self.frameworks.values().filter(|framework| framework.has_patterns());
-        let with_patterns: Vec<Arc<str>> = with_patterns.map(|f| f.id.clone()).collect();
-        with_patterns.iter().for_each(|id| self.observe_framework(id));
+        self.agents.insert(now, id, hostname.to_owned(), node);
+        // What a constraint compares with may have come with the node.
+        let looks = |framework: &&Framework| framework.depends_on_nodes();
+        let ids: Vec<Arc<str>> =
+            self.frameworks.values().filter(looks).map(|framework| framework.id.clone()).collect();
+        ids.iter().for_each(|id| self.observe_framework(id));
     }
 
     /// What the engine says to a framework.

@@ -141,7 +141,10 @@ impl LocalCluster {
         let now = self.clock.now();
         for node in nodes {
             if let Some(host) = &mut self.mesos {
-                host.master.observe_node(now, None, node.clone());
+                // Made-up nodes are all this machine.
+                let is_own = rustix::system::uname().nodename().to_bytes() == node.name.as_bytes();
+                let hostname = if is_own { &*node.name } else { "localhost" };
+                host.master.observe_node(now, None, hostname, node.clone());
             }
             self.engine.handle(now, Event::Node(node));
         }

@@ -20,6 +20,8 @@ pub(super) struct Agent {
     /// Counts from 1, as in `slave(1)`.
     pub(super) number: usize,
     pub(super) node: NodeObservation,
+    /// Where tasks on it are reached: the name of a host, which made-up nodes share.
+    pub(super) hostname: String,
     pub(super) registered_at: Milliseconds,
 }
 
@@ -33,16 +35,22 @@ pub(super) struct Agents {
 
 impl Agents {
     /// Takes in a node as it is now.
-    pub(super) fn insert(&mut self, now: Milliseconds, id: Arc<str>, node: NodeObservation) {
+    pub(super) fn insert(
+        &mut self,
+        now: Milliseconds,
+        id: Arc<str>,
+        hostname: String,
+        node: NodeObservation,
+    ) {
         if let Some(known) = self.by_node.get_mut(&node.name).filter(|known| known.id == id) {
-            known.node = node;
+            (known.node, known.hostname) = (node, hostname);
             return;
         }
         self.remove(&node.name.clone());
         self.last += 1;
         self.nodes.insert(id.clone(), node.name.clone());
-        let name = node.name.clone();
-        self.by_node.insert(name, Agent { id, number: self.last, node, registered_at: now });
+        let (name, number) = (node.name.clone(), self.last);
+        self.by_node.insert(name, Agent { id, number, node, hostname, registered_at: now });
     }
 
     /// Forgets a node.
@@ -80,15 +88,16 @@ impl Agents {
             constraints::Selector::Region => Selector::Label(REGION.into()),
             constraints::Selector::Zone => Selector::Label(ZONE.into()),
         };
+        if selector == Selector::NodeName {
+            // The engine knows nodes by their own names.
+            let holds = |agent: &&Agent| wire.holds(Some(&agent.hostname));
+            let names = self.iter().filter(holds).map(|agent| agent.node.name.clone()).collect();
+            return Constraint { selector, predicate: Predicate::TextAmong(names) };
+        }
         let matching = |pattern: &dyn Fn(&str) -> bool| {
-            let values = self.iter().filter_map(|agent| match &selector {
-                Selector::NodeName => Some(agent.node.name.clone()),
-                Selector::Label(name) => {
-                    let labels = agent.node.labels.iter();
-                    labels.filter(|(key, _)| key == name).map(|(_, value)| value.clone()).next()
-                }
-            });
-            values.filter(|value| pattern(value)).collect()
+            let labels = self.iter().flat_map(|agent| &agent.node.labels);
+            let named = labels.filter(|(key, _)| selector == Selector::Label(key.clone()));
+            named.map(|(_, value)| value.clone()).filter(|value| pattern(value)).collect()
         };
         let predicate = match &wire.predicate {
             constraints::Predicate::Exists => Predicate::Exists,

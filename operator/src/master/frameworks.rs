@@ -151,12 +151,13 @@ impl Framework {
         validate::capabilities(&self.info).contains(&capability)
     }
 
-    /// Whether it has constraints that depend on which values there are.
-    pub(super) fn has_patterns(&self) -> bool {
+    /// Whether what the engine is told of its constraints depends on which nodes there are.
+    pub(super) fn depends_on_nodes(&self) -> bool {
         let groups = self.settings.constraints.iter().flat_map(|(_, groups)| groups);
         groups.flatten().any(|constraint| {
             use constraints::Predicate::{Matches, NotMatches};
-            matches!(constraint.predicate, Matches(_) | NotMatches(_))
+            constraint.selector == constraints::Selector::Hostname
+                || matches!(constraint.predicate, Matches(_) | NotMatches(_))
         })
     }
 

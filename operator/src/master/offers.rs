@@ -77,7 +77,7 @@ impl Master {
             id: types::OfferId { value: self.offer_name(offer.id) },
             framework_id: FrameworkId { value: framework.id.to_string() },
             agent_id: AgentId { value: agent.id.to_string() },
-            hostname: offer.node.to_string(),
+            hostname: agent.hostname.clone(),
             url: Some(agent.url(&self.address())),
             resources: resources.map(|resource| framework.understood_resource(resource, role)).collect(),
             attributes: agent.attributes(),
