@@ -27,10 +27,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::convert::{self, Problem};
 use crate::manifests::{self, Located, ManifestError, Manifests};
 use cluster::LocalCluster;
-use mesos::MesosArguments;
 pub use machine::NodeSpec;
 pub(crate) use machine::nodes;
 pub use maintenance::MaintenanceSpec;
+use mesos::MesosArguments;
 pub use output::OutputFormat;
 use progress::Progress;
 
@@ -104,7 +104,8 @@ pub async fn run(arguments: LocalArguments) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(BAD_INPUT));
         }
     }
-    let sandboxes = match mesos::start(&arguments.mesos, &mut cluster, &mut nodes, &progress).await {
+    let sandboxes = match mesos::start(&arguments.mesos, &mut cluster, &mut nodes, &progress).await
+    {
         Ok(sandboxes) => sandboxes,
         Err(message) => {
             eprintln!("{message}");

@@ -194,12 +194,7 @@ impl Master {
     }
 
     /// What the engine says to a framework.
-    pub(crate) fn take_action(
-        &mut self,
-        now: Milliseconds,
-        key: &JobKey,
-        action: FrameworkAction,
-    ) {
+    pub(crate) fn take_action(&mut self, now: Milliseconds, key: &JobKey, action: FrameworkAction) {
         let Some(id) = self.by_key.get(key).cloned() else {
             // The framework is gone; what it asked for last is not needed.
             if let FrameworkAction::TaskAccepted { task, .. } = action {
@@ -255,7 +250,8 @@ impl Master {
 
     /// Sends an event to a framework, if it is connected.
     fn send(&mut self, id: &str, event: scheduler::Event) {
-        let connection = self.frameworks.get(id).and_then(|framework| framework.connection.as_ref());
+        let connection =
+            self.frameworks.get(id).and_then(|framework| framework.connection.as_ref());
         if let Some(connection) = connection {
             self.effects.push(Effect::Send(connection.id, Box::new(event)));
         }

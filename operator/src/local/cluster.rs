@@ -19,9 +19,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::process::{Launcher, Wanted};
-use crate::master::host::{Host, Input};
 use super::progress::Progress;
 use crate::convert;
+use crate::master::host::{Host, Input};
 
 /// How often an executor may report. Local reports cost little, and short tasks wait for them.
 const REPORT_INTERVAL_MILLISECONDS: i32 = 20;

@@ -99,7 +99,8 @@ fn sandboxes(folder: Option<&Path>) -> Result<Sandboxes, String> {
     let made = || std::env::temp_dir().join(format!("proffer-{}", uuid::Uuid::new_v4()));
     let path = folder.map_or_else(made, Path::to_owned);
     let create = std::fs::create_dir_all(&path).and_then(|()| path.canonicalize());
-    let path = create.map_err(|error| format!("cannot make the folder {}: {error}", path.display()))?;
+    let path =
+        create.map_err(|error| format!("cannot make the folder {}: {error}", path.display()))?;
     Ok(Sandboxes { folder: path, is_kept: folder.is_some() })
 }
 

@@ -76,7 +76,10 @@ impl Master {
             }
         });
         let refuse_milliseconds = refuse_milliseconds(filters.as_ref());
-        self.call_engine(id, FrameworkCall::Accept { offers, tasks: requests, refuse_milliseconds });
+        self.call_engine(
+            id,
+            FrameworkCall::Accept { offers, tasks: requests, refuse_milliseconds },
+        );
     }
 
     /// Gives offers back.
@@ -128,12 +131,7 @@ impl Master {
     }
 
     /// What a task asks for, or what is wrong with it. The engine says what is wrong with offers.
-    fn check(
-        &self,
-        id: &str,
-        task: &TaskInfo,
-        agent: Option<&str>,
-    ) -> Result<TaskRequest, String> {
+    fn check(&self, id: &str, task: &TaskInfo, agent: Option<&str>) -> Result<TaskRequest, String> {
         let name: TaskId = task.task_id.value.as_str().into();
         let Some(agent) = agent else {
             let (amounts, ports) = amounts::request(&task.resources).unwrap_or_default();

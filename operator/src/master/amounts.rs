@@ -21,12 +21,8 @@ const MEBIBYTE: i128 = 1 << 20;
 const PODS: &str = "pods";
 
 /// The names of Mesos and of the engine, in the order in which offers show them.
-const NAMES: [(&str, &str); 4] = [
-    ("cpus", "cpu"),
-    ("mem", "memory"),
-    ("disk", "ephemeral-storage"),
-    ("gpus", "nvidia.com/gpu"),
-];
+const NAMES: [(&str, &str); 4] =
+    [("cpus", "cpu"), ("mem", "memory"), ("disk", "ephemeral-storage"), ("gpus", "nvidia.com/gpu")];
 
 /// How Mesos's thousandths of a resource relate to the engine's units.
 fn is_in_mebibytes(mesos: &str) -> bool {

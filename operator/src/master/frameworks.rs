@@ -15,10 +15,10 @@ use proffer_mesos::scheduler::OfferConstraints;
 use proffer_mesos::types::{FrameworkInfo, FrameworkInfoCapabilityType as Capability, Task};
 use proffer_mesos::validate;
 
+use super::ConnectionId;
 use super::agents::Agents;
 use super::amounts;
 use super::tasks::TaskRecord;
-use super::ConnectionId;
 
 /// How many executors a framework has use for.
 const EXECUTORS: &str = "proffer.dev/executors";
@@ -170,14 +170,14 @@ impl Framework {
 
     /// The framework as the engine should see it.
     pub(super) fn observation(&self, agents: &Agents) -> FrameworkObservation {
-        let pool = |(pool, role): (&Box<str>, &String)| {
+        let in_pool = |pool: &str, role: &String| {
             let groups = self.settings.constraints.iter().filter(|(of, _)| of == role);
             let groups = groups.flat_map(|(_, groups)| groups);
             let engine_group = |group: &Vec<constraints::Constraint>| {
                 group.iter().map(|constraint| agents.constraint(constraint)).collect()
             };
             FrameworkPool {
-                pool: pool.clone(),
+                pool: pool.into(),
                 suppressed: self.settings.suppressed.contains(pool),
                 constraints: groups.map(engine_group).collect(),
                 minimum: self.minimum(role),
@@ -187,7 +187,7 @@ impl Framework {
             key: self.key.clone(),
             uid: (&*self.id).into(),
             connected: self.connection.is_some(),
-            pools: self.settings.roles.iter().map(pool).collect(),
+            pools: self.settings.roles.iter().map(|(pool, role)| in_pool(pool, role)).collect(),
             offer_timeout_milliseconds: None,
             demand: self.settings.demand.clone(),
         }

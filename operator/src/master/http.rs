@@ -91,9 +91,8 @@ async fn scheduler(
         return Err(bad(ContentProblem::Missing.to_string()));
     }
     let bytes = read(body).await?;
-    let content = content.map_err(|problem| {
-        refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem.to_string())
-    })?;
+    let content = content
+        .map_err(|problem| refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem.to_string()))?;
     let call: Call = content.decode(&bytes, "scheduler::Call").map_err(bad)?;
     let principal = None;
     validate::check_call(&call, principal.as_deref())
@@ -102,38 +101,34 @@ async fn scheduler(
     let accept = ContentType::of_answer(text(headers, "accept"));
     let stream = text(headers, STREAM_ID).map(str::to_owned);
     let not_acceptable = || refuse(StatusCode::NOT_ACCEPTABLE, NOT_ACCEPTABLE);
-    match (kind, call.subscribe.clone()) {
-        (Some(CallType::Subscribe), Some(subscribe)) => {
-            let content = accept.ok_or_else(not_acceptable)?;
-            if stream.is_some() {
-                let message = "Subscribe calls should not include the 'Mesos-Stream-Id' header";
-                return Err(bad(message.to_owned()));
-            }
-            let (reply, stream) = oneshot::channel();
-            let call = Box::new(subscribe);
-            ask(requests, Request::Subscribe { call, principal, content, reply }).await?;
-            Ok(events(requests, content, stream.await.map_err(|_| unavailable())?))
+    if let (Some(CallType::Subscribe), Some(subscribe)) = (kind, &call.subscribe) {
+        let content = accept.ok_or_else(not_acceptable)?;
+        if stream.is_some() {
+            let message = "Subscribe calls should not include the 'Mesos-Stream-Id' header";
+            return Err(bad(message.to_owned()));
         }
-        _ => {
-            if kind == Some(CallType::ReconcileOperations) && accept.is_none() {
-                return Err(not_acceptable());
-            }
-            let (reply, answer) = oneshot::channel();
-            let call = Box::new(call);
-            ask(requests, Request::Call { call, principal, stream, reply }).await?;
-            let answer = answer.await.map_err(|_| unavailable())?;
-            let status = StatusCode::from_u16(answer.status);
-            let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            Ok(match (answer.response, accept) {
-                (Some(response), Some(content)) => {
-                    let kind = [(header::CONTENT_TYPE, content.media_type())];
-                    (status, kind, content.encode(&response)).into_response()
-                }
-                _ if answer.message.is_empty() => status.into_response(),
-                _ => refuse(status, answer.message),
-            })
-        }
+        let (reply, stream) = oneshot::channel();
+        let call = Box::new(subscribe.clone());
+        ask(requests, Request::Subscribe { call, principal, content, reply }).await?;
+        return Ok(events(requests, content, stream.await.map_err(|_| unavailable())?));
     }
+    if kind == Some(CallType::ReconcileOperations) && accept.is_none() {
+        return Err(not_acceptable());
+    }
+    let (reply, answer) = oneshot::channel();
+    let call = Box::new(call);
+    ask(requests, Request::Call { call, principal, stream, reply }).await?;
+    let answer = answer.await.map_err(|_| unavailable())?;
+    let status = StatusCode::from_u16(answer.status);
+    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Ok(match (answer.response, accept) {
+        (Some(response), Some(content)) => {
+            let kind = [(header::CONTENT_TYPE, content.media_type())];
+            (status, kind, content.encode(&response)).into_response()
+        }
+        _ if answer.message.is_empty() => status.into_response(),
+        _ => refuse(status, answer.message),
+    })
 }
 
 async fn ask(requests: &Requests, request: Request) -> Result<(), Response> {

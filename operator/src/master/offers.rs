@@ -79,7 +79,9 @@ impl Master {
             agent_id: AgentId { value: agent.id.to_string() },
             hostname: agent.hostname.clone(),
             url: Some(agent.url(&self.address())),
-            resources: resources.map(|resource| framework.understood_resource(resource, role)).collect(),
+            resources: resources
+                .map(|resource| framework.understood_resource(resource, role))
+                .collect(),
             attributes: agent.attributes(),
             executor_ids,
             unavailability: offer.unavailable_from.map(unavailability),

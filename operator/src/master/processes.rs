@@ -280,9 +280,8 @@ impl Shared {
         let (mut is_late, mut obeyed) = (false, Control::Run);
         let mut kill_at: Option<Instant> = None;
         loop {
-            let news = async {
-                told.wait_for(|now| *now != obeyed).await.map(|now| now.clone()).ok()
-            };
+            let news =
+                async { told.wait_for(|now| *now != obeyed).await.map(|now| now.clone()).ok() };
             tokio::select! {
                 biased;
                 status = child.wait() => return ending(status, is_late, &obeyed),
@@ -429,6 +428,3 @@ fn requested_bytes(task: &TaskInfo, name: &str) -> Option<f64> {
     let sum: f64 = amounts.map(|scalar| scalar.value).sum();
     (sum > 0.0).then_some(sum)
 }
-
-#[cfg(test)]
-mod tests;

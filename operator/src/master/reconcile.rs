@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use proffer_core::jobs::Milliseconds;
 use proffer_mesos::scheduler::CallReconcile;
-use proffer_mesos::types::{AgentId, ExecutorId, TaskState, TaskStatus, TaskStatusReason as Reason};
+use proffer_mesos::types::{
+    AgentId, ExecutorId, TaskState, TaskStatus, TaskStatusReason as Reason,
+};
 
 use super::Master;
 use super::tasks::{TaskRecord, status};
@@ -55,8 +57,7 @@ impl TaskRecord {
     fn latest(&self, now: Milliseconds) -> TaskStatus {
         let message = "Reconciliation: Latest task state".to_owned();
         let reason = Some(Reason::Reconciliation);
-        let status =
-            status(now, &self.info.task_id.value, self.told_state(), reason, message);
+        let status = status(now, &self.info.task_id.value, self.told_state(), reason, message);
         let last = self.statuses.last();
         TaskStatus {
             agent_id: Some(self.info.agent_id.clone()),

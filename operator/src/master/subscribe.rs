@@ -1,5 +1,6 @@
 //! Frameworks come, go and come back.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use proffer_core::event::Event as EngineEvent;
@@ -88,11 +89,11 @@ impl Master {
             principal,
             settings,
             connection: None,
-            tasks: Default::default(),
-            completed_tasks: Default::default(),
-            offers: Default::default(),
-            untold: Default::default(),
-            inverse: Default::default(),
+            tasks: BTreeMap::new(),
+            completed_tasks: VecDeque::new(),
+            offers: BTreeMap::new(),
+            untold: BTreeSet::new(),
+            inverse: BTreeSet::new(),
             registered_at: now,
             reregistered_at: None,
             unregistered_at: None,
@@ -200,8 +201,9 @@ impl Master {
     pub(super) fn remove(&mut self, now: Milliseconds, id: &str) {
         let Some(mut framework) = self.frameworks.remove(id) else { return };
         if let Some(connection) = framework.connection.take() {
-            self.timers
-                .retain(|(_, timer)| *timer != Timer::Heartbeat(framework.id.clone(), connection.id));
+            self.timers.retain(|(_, timer)| {
+                *timer != Timer::Heartbeat(framework.id.clone(), connection.id)
+            });
             self.effects.push(Effect::Close(connection.id));
         }
         self.offered.remove(id);

@@ -85,10 +85,7 @@ pub(super) struct TaskRecord {
 
 pub(super) fn is_terminal(state: TaskState) -> bool {
     use TaskState::{Dropped, Error, Failed, Finished, Gone, GoneByOperator, Killed, Lost};
-    matches!(
-        state,
-        Finished | Failed | Killed | Error | Lost | Dropped | Gone | GoneByOperator
-    )
+    matches!(state, Finished | Failed | Killed | Error | Lost | Dropped | Gone | GoneByOperator)
 }
 
 impl TaskRecord {
@@ -360,8 +357,7 @@ impl Master {
         }
         let Some(update) = record.updates.front().cloned().filter(|_| is_connected) else { return };
         let at = now.saturating_add(record.resend_milliseconds);
-        record.resend_milliseconds =
-            (2 * record.resend_milliseconds).min(LAST_RESEND_MILLISECONDS);
+        record.resend_milliseconds = (2 * record.resend_milliseconds).min(LAST_RESEND_MILLISECONDS);
         record.resend_at = Some(at);
         self.set_timer(at, Timer::Resend(key.clone()));
         self.send(&key.framework, update_event(update));

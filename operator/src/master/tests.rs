@@ -3,8 +3,11 @@
 mod world;
 
 use proffer_core::jobs::Milliseconds;
+use proffer_mesos::resources::thousandths;
 use proffer_mesos::scheduler::EventType;
-use proffer_mesos::types::{TaskState, TaskStatusReason as Reason, TaskStatusSource as Source};
+use proffer_mesos::types::{
+    ContainerStatus, Resource, TaskState, TaskStatusReason as Reason, TaskStatusSource as Source,
+};
 
 use super::{Ending, News};
 use world::{World, framework, task};
@@ -16,6 +19,11 @@ fn finished() -> News {
         reason: None,
         source: Source::Executor,
     })
+}
+
+/// A scalar in thousandths.
+fn amount(resource: &Resource) -> Option<i64> {
+    resource.scalar.as_ref().and_then(|scalar| thousandths(scalar.value))
 }
 
 const SECOND: Milliseconds = 1000;
@@ -88,10 +96,10 @@ fn bad_frameworks_are_told_so_in_an_event() {
 fn a_task_runs_and_its_updates_come_one_by_one() {
     let mut world = World::new(1);
     let stream = world.subscribe(framework("{}"));
-    world.launch(stream, vec![task("t", "m-S0", 1.0)]);
+    world.launch(stream, &[task("t", "m-S0", 1.0)]);
     let run = world.runs.pop().unwrap();
     assert_eq!((&*run.node, &*run.key.task), ("n0", "t"));
-    world.news("t", News::Starting(Default::default()));
+    world.news("t", News::Starting(ContainerStatus::default()));
     world.news("t", News::Running);
     world.news("t", finished());
     // Nothing is acknowledged yet.
@@ -116,7 +124,7 @@ fn a_task_runs_and_its_updates_come_one_by_one() {
 fn what_is_not_acknowledged_is_said_again_after_twice_as_long_each_time() {
     let mut world = World::new(1);
     let stream = world.subscribe(framework("{}"));
-    world.launch(stream, vec![task("t", "m-S0", 1.0)]);
+    world.launch(stream, &[task("t", "m-S0", 1.0)]);
     world.news("t", News::Running);
     for (seconds, count) in [(9, 1), (1, 2), (19, 2), (1, 3), (39, 3), (1, 4)] {
         world.advance(seconds * SECOND);
@@ -131,11 +139,11 @@ fn what_is_not_acknowledged_is_said_again_after_twice_as_long_each_time() {
 fn resources_of_a_task_are_free_when_it_has_ended_whoever_has_heard() {
     let mut world = World::new(1);
     let stream = world.subscribe(framework("{}"));
-    world.launch(stream, vec![task("t", "m-S0", 4.0)]);
+    world.launch(stream, &[task("t", "m-S0", 4.0)]);
     world.news("t", finished());
     world.advance(10 * SECOND);
     let offer = world.offers(stream).pop().unwrap();
-    assert_eq!(offer.resources[0].scalar.as_ref().unwrap().value, 4.0);
+    assert_eq!(amount(&offer.resources[0]), Some(4_000));
 }
 
 #[test]
@@ -146,7 +154,7 @@ fn tasks_on_offers_that_are_not_valid_are_lost_and_dropped() {
     ] {
         let mut world = World::new(1);
         let stream = world.subscribe(framework(fields));
-        world.accept(stream, &["m-O7"], vec![task("t", "m-S0", 1.0)]);
+        world.accept(stream, &["m-O7"], &[task("t", "m-S0", 1.0)]);
         let update = world.updates(stream).pop().unwrap();
         assert_eq!(update.state, i32::from(state));
         assert_eq!(update.reason, Some(Reason::InvalidOffers.into()));
@@ -163,14 +171,14 @@ fn tasks_that_make_no_sense_are_errors_and_the_others_run() {
     let stream = world.subscribe(framework("{}"));
     let mut no_command = task("no-command", "m-S0", 1.0);
     no_command.command = None;
-    let tasks = vec![
+    let tasks = [
         no_command,
         task("elsewhere", "m-S9", 1.0),
         task("large", "m-S0", 5.0),
         task("good", "m-S0", 1.0),
         task("good", "m-S0", 1.0),
     ];
-    world.launch(stream, tasks);
+    world.launch(stream, &tasks);
     let started: Vec<&str> = world.runs.iter().map(|run| &*run.key.task).collect();
     assert_eq!(started, ["good"]);
     let updates = world.updates(stream);
@@ -189,7 +197,7 @@ fn tasks_that_make_no_sense_are_errors_and_the_others_run() {
 fn a_task_is_killed_and_an_unknown_one_is_reconciled() {
     let mut world = World::new(1);
     let stream = world.subscribe(framework("{}"));
-    world.launch(stream, vec![task("t", "m-S0", 1.0)]);
+    world.launch(stream, &[task("t", "m-S0", 1.0)]);
     world.kill(stream, "t", Some("m-S9"));
     assert!(world.kills.is_empty(), "it is not there");
     world.kill(stream, "t", None);
@@ -205,7 +213,7 @@ fn all_that_is_known_is_told_on_request() {
     let mut world = World::new(1);
     let aware = framework(r#"{"capabilities":[{"type":"PARTITION_AWARE"}]}"#);
     let stream = world.subscribe(aware);
-    world.launch(stream, vec![task("one", "m-S0", 1.0), task("two", "m-S0", 1.0)]);
+    world.launch(stream, &[task("one", "m-S0", 1.0), task("two", "m-S0", 1.0)]);
     world.news("one", News::Running);
     world.reconcile(stream, &[]);
     let told = |world: &World| -> Vec<(String, TaskState)> {
@@ -228,7 +236,7 @@ fn a_framework_that_comes_back_takes_over() {
     let mut world = World::new(1);
     let first = world.subscribe(framework(r#"{"failover_timeout":60}"#));
     let id = world.framework_id(first);
-    world.launch(first, vec![task("t", "m-S0", 1.0)]);
+    world.launch(first, &[task("t", "m-S0", 1.0)]);
     world.news("t", News::Running);
     let again = framework(&format!(r#"{{"failover_timeout":60,"id":{{"value":"{id}"}}}}"#));
     let second = world.subscribe(again);
@@ -248,7 +256,7 @@ fn a_framework_that_stays_away_is_removed_with_its_tasks() {
     let mut world = World::new(1);
     let stream = world.subscribe(framework(r#"{"failover_timeout":60}"#));
     let id = world.framework_id(stream);
-    world.launch(stream, vec![task("t", "m-S0", 4.0)]);
+    world.launch(stream, &[task("t", "m-S0", 4.0)]);
     world.disconnect(stream);
     world.advance(59 * SECOND);
     assert!(world.kills.is_empty());
@@ -267,7 +275,7 @@ fn a_framework_that_stays_away_is_removed_with_its_tasks() {
 fn a_framework_may_end_itself() {
     let mut world = World::new(1);
     let stream = world.subscribe(framework("{}"));
-    world.launch(stream, vec![task("t", "m-S0", 1.0)]);
+    world.launch(stream, &[task("t", "m-S0", 1.0)]);
     assert_eq!(world.call(stream, r#""type":"TEARDOWN""#).status, 202);
     assert_eq!(world.kills.len(), 1);
     assert!(world.is_closed(stream));
@@ -346,8 +354,8 @@ fn labels_tell_what_a_framework_can_use() {
     let offers = world.offers(stream);
     assert_eq!(offers.len(), 2);
     for offer in offers {
-        assert_eq!(offer.resources[0].scalar.as_ref().unwrap().value, 1.0);
-        assert_eq!(offer.resources[1].scalar.as_ref().unwrap().value, 512.0);
+        assert_eq!(amount(&offer.resources[0]), Some(1_000));
+        assert_eq!(amount(&offer.resources[1]), Some(512_000));
     }
 }
 

@@ -24,7 +24,10 @@ fn resources_are_named_as_mesos_names_them() {
     assert_eq!(text, "cpus:2.5; disk:1; mem:1024; ports:[31000-32000]");
     let (amounts, ports) = request(&offered).unwrap();
     assert_eq!(ports, agent_ports());
-    assert_eq!(amounts, named(&[("cpu", 2500), ("ephemeral-storage", 1 << 20), ("memory", 1 << 30)]));
+    assert_eq!(
+        amounts,
+        named(&[("cpu", 2500), ("ephemeral-storage", 1 << 20), ("memory", 1 << 30)])
+    );
 }
 
 #[test]

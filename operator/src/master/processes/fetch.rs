@@ -12,6 +12,9 @@ use tokio::fs;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
+/// Chooses how HTTP is encrypted, once.
+static PROVIDER: Once = Once::new();
+
 /// Fetches all files, one after the other.
 pub(super) async fn fetch(
     uris: &[CommandInfoUri],
@@ -47,9 +50,9 @@ fn file_name(uri: &CommandInfoUri) -> Result<PathBuf, String> {
         return Err(format!("output_file '{output}' is not a path within the sandbox"));
     }
     let path = uri.value.split(['?', '#']).next().unwrap_or_default();
-    let after_host = path.split_once("://").map_or(path, |(_, rest)| {
-        rest.split_once('/').map_or("", |(_, path)| path)
-    });
+    let after_host = path
+        .split_once("://")
+        .map_or(path, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
     match after_host.rsplit('/').next().filter(|name| !matches!(*name, "" | "." | "..")) {
         Some(name) => Ok(name.into()),
         None => Err("it names no file".to_owned()),
@@ -69,7 +72,6 @@ async fn get(uri: &str, file: &Path) -> Result<(), String> {
             "only http://, https://, file:// and absolute paths are fetched here".to_owned()
         );
     }
-    static PROVIDER: Once = Once::new();
     // Fails if another part of the program has chosen one, which is as good.
     PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
     let failed = |error: reqwest::Error| format!("cannot fetch it: {error:#}");
@@ -94,9 +96,8 @@ fn local_path(uri: &str) -> Option<&str> {
 async fn extract(file: &Path, sandbox: &Path, children: &Children<Arc<str>>) -> Result<(), String> {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let ends = |suffixes: &[&str]| suffixes.iter().any(|suffix| name.ends_with(suffix));
-    let mut command = if ends(&[
-        ".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz",
-    ]) {
+    let mut command = if ends(&[".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz"])
+    {
         let mut tar = Command::new("tar");
         tar.arg("-C").arg(sandbox).arg("-xf").arg(file);
         tar

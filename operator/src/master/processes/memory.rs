@@ -52,9 +52,9 @@ pub(super) async fn watch(table: Table) {
 fn used_bytes(all: &[Process], leader: u32) -> u64 {
     let below = processes::below(leader, &[], all);
     let is_below = |id: u32| below.iter().any(|process| process.id == id);
-    let own = all.iter().filter(|process| {
-        process.id == leader || process.group == leader || is_below(process.id)
-    });
+    let own = all
+        .iter()
+        .filter(|process| process.id == leader || process.group == leader || is_below(process.id));
     own.map(|process| process.resident_bytes).sum()
 }
 

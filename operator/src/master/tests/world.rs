@@ -8,7 +8,9 @@ use proffer_core::event::{Event as EngineEvent, NodeObservation, PoolObservation
 use proffer_core::jobs::Milliseconds;
 use proffer_mesos::from_json;
 use proffer_mesos::scheduler::{Call, CallSubscribe, Event, EventType};
-use proffer_mesos::types::{FrameworkInfo, Offer, OperationStatus, TaskInfo, TaskState, TaskStatus};
+use proffer_mesos::types::{
+    FrameworkInfo, Offer, OperationStatus, TaskInfo, TaskState, TaskStatus,
+};
 use proffer_mesos::{to_json, validate};
 
 use crate::master::{
@@ -170,12 +172,12 @@ impl World {
     }
 
     /// Launches tasks on the newest offer.
-    pub(super) fn launch(&mut self, connection: ConnectionId, tasks: Vec<TaskInfo>) {
+    pub(super) fn launch(&mut self, connection: ConnectionId, tasks: &[TaskInfo]) {
         let offer = self.offers(connection).pop().unwrap().id.value;
         self.accept(connection, &[&offer], tasks);
     }
 
-    pub(super) fn accept(&mut self, connection: ConnectionId, offers: &[&str], tasks: Vec<TaskInfo>) {
+    pub(super) fn accept(&mut self, connection: ConnectionId, offers: &[&str], tasks: &[TaskInfo]) {
         let list = |texts: Vec<String>| texts.join(",");
         let offers = list(offers.iter().map(|o| format!(r#"{{"value":"{o}"}}"#)).collect());
         let tasks = list(tasks.iter().map(to_json).collect());
@@ -197,9 +199,8 @@ impl World {
     }
 
     pub(super) fn kill(&mut self, connection: ConnectionId, task: &str, agent: Option<&str>) {
-        let agent = agent.map_or(String::new(), |agent| {
-            format!(r#","agent_id":{{"value":"{agent}"}}"#)
-        });
+        let agent =
+            agent.map_or(String::new(), |agent| format!(r#","agent_id":{{"value":"{agent}"}}"#));
         let kill = format!(r#""type":"KILL","kill":{{"task_id":{{"value":"{task}"}}{agent}}}"#);
         assert_eq!(self.call(connection, &kill).status, 202);
     }
@@ -221,8 +222,8 @@ impl World {
 
     /// Acknowledges the last update that has a uuid.
     pub(super) fn acknowledge_last(&mut self, connection: ConnectionId) {
-        let updates = self.updates(connection).into_iter();
-        let update = updates.filter(|update| update.uuid.is_some()).next_back().unwrap();
+        let mut updates = self.updates(connection).into_iter();
+        let update = updates.rfind(|update| update.uuid.is_some()).unwrap();
         // A status is written with the same names.
         let status: serde_json::Value = serde_json::from_str(&to_json(&update)).unwrap();
         let (agent, uuid) = (&status["agent_id"], &status["uuid"]);
