@@ -17,7 +17,9 @@ mod frameworks;
 pub(crate) mod host;
 mod http;
 mod offers;
+mod operator_api;
 pub(crate) mod processes;
+mod read;
 mod reconcile;
 mod subscribe;
 mod tasks;
@@ -26,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use proffer_core::event::{Event, NodeObservation};
+use proffer_core::event::{Event, NodeObservation, PoolObservation};
 use proffer_core::frameworks::FrameworkAction;
 use proffer_core::jobs::{JobKey, Milliseconds};
 use proffer_mesos::scheduler;
@@ -37,6 +39,8 @@ use proffer_mesos::types::{
 use agents::Agents;
 pub(crate) use amounts::agent_ports;
 use frameworks::Framework;
+pub(crate) use operator_api::ApiAnswer;
+pub(crate) use read::Question;
 pub(crate) use tasks::{Ending, News, TaskKey};
 
 /// The version of Mesos whose behaviour this is.
@@ -97,9 +101,7 @@ pub(crate) struct Run {
     pub(crate) key: TaskKey,
     /// What it is.
     pub(crate) task: TaskInfo,
-    /// The node that it runs on.
-    pub(crate) node: Box<str>,
-    /// The id of that as an agent.
+    /// The agent that it runs on.
     pub(crate) agent: Arc<str>,
 }
 
@@ -137,7 +139,10 @@ enum Timer {
 #[derive(Debug)]
 pub(crate) struct Master {
     settings: MasterSettings,
-    pools: BTreeSet<Box<str>>,
+    started_at: Milliseconds,
+    /// When something last happened.
+    now: Milliseconds,
+    pools: BTreeMap<Box<str>, PoolObservation>,
     agents: Agents,
     frameworks: BTreeMap<Arc<str>, Framework>,
     by_key: BTreeMap<JobKey, Arc<str>>,
@@ -148,15 +153,21 @@ pub(crate) struct Master {
     orphans: BTreeMap<TaskKey, JobKey>,
     /// Frameworks with offers that they were not told of yet.
     offered: BTreeSet<Arc<str>>,
+    /// When machines are not available.
+    windows: Vec<operator_api::Window>,
+    /// How often what happened, by the name of the metric.
+    counts: BTreeMap<&'static str, u64>,
     timers: BTreeSet<(Milliseconds, Timer)>,
     effects: Vec<Effect>,
 }
 
 impl Master {
-    pub(crate) fn new(settings: MasterSettings) -> Self {
+    pub(crate) fn new(now: Milliseconds, settings: MasterSettings) -> Self {
         Self {
             settings,
-            pools: BTreeSet::new(),
+            started_at: now,
+            now,
+            pools: BTreeMap::new(),
             agents: Agents::default(),
             frameworks: BTreeMap::new(),
             by_key: BTreeMap::new(),
@@ -164,14 +175,16 @@ impl Master {
             next_framework: 0,
             orphans: BTreeMap::new(),
             offered: BTreeSet::new(),
+            windows: Vec::new(),
+            counts: BTreeMap::new(),
             timers: BTreeSet::new(),
             effects: Vec::new(),
         }
     }
 
     /// The pools that there are: Mesos's roles.
-    pub(crate) fn set_pools(&mut self, names: impl IntoIterator<Item = Box<str>>) {
-        self.pools = names.into_iter().collect();
+    pub(crate) fn set_pools(&mut self, pools: impl IntoIterator<Item = PoolObservation>) {
+        self.pools = pools.into_iter().map(|pool| (pool.name.clone(), pool)).collect();
     }
 
     /// A node as it is now, on a host of this name. It gets an id if it has none of its own.
@@ -223,6 +236,7 @@ impl Master {
 
     /// Does what is due.
     pub(crate) fn tick(&mut self, now: Milliseconds) {
+        self.now = now;
         while let Some((at, timer)) = self.timers.first().filter(|(at, _)| *at <= now).cloned() {
             self.timers.remove(&(at, timer.clone()));
             match timer {
@@ -242,6 +256,13 @@ impl Master {
     /// What is to be done since this was last asked.
     pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
+    }
+
+    /// Counts that something happened, for the metrics.
+    fn count(&mut self, name: &'static str, more: usize) {
+        let more = u64::try_from(more).unwrap_or(u64::MAX);
+        let count = self.counts.entry(name).or_default();
+        *count = count.saturating_add(more);
     }
 
     fn set_timer(&mut self, at: Milliseconds, timer: Timer) {

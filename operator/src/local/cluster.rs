@@ -152,7 +152,7 @@ impl LocalCluster {
 
     /// Serves frameworks that speak Mesos's API, from now on until it is told to stop.
     pub(super) fn serve_mesos(&mut self, mut host: Host) {
-        host.master.set_pools(self.pools.iter().map(|pool| pool.name_any().into()));
+        host.master.set_pools(self.pools.iter().map(convert::pool_observation));
         self.mesos = Some(host);
     }
 
@@ -227,7 +227,7 @@ impl LocalCluster {
     fn take_input(&mut self, input: Input) {
         let now = self.clock.now();
         if let Some(host) = &mut self.mesos {
-            host.take(now, input);
+            host.take(now, input, || self.engine.view());
         }
     }
 

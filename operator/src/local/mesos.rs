@@ -83,13 +83,16 @@ pub(super) async fn start(
     let (sender, news) = host::news();
     let folder = sandboxes.folder.clone();
     let tasks = Processes::new(cluster.children(), sender, folder, address);
-    let master = Master::new(MasterSettings {
-        id: uuid::Uuid::new_v4().to_string(),
-        address,
-        hostname: "localhost".to_owned(),
-        namespace: "mesos".into(),
-        least_failover_milliseconds: 0,
-    });
+    let master = Master::new(
+        cluster.now(),
+        MasterSettings {
+            id: uuid::Uuid::new_v4().to_string(),
+            address,
+            hostname: "localhost".to_owned(),
+            namespace: "mesos".into(),
+            least_failover_milliseconds: 0,
+        },
+    );
     cluster.serve_mesos(Host::serve(listener, master, Box::new(tasks), news));
     progress.line(&format!("Mesos frameworks are served at http://{address}"));
     Ok(Some(sandboxes))

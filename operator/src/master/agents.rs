@@ -70,6 +70,11 @@ impl Agents {
         self.nodes.get(id).and_then(|node| self.by_node.get(node))
     }
 
+    /// The agent of this id, to be changed.
+    pub(super) fn get_mut(&mut self, id: &str) -> Option<&mut Agent> {
+        self.nodes.get(id).and_then(|node| self.by_node.get_mut(node))
+    }
+
     /// All agents, by the name of the node.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Agent> {
         self.by_node.values()

@@ -54,12 +54,17 @@ fn thousandths(mesos: &str, amount: i64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
+/// What the engine calls a resource.
+pub(super) fn engine_name(mesos: &str) -> &str {
+    NAMES.iter().find(|(name, _)| *name == mesos).map_or(mesos, |(_, engine)| engine)
+}
+
 /// What resources ask for, in the engine's names and units.
 pub(super) fn request(resources: &[Resource]) -> Result<(NamedAmounts, Ranges), String> {
     let quantities = Quantities::of(resources);
     let mut amounts = NamedAmounts::new();
     for (mesos, &thousandths) in &quantities.scalars {
-        let engine = NAMES.iter().find(|(name, _)| name == mesos).map_or(mesos.as_str(), |n| n.1);
+        let engine = engine_name(mesos);
         let value = i128::from(thousandths);
         let amount = match mesos.as_str() {
             "cpus" => value,

@@ -58,6 +58,9 @@ impl Master {
     }
 
     fn dispatch(&mut self, now: Milliseconds, id: &Arc<str>, kind: CallType, call: Call) -> Answer {
+        if let Some(name) = metric(kind) {
+            self.count(name, 1);
+        }
         match kind {
             CallType::Teardown => self.remove(now, id),
             CallType::Accept => {
@@ -151,6 +154,23 @@ impl Master {
         };
         self.call_engine(id, call);
     }
+}
+
+/// Under which name calls of a kind are counted.
+fn metric(kind: CallType) -> Option<&'static str> {
+    Some(match kind {
+        CallType::Teardown => "messages_unregister_framework",
+        CallType::Accept => "messages_launch_tasks",
+        CallType::Decline => "messages_decline_offers",
+        CallType::Revive => "messages_revive_offers",
+        CallType::Suppress => "messages_suppress_offers",
+        CallType::Kill => "messages_kill_task",
+        CallType::Acknowledge => "messages_status_update_acknowledgement",
+        CallType::Reconcile => "messages_reconcile_tasks",
+        CallType::Message => "messages_framework_to_executor",
+        CallType::Request => "messages_resource_request",
+        _ => return None,
+    })
 }
 
 /// No operation is ever done, so none is known.

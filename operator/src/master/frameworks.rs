@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use proffer_core::event::PoolObservation;
 use proffer_core::frameworks::{
     Demand, FrameworkObservation, FrameworkPool, InverseOfferId, NamedAmounts, OfferDescription,
     OfferId, TaskId,
@@ -76,7 +77,7 @@ impl Subscription {
         info: &FrameworkInfo,
         suppressed_roles: &[String],
         offer_constraints: Option<&OfferConstraints>,
-        pools: &BTreeSet<Box<str>>,
+        pools: &BTreeMap<Box<str>, PoolObservation>,
     ) -> Result<Self, String> {
         validate::check_subscription(info, suppressed_roles)?;
         let own = validate::roles(info);
@@ -84,7 +85,7 @@ impl Subscription {
         let mut roles: BTreeMap<Box<str>, String> = BTreeMap::new();
         for role in own {
             let pool = pool_of(role);
-            if !pools.contains(&pool) {
+            if !pools.contains_key(&pool) {
                 return Err(format!(
                     "Role '{role}' is not present in the master's --roles: create a ResourcePool \
                      '{pool}' for it"
@@ -109,6 +110,14 @@ pub(super) fn pool_of(role: &str) -> Box<str> {
     match role {
         "*" => proffer_crds::DEFAULT_POOL.into(),
         _ => role.replace('/', ".").into(),
+    }
+}
+
+/// The role that a pool is.
+pub(super) fn role_of(pool: &str) -> String {
+    match pool {
+        proffer_crds::DEFAULT_POOL => "*".to_owned(),
+        _ => pool.replace('.', "/"),
     }
 }
 
@@ -149,6 +158,10 @@ fn demand(info: &FrameworkInfo) -> Result<Option<Demand>, String> {
 impl Framework {
     pub(super) fn can(&self, capability: Capability) -> bool {
         validate::capabilities(&self.info).contains(&capability)
+    }
+
+    pub(super) fn is_multi_role(&self) -> bool {
+        self.can(Capability::MultiRole)
     }
 
     /// Whether what the engine is told of its constraints depends on which nodes there are.

@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 
 use proffer_core::event::Event;
 use proffer_core::jobs::Milliseconds;
+use proffer_core::view::View;
 use proffer_mesos::content::ContentType;
 use proffer_mesos::recordio;
 use proffer_mesos::scheduler::{Call, CallSubscribe};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Answer, ConnectionId, Effect, Master, News, Run, TaskKey, http};
+use super::{Answer, ApiAnswer, ConnectionId, Effect, Master, News, Question, Run, TaskKey, http};
 
 /// Calls that wait to be taken in; those who call wait when there are more.
 const REQUEST_QUEUE_LENGTH: usize = 1024;
@@ -46,6 +47,10 @@ pub(crate) enum Request {
         /// What becomes of it.
         reply: oneshot::Sender<Answer>,
     },
+    /// Somebody asks something.
+    Ask(Question, oneshot::Sender<Option<serde_json::Value>>),
+    /// An operator says something.
+    Operate(Box<serde_json::Value>, oneshot::Sender<ApiAnswer>),
     /// A connection has ended.
     Ended(ConnectionId),
 }
@@ -129,9 +134,16 @@ impl Host {
         self.requests.try_recv().ok().map(Input::Request)
     }
 
-    /// Takes in what came in.
-    pub(crate) fn take(&mut self, now: Milliseconds, input: Input) {
+    /// Takes in what came in. Who asks something is shown the cluster as it is.
+    pub(crate) fn take(&mut self, now: Milliseconds, input: Input, view: impl FnOnce() -> View) {
         match input {
+            // Whoever does not listen any more needs no answer.
+            Input::Request(Request::Ask(question, reply)) => {
+                let _ = reply.send(self.master.read(&question, &view()));
+            }
+            Input::Request(Request::Operate(call, reply)) => {
+                let _ = reply.send(self.master.operate(now, &call, &view()));
+            }
             Input::News(task, news) => self.master.take_news(now, &task, news),
             Input::Request(Request::Ended(connection)) => {
                 self.connections.remove(&connection);

@@ -1,5 +1,6 @@
 //! The HTTP side: from requests to [`Request`]s, and from events to streams.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,11 +11,12 @@ use axum::response::{IntoResponse, Response};
 use proffer_mesos::content::{ContentProblem, ContentType, NOT_ACCEPTABLE};
 use proffer_mesos::scheduler::{Call, CallType};
 use proffer_mesos::validate;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
-use super::ConnectionId;
 use super::host::{Request, Stream};
+use super::{ConnectionId, Question};
 
 /// The longest body of a call.
 const MAXIMUM_BODY_BYTES: usize = 8 << 20;
@@ -41,7 +43,17 @@ async fn answer(State(requests): State<Requests>, request: axum::extract::Reques
         "api/v1/scheduler" => scheduler(&requests, &parts.method, &parts.headers, body)
             .await
             .unwrap_or_else(|refusal| refusal),
-        _ => refuse(StatusCode::NOT_FOUND, "There is no such endpoint"),
+        "api/v1" => operate(&requests, &parts.method, &parts.headers, body)
+            .await
+            .unwrap_or_else(|refusal| refusal),
+        "redirect" => {
+            let host = text(&parts.headers, "host").unwrap_or_default();
+            let location = [(header::LOCATION, format!("//{host}"))];
+            (StatusCode::TEMPORARY_REDIRECT, location).into_response()
+        }
+        other => read_only(&requests, other, parts.uri.query().unwrap_or_default())
+            .await
+            .unwrap_or_else(|refusal| refusal),
     }
 }
 
@@ -72,6 +84,16 @@ async fn read(body: Body) -> Result<Vec<u8>, Response> {
     }
 }
 
+fn only_post(method: &Method) -> Result<(), Response> {
+    if method == Method::POST {
+        return Ok(());
+    }
+    let message = format!("Expecting one of {{ 'POST' }}, but received '{method}'");
+    let mut refusal = refuse(StatusCode::METHOD_NOT_ALLOWED, message);
+    refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    Err(refusal)
+}
+
 /// The scheduler API, with its checks in the order of Mesos.
 async fn scheduler(
     requests: &Requests,
@@ -80,12 +102,7 @@ async fn scheduler(
     body: Body,
 ) -> Result<Response, Response> {
     let bad = |message: String| refuse(StatusCode::BAD_REQUEST, message);
-    if method != Method::POST {
-        let message = format!("Expecting one of {{ 'POST' }}, but received '{method}'");
-        let mut refusal = refuse(StatusCode::METHOD_NOT_ALLOWED, message);
-        refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-        return Err(refusal);
-    }
+    only_post(method)?;
     let content = ContentType::of_request(text(headers, "content-type"));
     if content == Err(ContentProblem::Missing) {
         return Err(bad(ContentProblem::Missing.to_string()));
@@ -128,6 +145,71 @@ async fn scheduler(
         }
         _ if answer.message.is_empty() => status.into_response(),
         _ => refuse(status, answer.message),
+    })
+}
+
+/// Answers what anybody may ask.
+async fn read_only(requests: &Requests, endpoint: &str, query: &str) -> Result<Response, Response> {
+    let query: BTreeMap<String, String> =
+        url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let function = query.get("jsonp").cloned();
+    let (reply, answer) = oneshot::channel();
+    let question = Question { endpoint: endpoint.to_owned(), query };
+    ask(requests, Request::Ask(question, reply)).await?;
+    let answer = answer.await.map_err(|_| unavailable())?;
+    let Some(value) = answer else {
+        return Err(refuse(StatusCode::NOT_FOUND, "There is no such endpoint"));
+    };
+    Ok(match function {
+        Some(function) => {
+            let kind = [(header::CONTENT_TYPE, "text/javascript")];
+            (kind, format!("{function}({value});")).into_response()
+        }
+        None => json_response(StatusCode::OK, &value),
+    })
+}
+
+fn json_response(status: StatusCode, value: &Value) -> Response {
+    let kind = [(header::CONTENT_TYPE, ContentType::Json.media_type())];
+    (status, kind, value.to_string()).into_response()
+}
+
+/// The operator API.
+async fn operate(
+    requests: &Requests,
+    method: &Method,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Response> {
+    only_post(method)?;
+    let content = match ContentType::of_request(text(headers, "content-type")) {
+        Err(ContentProblem::Missing) => {
+            return Err(refuse(StatusCode::BAD_REQUEST, ContentProblem::Missing.to_string()));
+        }
+        other => other,
+    };
+    let bytes = read(body).await?;
+    if content != Ok(ContentType::Json) {
+        let message = "The operator API is served in JSON: expecting 'Content-Type' of \
+                       application/json";
+        return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+    }
+    let call: Value = serde_json::from_slice(&bytes).map_err(|error| {
+        refuse(StatusCode::BAD_REQUEST, format!("Failed to parse body into JSON: {error}"))
+    })?;
+    if ContentType::of_answer(text(headers, "accept")) != Some(ContentType::Json) {
+        let message = "The operator API is served in JSON: expecting 'Accept' to allow \
+                       'application/json'";
+        return Err(refuse(StatusCode::NOT_ACCEPTABLE, message));
+    }
+    let (reply, answer) = oneshot::channel();
+    ask(requests, Request::Operate(Box::new(call), reply)).await?;
+    let (status, value) = answer.await.map_err(|_| unavailable())?;
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Ok(match value {
+        Value::Null => status.into_response(),
+        Value::String(message) => refuse(status, message),
+        value => json_response(status, &value),
     })
 }
 

@@ -28,6 +28,7 @@ impl Master {
         principal: Option<&str>,
         call: CallSubscribe,
     ) {
+        self.count("messages_register_framework", 1);
         match self.admit(now, principal, call) {
             Ok(id) => self.connect(now, &id, Connection { id: connection, stream: stream.into() }),
             Err(message) => self.refuse(connection, message),

@@ -73,6 +73,8 @@ pub(super) struct TaskRecord {
     pub(super) holds: bool,
     /// Whether it is to be killed before it has started.
     pub(super) is_killed: bool,
+    /// Whether it is to end as its agent is drained.
+    pub(super) is_drained: bool,
     /// What the framework has not acknowledged. The first has been sent.
     pub(super) updates: VecDeque<TaskStatus>,
     /// When that is sent again, and after how long from then.
@@ -98,6 +100,7 @@ impl TaskRecord {
             state: TaskState::Staging,
             holds: false,
             is_killed: false,
+            is_drained: false,
             updates: VecDeque::new(),
             resend_at: None,
             resend_milliseconds: FIRST_RESEND_MILLISECONDS,
@@ -224,8 +227,8 @@ impl Master {
             return;
         }
         (record.node, record.role, record.holds) = (Some(node.into()), role, true);
-        let (task, node) = (record.info.clone(), node.into());
-        self.effects.push(Effect::Run(Box::new(Run { key, task, node, agent })));
+        let task = record.info.clone();
+        self.effects.push(Effect::Run(Box::new(Run { key, task, agent })));
     }
 
     /// The engine does not let a task start.
@@ -287,6 +290,7 @@ impl Master {
     /// Something became of a task.
     pub(crate) fn take_news(&mut self, now: Milliseconds, key: &TaskKey, news: News) {
         let has_ended = matches!(news, News::Ended(_));
+        self.count("messages_status_update", 1);
         let Some(framework) = self.frameworks.get_mut(&key.framework) else {
             if has_ended && let Some(job) = self.orphans.remove(key) {
                 self.effects.push(Effect::Engine(EngineEvent::TaskGone(job, key.task.clone())));
@@ -307,7 +311,9 @@ impl Master {
             News::Killing => return,
             News::Ended(ending) => {
                 let message = Some(ending.message).filter(|message| !message.is_empty());
-                (ending.state, message, ending.reason, ending.source)
+                let is_drained = record.is_drained && ending.state == TaskState::Killed;
+                let reason = if is_drained { Some(Reason::AgentDraining) } else { ending.reason };
+                (ending.state, message, reason, ending.source)
             }
         };
         if is_terminal(record.state) {

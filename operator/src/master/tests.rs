@@ -98,7 +98,7 @@ fn a_task_runs_and_its_updates_come_one_by_one() {
     let stream = world.subscribe(framework("{}"));
     world.launch(stream, &[task("t", "m-S0", 1.0)]);
     let run = world.runs.pop().unwrap();
-    assert_eq!((&*run.node, &*run.key.task), ("n0", "t"));
+    assert_eq!((&*run.agent, &*run.key.task), ("m-S0", "t"));
     world.news("t", News::Starting(ContainerStatus::default()));
     world.news("t", News::Running);
     world.news("t", finished());

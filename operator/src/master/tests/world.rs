@@ -21,7 +21,7 @@ pub(super) struct World {
     engine: Engine,
     master: Master,
     now: Milliseconds,
-    pools: Vec<Box<str>>,
+    pools: Vec<PoolObservation>,
     events: BTreeMap<ConnectionId, Vec<Event>>,
     closed: Vec<ConnectionId>,
     pub(super) runs: Vec<Run>,
@@ -48,13 +48,16 @@ pub(super) fn task(name: &str, agent: &str, cpus: f64) -> TaskInfo {
 
 impl World {
     pub(super) fn new(nodes: usize) -> Self {
-        let master = Master::new(MasterSettings {
-            id: "m".to_owned(),
-            address: "127.0.0.1:5050".parse().unwrap(),
-            hostname: "localhost".to_owned(),
-            namespace: "mesos".into(),
-            least_failover_milliseconds: 0,
-        });
+        let master = Master::new(
+            1_000_000,
+            MasterSettings {
+                id: "m".to_owned(),
+                address: "127.0.0.1:5050".parse().unwrap(),
+                hostname: "localhost".to_owned(),
+                namespace: "mesos".into(),
+                least_failover_milliseconds: 0,
+            },
+        );
         let mut world = Self {
             engine: Engine::new(Settings::default()),
             master,
@@ -86,9 +89,9 @@ impl World {
     }
 
     pub(super) fn add_pool(&mut self, name: &str) {
-        self.pools.push(name.into());
-        self.master.set_pools(self.pools.clone());
         let pool = PoolObservation { name: name.into(), ..PoolObservation::default() };
+        self.pools.push(pool.clone());
+        self.master.set_pools(self.pools.clone());
         self.engine.handle(self.now, EngineEvent::Pool(pool));
     }
 
