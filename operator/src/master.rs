@@ -13,6 +13,7 @@ mod accept;
 mod agents;
 mod amounts;
 mod calls;
+mod executors;
 mod frameworks;
 pub(crate) mod host;
 mod http;
@@ -29,12 +30,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use proffer_core::event::{Event, NodeObservation, PoolObservation};
-use proffer_core::frameworks::FrameworkAction;
+use proffer_core::frameworks::{FrameworkAction, TaskId};
 use proffer_core::jobs::{JobKey, Milliseconds};
-use proffer_mesos::scheduler;
 use proffer_mesos::types::{
     Address, MasterInfo, MasterInfoCapability, MasterInfoCapabilityType, TaskInfo,
 };
+use proffer_mesos::{executor, scheduler};
 
 use agents::Agents;
 pub(crate) use amounts::agent_ports;
@@ -81,6 +82,8 @@ pub(crate) enum Effect {
     Engine(Event),
     /// A framework should hear this.
     Send(ConnectionId, Box<scheduler::Event>),
+    /// An executor should hear this.
+    Tell(ConnectionId, Box<executor::Event>),
     /// Nothing more will be said on a connection.
     Close(ConnectionId),
     /// A task should run.
@@ -103,6 +106,8 @@ pub(crate) struct Run {
     pub(crate) task: TaskInfo,
     /// The agent that it runs on.
     pub(crate) agent: Arc<str>,
+    /// The executor that runs it.
+    pub(crate) executor: Box<str>,
 }
 
 /// The answer to a call.
@@ -132,6 +137,7 @@ enum Timer {
     Heartbeat(Arc<str>, ConnectionId),
     Failover(Arc<str>),
     Resend(TaskKey),
+    Register(TaskKey),
 }
 
 /// The master: what frameworks say comes in, with what the engine says and what becomes of tasks;
@@ -149,8 +155,9 @@ pub(crate) struct Master {
     /// Frameworks that are gone, the last one at the end.
     completed: VecDeque<Framework>,
     next_framework: u64,
-    /// Tasks of frameworks that are gone, which hold something until they have ended.
-    orphans: BTreeMap<TaskKey, JobKey>,
+    /// Processes of frameworks that are gone, and the tasks which hold something until these have
+    /// ended.
+    orphans: BTreeMap<TaskKey, (JobKey, Vec<TaskId>)>,
     /// Frameworks with offers that they were not told of yet.
     offered: BTreeSet<Arc<str>>,
     /// When machines are not available.
@@ -243,6 +250,7 @@ impl Master {
                 Timer::Heartbeat(id, connection) => self.beat(now, &id, connection),
                 Timer::Failover(id) => self.give_up(now, &id),
                 Timer::Resend(task) => self.resend(now, &task),
+                Timer::Register(executor) => self.check_registered(now, &executor),
             }
         }
         self.send_offers();

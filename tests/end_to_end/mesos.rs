@@ -3,6 +3,7 @@
 mod bad_input;
 mod behaviours;
 mod clients;
+mod executors;
 mod framework;
 mod http;
 mod processes;

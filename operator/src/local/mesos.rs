@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use proffer_core::event::NodeObservation;
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::cluster::LocalCluster;
 use super::progress::Progress;
@@ -69,6 +70,10 @@ pub(super) async fn start(
              take a loopback address such as 127.0.0.1:5050"
         ));
     }
+    // Each connection takes a file descriptor, and few are allowed at first.
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
     let listener = host::listen(address).await;
     let listener = listener.map_err(|error| format!("--mesos {address}: {error}"))?;
     let address = listener.local_addr().map_err(|error| format!("--mesos {address}: {error}"))?;

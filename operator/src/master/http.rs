@@ -1,6 +1,7 @@
 //! The HTTP side: from requests to [`Request`]s, and from events to streams.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -8,12 +9,15 @@ use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use proffer_mesos::content::{ContentProblem, ContentType, NOT_ACCEPTABLE};
 use proffer_mesos::scheduler::{Call, CallType};
-use proffer_mesos::validate;
+use proffer_mesos::{executor, validate};
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::host::{Request, Stream};
 use super::{ConnectionId, Question};
@@ -24,6 +28,15 @@ const MAXIMUM_BODY_BYTES: usize = 8 << 20;
 /// How long a call may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long the head of a request may take to arrive, and how long a connection may be idle.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How many connections there are at most; others wait.
+const MAXIMUM_CONNECTIONS: usize = 10_000;
+
+/// How long it is waited when no connection can be taken in.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 /// The header that names the connection on which a framework is told events.
 const STREAM_ID: &str = "mesos-stream-id";
 
@@ -32,8 +45,32 @@ type Requests = mpsc::Sender<Request>;
 /// Serves until the process ends.
 pub(super) async fn serve(listener: TcpListener, requests: Requests) {
     let router = Router::new().fallback(answer).with_state(requests);
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!("the Mesos API is not served any more: {error}");
+    let permits = Arc::new(Semaphore::new(MAXIMUM_CONNECTIONS));
+    loop {
+        let Ok(permit) = permits.clone().acquire_owned().await else { return };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // As when there are no more file descriptors: some will be free again.
+                tracing::warn!("cannot take in a connection to the Mesos API: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // Events are small and wanted at once; one that cannot be sent so soon is sent all the same.
+        let _ = stream.set_nodelay(true);
+        let service = TowerToHyperService::new(router.clone());
+        tokio::spawn(async move {
+            let served = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADER_TIMEOUT)
+                .title_case_headers(true)
+                .serve_connection(TokioIo::new(stream), service);
+            if let Err(error) = served.await {
+                tracing::debug!("a connection to the Mesos API: {error}");
+            }
+            drop(permit);
+        });
     }
 }
 
@@ -43,6 +80,12 @@ async fn answer(State(requests): State<Requests>, request: axum::extract::Reques
         "api/v1/scheduler" => scheduler(&requests, &parts.method, &parts.headers, body)
             .await
             .unwrap_or_else(|refusal| refusal),
+        // Agents are at the same address, told apart by what comes before.
+        other if other.ends_with("api/v1/executor") => {
+            executor_api(&requests, &parts.method, &parts.headers, body)
+                .await
+                .unwrap_or_else(|refusal| refusal)
+        }
         "api/v1" => operate(&requests, &parts.method, &parts.headers, body)
             .await
             .unwrap_or_else(|refusal| refusal),
@@ -94,6 +137,24 @@ fn only_post(method: &Method) -> Result<(), Response> {
     Err(refusal)
 }
 
+/// The body of a call, and how it is encoded.
+async fn read_encoded(
+    method: &Method,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(ContentType, Vec<u8>), Response> {
+    only_post(method)?;
+    let content = ContentType::of_request(text(headers, "content-type"));
+    if content == Err(ContentProblem::Missing) {
+        let message = ContentProblem::Missing.to_string();
+        return Err(refuse(StatusCode::BAD_REQUEST, message));
+    }
+    let bytes = read(body).await?;
+    let content = content
+        .map_err(|problem| refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem.to_string()))?;
+    Ok((content, bytes))
+}
+
 /// The scheduler API, with its checks in the order of Mesos.
 async fn scheduler(
     requests: &Requests,
@@ -102,14 +163,7 @@ async fn scheduler(
     body: Body,
 ) -> Result<Response, Response> {
     let bad = |message: String| refuse(StatusCode::BAD_REQUEST, message);
-    only_post(method)?;
-    let content = ContentType::of_request(text(headers, "content-type"));
-    if content == Err(ContentProblem::Missing) {
-        return Err(bad(ContentProblem::Missing.to_string()));
-    }
-    let bytes = read(body).await?;
-    let content = content
-        .map_err(|problem| refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem.to_string()))?;
+    let (content, bytes) = read_encoded(method, headers, body).await?;
     let call: Call = content.decode(&bytes, "scheduler::Call").map_err(bad)?;
     let principal = None;
     validate::check_call(&call, principal.as_deref())
@@ -145,6 +199,39 @@ async fn scheduler(
         }
         _ if answer.message.is_empty() => status.into_response(),
         _ => refuse(status, answer.message),
+    })
+}
+
+/// The executor API, of all agents.
+async fn executor_api(
+    requests: &Requests,
+    method: &Method,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Response> {
+    let bad = |message: String| refuse(StatusCode::BAD_REQUEST, message);
+    let (content, bytes) = read_encoded(method, headers, body).await?;
+    let call: executor::Call = content.decode(&bytes, "executor::Call").map_err(bad)?;
+    let (reply, stream) = oneshot::channel();
+    if call.r#type == Some(executor::CallType::Subscribe.into()) {
+        if call.subscribe.is_none() {
+            return Err(bad("Expecting 'subscribe' to be present".to_owned()));
+        }
+        let content = ContentType::of_answer(text(headers, "accept"));
+        let content = content.ok_or_else(|| refuse(StatusCode::NOT_ACCEPTABLE, NOT_ACCEPTABLE))?;
+        let call = Box::new(call);
+        ask(requests, Request::SubscribeExecutor { call, content, reply }).await?;
+        return Ok(events(requests, content, stream.await.map_err(|_| unavailable())?));
+    }
+    let (reply, answer) = oneshot::channel();
+    ask(requests, Request::ExecutorCall(Box::new(call), reply)).await?;
+    let answer = answer.await.map_err(|_| unavailable())?;
+    let status = StatusCode::from_u16(answer.status);
+    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Ok(if answer.message.is_empty() {
+        status.into_response()
+    } else {
+        refuse(status, answer.message)
     })
 }
 
