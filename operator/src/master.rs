@@ -10,6 +10,7 @@
 //! this machine.
 
 mod accept;
+pub(crate) mod access;
 mod agents;
 mod amounts;
 mod calls;
@@ -17,6 +18,7 @@ mod executors;
 mod frameworks;
 pub(crate) mod host;
 mod http;
+pub(crate) mod nothing;
 mod offers;
 mod operator_api;
 pub(crate) mod processes;
@@ -37,6 +39,7 @@ use proffer_mesos::types::{
 };
 use proffer_mesos::{executor, scheduler};
 
+use access::Access;
 use agents::Agents;
 pub(crate) use amounts::agent_ports;
 use frameworks::Framework;
@@ -69,6 +72,8 @@ pub(crate) struct MasterSettings {
     pub(crate) namespace: Arc<str>,
     /// The least time for which a framework that went away is waited for.
     pub(crate) least_failover_milliseconds: Milliseconds,
+    /// Who may use which roles.
+    pub(crate) access: Arc<Access>,
 }
 
 /// The number of a connection on which a framework is told events.
@@ -108,6 +113,8 @@ pub(crate) struct Run {
     pub(crate) agent: Arc<str>,
     /// The executor that runs it.
     pub(crate) executor: Box<str>,
+    /// What it has to show when it speaks, if it is an executor of a framework's own.
+    pub(crate) token: Option<String>,
 }
 
 /// The answer to a call.
@@ -259,6 +266,11 @@ impl Master {
     /// When the master wants to be ticked again, if nothing happens before.
     pub(crate) fn next_wakeup(&self) -> Option<Milliseconds> {
         self.timers.first().map(|&(at, _)| at)
+    }
+
+    /// Who may say something.
+    fn access(&self) -> Arc<Access> {
+        self.settings.access.clone()
     }
 
     /// What is to be done since this was last asked.

@@ -48,6 +48,8 @@ pub(super) struct ExecutorRecord {
     /// By when it has to subscribe.
     register_by: Option<Milliseconds>,
     container: Option<ContainerStatus>,
+    /// What it has to show when it speaks, where others have to say who they are, too.
+    token: String,
     /// Why it is to end, if that is known.
     ending: Option<(Reason, String)>,
 }
@@ -105,6 +107,7 @@ impl Master {
             waiting: Vec::new(),
             register_by: None,
             container: None,
+            token: uuid::Uuid::new_v4().to_string(),
             ending: None,
         };
         framework.executors.insert(name.clone(), record);
@@ -117,12 +120,11 @@ impl Master {
     /// The engine lets an executor have what it asked for.
     pub(super) fn hold_executor(&mut self, id: &str, name: &TaskId) {
         let Some(framework) = self.frameworks.get_mut(id) else { return };
-        match framework.executors.get_mut(name) {
-            Some(record) => record.holds = true,
-            None => {
-                let gone = EngineEvent::TaskGone(framework.key.clone(), name.clone());
-                self.effects.push(Effect::Engine(gone));
-            }
+        if let Some(record) = framework.executors.get_mut(name) {
+            record.holds = true;
+        } else {
+            let gone = EngineEvent::TaskGone(framework.key.clone(), name.clone());
+            self.effects.push(Effect::Engine(gone));
         }
     }
 
@@ -191,12 +193,9 @@ impl Master {
             }),
             ..TaskInfo::default()
         };
-        let run = Run {
-            key: key.clone(),
-            task: process,
-            agent: agent.clone(),
-            executor: executor.into(),
-        };
+        let token = Some(record.token.clone());
+        let (agent, executor) = (agent.clone(), executor.into());
+        let run = Run { key: key.clone(), task: process, agent, executor, token };
         self.effects.push(Effect::Run(Box::new(run)));
         self.set_timer(at, Timer::Register(key));
         true
@@ -304,9 +303,10 @@ impl Master {
         &mut self,
         now: Milliseconds,
         connection: ConnectionId,
+        token: Option<&str>,
         call: Call,
     ) {
-        let Some((id, name)) = self.find_executor(&call) else {
+        let Some((id, name)) = self.find_executor(&call, token) else {
             let message = "Executor cannot be found".to_owned();
             let error = Event { error: Some(EventError { message }), ..event(EventType::Error) };
             self.effects.push(Effect::Tell(connection, Box::new(error)));
@@ -349,8 +349,13 @@ impl Master {
     }
 
     /// An executor says something.
-    pub(crate) fn executor_call(&mut self, now: Milliseconds, call: Call) -> Answer {
-        let Some((id, name)) = self.find_executor(&call) else {
+    pub(crate) fn executor_call(
+        &mut self,
+        now: Milliseconds,
+        token: Option<&str>,
+        call: Call,
+    ) -> Answer {
+        let Some((id, name)) = self.find_executor(&call, token) else {
             return Answer::new(400, "Executor cannot be found");
         };
         let framework = self.frameworks.get(&id);
@@ -415,10 +420,11 @@ impl Master {
         }
     }
 
-    fn find_executor(&self, call: &Call) -> Option<(Arc<str>, TaskId)> {
+    fn find_executor(&self, call: &Call, token: Option<&str>) -> Option<(Arc<str>, TaskId)> {
         let framework = self.frameworks.get(call.framework_id.value.as_str())?;
         let of_id = |(_, record): &(&TaskId, &ExecutorRecord)| {
-            record.is_started && record.info.executor_id == call.executor_id
+            let is_shown = !self.settings.access.is_required() || token == Some(&record.token);
+            record.is_started && record.info.executor_id == call.executor_id && is_shown
         };
         let (name, _) = framework.executors.iter().find(of_id)?;
         Some((framework.id.clone(), name.clone()))

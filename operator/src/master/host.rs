@@ -53,11 +53,20 @@ pub(crate) enum Request {
         call: Box<executor::Call>,
         /// How events are encoded.
         content: ContentType,
+        /// What it shows.
+        token: Option<String>,
         /// Where it is told.
         reply: oneshot::Sender<Stream>,
     },
     /// An executor says something.
-    ExecutorCall(Box<executor::Call>, oneshot::Sender<Answer>),
+    ExecutorCall {
+        /// What it says.
+        call: Box<executor::Call>,
+        /// What it shows.
+        token: Option<String>,
+        /// What becomes of it.
+        reply: oneshot::Sender<Answer>,
+    },
     /// Somebody asks something.
     Ask(Question, oneshot::Sender<Option<serde_json::Value>>),
     /// An operator says something.
@@ -123,7 +132,7 @@ impl Host {
         news: mpsc::Receiver<(TaskKey, News)>,
     ) -> Self {
         let (sender, requests) = mpsc::channel(REQUEST_QUEUE_LENGTH);
-        tokio::spawn(http::serve(listener, sender));
+        tokio::spawn(http::serve(listener, sender, master.access()));
         let connections = BTreeMap::new();
         Self { master, tasks, requests, news, connections, next_connection: 0 }
     }
@@ -165,13 +174,14 @@ impl Host {
                     self.master.subscribe(now, connection, &id, principal.as_deref(), *call);
                 }
             }
-            Input::Request(Request::SubscribeExecutor { call, content, reply }) => {
+            Input::Request(Request::SubscribeExecutor { call, content, token, reply }) => {
                 if let Some((connection, _)) = self.open(content, reply) {
-                    self.master.subscribe_executor(now, connection, *call);
+                    self.master.subscribe_executor(now, connection, token.as_deref(), *call);
                 }
             }
-            Input::Request(Request::ExecutorCall(call, reply)) => {
-                let _ = reply.send(self.master.executor_call(now, *call));
+            Input::Request(Request::ExecutorCall { call, token, reply }) => {
+                let answer = self.master.executor_call(now, token.as_deref(), *call);
+                let _ = reply.send(answer);
             }
             Input::Request(Request::Call { call, principal, stream, reply }) => {
                 let (principal, stream) = (principal.as_deref(), stream.as_deref());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -19,6 +19,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use super::access::{Access, Denied};
 use super::host::{Request, Stream};
 use super::{ConnectionId, Question};
 
@@ -43,8 +44,8 @@ const STREAM_ID: &str = "mesos-stream-id";
 type Requests = mpsc::Sender<Request>;
 
 /// Serves until the process ends.
-pub(super) async fn serve(listener: TcpListener, requests: Requests) {
-    let router = Router::new().fallback(answer).with_state(requests);
+pub(super) async fn serve(listener: TcpListener, requests: Requests, access: Arc<Access>) {
+    let router = Router::new().fallback(answer).with_state((requests, access));
     let permits = Arc::new(Semaphore::new(MAXIMUM_CONNECTIONS));
     loop {
         let Ok(permit) = permits.clone().acquire_owned().await else { return };
@@ -74,29 +75,55 @@ pub(super) async fn serve(listener: TcpListener, requests: Requests) {
     }
 }
 
-async fn answer(State(requests): State<Requests>, request: axum::extract::Request) -> Response {
+async fn answer(
+    State((requests, access)): State<(Requests, Arc<Access>)>,
+    request: axum::extract::Request,
+) -> Response {
     let (parts, body) = request.into_parts();
-    match endpoint(parts.uri.path()) {
-        "api/v1/scheduler" => scheduler(&requests, &parts.method, &parts.headers, body)
-            .await
-            .unwrap_or_else(|refusal| refusal),
-        // Agents are at the same address, told apart by what comes before.
+    let answer = match endpoint(parts.uri.path()) {
+        // Agents are at the same address, told apart by what comes before. Executors show what they
+        // were given.
         other if other.ends_with("api/v1/executor") => {
-            executor_api(&requests, &parts.method, &parts.headers, body)
-                .await
-                .unwrap_or_else(|refusal| refusal)
+            executor_api(&requests, &parts.method, &parts.headers, body).await
         }
-        "api/v1" => operate(&requests, &parts.method, &parts.headers, body)
-            .await
-            .unwrap_or_else(|refusal| refusal),
         "redirect" => {
             let host = text(&parts.headers, "host").unwrap_or_default();
             let location = [(header::LOCATION, format!("//{host}"))];
-            (StatusCode::TEMPORARY_REDIRECT, location).into_response()
+            Ok((StatusCode::TEMPORARY_REDIRECT, location).into_response())
         }
-        other => read_only(&requests, other, parts.uri.query().unwrap_or_default())
-            .await
-            .unwrap_or_else(|refusal| refusal),
+        other => match access.principal(text(&parts.headers, "authorization"), Instant::now()) {
+            Err(denied) => Err(denial(denied)),
+            Ok(principal) => match other {
+                "api/v1/scheduler" => {
+                    scheduler(&requests, &parts.method, &parts.headers, principal, body).await
+                }
+                "api/v1" => {
+                    let may_change = access.may_operate(principal.as_deref());
+                    operate(&requests, &parts.method, &parts.headers, may_change, body).await
+                }
+                _ => read_only(&requests, other, parts.uri.query().unwrap_or_default()).await,
+            },
+        },
+    };
+    answer.unwrap_or_else(|refusal| refusal)
+}
+
+/// What is said to who may not say something.
+fn denial(denied: Denied) -> Response {
+    match denied {
+        Denied::Unauthenticated => {
+            let message = "The principal or its secret is missing or wrong";
+            let mut refusal = refuse(StatusCode::UNAUTHORIZED, message);
+            let realm = HeaderValue::from_static("Basic realm=\"mesos-master\"");
+            refusal.headers_mut().insert(header::WWW_AUTHENTICATE, realm);
+            refusal
+        }
+        Denied::TooOften => {
+            let message = "The principal calls more often than its qps allows";
+            let mut refusal = refuse(StatusCode::TOO_MANY_REQUESTS, message);
+            refusal.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            refusal
+        }
     }
 }
 
@@ -127,14 +154,15 @@ async fn read(body: Body) -> Result<Vec<u8>, Response> {
     }
 }
 
-fn only_post(method: &Method) -> Result<(), Response> {
+/// What is said to who does something else than POST.
+fn not_post(method: &Method) -> Option<Response> {
     if method == Method::POST {
-        return Ok(());
+        return None;
     }
     let message = format!("Expecting one of {{ 'POST' }}, but received '{method}'");
     let mut refusal = refuse(StatusCode::METHOD_NOT_ALLOWED, message);
     refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-    Err(refusal)
+    Some(refusal)
 }
 
 /// The body of a call, and how it is encoded.
@@ -143,7 +171,9 @@ async fn read_encoded(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(ContentType, Vec<u8>), Response> {
-    only_post(method)?;
+    if let Some(refusal) = not_post(method) {
+        return Err(refusal);
+    }
     let content = ContentType::of_request(text(headers, "content-type"));
     if content == Err(ContentProblem::Missing) {
         let message = ContentProblem::Missing.to_string();
@@ -160,12 +190,12 @@ async fn scheduler(
     requests: &Requests,
     method: &Method,
     headers: &HeaderMap,
+    principal: Option<String>,
     body: Body,
 ) -> Result<Response, Response> {
     let bad = |message: String| refuse(StatusCode::BAD_REQUEST, message);
     let (content, bytes) = read_encoded(method, headers, body).await?;
     let call: Call = content.decode(&bytes, "scheduler::Call").map_err(bad)?;
-    let principal = None;
     validate::check_call(&call, principal.as_deref())
         .map_err(|problem| bad(format!("Failed to validate scheduler::Call: {problem}")))?;
     let kind = call.r#type.and_then(|kind| CallType::try_from(kind).ok());
@@ -212,6 +242,8 @@ async fn executor_api(
     let bad = |message: String| refuse(StatusCode::BAD_REQUEST, message);
     let (content, bytes) = read_encoded(method, headers, body).await?;
     let call: executor::Call = content.decode(&bytes, "executor::Call").map_err(bad)?;
+    let token = text(headers, "authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let token = token.map(str::to_owned);
     let (reply, stream) = oneshot::channel();
     if call.r#type == Some(executor::CallType::Subscribe.into()) {
         if call.subscribe.is_none() {
@@ -220,11 +252,12 @@ async fn executor_api(
         let content = ContentType::of_answer(text(headers, "accept"));
         let content = content.ok_or_else(|| refuse(StatusCode::NOT_ACCEPTABLE, NOT_ACCEPTABLE))?;
         let call = Box::new(call);
-        ask(requests, Request::SubscribeExecutor { call, content, reply }).await?;
+        ask(requests, Request::SubscribeExecutor { call, content, token, reply }).await?;
         return Ok(events(requests, content, stream.await.map_err(|_| unavailable())?));
     }
     let (reply, answer) = oneshot::channel();
-    ask(requests, Request::ExecutorCall(Box::new(call), reply)).await?;
+    let call = Box::new(call);
+    ask(requests, Request::ExecutorCall { call, token, reply }).await?;
     let answer = answer.await.map_err(|_| unavailable())?;
     let status = StatusCode::from_u16(answer.status);
     let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -266,9 +299,12 @@ async fn operate(
     requests: &Requests,
     method: &Method,
     headers: &HeaderMap,
+    may_change: bool,
     body: Body,
 ) -> Result<Response, Response> {
-    only_post(method)?;
+    if let Some(refusal) = not_post(method) {
+        return Err(refusal);
+    }
     let content = match ContentType::of_request(text(headers, "content-type")) {
         Err(ContentProblem::Missing) => {
             return Err(refuse(StatusCode::BAD_REQUEST, ContentProblem::Missing.to_string()));
@@ -288,6 +324,10 @@ async fn operate(
         let message = "The operator API is served in JSON: expecting 'Accept' to allow \
                        'application/json'";
         return Err(refuse(StatusCode::NOT_ACCEPTABLE, message));
+    }
+    let is_question = call["type"].as_str().is_some_and(|kind| kind.starts_with("GET_"));
+    if !may_change && !is_question {
+        return Err(refuse(StatusCode::FORBIDDEN, "The principal may not change the cluster"));
     }
     let (reply, answer) = oneshot::channel();
     ask(requests, Request::Operate(Box::new(call), reply)).await?;

@@ -246,6 +246,9 @@ impl Shared {
             .env("MESOS_SLAVE_ID", &*run.agent)
             .env("MESOS_AGENT_ENDPOINT", self.address.to_string())
             .env("MESOS_CONTAINER_IP", self.address.ip().to_string());
+        if let Some(token) = &run.token {
+            process.env("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", token);
+        }
         for (name, value) in environment(command)? {
             process.env(name, value);
         }

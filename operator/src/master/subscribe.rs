@@ -59,6 +59,10 @@ impl Master {
             offer_constraints.as_ref(),
             &self.pools,
         )?;
+        let may_use = |role: &&String| self.settings.access.may_use(principal, role);
+        if let Some(role) = settings.roles.values().find(|role| !may_use(role)) {
+            return Err(format!("Not authorized to use role '{role}'"));
+        }
         let principal = principal.map(str::to_owned).or(framework_info.principal.clone());
         let id = framework_info.id.take().map(|id| id.value).filter(|id| !id.is_empty());
         let id: Arc<str> = match id {
@@ -260,6 +264,11 @@ impl Master {
         let Some(framework) = self.frameworks.get_mut(id) else {
             return Answer::new(400, "Framework cannot be found");
         };
+        let principal = framework.principal.as_deref();
+        let may_use = |role: &&String| self.settings.access.may_use(principal, role);
+        if let Some(role) = settings.roles.values().find(|role| !may_use(role)) {
+            return Answer::new(403, format!("Not authorized to use role '{role}'"));
+        }
         let (old, new) = (&framework.info, &framework_info);
         let changed = [
             ("principal", old.principal != new.principal),

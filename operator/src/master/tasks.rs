@@ -237,7 +237,13 @@ impl Master {
         let task = record.info.clone();
         if task.executor.is_none() {
             let executor = record.executor_id().into();
-            self.effects.push(Effect::Run(Box::new(Run { key, task, agent, executor })));
+            self.effects.push(Effect::Run(Box::new(Run {
+                key,
+                task,
+                agent,
+                executor,
+                token: None,
+            })));
         } else if !self.launch_on_executor(now, id, task, &agent) {
             let message = "There is no room for the task's executor".to_owned();
             let (reason, source) = (Some(Reason::TaskInvalid), Source::Master);

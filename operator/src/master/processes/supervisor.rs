@@ -53,19 +53,17 @@ pub(crate) async fn run(arguments: TaskArguments) -> anyhow::Result<ExitCode> {
         tokio::select! {
             biased;
             status = child.wait() => break status,
-            line = told.next_line(), if is_told => match line {
-                Ok(Some(line)) => match line.strip_prefix("stop ").map(str::parse) {
-                    Some(Ok(milliseconds)) => {
-                        terminate(leader);
-                        kill_at = Instant::now().checked_add(Duration::from_millis(milliseconds));
-                    }
-                    _ => processes::kill_group(leader, Signal::KILL),
-                },
-                Ok(None) | Err(_) => {
-                    is_told = false;
+            line = told.next_line(), if is_told => {
+                let line = line.ok().flatten();
+                is_told = line.is_some();
+                let time = line.as_deref().and_then(|line| line.strip_prefix("stop "));
+                if let Some(milliseconds) = time.and_then(|time| time.parse().ok()) {
+                    terminate(leader);
+                    kill_at = Instant::now().checked_add(Duration::from_millis(milliseconds));
+                } else {
                     processes::kill_group(leader, Signal::KILL);
                 }
-            },
+            }
             () = at(kill_at), if kill_at.is_some() => {
                 kill_at = None;
                 processes::kill_group(leader, Signal::KILL);

@@ -1,6 +1,7 @@
 //! A master on an engine, with nodes of four cores and four GiB each.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proffer_core::action::Action;
 use proffer_core::engine::{Engine, Settings};
@@ -58,6 +59,7 @@ impl World {
                 hostname: "localhost".to_owned(),
                 namespace: "mesos".into(),
                 least_failover_milliseconds: 0,
+                access: Arc::default(),
             },
         );
         let mut world = Self {
