@@ -10,6 +10,7 @@
 //! `watches`, `writes`, `leadership` and this file is free of IO.
 
 mod executor_pod;
+mod gated_pod;
 mod index;
 mod leadership;
 mod lenient;

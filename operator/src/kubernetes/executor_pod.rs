@@ -136,7 +136,7 @@ pub(crate) fn owner(job: &SparkJob) -> Value {
 
 /// Binds the pod to a node by way of the scheduler: a term holds if all that it says does, and one of
 /// the terms has to.
-fn pin(pod_spec: &mut Map<String, Value>, node: &str) -> Result<(), String> {
+pub(crate) fn pin(pod_spec: &mut Map<String, Value>, node: &str) -> Result<(), String> {
     let requirement = json!({"key": "metadata.name", "operator": "In", "values": [node]});
     let affinity = object(pod_spec, "affinity")?;
     let affinity = object(affinity, "nodeAffinity")?;

@@ -5,6 +5,12 @@ use proffer_core::jobs::JobKey;
 
 /// The pool of a pod.
 pub(crate) const POOL_LABEL: &str = "proffer.dev/pool";
+/// The scheduling gate of a pod that waits for an offer.
+pub(crate) const OFFER_GATE: &str = "proffer.dev/offer";
+/// Set on a pod when its gate is lifted: the node whose offer was accepted, or nothing.
+pub(crate) const PLACED_ANNOTATION: &str = "proffer.dev/placed-on";
+/// The condition of a pod that says why it waits for an offer.
+pub(crate) const OFFERED_CONDITION: &str = "proffer.dev/Offered";
 /// The job of an executor's pod.
 pub(crate) const JOB_LABEL: &str = "proffer.dev/job";
 /// The uid of the job.

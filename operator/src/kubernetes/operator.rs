@@ -2,10 +2,12 @@
 //! writes, and what comes of them events again. No IO here.
 //!
 //! - `executors` follows each executor through its pod and its object.
+//! - `gated` is about pods that others make and that wait for offers.
 //! - `objects` is about jobs and pools.
 //! - `intents` turns what is wanted into writes, and takes in what came of them.
 
 mod executors;
+mod gated;
 mod intents;
 mod objects;
 
@@ -27,6 +29,7 @@ use super::notices::Notice;
 use super::pod::{ObjectName, PodFacts};
 use super::queue::{Intent, Queue, Target};
 use executors::Executor;
+use gated::Gated;
 pub(crate) use intents::Sent;
 pub(crate) use objects::wall_clock;
 
@@ -111,6 +114,7 @@ pub(crate) struct Operator {
     pools: BTreeMap<Box<str>, Pool>,
     executors: BTreeMap<ExecutorKey, Executor>,
     executor_names: BTreeMap<ObjectName, ExecutorKey>,
+    gated: Gated,
     queue: Queue,
     /// Names of a kind that were told since it is listed.
     listing: BTreeMap<Kind, BTreeSet<ObjectName>>,
@@ -141,6 +145,7 @@ impl Operator {
             pools: BTreeMap::new(),
             executors: BTreeMap::new(),
             executor_names: BTreeMap::new(),
+            gated: Gated::default(),
             queue,
             listing: BTreeMap::new(),
             listed: BTreeSet::new(),
@@ -235,6 +240,7 @@ impl Operator {
             self.expiries.first().map(|&(at, _)| at),
             self.stop_deadlines.first().map(|&(at, _)| at),
             self.pools_due,
+            self.gated.wakeup(),
         ];
         timers.into_iter().flatten().min()
     }
@@ -242,6 +248,14 @@ impl Operator {
     /// Notes what the engine wants.
     fn ask(&mut self, now: Milliseconds, action: Action) {
         match action {
+            Action::Launch(launch) if self.gated.has(&launch.key.job) => {
+                self.place_one(now, launch);
+            }
+            Action::Remove(key) if self.gated.has(&key.job) => self.remove_gated(now, &key),
+            Action::Assign(assignment) if self.gated.has(&assignment.key.job) => {}
+            Action::Status(status) if self.gated.has(&status.key) => {
+                self.explain_gated(now, &status);
+            }
             Action::Launch(launch) => {
                 let target = Target::Executor(launch.key.clone());
                 self.queue.push(target, Intent::Launch(launch));
@@ -302,6 +316,7 @@ impl Operator {
         let kinds = [Kind::Node, Kind::Pool, Kind::Job, Kind::Executor, Kind::Pod];
         if !self.is_synced && kinds.iter().all(|kind| self.listed.contains(kind)) {
             self.is_synced = true;
+            self.restore_gated(now);
             for node in self.index.take_changed() {
                 self.engine.handle(now, Event::Node(node));
             }
@@ -340,12 +355,13 @@ impl Operator {
     }
 
     /// Tells the engine of nodes that are gone, once all is known of what was on them.
-    fn let_nodes_go(&mut self, now: Milliseconds) {
+    pub(super) fn let_nodes_go(&mut self, now: Milliseconds) {
         if self.leaving_nodes.is_empty() {
             return;
         }
         let is_on = |node: &str| {
-            self.executors.values().any(|it| !it.has_departed && it.node.as_deref() == Some(node))
+            let is_there = |it: &Executor| !it.has_departed && it.node.as_deref() == Some(node);
+            self.executors.values().any(is_there) || self.gated.is_on(node)
         };
         let gone: Vec<Box<str>> =
             self.leaving_nodes.iter().filter(|node| !is_on(node)).cloned().collect();
@@ -356,6 +372,7 @@ impl Operator {
     }
 
     fn fire_timers(&mut self, now: Milliseconds) {
+        self.fire_gated_timers(now);
         while let Some((at, key)) = self.expiries.first().filter(|(at, _)| *at <= now).cloned() {
             self.expiries.remove(&(at, key.clone()));
             if let Some(uid) = self.jobs.get(&key).and_then(|job| job.object.metadata.uid.clone()) {

@@ -8,6 +8,7 @@ use proffer_core::ExecutorKey;
 use proffer_core::event::Departure;
 use proffer_core::jobs::JobKey;
 
+use super::gated_pod::{GatedFacts, gated_facts};
 use super::names::{EPOCH_LABEL, EXECUTOR_CONTAINER, INDEX_LABEL, JOB_LABEL, JOB_UID_LABEL};
 use super::requests::{Amounts, pod_requests};
 
@@ -41,6 +42,8 @@ pub(crate) struct PodFacts {
     pub(crate) is_deleting: bool,
     /// What there is to know if it is an executor's.
     pub(crate) executor: Option<Box<ExecutorFacts>>,
+    /// What there is to know if it waits for an offer or was placed by one.
+    pub(crate) gated: Option<Box<GatedFacts>>,
 }
 
 /// What is remembered of an executor's pod beside that.
@@ -83,6 +86,7 @@ pub(crate) fn pod_facts(pod: &Pod) -> PodFacts {
         has_ended,
         is_deleting: pod.metadata.deletion_timestamp.is_some(),
         executor: executor_facts(pod, has_ended).map(Box::new),
+        gated: gated_facts(pod).map(Box::new),
     }
 }
 

@@ -15,7 +15,8 @@ use proffer_crds::pool::ResourcePoolSpec;
 use proffer_crds::{ResourcePool, ResourcePoolStatus, SparkExecutor, SparkJob};
 use serde_json::{Value, json};
 
-use super::names::{FIELD_MANAGER, POOL_FINALIZER};
+use super::gated_pod::placing_patch;
+use super::names::{FIELD_MANAGER, OFFERED_CONDITION, POOL_FINALIZER};
 use super::pod::ObjectName;
 
 /// A write, with all that it needs.
@@ -59,6 +60,28 @@ pub(crate) enum Write {
         uid: Option<Box<str>>,
         /// How long it may take; what the pod says if nothing is said here.
         grace_seconds: Option<u32>,
+    },
+    /// Pins a pod that waits to a node, if there is one, and lifts its gate.
+    Place {
+        /// The pod's name.
+        name: ObjectName,
+        /// The uid that it has to have.
+        uid: Box<str>,
+        /// The node.
+        node: Option<Box<str>>,
+    },
+    /// Says in a pod's status whether it was offered a node.
+    Explain {
+        /// The pod's name.
+        name: ObjectName,
+        /// The uid that it has to have.
+        uid: Box<str>,
+        /// Whether it was.
+        offered: bool,
+        /// One word.
+        reason: Box<str>,
+        /// A sentence.
+        message: String,
     },
     /// Reads an executor's object.
     ReadExecutor {
@@ -112,6 +135,8 @@ pub(crate) enum Reply {
     Launched(Box<Pod>, Box<SparkExecutor>),
     /// An executor's object as it is now.
     Executor(Box<SparkExecutor>),
+    /// A pod that was placed.
+    Placed(Box<Pod>),
     /// A job as it is now, and whether its status is the one that was to be stored.
     Job(Box<SparkJob>, bool),
     /// A pool as it is now.
@@ -181,6 +206,29 @@ impl Writer {
                     },
                 };
                 delete(&pods, &name.name, &uid, grace_seconds).await
+            }
+            Write::Place { name, uid, node } => self.place(&name, &uid, node.as_deref()).await,
+            Write::Explain { name, uid, offered, reason, message } => {
+                let condition = json!({
+                    "type": OFFERED_CONDITION,
+                    "status": if offered { "True" } else { "False" },
+                    "reason": reason,
+                    "message": message,
+                    "lastTransitionTime": jiff::Timestamp::now(),
+                });
+                let patch = json!({
+                    "metadata": {"uid": uid},
+                    "status": {"conditions": [condition]},
+                });
+                let pods = self.api::<Pod>(&name.namespace);
+                let patch = Patch::Strategic(patch);
+                match pods.patch_status(&name.name, &PatchParams::default(), &patch).await {
+                    Ok(_) => Reply::Done,
+                    Err(kube::Error::Api(status)) if is_final(&status) || status.code == 409 => {
+                        Reply::Missing
+                    }
+                    Err(error) => Reply::Unknown(sentence(&error)),
+                }
             }
             Write::ReadExecutor { name } => {
                 let executors = self.api::<SparkExecutor>(&name.namespace);
@@ -298,6 +346,27 @@ impl Writer {
                 }
             }
             Ok(_) => Reply::Unknown(format!("there is another SparkExecutor {namespace}/{name}")),
+            Err(error) => Reply::Unknown(sentence(&error)),
+        }
+    }
+
+    /// What a pod says of nodes may have changed since it was seen, so it is read first.
+    async fn place(&self, name: &ObjectName, uid: &str, node: Option<&str>) -> Reply {
+        let pods = self.api::<Pod>(&name.namespace);
+        let pod = match pods.get_opt(&name.name).await {
+            Ok(Some(pod)) if pod.uid().as_deref() == Some(uid) => pod,
+            Ok(_) => return Reply::Missing,
+            Err(error) => return Reply::Unknown(sentence(&error)),
+        };
+        let patch = match placing_patch(&pod, node) {
+            Ok(Some(patch)) => patch,
+            Ok(None) => return Reply::Placed(Box::new(pod)),
+            Err(problem) => return Reply::Refused(problem),
+        };
+        match pods.patch(&name.name, &PatchParams::default(), &Patch::Merge(patch)).await {
+            Ok(pod) => Reply::Placed(Box::new(pod)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Reply::Missing,
+            Err(kube::Error::Api(status)) if is_final(&status) => Reply::Refused(refusal(&status)),
             Err(error) => Reply::Unknown(sentence(&error)),
         }
     }

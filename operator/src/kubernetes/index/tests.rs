@@ -20,6 +20,7 @@ fn pod(node: &str, cpu: i64) -> PodFacts {
         requests: [("cpu".into(), cpu)].into(),
         has_ended: false,
         is_deleting: false,
+        gated: None,
         executor: None,
     }
 }

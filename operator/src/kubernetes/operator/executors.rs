@@ -181,7 +181,10 @@ impl Operator {
     pub(super) fn review_pod(&mut self, now: Milliseconds, name: &ObjectName) {
         match self.key_of(name) {
             Some(key) => self.review(now, &key),
-            None => self.review_orphan(name),
+            None => {
+                self.review_orphan(name);
+                self.review_gated(now, name);
+            }
         }
     }
 
@@ -200,6 +203,7 @@ impl Operator {
         for pod in pods {
             if self.key_of(&pod).is_none() {
                 self.review_orphan(&pod);
+                self.review_gated(now, &pod);
             }
         }
     }

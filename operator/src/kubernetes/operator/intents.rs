@@ -38,6 +38,8 @@ enum SentKind {
     Assign(u64),
     Stop,
     DeletePod,
+    Place(Launch),
+    Explain,
     Read,
     Discard,
     Status { uid: Box<str>, revision: u64 },
@@ -81,6 +83,20 @@ impl Operator {
                 let write = Write::DeletePod { name, uid: Some(uid), grace_seconds };
                 Some((SentKind::DeletePod, write))
             }
+            (Target::Pod(name), Intent::DeletePod { uid, grace_seconds }) => {
+                let write = Write::DeletePod { name: name.clone(), uid: Some(uid), grace_seconds };
+                Some((SentKind::DeletePod, write))
+            }
+            (Target::Pod(name), Intent::Place(launch)) => {
+                let uid = self.index.pod(name)?.uid.clone();
+                let node = launch.node.clone();
+                Some((SentKind::Place(launch), Write::Place { name: name.clone(), uid, node }))
+            }
+            (Target::Pod(name), Intent::Explain { uid, offered, reason, message }) => {
+                let name = name.clone();
+                let write = Write::Explain { name, uid, offered, reason, message };
+                Some((SentKind::Explain, write))
+            }
             (Target::Executor(key), Intent::Read) => {
                 let name = self.executors.get(key)?.name.clone();
                 Some((SentKind::Read, Write::ReadExecutor { name }))
@@ -118,7 +134,7 @@ impl Operator {
                 Some((SentKind::Pool, Write::KeepPool { pool, keep }))
             }
             // No other intent is ever meant for these.
-            (Target::Executor(_) | Target::Job(_) | Target::Pool(_), _) => None,
+            (Target::Executor(_) | Target::Job(_) | Target::Pool(_) | Target::Pod(_), _) => None,
         }
     }
 
@@ -265,6 +281,12 @@ impl Operator {
                 Reply::Done => {}
                 _ => self.delete_again(now, key),
             },
+            (Target::Pod(_), SentKind::Place(launch)) => self.placed(now, &launch, reply),
+            (Target::Pod(name), SentKind::DeletePod) => match reply {
+                Reply::Missing => self.miss_gated(now, name),
+                Reply::Done => {}
+                _ => self.delete_gated(name),
+            },
             (Target::Executor(key), SentKind::Read) => {
                 let departs = self.executors.get(key).is_some_and(|it| it.departure.is_some());
                 match reply {
@@ -301,7 +323,7 @@ impl Operator {
                 }
             }
             // Of a job that is deleted a watch tells; no other write has these targets.
-            (Target::Executor(_) | Target::Job(_) | Target::Pool(_), _) => {}
+            (Target::Executor(_) | Target::Job(_) | Target::Pool(_) | Target::Pod(_), _) => {}
         }
         self.queue.done(now, &sent.target, failed);
     }

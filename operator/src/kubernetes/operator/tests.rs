@@ -1,6 +1,7 @@
 // Literals of objects are handed over as they are written.
 #![allow(clippy::needless_pass_by_value)]
 
+mod gated;
 mod world;
 
 use serde_json::{Value, json};
