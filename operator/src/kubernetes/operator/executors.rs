@@ -179,12 +179,11 @@ impl Operator {
 
     /// Looks at the executor of a pod anew.
     pub(super) fn review_pod(&mut self, now: Milliseconds, name: &ObjectName) {
-        match self.key_of(name) {
-            Some(key) => self.review(now, &key),
-            None => {
-                self.review_orphan(name);
-                self.review_gated(now, name);
-            }
+        if let Some(key) = self.key_of(name) {
+            self.review(now, &key);
+        } else {
+            self.review_orphan(name);
+            self.review_gated(now, name);
         }
     }
 

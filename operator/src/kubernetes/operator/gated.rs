@@ -2,7 +2,7 @@
 //!
 //! Pods of one owner that ask for the same are one job of the engine, whose executors they are: it wants
 //! as many as there are pods. An executor that the engine launches is the oldest of them that waits. The
-//! job has one stage, whose tasks nobody starts, as no executor ever says that it is ready.
+//! job has one stage, whose task nobody starts, as no executor ever says that it is ready.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,9 +30,6 @@ const REMEMBERED_MILLISECONDS: Milliseconds = 300_000;
 
 /// The least time between two explanations of why a pod waits for the same reason.
 const EXPLAIN_INTERVAL_MILLISECONDS: Milliseconds = 30_000;
-
-/// Tasks that no job of pods ever starts, more than there are executors.
-const TASKS: u32 = 1 << 30;
 
 /// The pods that wait for offers or were placed by them.
 #[derive(Debug, Default)]
@@ -231,12 +228,13 @@ impl Operator {
             priority: group.shape.priority,
             executor: ExecutorSpec {
                 request: group.shape.request.clone(),
+                fixed: true,
                 instances: u32::try_from(pods).unwrap_or(u32::MAX),
                 node_selector: group.shape.node_selector.clone(),
                 tolerations: group.shape.tolerations.clone(),
                 ..ExecutorSpec::default()
             },
-            stages: vec![StageSpec { name: "pods".into(), tasks: TASKS, ..StageSpec::default() }],
+            stages: vec![StageSpec { name: "pods".into(), ..StageSpec::default() }],
             ..JobSpec::default()
         };
         let observed = JobObservation {

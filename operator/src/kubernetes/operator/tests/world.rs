@@ -20,6 +20,8 @@ use super::super::super::pod::{ObjectName, pod_facts};
 use super::super::super::writes::{Reply, Write};
 use super::super::{Change, Kind, Operator, OperatorSettings};
 
+// Each of the flags can be set whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
 pub(super) struct World {
     pub(super) operator: Operator,
     pub(super) now: Milliseconds,
