@@ -59,6 +59,7 @@ fn executor(template: &ExecutorTemplate) -> ExecutorSpec {
         },
         node_selector: labels(&template.node_selector),
         tolerations: tolerations(&template.tolerations),
+        fixed: false,
         elastic: template.max_instances.map(|_| Elastic {
             min_instances: count(template.min_instances.unwrap_or(0)),
             idle_timeout_milliseconds: milliseconds(template.idle_timeout_seconds),
