@@ -248,12 +248,12 @@ fn add_executor(
 }
 
 /// What the Pod Security Standard *restricted* asks of a container.
-fn restricted() -> Value {
+pub(crate) fn restricted() -> Value {
     json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}})
 }
 
 /// Puts one object over another: objects are merged, everything else is replaced.
-fn merge(base: &mut Value, over: Value) {
+pub(crate) fn merge(base: &mut Value, over: Value) {
     match (base, over) {
         (Value::Object(base), Value::Object(over)) => {
             for (key, value) in over {
@@ -264,12 +264,16 @@ fn merge(base: &mut Value, over: Value) {
     }
 }
 
-fn default(object: &mut Map<String, Value>, key: &str, value: Value) {
+pub(crate) fn default(object: &mut Map<String, Value>, key: &str, value: Value) {
     object.entry(key).or_insert(value);
 }
 
 /// Sets what an object in an object does not say itself.
-fn defaults(parent: &mut Map<String, Value>, key: &str, values: Value) -> Result<(), String> {
+pub(crate) fn defaults(
+    parent: &mut Map<String, Value>,
+    key: &str,
+    values: Value,
+) -> Result<(), String> {
     let target = object(parent, key)?;
     if let Value::Object(values) = values {
         for (key, value) in values {
@@ -279,17 +283,20 @@ fn defaults(parent: &mut Map<String, Value>, key: &str, values: Value) -> Result
     Ok(())
 }
 
-fn object<'a>(
+pub(crate) fn object<'a>(
     parent: &'a mut Map<String, Value>,
     key: &str,
 ) -> Result<&'a mut Map<String, Value>, String> {
     let value = parent.entry(key).or_insert_with(|| json!({}));
-    value.as_object_mut().ok_or_else(|| format!("\"{key}\" in spec.executor.template is no object"))
+    value.as_object_mut().ok_or_else(|| format!("\"{key}\" in the pod template is no object"))
 }
 
-fn list<'a>(parent: &'a mut Map<String, Value>, key: &str) -> Result<&'a mut Vec<Value>, String> {
+pub(crate) fn list<'a>(
+    parent: &'a mut Map<String, Value>,
+    key: &str,
+) -> Result<&'a mut Vec<Value>, String> {
     let value = parent.entry(key).or_insert_with(|| json!([]));
-    value.as_array_mut().ok_or_else(|| format!("\"{key}\" in spec.executor.template is no list"))
+    value.as_array_mut().ok_or_else(|| format!("\"{key}\" in the pod template is no list"))
 }
 
 #[cfg(test)]

@@ -6,11 +6,15 @@
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
+use proffer_core::ExecutorKey;
 use proffer_core::event::{Label, TaintEffect, Toleration, TolerationOperator};
 use serde_json::{Value, json};
 
 use super::executor_pod::pin;
-use super::names::{EXECUTOR_CONTAINER, JOB_UID_LABEL, OFFER_GATE, PLACED_ANNOTATION, POOL_LABEL};
+use super::names::{
+    EXECUTOR_ANNOTATION, JOB_UID_LABEL, OFFER_GATE, PLACED_ANNOTATION, POOL_LABEL,
+    SPARK_APPLICATION_LABEL, SPARK_JOB_LABEL, SPARK_ROLE_LABEL,
+};
 use super::requests::pod_requests;
 
 /// What is remembered of a pod that waits for an offer or was placed by one.
@@ -22,8 +26,12 @@ pub(crate) struct GatedFacts {
     pub(crate) shape: Shape,
     /// Who made it, and makes another one when it is deleted; nobody for a bare pod.
     pub(crate) owner: Option<Owner>,
+    /// The Spark job and the application that it is an executor of.
+    pub(crate) application: Option<(Box<str>, Box<str>)>,
     /// How far it is.
     pub(crate) step: Step,
+    /// The index and the epoch of the executor that it is, once it was placed.
+    pub(crate) executor: Option<(u32, u32)>,
     /// What the scheduler says if it finds no place for it.
     pub(crate) unschedulable: Option<String>,
     /// When it was created, in milliseconds since 1970.
@@ -31,7 +39,7 @@ pub(crate) struct GatedFacts {
 }
 
 /// What decides whether and when a pod is offered a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shape {
     /// What it requests, by resource name; cpu in thousandths, others in whole units.
     pub(crate) request: Vec<(Box<str>, i64)>,
@@ -96,7 +104,15 @@ pub(crate) fn gated_facts(pod: &Pod) -> Option<GatedFacts> {
             priority: spec.priority.unwrap_or(0),
         },
         owner: owner(pod),
+        application: labels.get(SPARK_JOB_LABEL).map(|job| {
+            let application = labels.get(SPARK_APPLICATION_LABEL).map(String::as_str);
+            (job.as_str().into(), application.unwrap_or_default().into())
+        }),
         step,
+        executor: pod.annotations().get(EXECUTOR_ANNOTATION).and_then(|text| {
+            let (index, epoch) = text.split_once('-')?;
+            Some((index.parse().ok()?, epoch.parse().ok()?))
+        }),
         unschedulable: unschedulable.map(|it| it.message.clone().unwrap_or_default()),
         created_at: pod.creation_timestamp().map_or(0, |time| time.0.as_millisecond()),
     })
@@ -107,7 +123,7 @@ pub(crate) fn gated_facts(pod: &Pod) -> Option<GatedFacts> {
 fn owner(pod: &Pod) -> Option<Owner> {
     let controls = |owner: &&OwnerReference| owner.controller == Some(true);
     let owner = pod.owner_references().iter().find(controls)?;
-    let is_executor = pod.labels().get("spark-role").is_some_and(|role| role == EXECUTOR_CONTAINER);
+    let is_executor = pod.labels().get(SPARK_ROLE_LABEL).is_some_and(|role| role == "executor");
     (owner.kind != "Pod" || is_executor).then(|| Owner {
         kind: owner.kind.as_str().into(),
         name: owner.name.as_str().into(),
@@ -156,7 +172,11 @@ fn toleration(toleration: &k8s_openapi::api::core::v1::Toleration) -> Toleration
 
 /// The merge patch that pins a pod in this version to a node and lifts its gate; `None` if it has no gate
 /// any more.
-pub(crate) fn placing_patch(pod: &Pod, node: Option<&str>) -> Result<Option<Value>, String> {
+pub(crate) fn placing_patch(
+    pod: &Pod,
+    executor: &ExecutorKey,
+    node: Option<&str>,
+) -> Result<Option<Value>, String> {
     let gates = pod.spec.as_ref().and_then(|spec| spec.scheduling_gates.clone());
     let mut gates = gates.unwrap_or_default();
     let before = gates.len();
@@ -167,7 +187,10 @@ pub(crate) fn placing_patch(pod: &Pod, node: Option<&str>) -> Result<Option<Valu
     let mut patch = json!({
         "metadata": {
             "resourceVersion": pod.resource_version(),
-            "annotations": {PLACED_ANNOTATION: node.unwrap_or_default()},
+            "annotations": {
+                PLACED_ANNOTATION: node.unwrap_or_default(),
+                EXECUTOR_ANNOTATION: format!("{}-{}", executor.index, executor.epoch),
+            },
         },
         "spec": {"schedulingGates": gates},
     });

@@ -1,6 +1,9 @@
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
+use proffer_core::ExecutorKey;
+use proffer_core::jobs::JobKey;
+
 use super::{GatedFacts, Step, gated_facts, placing_patch};
 
 /// A pod that waits, with this over it.
@@ -19,6 +22,11 @@ fn pod(spec: &Value) -> Pod {
         pod["spec"][key] = value.clone();
     }
     serde_json::from_value(pod).unwrap()
+}
+
+fn executor() -> ExecutorKey {
+    let job = JobKey { namespace: "ns".into(), name: "job/j".into() };
+    ExecutorKey { job, index: 3, epoch: 1 }
 }
 
 fn facts(spec: &Value) -> GatedFacts {
@@ -65,7 +73,7 @@ fn placing_pins_every_term_and_keeps_what_there_is() {
             "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms},
         }},
     }));
-    let patch = placing_patch(&pod, Some("n1")).unwrap().unwrap();
+    let patch = placing_patch(&pod, &executor(), Some("n1")).unwrap().unwrap();
     let fields = json!([{"key": "metadata.name", "operator": "In", "values": ["n1"]}]);
     assert_eq!(patch["spec"]["schedulingGates"], json!([{"name": "other"}]));
     let required = &patch["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
@@ -74,12 +82,13 @@ fn placing_pins_every_term_and_keeps_what_there_is() {
     assert_eq!(required[1]["matchFields"], fields);
     assert_eq!(patch["metadata"]["resourceVersion"], "7");
     assert_eq!(patch["metadata"]["annotations"]["proffer.dev/placed-on"], "n1");
+    assert_eq!(patch["metadata"]["annotations"]["proffer.dev/executor"], "3-1");
 }
 
 #[test]
 fn placing_without_a_node_only_lifts_the_gate() {
-    let patch = placing_patch(&pod(&json!({})), None).unwrap().unwrap();
+    let patch = placing_patch(&pod(&json!({})), &executor(), None).unwrap().unwrap();
     assert_eq!(patch["spec"], json!({"schedulingGates": []}));
     let ungated = pod(&json!({"schedulingGates": []}));
-    assert_eq!(placing_patch(&ungated, Some("n1")).unwrap(), None);
+    assert_eq!(placing_patch(&ungated, &executor(), Some("n1")).unwrap(), None);
 }

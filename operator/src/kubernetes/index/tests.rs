@@ -21,6 +21,7 @@ fn pod(node: &str, cpu: i64) -> PodFacts {
         has_ended: false,
         is_deleting: false,
         gated: None,
+        driver: None,
         executor: None,
     }
 }

@@ -184,6 +184,7 @@ impl Operator {
         } else {
             self.review_orphan(name);
             self.review_gated(now, name);
+            self.review_driver(now, name);
         }
     }
 
@@ -203,6 +204,7 @@ impl Operator {
             if self.key_of(&pod).is_none() {
                 self.review_orphan(&pod);
                 self.review_gated(now, &pod);
+                self.review_driver(now, &pod);
             }
         }
     }

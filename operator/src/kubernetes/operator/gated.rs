@@ -5,6 +5,7 @@
 //! job has one stage, whose task nobody starts, as no executor ever says that it is ready.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod;
 use proffer_core::ExecutorKey;
@@ -12,6 +13,7 @@ use proffer_core::action::Launch;
 use proffer_core::event::{Departure, Event, ExecutorObservation, JobObservation};
 use proffer_core::jobs::{ExecutorSpec, JobKey, JobSpec, Milliseconds, StageSpec};
 use proffer_core::view::JobStatus;
+use proffer_crds::spark::Place;
 
 use super::super::gated_pod::{GatedFacts, Owner, Shape, Step};
 use super::super::names::OFFERED_CONDITION;
@@ -20,6 +22,7 @@ use super::super::pod::{ObjectName, PodFacts, pod_facts};
 use super::super::queue::{Intent, Target};
 use super::super::writes::Reply;
 use super::{Change, Operator};
+use crate::convert;
 
 /// How long the scheduler may find that a placed pod does not fit: what it knows may be older than what
 /// the engine knows.
@@ -55,6 +58,10 @@ struct Group {
     waiting: BTreeSet<(i64, ObjectName)>,
     /// Those that were offered a node.
     placed: BTreeMap<ExecutorKey, ObjectName>,
+    /// Places of a Spark application that have no pods yet, with their nodes.
+    places: BTreeMap<ExecutorKey, Option<Box<str>>>,
+    /// How many places of it the engine was told of.
+    told_places: u32,
     /// When it was last said why the others wait.
     told_at: Option<Milliseconds>,
     /// Whether it declines nodes.
@@ -91,6 +98,29 @@ impl Gated {
         self.groups.contains_key(job)
     }
 
+    /// How many pods a job has.
+    pub(super) fn count(&self, job: &JobKey) -> u32 {
+        let (placed, waiting) = self.placed_and_waiting(job);
+        u32::try_from(placed + waiting).unwrap_or(u32::MAX)
+    }
+
+    /// How many pods of a job were placed, and how many wait.
+    pub(super) fn placed_and_waiting(&self, job: &JobKey) -> (usize, usize) {
+        let group = self.groups.get(job);
+        group.map_or((0, 0), |group| (group.placed.len(), group.waiting.len()))
+    }
+
+    /// The places of a Spark application that have no pods yet.
+    pub(super) fn places(&self, job: &JobKey) -> impl Iterator<Item = Place> {
+        let places = self.groups.get(job).into_iter().flat_map(|group| &group.places);
+        let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+        places.map(move |(key, node)| Place {
+            index: number(key.index),
+            epoch: number(key.epoch),
+            node: node.as_deref().unwrap_or_default().to_owned(),
+        })
+    }
+
     /// Whether a placed pod may be on a node.
     pub(super) fn is_on(&self, node: &str) -> bool {
         let told = self.members.values().filter_map(|member| member.told.as_ref());
@@ -111,8 +141,13 @@ impl Operator {
         for name in placed {
             let Some(group) = self.join_group(now, &name) else { continue };
             let index = counts.entry(group.clone()).or_default();
-            let executor = ExecutorKey { job: group, index: *index, epoch: 0 };
-            *index += 1;
+            // What stands in a job's status goes by the names that its executors have had.
+            let known = self.index.pod(&name).and_then(|pod| pod.gated.as_ref()?.executor);
+            let (index, epoch) = match known.filter(|_| self.jobs.contains_key(&group)) {
+                Some(known) => known,
+                None => (std::mem::replace(index, *index + 1), 0),
+            };
+            let executor = ExecutorKey { job: group, index, epoch };
             self.seat(&executor, &name);
         }
         for group in counts.into_keys() {
@@ -136,7 +171,7 @@ impl Operator {
                     && (member.executor.is_some()
                         || !pod.is_deleting
                             && facts.step == Step::Waits
-                            && group_key(name, facts) == member.group)
+                            && self.group_of(name, facts).as_ref() == Some(&member.group))
             });
             if stays {
                 self.tell_place(now, name);
@@ -156,22 +191,157 @@ impl Operator {
             && let Some(group) = self.join_group(now, name)
         {
             self.tell_demand(now, &group);
+            self.fill_places(&group);
+            self.note_spark(&group);
+        } else if self.is_left_over(name) {
+            self.delete_gated(name);
         }
+    }
+
+    /// Whether a pod waits for an application that is over. Its driver's pod stays for the log, so nobody
+    /// else deletes it.
+    fn is_left_over(&self, name: &ObjectName) -> bool {
+        let facts = self.index.pod(name).and_then(|pod| pod.gated.as_deref());
+        let Some(facts) = facts.filter(|facts| facts.step == Step::Waits) else { return false };
+        let Some((job, application)) = &facts.application else { return false };
+        let job = JobKey { namespace: name.namespace.clone(), name: Arc::from(&**job) };
+        self.spark_of(&job).is_some() && !self.sparks.is_current(&job, application)
+    }
+
+    /// The job that a pod is counted to: that of its owner, or the Spark job whose application it belongs
+    /// to. Executors of an application that is over wait for nothing any more.
+    fn group_of(&self, name: &ObjectName, facts: &GatedFacts) -> Option<JobKey> {
+        let Some((job, application)) = &facts.application else {
+            return Some(group_key(name, facts));
+        };
+        let job = JobKey { namespace: name.namespace.clone(), name: Arc::from(&**job) };
+        let Some(spec) = self.spark_of(&job).map(|(object, _)| convert::job_spec(object)) else {
+            return Some(group_key(name, facts));
+        };
+        if !self.sparks.is_current(&job, application) {
+            return None;
+        }
+        // Of another size than the others (a resource profile of its own), it is asked for by itself.
+        let place = spec.map(|spec| spec.executor.request).unwrap_or_default();
+        let fits = facts.shape.request.iter().all(|(kind, amount)| {
+            place.iter().any(|(name, place)| name == kind && amount <= place) || *amount == 0
+        });
+        Some(if fits { job } else { group_key(name, facts) })
+    }
+
+    /// The engine gave a Spark application a place: for its driver, for an executor that waits, or for
+    /// one that is to come.
+    pub(super) fn take_place(&mut self, now: Milliseconds, launch: Launch) {
+        let job = launch.key.job.clone();
+        if launch.key.index == 0 {
+            self.want_driver(now, launch);
+            return;
+        }
+        if self.gated.groups.get(&job).is_some_and(|group| group.placed.contains_key(&launch.key)) {
+            self.place_one(now, launch);
+            return;
+        }
+        self.hold_place(now, &launch.key, launch.node);
+        self.fill_places(&job);
+        self.note_spark(&job);
+    }
+
+    /// Holds a place for an executor that is to come.
+    pub(super) fn hold_place(
+        &mut self,
+        now: Milliseconds,
+        key: &ExecutorKey,
+        node: Option<Box<str>>,
+    ) {
+        let Some((object, spec)) = self
+            .spark_of(&key.job)
+            .and_then(|(object, _)| Some((Arc::clone(object), convert::job_spec(object).ok()?)))
+        else {
+            return;
+        };
+        let uid: Box<str> = object.metadata.uid.clone().unwrap_or_default().into();
+        let group = self.spark_group(now, &key.job, &uid, &spec.pool);
+        if group.placed.contains_key(key) {
+            return;
+        }
+        group.places.insert(key.clone(), node.clone());
+        let observed = ExecutorObservation {
+            key: key.clone(),
+            job_uid: uid,
+            pool: spec.pool,
+            node,
+            request: spec.executor.request,
+            attempts: Vec::new(),
+            acknowledged_report: 0,
+            terminating: false,
+        };
+        self.engine.handle(now, Event::Executor(Box::new(observed)));
+    }
+
+    fn spark_group(
+        &mut self,
+        now: Milliseconds,
+        job: &JobKey,
+        uid: &str,
+        pool: &str,
+    ) -> &mut Group {
+        self.gated.groups.entry(job.clone()).or_insert_with(|| Group {
+            uid: uid.into(),
+            pool: pool.into(),
+            shape: Shape::default(),
+            generation: 0,
+            created_at: now,
+            waiting: BTreeSet::new(),
+            placed: BTreeMap::new(),
+            places: BTreeMap::new(),
+            told_places: 0,
+            told_at: None,
+            declines: false,
+        })
+    }
+
+    /// Puts pods that wait into places that are held.
+    fn fill_places(&mut self, job: &JobKey) {
+        loop {
+            let Some(group) = self.gated.groups.get_mut(job) else { return };
+            let Some((_, name)) = group.waiting.first().cloned() else { return };
+            let Some((key, node)) = group.places.pop_first() else { return };
+            self.seat(&key, &name);
+            self.queue.push(Target::Pod(name), Intent::Place(Launch { key, node }));
+            self.note_spark(job);
+        }
+    }
+
+    /// Looks again at the pods of an application that wait: it may be over.
+    pub(super) fn review_waiting(&mut self, now: Milliseconds, job: &JobKey) {
+        let waiting = self.gated.groups.get(job).map(|group| group.waiting.clone());
+        for (_, name) in waiting.unwrap_or_default() {
+            self.review_gated(now, &name);
+        }
+        self.tell_demand(now, job);
     }
 
     /// Makes a pod one of those that wait, with others that ask for the same.
     fn join_group(&mut self, now: Milliseconds, name: &ObjectName) -> Option<JobKey> {
         let pod = self.index.pod(name)?;
         let facts = pod.gated.as_deref()?;
-        let key = group_key(name, facts);
+        let key = self.group_of(name, facts)?;
+        let uid = self.jobs.get(&key).and_then(|job| job.object.metadata.uid.clone());
+        let uid = uid.map(Box::from);
+        let pod = self.index.pod(name)?;
+        let facts = pod.gated.as_deref()?;
         let group = self.gated.groups.entry(key.clone()).or_insert_with(|| Group {
-            uid: facts.owner.as_ref().map_or(&pod.uid, |owner| &owner.uid).clone(),
+            uid: uid.unwrap_or_else(|| {
+                facts.owner.as_ref().map_or(&pod.uid, |owner| &owner.uid).clone()
+            }),
             pool: facts.pool.clone(),
             shape: facts.shape.clone(),
             generation: 0,
             created_at: now,
             waiting: BTreeSet::new(),
             placed: BTreeMap::new(),
+            places: BTreeMap::new(),
+            told_places: 0,
             told_at: None,
             declines: false,
         });
@@ -205,14 +375,27 @@ impl Operator {
             let departure = member.refused.map_or(Departure::Asked, Departure::Refused);
             self.gone(now, &executor, departure);
         }
+        self.note_spark(&member.group);
         self.tell_demand(now, &member.group);
         self.let_nodes_go(now);
     }
 
     /// Tells the engine how many pods there are, or that there are none.
-    fn tell_demand(&mut self, now: Milliseconds, key: &JobKey) {
+    pub(super) fn tell_demand(&mut self, now: Milliseconds, key: &JobKey) {
+        if let Some(places) = self.places_of(now, key) {
+            self.tell_places(now, key, places);
+            return;
+        }
         let Some(group) = self.gated.groups.get_mut(key) else { return };
         let pods = group.waiting.len() + group.placed.len();
+        if self.is_spark_group(key) {
+            // Its job is gone, and the engine knows.
+            if pods == 0 && self.gated.groups.get(key).is_some_and(|it| it.places.is_empty()) {
+                self.gated.groups.remove(key);
+            }
+            return;
+        }
+        let Some(group) = self.gated.groups.get_mut(key) else { return };
         if pods == 0 {
             if !group.declines {
                 self.gated.groups.remove(key);
@@ -248,6 +431,32 @@ impl Operator {
         self.engine.handle(now, Event::Job(Box::new(observed)));
     }
 
+    /// Whether a job is one of Spark, whose names have no kind in front.
+    fn is_spark_group(&self, key: &JobKey) -> bool {
+        !key.name.contains('/')
+    }
+
+    /// Tells the engine how many places an application should have, and gives back those beyond.
+    fn tell_places(&mut self, now: Milliseconds, key: &JobKey, places: u32) {
+        let mut surplus = Vec::new();
+        if let Some(group) = self.gated.groups.get_mut(key) {
+            let executors = places.saturating_sub(1) as usize;
+            while group.placed.len() + group.places.len() > executors {
+                let Some((place, _)) = group.places.pop_last() else { break };
+                surplus.push(place);
+            }
+            if group.told_places == places && surplus.is_empty() {
+                return;
+            }
+            group.told_places = places;
+        }
+        for place in surplus {
+            self.gone(now, &place, Departure::Asked);
+        }
+        self.tell_engine_again(now, key);
+        self.note_spark(key);
+    }
+
     /// The engine accepted an offer for one of these pods.
     pub(super) fn place_one(&mut self, now: Milliseconds, launch: Launch) {
         let Some(group) = self.gated.groups.get(&launch.key.job) else { return };
@@ -273,9 +482,17 @@ impl Operator {
 
     /// The engine wants a pod to go.
     pub(super) fn remove_gated(&mut self, now: Milliseconds, key: &ExecutorKey) {
+        if let Some(group) = self.gated.groups.get_mut(&key.job)
+            && group.places.remove(key).is_some()
+        {
+            self.note_spark(&key.job);
+        }
         let group = self.gated.groups.get(&key.job);
         let Some(name) = group.and_then(|group| group.placed.get(key)).cloned() else {
             self.gone(now, key, Departure::Asked);
+            if self.is_spark_group(&key.job) {
+                self.tell_demand(now, &key.job);
+            }
             return;
         };
         let target = Target::Pod(name.clone());
@@ -326,7 +543,7 @@ impl Operator {
             job_uid: group.uid.clone(),
             pool: group.pool.clone(),
             node: told.0.clone(),
-            request: group.shape.request.clone(),
+            request: facts.shape.request.clone(),
             attempts: Vec::new(),
             acknowledged_report: 0,
             terminating: told.1,
@@ -382,6 +599,11 @@ impl Operator {
             revision: status.revision,
         };
         self.engine.handle(now, written);
+        self.explain_waiting(now, status);
+    }
+
+    /// Says why the pods of a job wait.
+    pub(super) fn explain_waiting(&mut self, now: Milliseconds, status: &JobStatus) {
         let Some(group) = self.gated.groups.get_mut(&status.key) else { return };
         group.declines |= !status.declined_nodes.is_empty();
         let Some(reason) = status.reason else { return };

@@ -90,7 +90,8 @@ impl Operator {
             (Target::Pod(name), Intent::Place(launch)) => {
                 let uid = self.index.pod(name)?.uid.clone();
                 let node = launch.node.clone();
-                Some((SentKind::Place(launch), Write::Place { name: name.clone(), uid, node }))
+                let (name, executor) = (name.clone(), launch.key.clone());
+                Some((SentKind::Place(launch), Write::Place { name, uid, executor, node }))
             }
             (Target::Pod(name), Intent::Explain { uid, offered, reason, message }) => {
                 let name = name.clone();
@@ -139,6 +140,9 @@ impl Operator {
     }
 
     fn launch(&mut self, now: Milliseconds, key: &ExecutorKey, launch: &Launch) -> Option<Write> {
+        if self.sparks.is_driver(key) {
+            return self.driver_write(now, launch);
+        }
         if let Some(executor) = self.executors.get(key)
             && executor.object.is_some()
         {
@@ -339,6 +343,20 @@ impl Operator {
                     self.observe(now, Change::Pod(name.clone(), facts));
                 }
                 self.observe(now, Change::Executor(name, Some(object)));
+            }
+            Reply::Placed(pod) => {
+                let facts = pod_facts(&pod);
+                let name = ObjectName {
+                    namespace: pod.namespace().unwrap_or_default().into(),
+                    name: pod.name_any().into(),
+                };
+                // What a watch has told meanwhile is newer.
+                if self.index.pod(&name).is_none() {
+                    self.observe(now, Change::Pod(name, Some(Box::new(facts))));
+                }
+            }
+            Reply::Refused(message) if self.sparks.is_driver(key) => {
+                self.refuse_driver(now, key, message);
             }
             Reply::Refused(message) => {
                 if let Some(executor) = self.executors.remove(key) {

@@ -2,6 +2,7 @@
 #![allow(clippy::needless_pass_by_value)]
 
 mod gated;
+mod spark;
 mod world;
 
 use serde_json::{Value, json};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Node, Pod, PodCondition};
 use kube::ResourceExt;
+use proffer_core::ExecutorKey;
 use proffer_core::engine::Settings;
 use proffer_core::jobs::Milliseconds;
 use proffer_crds::executor::{Assignment, AttemptResult};
@@ -234,7 +235,10 @@ impl World {
                 }
                 _ => Reply::Missing,
             },
-            Write::Place { name, uid, node } => self.place(&name.name, &uid, node.as_deref()),
+            Write::Place { name, uid, executor, node } => {
+                self.place(&name.name, &uid, &executor, node.as_deref())
+            }
+            Write::LaunchDriver { parts, .. } => self.launch_driver(parts.driver),
             Write::Explain { name, uid, offered, reason, message } => {
                 let there = self.pods.get_mut(&*name.name);
                 let Some(pod) = there.filter(|pod| pod.uid().as_deref() == Some(&*uid)) else {
@@ -346,11 +350,38 @@ impl World {
         Reply::Launched(Box::new(pod), Box::new(executor))
     }
 
-    fn place(&mut self, name: &str, uid: &str, node: Option<&str>) -> Reply {
+    /// The scheduler takes the pinned node at its word.
+    fn launch_driver(&mut self, mut pod: Pod) -> Reply {
+        let name = pod.name_any();
+        if let Some(refusal) = &self.refusal {
+            return Reply::Refused(refusal.clone());
+        }
+        if !self.pods.contains_key(&name) {
+            self.launches += 1;
+            pod.metadata.uid = Some(format!("pod-{}", self.next_version()));
+            let spec = serde_json::to_value(&pod.spec).unwrap();
+            let node = spec.pointer(
+                "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution\
+                 /nodeSelectorTerms/0/matchFields/0/values/0",
+            );
+            pod.spec.as_mut().unwrap().node_name = node.and_then(Value::as_str).map(str::to_owned);
+            self.told.push_back(pod_change(&pod));
+            self.pods.insert(name.clone(), pod);
+        }
+        Reply::Placed(Box::new(self.pods[&name].clone()))
+    }
+
+    fn place(
+        &mut self,
+        name: &str,
+        uid: &str,
+        executor: &ExecutorKey,
+        node: Option<&str>,
+    ) -> Reply {
         let version = self.next_version();
         let there = self.pods.get_mut(name).filter(|pod| pod.uid().as_deref() == Some(uid));
         let Some(pod) = there else { return Reply::Missing };
-        let Some(patch) = placing_patch(pod, node).unwrap() else {
+        let Some(patch) = placing_patch(pod, executor, node).unwrap() else {
             return Reply::Placed(Box::new(pod.clone()));
         };
         let mut value = serde_json::to_value(&*pod).unwrap();
