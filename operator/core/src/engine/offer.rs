@@ -109,6 +109,9 @@ impl Engine {
             for node in nodes.chain((0..grant.unplaced).map(|_| None)) {
                 self.launch(now, id, node);
             }
+            if self.state.jobs.get(id).is_some_and(|job| job.spec.executor.fixed) {
+                self.complete_gang(id);
+            }
         }
         let with_room = with_room.into_iter().filter_map(|claim| ids.get(claim).copied()).collect();
         self.withdraw_unplaced(now, &with_room);

@@ -290,10 +290,11 @@ impl Engine {
     pub(super) fn complete_gang(&mut self, id: JobId) {
         let Some(job) = self.state.jobs.get_mut(id).filter(|job| job.gang_forming) else { return };
         let executors = &self.state.executors;
+        let fixed = job.spec.executor.fixed;
         let ready = job
             .executors
             .values()
-            .filter(|&&id| executors.get(id).is_some_and(|executor| executor.ready))
+            .filter(|&&id| executors.get(id).is_some_and(|it| it.ready || fixed && !it.stopping))
             .count();
         if job.gang_forming && ready >= job.spec.executor.gang_size() as usize {
             job.gang_forming = false;

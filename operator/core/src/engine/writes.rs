@@ -12,6 +12,7 @@ use crate::arena::Arena;
 use crate::event::ExecutorObservation;
 use crate::executors::{ExecutorId, ExecutorKey};
 use crate::jobs::{Job, JobId, JobKey, Milliseconds, Remains};
+use crate::resources::Resources;
 
 impl Engine {
     /// Takes in an executor as it stands in the API.
@@ -22,6 +23,7 @@ impl Engine {
         if let Some(node) = &observed.node {
             self.place_executor(now, &observed.key, node);
         }
+        self.shrink_executor(&observed.key, &observed.request);
         let Some((executor_id, executor, id, job)) = self.state.executor_mut(&observed.key) else {
             self.expel(now, observed);
             return;
@@ -46,6 +48,30 @@ impl Engine {
                 && wanted.attempts == observed.attempts;
             executor.told_at = executor.told_at.filter(|_| !heard);
         }
+    }
+
+    /// Takes in that an executor asks for less than it was given: others may have the rest.
+    fn shrink_executor(&mut self, key: &ExecutorKey, observed: &[(Box<str>, i64)]) {
+        let Ok(observed) = self.request(observed) else { return };
+        let Some((_, executor, id, job)) = self.state.executor_mut(key) else { return };
+        let less = executor.request.above(&observed);
+        if less.is_none() || executor.leaving {
+            return;
+        }
+        executor.request = executor.request.minus(&less);
+        job.held = job.held.minus(&less);
+        let (pool, node) = (job.pool, executor.node);
+        let is_unplaced = job.unplaced.contains(&key.index);
+        self.state.pools.release(pool, &less);
+        if let Some(node) = node {
+            self.state.nodes.release(&self.state.pools, node, pool, &less);
+            self.holds.review_node(node);
+            self.due.grown.insert(node);
+        } else if is_unplaced {
+            self.state.pools.count_unplaced(pool, &Resources::NONE.minus(&less));
+            self.offers_due = true;
+        }
+        self.touch(id);
     }
 
     /// Gives out again what an executor should do.

@@ -155,7 +155,7 @@ fn what_makes_no_pod_is_explained() {
     let problem = |executor: Value| try_pod(executor, Some("n1"), &settings()).unwrap_err();
     let template = |spec: Value| json!({"template": {"spec": spec}});
     let message = problem(template(json!({"volumes": 5})));
-    assert_eq!(message, "\"volumes\" in spec.executor.template is no list");
+    assert_eq!(message, "\"volumes\" in the pod template is no list");
     let message = problem(json!({"template": {"spec": []}}));
     assert_eq!(message, "spec.executor.template.spec is no object");
     let message = problem(template(json!({"terminationGracePeriodSeconds": 1, "hostname": 5})));
