@@ -15,6 +15,7 @@ mod agents;
 mod amounts;
 mod calls;
 mod executors;
+mod files;
 mod frameworks;
 pub(crate) mod host;
 mod http;
@@ -29,6 +30,7 @@ mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use proffer_core::event::{Event, NodeObservation, PoolObservation};
@@ -42,6 +44,7 @@ use proffer_mesos::{executor, scheduler};
 use access::Access;
 use agents::Agents;
 pub(crate) use amounts::agent_ports;
+use files::Files;
 use frameworks::Framework;
 pub(crate) use operator_api::ApiAnswer;
 pub(crate) use read::Question;
@@ -72,6 +75,8 @@ pub(crate) struct MasterSettings {
     pub(crate) namespace: Arc<str>,
     /// The least time for which a framework that went away is waited for.
     pub(crate) least_failover_milliseconds: Milliseconds,
+    /// Where the sandboxes of tasks are.
+    pub(crate) sandboxes: PathBuf,
     /// Who may use which roles.
     pub(crate) access: Arc<Access>,
 }
@@ -266,6 +271,11 @@ impl Master {
     /// When the master wants to be ticked again, if nothing happens before.
     pub(crate) fn next_wakeup(&self) -> Option<Milliseconds> {
         self.timers.first().map(|&(at, _)| at)
+    }
+
+    /// The sandboxes of tasks.
+    fn files(&self) -> Files {
+        Files { folder: self.settings.sandboxes.clone() }
     }
 
     /// Who may say something.

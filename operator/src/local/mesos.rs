@@ -115,6 +115,7 @@ pub(super) async fn start(
             hostname: "localhost".to_owned(),
             namespace: "mesos".into(),
             least_failover_milliseconds: 0,
+            sandboxes: sandboxes.folder.clone(),
             access: access.into(),
         },
     );

@@ -47,7 +47,7 @@ pub(super) struct ExecutorRecord {
     waiting: Vec<TaskInfo>,
     /// By when it has to subscribe.
     register_by: Option<Milliseconds>,
-    container: Option<ContainerStatus>,
+    pub(super) container: Option<ContainerStatus>,
     /// What it has to show when it speaks, where others have to say who they are, too.
     token: String,
     /// Why it is to end, if that is known.

@@ -132,7 +132,7 @@ impl Host {
         news: mpsc::Receiver<(TaskKey, News)>,
     ) -> Self {
         let (sender, requests) = mpsc::channel(REQUEST_QUEUE_LENGTH);
-        tokio::spawn(http::serve(listener, sender, master.access()));
+        tokio::spawn(http::serve(listener, sender, master.access(), master.files()));
         let connections = BTreeMap::new();
         Self { master, tasks, requests, news, connections, next_connection: 0 }
     }

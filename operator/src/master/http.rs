@@ -16,10 +16,12 @@ use proffer_mesos::content::{ContentProblem, ContentType, NOT_ACCEPTABLE};
 use proffer_mesos::scheduler::{Call, CallType};
 use proffer_mesos::{executor, validate};
 use serde_json::Value;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::access::{Access, Denied};
+use super::files::{Files, Found};
 use super::host::{Request, Stream};
 use super::{ConnectionId, Question};
 
@@ -44,8 +46,13 @@ const STREAM_ID: &str = "mesos-stream-id";
 type Requests = mpsc::Sender<Request>;
 
 /// Serves until the process ends.
-pub(super) async fn serve(listener: TcpListener, requests: Requests, access: Arc<Access>) {
-    let router = Router::new().fallback(answer).with_state((requests, access));
+pub(super) async fn serve(
+    listener: TcpListener,
+    requests: Requests,
+    access: Arc<Access>,
+    files: Files,
+) {
+    let router = Router::new().fallback(answer).with_state((requests, access, files));
     let permits = Arc::new(Semaphore::new(MAXIMUM_CONNECTIONS));
     loop {
         let Ok(permit) = permits.clone().acquire_owned().await else { return };
@@ -76,16 +83,13 @@ pub(super) async fn serve(listener: TcpListener, requests: Requests, access: Arc
 }
 
 async fn answer(
-    State((requests, access)): State<(Requests, Arc<Access>)>,
+    State((requests, access, files)): State<(Requests, Arc<Access>, Files)>,
     request: axum::extract::Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
     let answer = match endpoint(parts.uri.path()) {
-        // Agents are at the same address, told apart by what comes before. Executors show what they
-        // were given.
-        other if other.ends_with("api/v1/executor") => {
-            executor_api(&requests, &parts.method, &parts.headers, body).await
-        }
+        // Executors show what they were given.
+        "api/v1/executor" => executor_api(&requests, &parts.method, &parts.headers, body).await,
         "redirect" => {
             let host = text(&parts.headers, "host").unwrap_or_default();
             let location = [(header::LOCATION, format!("//{host}"))];
@@ -101,7 +105,13 @@ async fn answer(
                     let may_change = access.may_operate(principal.as_deref());
                     operate(&requests, &parts.method, &parts.headers, may_change, body).await
                 }
-                _ => read_only(&requests, other, parts.uri.query().unwrap_or_default()).await,
+                "files/browse" | "files/read" | "files/download" => {
+                    let query = query(parts.uri.query());
+                    read_file(&files, other, &query)
+                        .await
+                        .map_err(|(status, problem)| refuse(status, problem))
+                }
+                _ => read_only(&requests, other, query(parts.uri.query())).await,
             },
         },
     };
@@ -130,6 +140,9 @@ fn denial(denied: Denied) -> Response {
 /// What a path names: everything is at `/master`, too, and may end in a slash.
 fn endpoint(path: &str) -> &str {
     let path = path.trim_matches('/');
+    // So is what is asked of agents, which are at the same address.
+    let agent = path.strip_prefix("slave(").and_then(|rest| rest.split_once(")/"));
+    let path = agent.map_or(path, |(_, path)| path);
     path.strip_prefix("master/").unwrap_or(path)
 }
 
@@ -268,25 +281,60 @@ async fn executor_api(
     })
 }
 
-/// Answers what anybody may ask.
-async fn read_only(requests: &Requests, endpoint: &str, query: &str) -> Result<Response, Response> {
-    let query: BTreeMap<String, String> =
-        url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-    let function = query.get("jsonp").cloned();
-    let (reply, answer) = oneshot::channel();
-    let question = Question { endpoint: endpoint.to_owned(), query };
-    ask(requests, Request::Ask(question, reply)).await?;
-    let answer = answer.await.map_err(|_| unavailable())?;
-    let Some(value) = answer else {
-        return Err(refuse(StatusCode::NOT_FOUND, "There is no such endpoint"));
-    };
-    Ok(match function {
+/// What is said in the query of a request.
+fn query(text: Option<&str>) -> BTreeMap<String, String> {
+    let pairs = url::form_urlencoded::parse(text.unwrap_or_default().as_bytes());
+    pairs.into_owned().collect()
+}
+
+/// Answers with what tasks have left.
+async fn read_file(
+    files: &Files,
+    endpoint: &str,
+    query: &BTreeMap<String, String>,
+) -> Found<Response> {
+    Ok(match endpoint {
+        "files/browse" => with_function(query, &files.browse(query).await?),
+        "files/read" => with_function(query, &files.read(query).await?),
+        _ => {
+            let file = files.download(query).await?;
+            let pieces = futures::stream::try_unfold(file, |mut file| async move {
+                let mut piece = vec![0; 64 << 10];
+                let length = file.read(&mut piece).await?;
+                piece.truncate(length);
+                Ok::<_, std::io::Error>((length > 0).then_some((piece, file)))
+            });
+            let kind = [(header::CONTENT_TYPE, "application/octet-stream")];
+            (kind, Body::from_stream(pieces)).into_response()
+        }
+    })
+}
+
+/// JSON, or a call of the function that is named.
+fn with_function(query: &BTreeMap<String, String>, value: &Value) -> Response {
+    match query.get("jsonp") {
         Some(function) => {
             let kind = [(header::CONTENT_TYPE, "text/javascript")];
             (kind, format!("{function}({value});")).into_response()
         }
-        None => json_response(StatusCode::OK, &value),
-    })
+        None => json_response(StatusCode::OK, value),
+    }
+}
+
+/// Answers what anybody may ask.
+async fn read_only(
+    requests: &Requests,
+    endpoint: &str,
+    query: BTreeMap<String, String>,
+) -> Result<Response, Response> {
+    let (reply, answer) = oneshot::channel();
+    let question = Question { endpoint: endpoint.to_owned(), query };
+    ask(requests, Request::Ask(question.clone(), reply)).await?;
+    let answer = answer.await.map_err(|_| unavailable())?;
+    match answer {
+        Some(value) => Ok(with_function(&question.query, &value)),
+        None => Err(refuse(StatusCode::NOT_FOUND, "There is no such endpoint")),
+    }
 }
 
 fn json_response(status: StatusCode, value: &Value) -> Response {
@@ -383,5 +431,6 @@ mod tests {
             assert_eq!(endpoint(path), "state", "{path}");
         }
         assert_eq!(endpoint("/master/api/v1/scheduler"), "api/v1/scheduler");
+        assert_eq!(endpoint("/slave(12)/api/v1/executor"), "api/v1/executor");
     }
 }

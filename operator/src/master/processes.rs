@@ -26,6 +26,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::files::sandbox;
 use super::host::{NewsSender, Tasks};
 use super::tasks::grace_milliseconds;
 use super::{Ending, News, Run, TaskKey};
@@ -160,7 +161,8 @@ impl Shared {
     /// Runs a task to its end.
     async fn attend(&self, run: &Run, mut told: watch::Receiver<Control>) -> Ending {
         let container = uuid::Uuid::new_v4().to_string();
-        let sandbox = sandbox(&self.folder, run, &container);
+        let (agent, framework) = (&run.agent, &run.key.framework);
+        let sandbox = sandbox(&self.folder, agent, framework, &run.executor, &container);
         let command = run.task.command.clone().unwrap_or_default();
         if let Some(problem) = run.task.container.as_ref().and_then(unsupported) {
             return not_launched(problem);
@@ -368,19 +370,6 @@ fn signal_name(signal: &str) -> &str {
         "15" => "Terminated",
         other => other,
     }
-}
-
-/// Where a task runs, in the places where Mesos has it.
-fn sandbox(folder: &Path, run: &Run, container: &str) -> PathBuf {
-    folder
-        .join("slaves")
-        .join(&*run.agent)
-        .join("frameworks")
-        .join(&*run.key.framework)
-        .join("executors")
-        .join(&*run.executor)
-        .join("runs")
-        .join(container)
 }
 
 /// The variables of a command.

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::Master;
 use super::framework::{Framework, task};
+use super::http::get;
 use crate::run::{marked, unique_marker, until};
 
 /// Runs a task to its end; what it wrote on its standard output.
@@ -42,6 +43,35 @@ fn a_task_runs_in_its_sandbox_with_its_environment() {
     });
     let (_, stdout, _) = run(&json!({ "command": command }), TaskState::Finished);
     assert_eq!(stdout, "hello \ncopy\nhosts\nstderr\nstdout\n");
+}
+
+#[test]
+fn what_a_task_writes_can_be_read_and_nothing_else() {
+    let master = Master::start("2cpu,1Gi", &[]);
+    let mut framework = Framework::subscribe(&master, &json!({}));
+    let offer = framework.offer();
+    let line = "echo hello; ln -s /etc/hosts outside; sleep 1000";
+    framework.launch(&[&offer], &[task("t", &offer, line)]);
+    framework.update("t", TaskState::Running);
+    let state = get(&master.address, "/slave(1)/state").json();
+    let executor = &state["frameworks"][0]["executors"][0];
+    assert_eq!(executor["id"], json!("t"));
+    let sandbox = executor["directory"].as_str().unwrap();
+    let read = |file: &str, rest: &str| {
+        get(&master.address, &format!("/files/read?path={sandbox}/{file}{rest}"))
+    };
+    until("the task has written", || read("stdout", "").json()["offset"] == json!(6));
+    assert_eq!(read("stdout", "&offset=1&length=3").json()["data"], json!("ell"));
+    let whole = get(&master.address, &format!("/files/download?path={sandbox}/stdout"));
+    assert_eq!(whole.text(), "hello\n");
+    until("everything is there", || {
+        let listed = get(&master.address, &format!("/files/browse?path={sandbox}")).json();
+        listed.as_array().unwrap().len() == 3
+    });
+    for outside in ["outside", "../../../../../../../../../../etc/hosts"] {
+        assert_eq!(read(outside, "&offset=0").status, 404, "{outside}");
+    }
+    assert_eq!(get(&master.address, "/files/read").status, 400);
 }
 
 #[test]

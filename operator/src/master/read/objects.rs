@@ -10,6 +10,7 @@ use proffer_mesos::types::{Resource, Task, TaskState, TaskStatus, ValueType};
 use serde_json::{Map, Value, json};
 
 use crate::master::agents::Agent;
+use crate::master::files::sandbox;
 use crate::master::frameworks::{Framework, role_of};
 use crate::master::{MESOS_VERSION, Master, amounts, seconds};
 
@@ -227,9 +228,40 @@ impl Master {
                 })
             });
             object["offers"] = offers.collect();
-            object["executors"] = json!([]);
+            object["executors"] = self.executors(framework);
         }
         object
+    }
+
+    /// The executors of a framework that run, with where their sandboxes are. Each task that has none
+    /// of its own has one that is built in.
+    fn executors(&self, framework: &Framework) -> Value {
+        let container = |status: Option<&proffer_mesos::types::ContainerStatus>| {
+            Some(status?.container_id.as_ref()?.value.clone())
+        };
+        let tasks = framework.tasks.values().filter(|record| record.info.executor.is_none());
+        let built_in = tasks.filter_map(|record| {
+            let last = record.statuses.last()?;
+            let container = container(last.container_status.as_ref())?;
+            Some((record.executor_id(), record.info.agent_id.value.as_str(), container))
+        });
+        let own = framework.executors.values().filter_map(|record| {
+            let id = record.info.executor_id.value.as_str();
+            Some((id, &*record.agent, container(record.container.as_ref())?))
+        });
+        let listed = built_in.chain(own).map(|(executor, agent, container)| {
+            let folder = &self.settings.sandboxes;
+            let directory = sandbox(folder, agent, &framework.id, executor, &container);
+            json!({
+                "id": executor,
+                "executor_id": executor,
+                "framework_id": &*framework.id,
+                "slave_id": agent,
+                "container": container,
+                "directory": directory,
+            })
+        });
+        listed.collect()
     }
 
     /// The roles: one for each pool.

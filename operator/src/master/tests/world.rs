@@ -59,6 +59,7 @@ impl World {
                 hostname: "localhost".to_owned(),
                 namespace: "mesos".into(),
                 least_failover_milliseconds: 0,
+                sandboxes: "/sandboxes".into(),
                 access: Arc::default(),
             },
         );

@@ -1,0 +1,241 @@
+//! What tools and operators ask and change.
+
+use super::{ONE_NODE, one_node};
+use crate::mesos::Master;
+use crate::mesos::framework::{Framework, amount, task};
+use crate::mesos::http::{get, post};
+use proffer_mesos::scheduler::EventType;
+use proffer_mesos::types::{TaskState, TaskStatusReason as Reason};
+use serde_json::{Value, json};
+
+pub(super) fn state_endpoint() {
+    let master = one_node();
+    let mut framework = Framework::subscribe(&master, &json!({}));
+    let offer = framework.offer();
+    framework.launch(&[&offer], &[task("t", &offer, "sleep 1000")]);
+    framework.update("t", TaskState::Running);
+    for path in ["/state", "/master/state", "/master/state/"] {
+        let state = get(&master.address, path).json();
+        assert_eq!(state["activated_slaves"], json!(1), "{path}");
+        assert_eq!(state["slaves"][0]["id"], json!(offer.agent_id.value));
+        assert_eq!(state["slaves"][0]["resources"]["cpus"], json!(2.0));
+        assert_eq!(state["slaves"][0]["used_resources"]["cpus"], json!(0.5));
+        assert_eq!(state["slaves"][0]["resources"]["ports"], json!("[31000-32000]"));
+        let known = &state["frameworks"][0];
+        assert_eq!(known["id"], json!(framework.id));
+        assert_eq!(known["tasks"][0]["state"], json!("TASK_RUNNING"));
+        assert_eq!(known["tasks"][0]["executor_id"], json!(""));
+    }
+    let flags = get(&master.address, "/flags").json();
+    assert_eq!(flags["flags"]["ip"], json!("127.0.0.1"));
+    assert_eq!(get(&master.address, "/version").json()["version"], json!("1.11.0"));
+    assert_eq!(get(&master.address, "/health").status, 200);
+    let redirect = get(&master.address, "/redirect");
+    assert_eq!(redirect.status, 307);
+    assert_eq!(redirect.header("location"), Some(&*format!("//{}", master.address)));
+    assert_eq!(get(&master.address, "/nothing").status, 404);
+    assert!(get(&master.address, "/version?jsonp=f").text().starts_with("f({"));
+}
+
+pub(super) fn state_summary_endpoint() {
+    let master = one_node();
+    let mut framework = Framework::subscribe(&master, &json!({}));
+    let offer = framework.offer();
+    framework.launch(&[&offer], &[task("t", &offer, "exit 0")]);
+    let last = framework.update("t", TaskState::Finished);
+    framework.acknowledge(&last);
+    let summary = get(&master.address, "/state-summary").json();
+    assert_eq!(summary["frameworks"][0]["TASK_FINISHED"], json!(1));
+    assert_eq!(summary["slaves"][0]["TASK_FINISHED"], json!(1));
+    assert_eq!(summary["slaves"][0]["TASK_RUNNING"], json!(0));
+}
+
+pub(super) fn tasks_endpoint() {
+    let master = one_node();
+    let mut framework = Framework::subscribe(&master, &json!({}));
+    let offer = framework.offer();
+    let tasks = ["a", "b"].map(|name| task(name, &offer, "sleep 1000"));
+    framework.launch(&[&offer], &tasks);
+    framework.update("a", TaskState::Running);
+    let names = |query: &str| -> Vec<Value> {
+        let tasks = get(&master.address, &format!("/tasks{query}")).json();
+        tasks["tasks"].as_array().unwrap().iter().map(|task| task["id"].clone()).collect()
+    };
+    assert_eq!(names("?order=asc&limit=-1").len(), 2);
+    assert_eq!(names("?limit=1").len(), 1);
+    assert_eq!(names("?offset=2").len(), 0);
+    assert_eq!(names("?task_id=b"), [json!("b")]);
+    assert_eq!(names(&format!("?framework_id={}", framework.id)).len(), 2);
+    assert_eq!(names("?framework_id=other").len(), 0);
+}
+
+pub(super) fn slaves_endpoint() {
+    let master = Master::start("2x1cpu,1Gi", &[]);
+    let all = get(&master.address, "/slaves").json();
+    let slaves = all["slaves"].as_array().unwrap();
+    assert_eq!(slaves.len(), 2);
+    let id = slaves[1]["id"].as_str().unwrap();
+    let one = get(&master.address, &format!("/slaves?slave_id={id}")).json();
+    assert_eq!(one["slaves"].as_array().unwrap().len(), 1);
+    assert_eq!(one["slaves"][0]["id"], json!(id));
+    let pid = one["slaves"][0]["pid"].as_str().unwrap();
+    assert_eq!(pid, format!("slave(2)@{}", master.address));
+    assert_eq!(one["slaves"][0]["attributes"]["kubernetes.io/hostname"], json!("node-1"));
+}
+
+pub(super) fn frameworks_endpoint() {
+    let master = one_node();
+    let first = Framework::subscribe(&master, &json!({ "name": "first" }));
+    let second = Framework::subscribe(&master, &json!({ "name": "second" }));
+    let names = |list: &str| -> Vec<Value> {
+        let all = get(&master.address, "/master/frameworks/").json();
+        all[list].as_array().unwrap().iter().map(|framework| framework["name"].clone()).collect()
+    };
+    assert_eq!(names("frameworks"), [json!("first"), json!("second")]);
+    first.teardown();
+    assert_eq!(names("frameworks"), [json!("second")]);
+    assert_eq!(names("completed_frameworks"), [json!("first")]);
+    drop(second);
+}
+
+pub(super) fn metrics_endpoint() {
+    let master = one_node();
+    let mut framework = Framework::subscribe(&master, &json!({}));
+    framework.offer();
+    let metrics = get(&master.address, "/metrics/snapshot").json();
+    for (name, value) in [
+        ("master/cpus_total", 2.0),
+        ("master/slaves_active", 1.0),
+        ("master/frameworks_active", 1.0),
+        ("master/outstanding_offers", 1.0),
+        ("master/messages_register_framework", 1.0),
+        ("allocator/mesos/roles/*/shares/dominant", 1.0),
+    ] {
+        assert_eq!(metrics[name], json!(value), "{name}");
+    }
+}
+
+pub(super) fn roles_endpoint() {
+    let master = Master::start(ONE_NODE, &["team", "team.spark"]);
+    let mut framework = Framework::subscribe(&master, &json!({ "role": "team/spark" }));
+    let offer = framework.offer();
+    framework.launch(&[&offer], &[task("t", &offer, "sleep 1000")]);
+    framework.update("t", TaskState::Running);
+    let roles = get(&master.address, "/roles").json();
+    let roles = roles["roles"].as_array().unwrap();
+    let role = |name: &str| roles.iter().find(|role| role["name"] == json!(name)).unwrap();
+    assert_eq!(role("team/spark")["frameworks"], json!([framework.id]));
+    assert!(role("team")["quota"]["consumed"]["cpus"].as_f64().unwrap() >= 0.5);
+    assert_eq!(role("*")["weight"], json!(1.0));
+}
+
+pub(super) fn quota_of_several_roles() {
+    let master = Master::start(ONE_NODE, &["a", "b"]);
+    let update = |second: f64, force: bool| {
+        let config = |role: &str, cpus: f64| {
+            json!({
+                "role": role,
+                "guarantees": { "cpus": { "value": cpus } },
+                "limits": { "cpus": { "value": cpus } },
+            })
+        };
+        let update =
+            json!({ "force": force, "quota_configs": [config("a", 1.0), config("b", second)] });
+        post(&master.address, "/api/v1", &json!({ "type": "UPDATE_QUOTA", "update_quota": update }))
+    };
+    let quota = || {
+        let answer = post(&master.address, "/api/v1", &json!({ "type": "GET_QUOTA" })).json();
+        answer["get_quota"]["status"]["configs"].as_array().unwrap().len()
+    };
+    // More than there is, so nothing is changed.
+    assert_eq!(update(5.0, false).status, 400);
+    assert_eq!(quota(), 0);
+    assert_eq!(update(1.0, false).status, 200);
+    assert_eq!(quota(), 2);
+    let mut framework = Framework::subscribe(&master, &json!({ "role": "a" }));
+    assert_eq!(amount(&framework.offer(), "cpus"), 1.0);
+    assert_eq!(update(5.0, true).status, 200);
+}
+
+pub(super) fn update_weights() {
+    let master = Master::start(ONE_NODE, &["a"]);
+    let update = |role: &str, weight: f64| {
+        let infos = json!({ "weight_infos": [{ "role": role, "weight": weight }] });
+        let call = json!({ "type": "UPDATE_WEIGHTS", "update_weights": infos });
+        post(&master.address, "/api/v1", &call).status
+    };
+    assert_eq!((update("a", 0.0), update("nobody", 1.0), update("a", 2.5)), (400, 400, 200));
+    let weights = post(&master.address, "/api/v1", &json!({ "type": "GET_WEIGHTS" })).json();
+    let infos = &weights["get_weights"]["weight_infos"];
+    assert_eq!(infos, &json!([{ "role": "a", "weight": 2.5 }]));
+}
+
+/// Schedules maintenance of the only node, an hour from now.
+fn schedule(master: &Master) {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let start = u64::try_from(now.as_nanos()).unwrap() + 3_600_000_000_000;
+    let window = json!({
+        "machine_ids": [{ "hostname": "node-0" }],
+        "unavailability": { "start": { "nanoseconds": start } },
+    });
+    let schedule = json!({ "schedule": { "windows": [window] } });
+    let call = json!({
+        "type": "UPDATE_MAINTENANCE_SCHEDULE", "update_maintenance_schedule": schedule,
+    });
+    assert_eq!(post(&master.address, "/api/v1", &call).status, 200);
+}
+
+pub(super) fn pending_unavailability() {
+    let master = one_node();
+    let mut framework = Framework::subscribe(&master, &json!({}));
+    let before = framework.offer();
+    assert_eq!(before.unavailability, None);
+    schedule(&master);
+    let rescinded = framework.next(EventType::Rescind).rescind.unwrap();
+    assert_eq!(rescinded.offer_id, before.id);
+    assert!(framework.offer().unavailability.is_some());
+    let schedule = get(&master.address, "/maintenance/schedule").json();
+    assert_eq!(schedule["windows"][0]["machine_ids"][0]["hostname"], json!("node-0"));
+}
+
+pub(super) fn inverse_offers() {
+    let master = one_node();
+    let mut framework = Framework::subscribe(&master, &json!({}));
+    let offer = framework.offer();
+    framework.launch(&[&offer], &[task("t", &offer, "sleep 1000")]);
+    framework.update("t", TaskState::Running);
+    schedule(&master);
+    let inverse = framework.next(EventType::InverseOffers).inverse_offers.unwrap();
+    let inverse = &inverse.inverse_offers[0];
+    assert_eq!(inverse.agent_id.as_ref(), Some(&offer.agent_id));
+    framework.accepted(json!({ "type": "ACCEPT_INVERSE_OFFERS", "accept_inverse_offers": {
+        "inverse_offer_ids": [{ "value": inverse.id.value }],
+    }}));
+    let status = get(&master.address, "/maintenance/status").json();
+    assert_eq!(status["draining_machines"][0]["statuses"][0]["status"], json!("ACCEPT"));
+}
+
+pub(super) fn drain_agent() {
+    let master = one_node();
+    let mut framework = Framework::subscribe(&master, &json!({}));
+    let offer = framework.offer();
+    framework.launch(&[&offer], &[task("t", &offer, "sleep 1000")]);
+    let running = framework.update("t", TaskState::Running);
+    framework.acknowledge(&running);
+    let agent = json!({ "agent_id": { "value": offer.agent_id.value } });
+    let call = json!({ "type": "DRAIN_AGENT", "drain_agent": agent });
+    assert_eq!(post(&master.address, "/api/v1", &call).status, 200);
+    let update = framework.update("t", TaskState::Killed);
+    assert_eq!(update.reason, Some(Reason::AgentDraining.into()));
+    let agents = post(&master.address, "/api/v1", &json!({ "type": "GET_AGENTS" })).json();
+    let known = &agents["get_agents"]["agents"][0];
+    assert_eq!(
+        (&known["deactivated"], &known["drain_info"]["state"]),
+        (&json!(true), &json!("DRAINED"))
+    );
+    let mut other = Framework::subscribe(&master, &json!({}));
+    assert_eq!(other.count(EventType::Offers), 0);
+    let call = json!({ "type": "REACTIVATE_AGENT", "reactivate_agent": agent });
+    assert_eq!(post(&master.address, "/api/v1", &call).status, 200);
+    other.offer();
+}
