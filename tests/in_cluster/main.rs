@@ -10,6 +10,7 @@ mod bad_manifests;
 mod cluster;
 mod examples;
 mod executors;
+mod gates;
 mod lifecycle;
 mod namespace;
 mod nodes;
