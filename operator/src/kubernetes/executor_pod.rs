@@ -102,19 +102,15 @@ pub(crate) fn executor_pod(
         json!({"name": "proffer-scratch", "emptyDir": {}}),
     ]);
     list(pod_spec, "tolerations")?.extend(tolerations(job, settings)?);
-    let selector: Map<String, Value> = job
-        .spec
-        .executor
-        .node_selector
-        .iter()
-        .map(|(key, value)| (key.clone(), json!(value)))
-        .collect();
+    let selector = &job.spec.executor.node_selector;
+    let selector = selector.iter().map(|(key, value)| (key.clone(), json!(value)));
+    let searched = launch.search.selector.iter();
+    let searched = searched.map(|(key, value)| (key.to_string(), json!(value)));
+    let selector: Map<String, Value> = selector.chain(searched).collect();
     if !selector.is_empty() {
         merge(pod_spec.entry("nodeSelector").or_insert_with(|| json!({})), Value::Object(selector));
     }
-    if let Some(node) = &launch.node {
-        pin(pod_spec, node)?;
-    }
+    require(pod_spec, &node_fields(launch))?;
     let resources = resources(spec);
     list(pod_spec, "initContainers")?.insert(0, install(&resources, settings));
     add_executor(pod_spec, job, &name, &resources, settings)?;
@@ -134,10 +130,21 @@ pub(crate) fn owner(job: &SparkJob) -> Value {
     })
 }
 
-/// Binds the pod to a node by way of the scheduler: a term holds if all that it says does, and one of
-/// the terms has to.
-pub(crate) fn pin(pod_spec: &mut Map<String, Value>, node: &str) -> Result<(), String> {
-    let requirement = json!({"key": "metadata.name", "operator": "In", "values": [node]});
+/// What an accepted offer says of the fields of the pod's node: it is this one, or none of those.
+pub(crate) fn node_fields(launch: &Launch) -> Vec<Value> {
+    let field =
+        |operator, node| json!({"key": "metadata.name", "operator": operator, "values": [node]});
+    let pin = launch.node.iter().map(|node| field("In", node));
+    let avoided = launch.search.avoids.iter().map(|node| field("NotIn", node));
+    pin.chain(avoided).collect()
+}
+
+/// Requires something of the fields of the pod's node, by way of the scheduler: a term holds if all
+/// that it says does, and one of the terms has to.
+pub(crate) fn require(pod_spec: &mut Map<String, Value>, fields: &[Value]) -> Result<(), String> {
+    if fields.is_empty() {
+        return Ok(());
+    }
     let affinity = object(pod_spec, "affinity")?;
     let affinity = object(affinity, "nodeAffinity")?;
     let required = object(affinity, "requiredDuringSchedulingIgnoredDuringExecution")?;
@@ -148,7 +155,7 @@ pub(crate) fn pin(pod_spec: &mut Map<String, Value>, node: &str) -> Result<(), S
     for term in terms {
         let term =
             term.as_object_mut().ok_or("a term of the template's node affinity is no object")?;
-        list(term, "matchFields")?.push(requirement.clone());
+        list(term, "matchFields")?.extend_from_slice(fields);
     }
     Ok(())
 }

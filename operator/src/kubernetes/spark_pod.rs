@@ -14,7 +14,7 @@ use proffer_crds::spark::SparkApplication;
 use serde_json::{Map, Value, json};
 
 use super::executor_pod::{
-    PodSettings, default, defaults, list, merge, object, owner, pin, restricted,
+    PodSettings, default, defaults, list, merge, node_fields, object, owner, require, restricted,
 };
 use super::names::{
     DRIVER_CONTAINER, EPOCH_LABEL, JOB_LABEL, JOB_UID_LABEL, OFFER_GATE, POOL_LABEL,
@@ -226,8 +226,9 @@ fn driver(
     defaults(container, "securityContext", restricted())?;
     list(container, "env")?.extend(env);
     list(container, "volumeMounts")?.extend(mounts);
-    if let Some(node) = &launch.node {
-        pin(pod_spec, node)?;
+    require(pod_spec, &node_fields(launch))?;
+    for (key, value) in &launch.search.selector {
+        object(pod_spec, "nodeSelector")?.insert(key.to_string(), json!(value));
     }
     serde_json::from_value(Value::Object(std::mem::take(pod)))
         .map_err(|error| format!("spec.spark.driver.template makes no pod: {error}"))

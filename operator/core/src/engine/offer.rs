@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Engine;
 use super::frameworks::FairShares;
-use crate::action::{Action, Launch};
+use crate::action::{Action, Launch, Search};
 use crate::allocator::{Claim, Order, Round};
 use crate::executors::{Executor, ExecutorId, ExecutorKey};
 use crate::explain::Rejection;
@@ -236,7 +236,8 @@ impl Engine {
             self.timers.insert((deadline, id));
         }
         let executor = self.seat(Executor::new(key.clone(), (id, node), request, now));
-        self.outgoing.push(Action::Launch(Launch { key, node: name }));
+        let search = if name.is_none() { self.search(id) } else { Search::default() };
+        self.outgoing.push(Action::Launch(Launch { key, node: name, search }));
         self.touch(id);
         executor
     }

@@ -7,7 +7,7 @@
 
 use super::Engine;
 use super::assign::assignment;
-use crate::action::{Action, Launch};
+use crate::action::{Action, Launch, Search};
 use crate::arena::Arena;
 use crate::event::ExecutorObservation;
 use crate::executors::{ExecutorId, ExecutorKey};
@@ -31,8 +31,10 @@ impl Engine {
         if job.uid != observed.job_uid {
             return;
         }
-        executor.confirmed = true;
-        job.withdrawals = 0;
+        // Of one without a node it is not known yet whether it can stay where it lands.
+        if !std::mem::replace(&mut executor.confirmed, true) && executor.node.is_some() {
+            job.withdrawals = 0;
+        }
         if observed.terminating && !executor.stopping {
             // Somebody else told it to go.
             executor.stopping = true;
@@ -251,7 +253,8 @@ impl Engine {
         let Some(executor) = self.state.executors.get(id) else { return };
         let node = executor.node.and_then(|node| self.state.nodes.get(node));
         let node = node.map(|node| node.observed.name.clone());
-        self.outgoing.push(Action::Launch(Launch { key: executor.key.clone(), node }));
+        let search = if node.is_none() { self.search(executor.job) } else { Search::default() };
+        self.outgoing.push(Action::Launch(Launch { key: executor.key.clone(), node, search }));
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod;
 use proffer_core::ExecutorKey;
-use proffer_core::action::Launch;
+use proffer_core::action::{Launch, Search};
 use proffer_core::event::{Departure, Event, ExecutorObservation, JobObservation};
 use proffer_core::jobs::{ExecutorSpec, JobKey, JobSpec, Milliseconds, StageSpec};
 use proffer_core::view::JobStatus;
@@ -307,7 +307,8 @@ impl Operator {
             let Some((_, name)) = group.waiting.first().cloned() else { return };
             let Some((key, node)) = group.places.pop_first() else { return };
             self.seat(&key, &name);
-            self.queue.push(Target::Pod(name), Intent::Place(Launch { key, node }));
+            let launch = Launch { key, node, search: Search::default() };
+            self.queue.push(Target::Pod(name), Intent::Place(launch));
             self.note_spark(job);
         }
     }
