@@ -7,7 +7,9 @@ use crate::namespace::Namespace;
 fn has_image() -> bool {
     let script = crate::cluster::root().join("tests/cluster/spark-image");
     if crate::cluster::is_foreign() {
-        say("the tests of Spark are skipped, as they bring their image to clusters of tests/cluster only");
+        say(
+            "the tests of Spark are skipped, as they bring their image to clusters of tests/cluster only",
+        );
         return false;
     }
     let status = std::process::Command::new(script).stdout(std::io::stderr()).status();

@@ -217,6 +217,7 @@ fn driver(
             {"name": "driver-rpc-port", "containerPort": 7078, "protocol": "TCP"},
             {"name": "blockmanager", "containerPort": 7079, "protocol": "TCP"},
             {"name": "spark-ui", "containerPort": 4040, "protocol": "TCP"},
+            {"name": "spark-connect", "containerPort": 15002, "protocol": "TCP"},
         ]),
     );
     // The end of its log goes into its status when it fails.

@@ -203,11 +203,7 @@ fn suits(operator: &Operator, new: &New<'_>, node: &str) -> Checked {
 }
 
 /// Whether a pool may have what goes wherever there comes to be room.
-fn without_node(
-    operator: &Operator,
-    new: &New<'_>,
-    unplaced: &BTreeMap<&str, Amounts>,
-) -> Checked {
+fn without_node(operator: &Operator, new: &New<'_>, unplaced: &BTreeMap<&str, Amounts>) -> Checked {
     let New { name, pool, amounts, .. } = new;
     let limits = chain(pool).filter_map(|pool| operator.pools.get(pool)?.elastic.as_ref());
     if limits.count() == 0 {

@@ -88,11 +88,8 @@ impl World {
                 let name: Box<str> = format!("n{node}").into();
                 let Some(observed) = self.api.nodes.get_mut(&name) else { return };
                 observed.labels = zone.map(zone_label).into_iter().collect();
-                let taint = Taint {
-                    key: TAINT.into(),
-                    value: "".into(),
-                    effect: TaintEffect::NoSchedule,
-                };
+                let taint =
+                    Taint { key: TAINT.into(), value: "".into(), effect: TaintEffect::NoSchedule };
                 observed.taints = tainted.then_some(taint).into_iter().collect();
                 self.api.changed(ObjectKey::Node(name));
             }
@@ -175,7 +172,12 @@ impl Demands {
 }
 
 /// Whether something of a pool may be on a node, as far as labels and taints are concerned.
-pub(super) fn check_node(operator: &Operator, name: &str, node: &str, demands: &Demands) -> Checked {
+pub(super) fn check_node(
+    operator: &Operator,
+    name: &str,
+    node: &str,
+    demands: &Demands,
+) -> Checked {
     match operator.nodes.get(node) {
         Some(seen) if !demands.are_met_by(seen) => {
             Err(format!("{name} comes to node {node}, which does not suit: {demands:?}, {seen:?}"))
@@ -229,7 +231,8 @@ pub(super) fn kept_from(
 ) -> i64 {
     let own: BTreeSet<&str> = chain(pool).collect();
     let all: BTreeSet<&str> = operator.pools.keys().flat_map(|name| chain(name)).collect();
-    let parent = |name: &str| name.rsplit_once('.').map_or(String::new(), |(above, _)| above.into());
+    let parent =
+        |name: &str| name.rsplit_once('.').map_or(String::new(), |(above, _)| above.into());
     // Those beside the pool's own path, the topmost of each branch.
     let beside = all.iter().filter(|name| {
         let above = parent(name);
