@@ -26,7 +26,7 @@ use crate::convert::spark::{PodSize, driver_size, executor_size};
 const CONF_FOLDER: &str = "/opt/spark/conf";
 /// Where Spark's cluster mode has the template of executors' pods.
 const TEMPLATE_FOLDER: &str = "/opt/spark/pod-template";
-/// Where a program from a ConfigMap is.
+/// Where a program from a `ConfigMap` is.
 const PROGRAM_FOLDER: &str = "/opt/proffer/application";
 /// Where shuffle files and spilled data go.
 const SCRATCH_FOLDER: &str = "/var/data/spark-local";

@@ -389,7 +389,7 @@ impl Operator {
         }
         let Some(group) = self.gated.groups.get_mut(key) else { return };
         let pods = group.waiting.len() + group.placed.len();
-        if self.is_spark_group(key) {
+        if is_spark_group(key) {
             // Its job is gone, and the engine knows.
             if pods == 0 && self.gated.groups.get(key).is_some_and(|it| it.places.is_empty()) {
                 self.gated.groups.remove(key);
@@ -430,11 +430,6 @@ impl Operator {
             status: None,
         };
         self.engine.handle(now, Event::Job(Box::new(observed)));
-    }
-
-    /// Whether a job is one of Spark, whose names have no kind in front.
-    fn is_spark_group(&self, key: &JobKey) -> bool {
-        !key.name.contains('/')
     }
 
     /// Tells the engine how many places an application should have, and gives back those beyond.
@@ -491,7 +486,7 @@ impl Operator {
         let group = self.gated.groups.get(&key.job);
         let Some(name) = group.and_then(|group| group.placed.get(key)).cloned() else {
             self.gone(now, key, Departure::Asked);
-            if self.is_spark_group(&key.job) {
+            if is_spark_group(&key.job) {
                 self.tell_demand(now, &key.job);
             }
             return;
@@ -703,6 +698,11 @@ impl Operator {
             }
         }
     }
+}
+
+/// Whether a job is one of Spark, whose names have no kind in front.
+fn is_spark_group(key: &JobKey) -> bool {
+    !key.name.contains('/')
 }
 
 fn is_placed(pod: &PodFacts) -> bool {
