@@ -191,6 +191,8 @@ impl Engine {
                 choice,
             });
         }
+        // Who only has executors without a node asks for nothing.
+        refused.retain(|(id, _)| self.wanting.contains(id));
         for (id, rejection) in refused {
             self.explain(id, Some(rejection));
         }

@@ -235,11 +235,11 @@ fn whoever_places_it_is_told_what_suits() {
     world.hold_departures = true;
     world.fail("s", 0, "no such file");
     let launched = |world: &World| {
-        let launches = world.log.iter().filter_map(|action| match action {
+        let mut launches = world.log.iter().filter_map(|action| match action {
             Action::Launch(launch) if launch.node.is_none() => Some(launch.search.clone()),
             _ => None,
         });
-        launches.last()
+        launches.next_back()
     };
     let search = launched(&world).expect("an executor without a node");
     let selector = [("disk", "ssd"), ("zone", "a")].map(|(key, value)| (key.into(), value.into()));
@@ -267,4 +267,18 @@ fn a_job_pauses_when_an_executor_landed_where_it_should_not() {
     world.hold_departures = false;
     world.advance(60_000);
     assert_eq!(without_node(&world), [], "it knows now that it would land on that node again");
+}
+
+#[test]
+fn who_may_not_use_its_pool_any_more_keeps_what_it_asked_for() {
+    let mut world = World::with_nodes(&[]);
+    tell(&mut world, elastic("a", 4));
+    world.submit("j", wide("a", 1));
+    assert_eq!(without_node(&world).len(), 1);
+    // It wants nothing more, so it is not told that it would get nothing.
+    let claims =
+        PoolObservation { namespaces: vec!["default".into()], ..PoolObservation::default() };
+    tell(&mut world, PoolObservation { name: "b".into(), ..claims });
+    assert_eq!(without_node(&world).len(), 1);
+    assert_eq!(world.message("j"), "1 executor waits for a node that an autoscaler may add");
 }
