@@ -15,3 +15,4 @@ mod reclaim;
 mod run;
 mod scenarios;
 mod simulate;
+mod spark_submit;

@@ -19,3 +19,4 @@ mod pools;
 mod processes;
 mod refusals;
 mod rights;
+mod spark;

@@ -10,7 +10,7 @@ use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::Status;
 use kube::{Api, Client, ResourceExt};
-use proffer_core::ExecutorKey;
+use proffer_core::action::Launch;
 use proffer_crds::executor::Assignment;
 use proffer_crds::pool::ResourcePoolSpec;
 use proffer_crds::{ResourcePool, ResourcePoolStatus, SparkExecutor, SparkJob};
@@ -78,10 +78,8 @@ pub(crate) enum Write {
         name: ObjectName,
         /// The uid that it has to have.
         uid: Box<str>,
-        /// The executor that it is for the engine.
-        executor: ExecutorKey,
-        /// The node.
-        node: Option<Box<str>>,
+        /// The offer that was accepted.
+        launch: Launch,
     },
     /// Says in a pod's status whether it was offered a node.
     Explain {
@@ -220,9 +218,7 @@ impl Writer {
                 };
                 delete(&pods, &name.name, &uid, grace_seconds).await
             }
-            Write::Place { name, uid, executor, node } => {
-                self.place(&name, &uid, &executor, node.as_deref()).await
-            }
+            Write::Place { name, uid, launch } => self.place(&name, &uid, &launch).await,
             Write::LaunchDriver { parts, .. } => self.launch_driver(*parts).await,
             Write::Explain { name, uid, offered, reason, message } => {
                 let condition = json!({
@@ -434,20 +430,14 @@ impl Writer {
     }
 
     /// What a pod says of nodes may have changed since it was seen, so it is read first.
-    async fn place(
-        &self,
-        name: &ObjectName,
-        uid: &str,
-        executor: &ExecutorKey,
-        node: Option<&str>,
-    ) -> Reply {
+    async fn place(&self, name: &ObjectName, uid: &str, launch: &Launch) -> Reply {
         let pods = self.api::<Pod>(&name.namespace);
         let pod = match pods.get_opt(&name.name).await {
             Ok(Some(pod)) if pod.uid().as_deref() == Some(uid) => pod,
             Ok(_) => return Reply::Missing,
             Err(error) => return Reply::Unknown(sentence(&error)),
         };
-        let patch = match placing_patch(&pod, executor, node) {
+        let patch = match placing_patch(&pod, launch) {
             Ok(Some(patch)) => patch,
             Ok(None) => return Reply::Placed(Box::new(pod)),
             Err(problem) => return Reply::Refused(problem),
