@@ -65,6 +65,11 @@ pub(crate) enum Write {
         /// The object's name.
         name: ObjectName,
     },
+    /// Reads an executor's pod.
+    ReadPod {
+        /// The pod's name.
+        name: ObjectName,
+    },
     /// Deletes an executor's object.
     DeleteExecutor {
         /// The object's name.
@@ -112,6 +117,8 @@ pub(crate) enum Reply {
     Launched(Box<Pod>, Box<SparkExecutor>),
     /// An executor's object as it is now.
     Executor(Box<SparkExecutor>),
+    /// An executor's pod is there.
+    Pod,
     /// A job as it is now, and whether its status is the one that was to be stored.
     Job(Box<SparkJob>, bool),
     /// A pool as it is now.
@@ -186,6 +193,13 @@ impl Writer {
                 let executors = self.api::<SparkExecutor>(&name.namespace);
                 match executors.get_opt(&name.name).await {
                     Ok(Some(object)) => Reply::Executor(Box::new(object)),
+                    Ok(None) => Reply::Missing,
+                    Err(error) => Reply::Unknown(sentence(&error)),
+                }
+            }
+            Write::ReadPod { name } => {
+                match self.api::<Pod>(&name.namespace).get_metadata_opt(&name.name).await {
+                    Ok(Some(_)) => Reply::Pod,
                     Ok(None) => Reply::Missing,
                     Err(error) => Reply::Unknown(sentence(&error)),
                 }

@@ -18,7 +18,7 @@ use super::super::queue::{Intent, Target};
 use super::super::writes::{Reply, Write};
 use super::executors::{Executor, PodState, object_name, owner_reference};
 use super::objects::is_older;
-use super::{Change, Operator};
+use super::{Change, Kind, Operator};
 use crate::convert;
 
 /// How much longer than its grace period an executor may take to end by itself before its pod is
@@ -39,6 +39,7 @@ enum SentKind {
     Stop,
     DeletePod,
     Read,
+    ReadPod,
     Discard,
     Status { uid: Box<str>, revision: u64 },
     Expire,
@@ -84,6 +85,10 @@ impl Operator {
             (Target::Executor(key), Intent::Read) => {
                 let name = self.executors.get(key)?.name.clone();
                 Some((SentKind::Read, Write::ReadExecutor { name }))
+            }
+            (Target::Executor(key), Intent::ReadPod) => {
+                let name = self.executors.get(key)?.name.clone();
+                Some((SentKind::ReadPod, Write::ReadPod { name }))
             }
             (Target::Executor(key), Intent::Discard) => {
                 let Some(executor) = self.executors.get(key) else {
@@ -272,12 +277,23 @@ impl Operator {
                         self.see(now, object);
                         self.finish_departure(now, key);
                     }
-                    Reply::Missing => self.finish_departure(now, key),
+                    Reply::Missing if departs => self.finish_departure(now, key),
+                    Reply::Missing => {
+                        if let Some(executor) = self.executors.get(key) {
+                            let name = executor.name.clone();
+                            self.miss_object(now, &name);
+                        }
+                    }
                     // What it said last must not be missed.
                     _ if departs => self.queue.push(sent.target.clone(), Intent::Read),
                     _ => {}
                 }
             }
+            (Target::Executor(key), SentKind::ReadPod) => match reply {
+                Reply::Pod => {}
+                Reply::Missing => self.pod_is_missing(now, key),
+                _ => self.queue.push(sent.target.clone(), Intent::ReadPod),
+            },
             (Target::Executor(key), SentKind::Discard) => match reply {
                 Reply::Missing => self.forget_executor(now, key),
                 Reply::Done => {}
@@ -311,12 +327,17 @@ impl Operator {
             Reply::Launched(pod, object) => {
                 let Some(executor) = self.executors.get(key) else { return };
                 let name = executor.name.clone();
+                let is_untold = executor.object.is_none();
                 // What a watch has told meanwhile is newer.
                 if executor.pod == PodState::Unseen && self.index.pod(&name).is_none() {
                     let facts = Some(Box::new(pod_facts(&pod)));
                     self.observe(now, Change::Pod(name.clone(), facts));
+                    self.unconfirmed.insert((Kind::Pod, name.clone()));
                 }
-                self.observe(now, Change::Executor(name, Some(object)));
+                self.observe(now, Change::Executor(name.clone(), Some(object)));
+                if is_untold {
+                    self.unconfirmed.insert((Kind::Executor, name));
+                }
             }
             Reply::Refused(message) => {
                 if let Some(executor) = self.executors.remove(key) {
@@ -336,7 +357,13 @@ impl Operator {
             namespace: object.namespace().unwrap_or_default().into(),
             name: object.name_any().into(),
         };
+        let told = (Kind::Executor, name.clone());
+        let is_unconfirmed = self.unconfirmed.contains(&told);
         self.observe(now, Change::Executor(name, Some(object)));
+        if is_unconfirmed {
+            // No watch has told of it yet.
+            self.unconfirmed.insert(told);
+        }
     }
 
     /// Takes in that there is no pod (any more) that could be deleted.
@@ -351,11 +378,10 @@ impl Operator {
     }
 
     fn delete_again(&mut self, now: Milliseconds, key: &ExecutorKey) {
-        let is_removing = self.executors.get(key).is_some_and(|executor| executor.is_removing);
-        if is_removing {
-            self.engine.handle(now, Event::NotDelivered(key.clone()));
-        } else {
-            self.delete_pod(key, None);
+        match self.executors.get(key).map(|executor| executor.is_removing) {
+            Some(true) => self.engine.handle(now, Event::NotDelivered(key.clone())),
+            Some(false) => self.delete_pod(key, None),
+            None => self.review_orphans(key),
         }
     }
 

@@ -37,6 +37,8 @@ pub(super) struct World {
     pub(super) is_deaf: bool,
     /// Whether a pod that is deleted ends at once.
     pub(super) pods_linger: bool,
+    /// Whether what would be deleted stays, and nothing certain is heard.
+    pub(super) deletes_nothing: bool,
     pub(super) notices: Vec<Notice>,
     pub(super) launches: usize,
     version: u64,
@@ -51,6 +53,7 @@ fn settings() -> OperatorSettings {
             node_lost_seconds: 30,
             ..PodSettings::default()
         },
+        start_timeout_milliseconds: 600_000,
         most_writes_in_flight: 16,
         writes_per_second: 10_000,
         namespaces: [].into(),
@@ -74,6 +77,7 @@ impl World {
             loses_replies: false,
             is_deaf: false,
             pods_linger: false,
+            deletes_nothing: false,
             notices: Vec::new(),
             launches: 0,
             version: 0,
@@ -112,6 +116,11 @@ impl World {
         };
         self.told.extend(all);
         self.told.push_back(Change::Listed(kind));
+    }
+
+    /// A list that was made when there was nothing of a kind.
+    pub(super) fn list_nothing(&mut self, kind: Kind) {
+        self.told.extend([Change::Listing(kind), Change::Listed(kind)]);
     }
 
     pub(super) fn set_node(&mut self, name: &str, is_ready: bool) {
@@ -214,6 +223,7 @@ impl World {
             Write::Stop { name, .. } => {
                 self.change_spec(&name, None, |executor| executor.spec.stop = true)
             }
+            Write::DeletePod { .. } if self.deletes_nothing => Reply::Unknown("lost".to_owned()),
             Write::DeletePod { name, uid, .. } => match self.pods.get_mut(&*name.name) {
                 Some(pod) if uid.as_deref().is_none_or(|uid| pod.uid().as_deref() == Some(uid)) => {
                     if self.pods_linger {
@@ -231,6 +241,10 @@ impl World {
             Write::ReadExecutor { name } => match self.executors.get(&*name.name) {
                 Some(executor) => Reply::Executor(Box::new(executor.clone())),
                 None => Reply::Missing,
+            },
+            Write::ReadPod { name } => match self.pods.contains_key(&*name.name) {
+                true => Reply::Pod,
+                false => Reply::Missing,
             },
             Write::DeleteExecutor { name, .. } => {
                 if self.executors.remove(&*name.name).is_none() {
@@ -408,6 +422,12 @@ impl World {
     pub(super) fn lose_pod(&mut self, name: &str) {
         let pod = self.pods.remove(name).unwrap();
         self.told.push_back(Change::Pod(object_name(&pod), None));
+    }
+
+    /// A pod is there again.
+    pub(super) fn put_pod(&mut self, pod: Pod) {
+        self.told.push_back(pod_change(&pod));
+        self.pods.insert(pod.name_any(), pod);
     }
 
     /// A pod that somebody else made.
