@@ -28,6 +28,8 @@ pub(crate) enum Write {
         pod: Box<Pod>,
         /// The object, of the same name.
         executor: Box<SparkExecutor>,
+        /// The uid of the pod if it was seen already, so that only the object has to be made.
+        made: Option<Box<str>>,
     },
     /// Tells an executor what to run.
     Assign {
@@ -113,8 +115,8 @@ pub(crate) enum Write {
 /// What came of a write.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    /// An executor is there: its pod and its object.
-    Launched(Box<Pod>, Box<SparkExecutor>),
+    /// An executor is there: its pod, unless that was seen before, and its object.
+    Launched(Option<Box<Pod>>, Box<SparkExecutor>),
     /// An executor's object as it is now.
     Executor(Box<SparkExecutor>),
     /// An executor's pod is there.
@@ -148,7 +150,10 @@ impl Writer {
     /// Does a write.
     pub(crate) async fn perform(&self, write: Write) -> Reply {
         match write {
-            Write::Launch { pod, executor } => self.launch(*pod, *executor).await,
+            Write::Launch { pod, executor, made: None } => self.launch(*pod, *executor).await,
+            Write::Launch { executor, made: Some(pod_uid), .. } => {
+                self.launch_object(None, pod_uid.into_string(), *executor).await
+            }
             Write::Assign {
                 name,
                 uid,
@@ -293,20 +298,32 @@ impl Writer {
             }
             Err(error) => return Reply::Unknown(sentence(&error)),
         };
+        let pod_uid = made.uid().unwrap_or_default();
+        self.launch_object(Some(Box::new(made)), pod_uid, executor).await
+    }
+
+    async fn launch_object(
+        &self,
+        made: Option<Box<Pod>>,
+        pod_uid: String,
+        executor: SparkExecutor,
+    ) -> Reply {
+        let namespace = executor.namespace().unwrap_or_default();
+        let (name, owner) = (executor.name_any(), executor.spec.job_uid.clone());
+        let pods = self.api::<Pod>(&namespace);
         let executors = self.api::<SparkExecutor>(&namespace);
         let refused = match executors.create(&parameters(), &executor).await {
-            Ok(object) => return Reply::Launched(Box::new(made), Box::new(object)),
+            Ok(object) => return Reply::Launched(made, Box::new(object)),
             Err(kube::Error::Api(status)) if status.code == 409 || is_final(&status) => status,
             Err(error) => return Reply::Unknown(sentence(&error)),
         };
         match executors.get_opt(&name).await {
             Ok(Some(there)) if there.spec.job_uid == owner => {
-                Reply::Launched(Box::new(made), Box::new(there))
+                Reply::Launched(made, Box::new(there))
             }
             Ok(None) if refused.code != 409 => {
                 // Nothing that could be told anything is left running.
-                let uid = made.uid().unwrap_or_default();
-                match delete(&pods, &name, &uid, Some(0)).await {
+                match delete(&pods, &name, &pod_uid, Some(0)).await {
                     Reply::Done | Reply::Missing => Reply::Refused(refusal(&refused)),
                     other => other,
                 }

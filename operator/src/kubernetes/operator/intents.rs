@@ -13,7 +13,7 @@ use proffer_crds::{SparkExecutor, SparkJob};
 
 use super::super::executor_pod::executor_pod;
 use super::super::names::{EPOCH_LABEL, INDEX_LABEL, JOB_LABEL};
-use super::super::pod::{ObjectName, pod_facts};
+use super::super::pod::{ObjectName, PodFacts, pod_facts};
 use super::super::queue::{Intent, Target};
 use super::super::writes::{Reply, Write};
 use super::executors::{Executor, PodState, object_name, owner_reference};
@@ -41,9 +41,12 @@ enum SentKind {
     Read,
     ReadPod,
     Discard,
-    Status { uid: Box<str>, revision: u64 },
-    Expire,
-    Pool,
+    Status {
+        uid: Box<str>,
+        revision: u64,
+    },
+    /// What is to be tried again where nothing is known of what came of it.
+    Other(Option<Intent>),
 }
 
 impl Operator {
@@ -109,18 +112,21 @@ impl Operator {
             }
             (Target::Job(key), Intent::Expire { uid }) => {
                 let name = ObjectName::from(key);
-                Some((SentKind::Expire, Write::DeleteJob { name, uid }))
+                let again = SentKind::Other(Some(Intent::Expire { uid: uid.clone() }));
+                Some((again, Write::DeleteJob { name, uid }))
             }
             (Target::Pool(name), Intent::PoolStatus(status)) => {
                 let pool = Arc::clone(&self.pools.get(name)?.object);
-                Some((SentKind::Pool, Write::PoolStatus { pool, status }))
+                // What has changed until then is looked for every second.
+                Some((SentKind::Other(None), Write::PoolStatus { pool, status }))
             }
             (Target::Pool(name), Intent::CreatePool) => {
-                Some((SentKind::Pool, Write::CreatePool { name: name.clone() }))
+                let again = SentKind::Other(Some(Intent::CreatePool));
+                Some((again, Write::CreatePool { name: name.clone() }))
             }
             (Target::Pool(name), Intent::Keep(keep)) => {
                 let pool = Arc::clone(&self.pools.get(name)?.object);
-                Some((SentKind::Pool, Write::KeepPool { pool, keep }))
+                Some((SentKind::Other(Some(Intent::Keep(keep))), Write::KeepPool { pool, keep }))
             }
             // No other intent is ever meant for these.
             (Target::Executor(_) | Target::Job(_) | Target::Pool(_), _) => None,
@@ -152,11 +158,15 @@ impl Operator {
                 return None;
             }
         };
+        // One step at a time where both together take too long.
+        let there = self.index.pod(&name).filter(|pod| !pod.is_deleting && !pod.has_ended);
+        let is_of = |pod: &&PodFacts| pod.executor.as_ref().is_some_and(|it| *it.job_uid == *uid);
+        let made = there.filter(is_of).map(|pod| pod.uid.clone());
         if !self.executors.contains_key(key) {
             let executor = Executor::new(name, launch.node.clone());
             self.add_executor(key.clone(), executor);
         }
-        Some(Write::Launch { pod, executor })
+        Some(Write::Launch { pod, executor, made })
     }
 
     fn parts_of(
@@ -285,7 +295,9 @@ impl Operator {
                         }
                     }
                     // What it said last must not be missed.
-                    _ if departs => self.queue.push(sent.target.clone(), Intent::Read),
+                    _ if self.executors.contains_key(key) => {
+                        self.queue.push(sent.target.clone(), Intent::Read);
+                    }
                     _ => {}
                 }
             }
@@ -302,7 +314,10 @@ impl Operator {
             (Target::Job(key), SentKind::Status { uid, revision }) => {
                 self.status_answered(now, key, uid, revision, reply);
             }
-            (Target::Pool(name), SentKind::Pool) => {
+            (target, SentKind::Other(Some(again))) if failed => {
+                self.queue.push(target.clone(), again)
+            }
+            (Target::Pool(name), SentKind::Other(_)) => {
                 if let Reply::Refused(problem) = &reply {
                     tracing::error!(pool = %name, "cannot be written: {problem}");
                 }
@@ -329,7 +344,10 @@ impl Operator {
                 let name = executor.name.clone();
                 let is_untold = executor.object.is_none();
                 // What a watch has told meanwhile is newer.
-                if executor.pod == PodState::Unseen && self.index.pod(&name).is_none() {
+                if let Some(pod) = pod
+                    && executor.pod == PodState::Unseen
+                    && self.index.pod(&name).is_none()
+                {
                     let facts = Some(Box::new(pod_facts(&pod)));
                     self.observe(now, Change::Pod(name.clone(), facts));
                     self.unconfirmed.insert((Kind::Pod, name.clone()));

@@ -214,7 +214,7 @@ impl World {
 
     fn perform(&mut self, write: Write) -> Reply {
         match write {
-            Write::Launch { pod, executor } => self.launch(*pod, *executor),
+            Write::Launch { pod, executor, .. } => self.launch(*pod, *executor),
             Write::Assign { name, generation, assignments, acknowledged_report, .. } => self
                 .change_spec(&name, Some(generation), |executor| {
                     executor.spec.assignments = assignments;
@@ -332,7 +332,7 @@ impl World {
             self.executors.insert(name.clone(), executor);
         }
         let (pod, executor) = (self.pods[&name].clone(), self.executors[&name].clone());
-        Reply::Launched(Box::new(pod), Box::new(executor))
+        Reply::Launched(Some(Box::new(pod)), Box::new(executor))
     }
 
     fn change_spec(
