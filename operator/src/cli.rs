@@ -9,6 +9,7 @@ mod logs;
 mod offers;
 mod pools;
 mod print;
+mod spark_env;
 mod uninstall;
 mod wait;
 
@@ -173,6 +174,10 @@ enum Command {
         write: Vec<PathBuf>,
     },
 
+    /// Print what Apache Spark 3.5 needs for --master mesos://HOST:PORT
+    #[command(after_help = spark_env::HELP)]
+    SparkEnv(spark_env::SparkEnvArguments),
+
     /// Print the completions for a shell
     Completion {
         /// The shell
@@ -248,6 +253,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Logs(arguments) => block_on(logs::run(&arguments)).map(|()| ExitCode::SUCCESS),
         Command::Wait(arguments) => block_on(wait::run(&arguments)),
         Command::Uninstall(arguments) => block_on(uninstall::run(&arguments)),
+        Command::SparkEnv(arguments) => spark_env::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Crds { write } if write.is_empty() => {
             for (_, text) in crds_output::render()? {
                 print!("---\n{text}");
