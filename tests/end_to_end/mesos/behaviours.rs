@@ -79,7 +79,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("ReconciliationTest.ImplicitNonTerminalTask", tasks::implicit_non_terminal),
     ("ReconciliationTest.ImplicitTerminalTask", tasks::implicit_terminal),
     ("MasterValidationTest.TaskUsesNoResources", || {
-        tasks::invalid_task(&json!({ "resources": [] }), "no resources")
+        tasks::invalid_task(&json!({ "resources": [] }), "no resources");
     }),
     ("MasterValidationTest.TaskUsesCommandInfoAndExecutorInfo", || {
         let executor = json!({ "executor_id": { "value": "e" }, "command": { "value": "true" } });

@@ -1,4 +1,4 @@
-//! Real clients of Mesos, from PyPI, that know nothing of Proffer.
+//! Real clients of Mesos, from `PyPI`, that know nothing of Proffer.
 //!
 //! They are installed by `.ci/run` in a virtual environment; `PROFFER_TEST_MESOS_CLIENTS` names it.
 
@@ -25,7 +25,7 @@ fn environment() -> Option<PathBuf> {
 
 /// A framework in Python: registers, launches a task that ends and one that is killed, reconciles,
 /// and ends. Both libraries have the same interface.
-const SCRIPT: &str = r#"
+const SCRIPT: &str = r"
 import sys, threading, logging
 library, url = sys.argv[1], sys.argv[2]
 client_module = __import__(library + '.client', fromlist=['MesosClient'])
@@ -80,7 +80,7 @@ client.on(MesosClient.UPDATE, update)
 thread = threading.Thread(target=client.register, daemon=True)
 thread.start()
 sys.exit(0 if done.wait(60) else 1)
-"#;
+";
 
 fn plays(library: &str) {
     let Some(environment) = environment() else { return };

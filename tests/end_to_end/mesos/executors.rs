@@ -8,7 +8,7 @@ use proffer_mesos::types::{Offer, TaskState, TaskStatusReason as Reason};
 use serde_json::{Value, json};
 
 use super::Master;
-use super::framework::{Framework, resources};
+use super::framework::{Framework, resources, thousandths};
 use super::http::{Connection, Reply, post};
 use crate::run::until;
 
@@ -115,12 +115,12 @@ fn an_executor_runs_several_tasks() {
 
     // Executor and task both hold what they asked for.
     let offer = framework.offer();
-    assert_eq!(super::framework::amount(&offer, "cpus"), 1.25);
+    assert_eq!(thousandths(&offer, "cpus"), Some(1250));
     assert_eq!(offer.executor_ids.len(), 1);
     framework.launch(&[&offer], &[task("u", &offer, "exec sleep 1000")]);
     let launch = executor.next(EventType::Launch).launch.unwrap();
     assert_eq!(launch.task.task_id.value, "u");
-    assert_eq!(super::framework::amount(&framework.offer(), "cpus"), 0.75);
+    assert_eq!(thousandths(&framework.offer(), "cpus"), Some(750));
 
     framework.kill("t");
     let kill = executor.next(EventType::Kill).kill.unwrap();

@@ -60,6 +60,11 @@ pub(crate) fn amount(offer: &Offer, name: &str) -> f64 {
     of_name.filter_map(|resource| resource.scalar.as_ref()).map(|scalar| scalar.value).sum()
 }
 
+/// The same in thousandths, which can be compared.
+pub(crate) fn thousandths(offer: &Offer, name: &str) -> Option<i64> {
+    proffer_mesos::resources::thousandths(amount(offer, name))
+}
+
 pub(crate) fn state(status: &TaskStatus) -> TaskState {
     status.state.try_into().unwrap()
 }

@@ -2,7 +2,7 @@
 
 use super::{ONE_NODE, one_node};
 use crate::mesos::Master;
-use crate::mesos::framework::{Framework, amount, task};
+use crate::mesos::framework::{Framework, task, thousandths};
 use crate::mesos::http::{get, post};
 use proffer_mesos::scheduler::EventType;
 use proffer_mesos::types::{TaskState, TaskStatusReason as Reason};
@@ -153,7 +153,7 @@ pub(super) fn quota_of_several_roles() {
     assert_eq!(update(1.0, false).status, 200);
     assert_eq!(quota(), 2);
     let mut framework = Framework::subscribe(&master, &json!({ "role": "a" }));
-    assert_eq!(amount(&framework.offer(), "cpus"), 1.0);
+    assert_eq!(thousandths(&framework.offer(), "cpus"), Some(1000));
     assert_eq!(update(5.0, true).status, 200);
 }
 
