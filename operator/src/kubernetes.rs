@@ -176,12 +176,15 @@ struct Cluster {
 }
 
 /// Milliseconds since 1970 that never go back.
-struct Clock(Milliseconds);
+struct Clock {
+    read: fn() -> Milliseconds,
+    last: Milliseconds,
+}
 
 impl Clock {
     fn now(&mut self) -> Milliseconds {
-        self.0 = self.0.max(wall_clock());
-        self.0
+        self.last = self.last.max((self.read)());
+        self.last
     }
 }
 
@@ -209,7 +212,7 @@ impl Cluster {
             in_flight: FuturesUnordered::new(),
             health,
             write_timeout: timing.write_timeout(),
-            clock: Clock(0),
+            clock: Clock { read: wall_clock, last: 0 },
             watches_pods: false,
             bound: BTreeSet::new(),
         }
@@ -383,6 +386,7 @@ fn settings(configuration: &Configuration) -> OperatorSettings {
             service_account_name: executor.service_account_name.clone(),
             node_lost_seconds: executor.node_lost_seconds.into(),
         },
+        start_timeout_milliseconds: u64::from(executor.start_timeout_seconds) * 1000,
         most_writes_in_flight: configuration.client.max_concurrent_writes as usize,
         writes_per_second: configuration.client.writes_per_second,
         namespaces: configuration.watch.namespaces.iter().cloned().collect(),
@@ -409,3 +413,6 @@ async fn publish(client: Client, mut notices: mpsc::Receiver<Notice>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

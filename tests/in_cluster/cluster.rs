@@ -92,9 +92,14 @@ fn prepare() -> Result<(), String> {
     say("tests/cluster/up: a cluster for the tests (16 minutes if it has to be built first)");
     script("up", &[])?;
     say("tests/cluster/install: builds Proffer's images and installs its chart");
-    script("install", &["--values", "tests/in_cluster/values.yaml", "--timeout", "5m"])?;
+    install()?;
     say("the cluster is ready");
     Ok(())
+}
+
+/// Installs Proffer, or brings it up to date.
+pub(crate) fn install() -> Result<(), String> {
+    script("install", &["--values", "tests/in_cluster/values.yaml", "--timeout", "5m"])
 }
 
 fn has_go() -> bool {

@@ -8,6 +8,7 @@
 
 mod bad_manifests;
 mod cluster;
+mod contract;
 mod examples;
 mod executors;
 mod gates;
@@ -18,5 +19,6 @@ mod operators;
 mod pools;
 mod processes;
 mod refusals;
+mod release;
 mod rights;
 mod spark;

@@ -49,6 +49,9 @@ pub struct NodeObservation {
     pub taken_by_others: Vec<(Box<str>, i64)>,
     /// Whether new executors may go there. Where not (a cordoned node), those that are there stay.
     pub offered: bool,
+    /// Whether nothing can be said of it, as it does not answer: it does not count in what all nodes
+    /// have together.
+    pub silent: bool,
     /// The labels that selectors look at, os and architecture among them.
     pub labels: Vec<Label>,
     /// The marks that keep executors away.
@@ -87,6 +90,7 @@ impl Default for NodeObservation {
             allocatable: Vec::new(),
             taken_by_others: Vec::new(),
             offered: true,
+            silent: false,
             labels: Vec::new(),
             taints: Vec::new(),
             ports: Ranges::new(),
@@ -99,10 +103,10 @@ impl Default for NodeObservation {
 impl NodeObservation {
     /// Whether what there is on a node is all in which one version differs from another.
     pub(crate) fn differs_only_in_amounts(&self, other: &Self) -> bool {
-        let Self { name, allocatable: _, taken_by_others: _, offered, .. } = self;
+        let Self { name, allocatable: _, taken_by_others: _, offered, silent, .. } = self;
         let Self { labels, taints, ports, draining, maintenance, .. } = self;
-        (name, offered, labels, taints)
-            == (&other.name, &other.offered, &other.labels, &other.taints)
+        (name, offered, silent, labels, taints)
+            == (&other.name, &other.offered, &other.silent, &other.labels, &other.taints)
             && (ports, draining, maintenance) == (&other.ports, &other.draining, &other.maintenance)
     }
 }
@@ -993,7 +997,7 @@ pub(crate) struct Suitability {
 }
 
 fn counted(node: &Node) -> Resources {
-    if node.counted { node.usable } else { Resources::NONE }
+    if node.counted && !node.observed.silent { node.usable } else { Resources::NONE }
 }
 
 fn free_for_everyone(node: &Node) -> Resources {

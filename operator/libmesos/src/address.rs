@@ -29,7 +29,9 @@ pub(crate) struct Address {
 /// Why an address is none. The sentence is what the framework is told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AddressProblem {
-    #[error("the master's address is empty; give mesos://HOST:PORT, such as mesos://localhost:5050")]
+    #[error(
+        "the master's address is empty; give mesos://HOST:PORT, such as mesos://localhost:5050"
+    )]
     Empty,
     #[error(
         "mesos://{0}: masters are not looked up in ZooKeeper; give the address of Proffer's \

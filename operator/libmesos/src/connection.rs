@@ -95,11 +95,7 @@ impl Connection {
         Err(last)
     }
 
-    fn subscribe_at(
-        &self,
-        master: &str,
-        call: &Call,
-    ) -> Result<(Subscription, Events), Failure> {
+    fn subscribe_at(&self, master: &str, call: &Call) -> Result<(Subscription, Events), Failure> {
         let mut master = master.to_owned();
         for _ in 0..=MOST_REDIRECTS {
             let response = self.post(&master, None, call, None)?;
@@ -198,7 +194,8 @@ fn failure(master: &str, response: Response<Body>) -> Failure {
     let status = response.status().as_u16();
     let mut text = String::new();
     let body = response.into_body().into_reader().take(MOST_ANSWER_BYTES).read_to_string(&mut text);
-    let said = if body.is_ok() && !text.trim().is_empty() { text.trim() } else { "no reason given" };
+    let said =
+        if body.is_ok() && !text.trim().is_empty() { text.trim() } else { "no reason given" };
     match status {
         401 => Failure::Refused(format!(
             "{master} wants a name and a password that it knows ({said}); give them as \

@@ -20,6 +20,15 @@ use crate::session::{Callback, Session, lost};
 /// masters come back.
 const REGISTRATION_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Where it is said how many seconds that are.
+const REGISTRATION_TIMEOUT_VARIABLE: &str = "PROFFER_REGISTRATION_TIMEOUT_SECONDS";
+
+fn registration_timeout() -> Duration {
+    let said = std::env::var(REGISTRATION_TIMEOUT_VARIABLE).ok();
+    let seconds = said.and_then(|seconds| seconds.trim().parse().ok());
+    seconds.map_or(REGISTRATION_TIMEOUT, Duration::from_secs)
+}
+
 /// The first and the longest pause between two tries.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -208,6 +217,7 @@ impl Driver {
     /// Reads events until the driver ends, whatever happens to the stream.
     fn read(&self) {
         let started = Instant::now();
+        let most = registration_timeout();
         let (first, longest) = PAUSES;
         let mut pause = first;
         let mut reminded: Option<Instant> = None;
@@ -241,8 +251,8 @@ impl Driver {
                 Err(Failure::Unavailable(why)) => why,
             };
             let registered = self.state().session.was_registered();
-            if !registered && started.elapsed() >= REGISTRATION_TIMEOUT {
-                let seconds = REGISTRATION_TIMEOUT.as_secs();
+            if !registered && started.elapsed() >= most {
+                let seconds = most.as_secs();
                 let why = format!("no master was found within {seconds} seconds: {why}");
                 let _ = self.tell.send(News::Failed(why));
                 return;

@@ -49,7 +49,8 @@ impl Daemon {
         // fills in `env` and takes null for "no name and no group". jni offers no attachment of
         // this kind, for such a thread must not use the JVM after it is destroyed: HotSpot blocks
         // it for ever then, and the process ends.
-        let result = unsafe { ((**raw).v1_4.AttachCurrentThreadAsDaemon)(raw, &mut env, null_mut()) };
+        let result =
+            unsafe { ((**raw).v1_4.AttachCurrentThreadAsDaemon)(raw, &mut env, null_mut()) };
         if result == jni::sys::JNI_OK {
             Ok(Self(vm))
         } else {
@@ -188,19 +189,14 @@ impl JavaFramework {
                 env.call_method(scheduler, jni_str!("disconnected"), signature, &[driver])?;
             }
             Callback::ResourceOffers(offers) => {
-                let list = env.new_object(
-                    jni_str!("java/util/ArrayList"),
-                    jni_sig!("()V"),
-                    &[],
-                )?;
+                let list = env.new_object(jni_str!("java/util/ArrayList"), jni_sig!("()V"), &[])?;
                 for offer in &offers {
                     let offer = object(env, loader, "Protos$Offer", offer)?;
                     let signature = jni_sig!("(Ljava/lang/Object;)Z");
                     env.call_method(&list, jni_str!("add"), signature, &[JValue::Object(&offer)])?;
                     env.delete_local_ref(offer);
                 }
-                let signature =
-                    jni_sig!("(Lorg/apache/mesos/SchedulerDriver;Ljava/util/List;)V");
+                let signature = jni_sig!("(Lorg/apache/mesos/SchedulerDriver;Ljava/util/List;)V");
                 let arguments = [driver, JValue::Object(&list)];
                 env.call_method(scheduler, jni_str!("resourceOffers"), signature, &arguments)?;
             }
@@ -259,8 +255,7 @@ impl JavaFramework {
             }
             Callback::Error(message) => {
                 let message = env.new_string(message)?;
-                let signature =
-                    jni_sig!("(Lorg/apache/mesos/SchedulerDriver;Ljava/lang/String;)V");
+                let signature = jni_sig!("(Lorg/apache/mesos/SchedulerDriver;Ljava/lang/String;)V");
                 let arguments = [driver, JValue::Object(&message)];
                 env.call_method(scheduler, jni_str!("error"), signature, &arguments)?;
             }

@@ -48,8 +48,7 @@ fn driver(env: &mut Env<'_>, this: &JObject<'_>) -> Result<Arc<Driver>, Problem>
 }
 
 fn initialize(env: &mut Env<'_>, this: &JObject<'_>) -> Result<(), Problem> {
-    let master =
-        env.get_field(this, jni_str!("master"), jni_sig!("Ljava/lang/String;"))?.l()?;
+    let master = env.get_field(this, jni_str!("master"), jni_sig!("Ljava/lang/String;"))?.l()?;
     let master = env.cast_local::<JString<'_>>(master)?.to_string();
     let signature = jni_sig!("Lorg/apache/mesos/Protos$FrameworkInfo;");
     let framework = env.get_field(this, jni_str!("framework"), signature)?.l()?;
@@ -84,8 +83,9 @@ fn initialize(env: &mut Env<'_>, this: &JObject<'_>) -> Result<(), Problem> {
 
 fn start(env: &mut Env<'_>, this: &JObject<'_>) -> Result<Status, Problem> {
     let driver = driver(env, this)?;
-    let scheduler =
-        env.get_field(this, jni_str!("scheduler"), jni_sig!("Lorg/apache/mesos/Scheduler;"))?.l()?;
+    let scheduler = env
+        .get_field(this, jni_str!("scheduler"), jni_sig!("Lorg/apache/mesos/Scheduler;"))?
+        .l()?;
     let loader = java::loader(env, this)?;
     let mut framework = JavaFramework {
         scheduler: env.new_global_ref(&scheduler)?,

@@ -11,15 +11,28 @@ use proffer_mesos::types::{
 /// Something that the framework is told, by the method of `org.apache.mesos.Scheduler` of that name.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Callback {
-    Registered { framework: FrameworkId, master: Box<MasterInfo> },
-    Reregistered { master: Box<MasterInfo> },
+    Registered {
+        framework: FrameworkId,
+        master: Box<MasterInfo>,
+    },
+    Reregistered {
+        master: Box<MasterInfo>,
+    },
     Disconnected,
     ResourceOffers(Vec<Offer>),
     OfferRescinded(OfferId),
     StatusUpdate(Box<TaskStatus>),
-    FrameworkMessage { executor: ExecutorId, agent: AgentId, data: Vec<u8> },
+    FrameworkMessage {
+        executor: ExecutorId,
+        agent: AgentId,
+        data: Vec<u8>,
+    },
     AgentLost(AgentId),
-    ExecutorLost { executor: ExecutorId, agent: AgentId, status: i32 },
+    ExecutorLost {
+        executor: ExecutorId,
+        agent: AgentId,
+        status: i32,
+    },
     /// The last one: after it there is nothing more.
     Error(String),
 }
@@ -92,11 +105,13 @@ impl Session {
             EventType::Rescind => {
                 event.rescind.map(|rescind| Callback::OfferRescinded(rescind.offer_id))
             }
-            EventType::Update => return event.update.map_or_else(Outcome::default, |update| {
-                let answer = self.acknowledgement(&update.status).map(Box::new);
-                let callback = Some(Callback::StatusUpdate(Box::new(update.status)));
-                Outcome { callback, answer }
-            }),
+            EventType::Update => {
+                return event.update.map_or_else(Outcome::default, |update| {
+                    let answer = self.acknowledgement(&update.status).map(Box::new);
+                    let callback = Some(Callback::StatusUpdate(Box::new(update.status)));
+                    Outcome { callback, answer }
+                });
+            }
             EventType::Message => event.message.map(|message| Callback::FrameworkMessage {
                 executor: message.executor_id,
                 agent: message.agent_id,

@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use kube::ResourceExt;
+use kube::{Api, ResourceExt};
 use proffer_core::ranges::Ranges;
 use proffer_crds::job::{JobState, StageStatus, TaskFailure};
-use proffer_crds::{SparkExecutor, SparkJob, SparkJobStatus};
+use proffer_crds::{ResourcePool, SparkExecutor, SparkJob, SparkJobStatus};
 
 use super::connection::{Connection, ConnectionArguments, list};
 use super::print::{Table, age, since};
@@ -40,7 +40,10 @@ pub(super) async fn run(arguments: &ExplainArguments) -> anyhow::Result<()> {
     let (job, mut executors) =
         futures::try_join!(connection.job(&arguments.name), list(&api, None))?;
     executors.retain(|executor| is_of(executor, &job));
-    print!("{}", explain(&job, &executors, Timestamp::now()));
+    let pools: Api<ResourcePool> = Api::all(connection.client.clone());
+    // Not everybody who may see jobs may see pools.
+    let pool = pools.get_opt(&job.spec.pool).await.ok().flatten();
+    print!("{}", explain(&job, pool.as_ref(), &executors, Timestamp::now()));
     Ok(())
 }
 
@@ -51,9 +54,14 @@ fn is_of(executor: &SparkExecutor, job: &SparkJob) -> bool {
     spec.job == job.name_any() && is_same
 }
 
-fn explain(job: &SparkJob, executors: &[SparkExecutor], now: Timestamp) -> String {
+fn explain(
+    job: &SparkJob,
+    pool: Option<&ResourcePool>,
+    executors: &[SparkExecutor],
+    now: Timestamp,
+) -> String {
     let status = job.status.clone().unwrap_or_default();
-    let mut text = head(job, &status, now);
+    let mut text = head(job, pool, &status, now);
     section(&mut text, "Conditions", &conditions(&status.conditions, now));
     section(&mut text, "Stages", &stages(&status.stages));
     section(&mut text, "Executors", &executor_table(executors, now));
@@ -62,7 +70,13 @@ fn explain(job: &SparkJob, executors: &[SparkExecutor], now: Timestamp) -> Strin
     text
 }
 
-fn head(job: &SparkJob, status: &SparkJobStatus, now: Timestamp) -> String {
+fn head(
+    job: &SparkJob,
+    pool: Option<&ResourcePool>,
+    status: &SparkJobStatus,
+    now: Timestamp,
+) -> String {
+    let shares = pool.filter(|_| !status.state.is_final()).and_then(shares).unwrap_or_default();
     let mut text = String::new();
     let mut field = |name: &str, value: String| {
         if !value.is_empty() {
@@ -76,6 +90,7 @@ fn head(job: &SparkJob, status: &SparkJobStatus, now: Timestamp) -> String {
         "Pool",
         if priority == 0 { pool.clone() } else { format!("{pool}, priority {priority}") },
     );
+    field("Pool holds", shares);
     let place =
         status.position.map(|place| format!(", place {place} among those that wait in its pool"));
     let state = format!("{:?}{}", status.state, place.unwrap_or_default());
@@ -105,6 +120,19 @@ fn head(job: &SparkJob, status: &SparkJobStatus, now: Timestamp) -> String {
         );
     }
     text
+}
+
+/// What a pool holds beside what would be fair.
+fn shares(pool: &ResourcePool) -> Option<String> {
+    let status = pool.status.as_ref()?;
+    let mut text = status.dominant_share.clone()?;
+    if let Some(fair) = &status.fair_share {
+        text = format!("{text} of the cluster; {fair} would be fair");
+    }
+    if status.guarantee_met == Some(false) {
+        text.push_str("; less than it is guaranteed");
+    }
+    Some(text)
 }
 
 /// The word for what keeps a job from going on, or made it fail.

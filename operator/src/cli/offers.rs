@@ -1,9 +1,9 @@
 //! `proffer offers`: what was offered and taken, and who waits to be offered something.
 
 use jiff::Timestamp;
-use kube::ResourceExt;
+use kube::{Api, ResourceExt};
 use proffer_crds::job::JobState;
-use proffer_crds::{SparkExecutor, SparkJob};
+use proffer_crds::{ResourcePool, SparkExecutor, SparkJob};
 
 use super::connection::{Connection, ConnectionArguments, list};
 use super::print::{Table, age, amounts};
@@ -11,8 +11,8 @@ use super::print::{Table, age, amounts};
 pub(super) const HELP: &str = "\
 A job answers an offer at once, so what can be seen of offers is what was made of them: executors that
 hold resources and do not run tasks yet, and jobs that would take more than they have been offered, in
-the order of their places in their pools. Offers to Mesos frameworks are not objects of the cluster and
-not shown.
+the order of their places in their pools. Of offers that Mesos frameworks have not answered yet each pool
+tells the sum, with that of its children.
 
 Examples:
   proffer offers
@@ -46,12 +46,34 @@ async fn offers(
 ) -> anyhow::Result<String> {
     let executors = connection.api::<SparkExecutor>(arguments.all_namespaces);
     let jobs = connection.api::<SparkJob>(arguments.all_namespaces);
+    let pools: Api<ResourcePool> = Api::all(connection.client.clone());
     let (mut executors, mut jobs) = futures::try_join!(list(&executors, None), list(&jobs, None))?;
+    // Not everybody who may see jobs may see pools.
+    let mut pools = list(&pools, None).await.unwrap_or_default();
     if let Some(pool) = &arguments.pool {
         executors.retain(|executor| executor.spec.pool == *pool);
         jobs.retain(|job| job.spec.pool == *pool);
+        pools.retain(|known| known.name_any() == *pool);
     }
-    Ok(render(&executors, jobs, arguments.all_namespaces, now))
+    let open = open(&pools);
+    let open = if open.is_empty() {
+        String::new()
+    } else {
+        format!("Open offers to Mesos frameworks:\n{open}\n")
+    };
+    Ok(open + &render(&executors, jobs, arguments.all_namespaces, now))
+}
+
+/// What is in offers that are not answered.
+fn open(pools: &[ResourcePool]) -> Table {
+    let mut table = Table::new(["POOL", "RESOURCES"]).indented(2);
+    for pool in pools {
+        let offered = pool.status.as_ref().map(|status| amounts(&status.offered));
+        if let Some(offered) = offered.filter(|offered| !offered.is_empty()) {
+            table.row([pool.name_any(), offered]);
+        }
+    }
+    table
 }
 
 fn render(

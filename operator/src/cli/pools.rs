@@ -8,7 +8,9 @@ use super::connection::{Connection, ConnectionArguments, is_missing, list, sente
 use super::print::{self, Format, Objects, Table, age, amounts};
 
 pub(super) const HELP: &str = "\
-SHARE is the largest part of any resource that the pool and its children hold, ALLOCATED what they hold.
+SHARE is the largest part of any resource that the pool and its children hold, ALLOCATED what they hold, FAIR
+the share that they would have if all that is held or wanted were given out anew. OFFERED is what of it is in
+offers that Mesos frameworks have not answered yet.
 The pool `a.dev` is a child of `a`.
 
 Examples:
@@ -67,18 +69,29 @@ async fn pools(
 }
 
 fn table(pools: &[ResourcePool], is_wide: bool, now: Timestamp) -> Table {
-    let wide = ["RESERVED", "FAIRNESS", "NAMESPACES", "MESSAGE"].into_iter().filter(|_| is_wide);
-    let narrow =
-        ["NAME", "WEIGHT", "SHARE", "ALLOCATED", "GUARANTEE", "LIMIT", "RUNNING", "PENDING", "AGE"];
-    let mut table = Table::new(narrow.into_iter().chain(wide));
+    let wide = ["OFFERED", "RESERVED", "FAIRNESS", "NAMESPACES", "MESSAGE"];
+    let narrow = [
+        "NAME",
+        "WEIGHT",
+        "SHARE",
+        "FAIR",
+        "ALLOCATED",
+        "GUARANTEE",
+        "LIMIT",
+        "RUNNING",
+        "PENDING",
+        "AGE",
+    ];
+    let mut table = Table::new(narrow.into_iter().chain(wide.into_iter().filter(|_| is_wide)));
     for pool in pools {
         let (spec, status) = (&pool.spec, pool.status.clone().unwrap_or_default());
         let narrow = [
             pool.name_any(),
             spec.weight.to_string(),
             status.dominant_share.unwrap_or_default(),
+            status.fair_share.unwrap_or_default(),
             amounts(&status.allocated),
-            amounts(&spec.guarantee),
+            guarantee(&amounts(&spec.guarantee), status.guarantee_met),
             amounts(&spec.limit),
             status.running_jobs.to_string(),
             status.pending_jobs.to_string(),
@@ -88,6 +101,7 @@ fn table(pools: &[ResourcePool], is_wide: bool, now: Timestamp) -> Table {
             let active = status.conditions.iter().find(|condition| condition.type_ == "Active");
             let message = active.filter(|active| active.reason != "Ready");
             [
+                amounts(&status.offered),
                 amounts(&status.reserved),
                 spec.fairness.map_or_else(String::new, |fairness| format!("{fairness:?}")),
                 spec.namespaces.join(","),
@@ -97,6 +111,14 @@ fn table(pools: &[ResourcePool], is_wide: bool, now: Timestamp) -> Table {
         table.row(narrow.into_iter().chain(wide.into_iter().flatten()));
     }
     table
+}
+
+/// A guarantee, and whether it is broken.
+fn guarantee(amounts: &str, is_met: Option<bool>) -> String {
+    match is_met {
+        Some(false) if !amounts.is_empty() => format!("{amounts} (not met)"),
+        _ => amounts.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -39,6 +39,11 @@ pub struct Executor {
     /// tasks run elsewhere.
     #[schemars(range(min = 0, max = 86_400))]
     pub node_lost_seconds: u32,
+
+    /// How long a pod that has a node may take until its executor reports, with pulling its images:
+    /// then it is given up, and counts as one that did not start.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub start_timeout_seconds: u32,
 }
 
 /// When an image is pulled, as in a pod.
@@ -72,6 +77,7 @@ impl Default for Executor {
             service_account_name: None,
             priority_class_name: None,
             node_lost_seconds: 30,
+            start_timeout_seconds: 600,
         }
     }
 }

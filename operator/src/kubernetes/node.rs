@@ -37,6 +37,7 @@ pub(crate) fn node_facts(node: &Node) -> NodeFacts {
     let observation = NodeObservation {
         name: node.name_any().into(),
         allocatable: amounts(allocatable.into_iter().flatten()).into_iter().collect(),
+        silent: !is_ready,
         offered: is_ready && !is_cordoned && node.metadata.deletion_timestamp.is_none(),
         labels: node.labels().iter().map(label).collect(),
         taints: taints.iter().filter_map(taint).collect(),

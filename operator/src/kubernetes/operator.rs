@@ -82,6 +82,8 @@ pub(crate) struct OperatorSettings {
     pub(crate) engine: Settings,
     /// Of executors' pods.
     pub(crate) pods: PodSettings,
+    /// How long an executor may take to report when its pod has a node.
+    pub(crate) start_timeout_milliseconds: Milliseconds,
     /// The most writes on their way at once.
     pub(crate) most_writes_in_flight: usize,
     /// The most writes in a second, over a while.
@@ -127,12 +129,16 @@ pub(crate) struct Operator {
     /// The kinds that were listed at least once.
     listed: BTreeSet<Kind>,
     is_synced: bool,
+    /// Pods and executors' objects that a write has answered and no watch has told of yet.
+    unconfirmed: BTreeSet<(Kind, ObjectName)>,
     /// Nodes that are gone, until what was on them is accounted for.
     leaving_nodes: BTreeSet<Box<str>>,
     /// When jobs are deleted.
     expiries: BTreeSet<(Milliseconds, JobKey)>,
     /// When executors that were told to end have to have ended.
     stop_deadlines: BTreeSet<(Milliseconds, ExecutorKey)>,
+    /// When executors that have a node have to have reported.
+    start_deadlines: BTreeSet<(Milliseconds, ExecutorKey)>,
     /// When the statuses of pools are written next, if something changed.
     pools_due: Option<Milliseconds>,
     notices: Vec<Notice>,
@@ -157,9 +163,11 @@ impl Operator {
             listing: BTreeMap::new(),
             listed: BTreeSet::new(),
             is_synced: false,
+            unconfirmed: BTreeSet::new(),
             leaving_nodes: BTreeSet::new(),
             expiries: BTreeSet::new(),
             stop_deadlines: BTreeSet::new(),
+            start_deadlines: BTreeSet::new(),
             pools_due: None,
             notices: Vec::new(),
         }
@@ -246,6 +254,7 @@ impl Operator {
             self.queue.wakeup(now),
             self.expiries.first().map(|&(at, _)| at),
             self.stop_deadlines.first().map(|&(at, _)| at),
+            self.start_deadlines.first().map(|&(at, _)| at),
             self.pools_due,
             self.gated.wakeup(),
             self.sparks.wakeup(),
@@ -302,9 +311,11 @@ impl Operator {
     }
 
     fn note_listed(&mut self, kind: Kind, namespace: &str, name: &str) {
+        let name = ObjectName { namespace: namespace.into(), name: name.into() };
         if let Some(told) = self.listing.get_mut(&kind) {
-            told.insert(ObjectName { namespace: namespace.into(), name: name.into() });
+            told.insert(name.clone());
         }
+        self.unconfirmed.remove(&(kind, name));
     }
 
     fn end_listing(&mut self, now: Milliseconds, kind: Kind) {
@@ -321,6 +332,11 @@ impl Operator {
             Kind::Pod => self.index.pods().map(|(name, _)| name.clone()).collect(),
         };
         for gone in known.into_iter().filter(|name| !told.contains(name)) {
+            if self.unconfirmed.contains(&(kind, gone.clone())) {
+                // It may have been made after the list was.
+                self.look_for(kind, &gone);
+                continue;
+            }
             self.observe(
                 now,
                 match kind {
@@ -342,6 +358,7 @@ impl Operator {
             for node in self.index.take_changed() {
                 self.engine.handle(now, Event::Node(node));
             }
+            self.pass_over_names(now);
             self.engine.handle(now, Event::Synced);
             self.review_all(now);
             self.pools_due = Some(now);
@@ -409,6 +426,12 @@ impl Operator {
         {
             self.stop_deadlines.remove(&(at, key.clone()));
             self.delete_pod(&key, None);
+        }
+        while let Some((at, key)) =
+            self.start_deadlines.first().filter(|(at, _)| *at <= now).cloned()
+        {
+            self.start_deadlines.remove(&(at, key.clone()));
+            self.give_up_start(&key);
         }
     }
 

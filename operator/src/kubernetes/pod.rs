@@ -62,6 +62,8 @@ pub(crate) struct ExecutorFacts {
     pub(crate) others_run: bool,
     /// Why the executor cannot start.
     pub(crate) trouble: Option<Trouble>,
+    /// What a container waits for that has not started, as the kubelet says it.
+    pub(crate) state: Option<Box<str>>,
     /// When it was created, in milliseconds since 1970.
     pub(crate) created_at: i64,
 }
@@ -110,8 +112,20 @@ fn executor_facts(pod: &Pod, has_ended: bool) -> Option<ExecutorFacts> {
         departure: departure(&status, has_ended, EXECUTOR_CONTAINER),
         others_run: !has_ended && others_run(&status),
         trouble: if has_ended { None } else { trouble(&status) },
+        state: waiting(&status),
         created_at: created,
     })
+}
+
+/// What the first container waits for that has not started.
+fn waiting(status: &PodStatus) -> Option<Box<str>> {
+    let init = status.init_container_statuses.iter().flatten();
+    let all = init.chain(status.container_statuses.iter().flatten());
+    let mut waiting = all.filter_map(|it| Some((it, it.state.as_ref()?.waiting.as_ref()?)));
+    let (container, waiting) = waiting.next()?;
+    let reason = waiting.reason.as_deref().unwrap_or("waiting");
+    let what = format!("the container {} of image {} is {reason}", container.name, container.image);
+    Some(sentence(&what, waiting.message.as_deref().unwrap_or_default()).into())
 }
 
 /// What became of the executor in a pod's container: nothing while that may run.

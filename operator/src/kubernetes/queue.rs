@@ -59,6 +59,8 @@ pub(crate) enum Intent {
     },
     /// Read what an executor said.
     Read,
+    /// Read whether an executor's pod is there.
+    ReadPod,
     /// Delete what an executor left.
     Discard,
     /// Store a job's status.

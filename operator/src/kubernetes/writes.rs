@@ -31,6 +31,8 @@ pub(crate) enum Write {
         pod: Box<Pod>,
         /// The object, of the same name.
         executor: Box<SparkExecutor>,
+        /// The uid of the pod if it was seen already, so that only the object has to be made.
+        made: Option<Box<str>>,
     },
     /// Makes a Spark driver, with its settings and the Service of its page.
     LaunchDriver {
@@ -99,6 +101,11 @@ pub(crate) enum Write {
         /// The object's name.
         name: ObjectName,
     },
+    /// Reads an executor's pod.
+    ReadPod {
+        /// The pod's name.
+        name: ObjectName,
+    },
     /// Deletes an executor's object.
     DeleteExecutor {
         /// The object's name.
@@ -142,12 +149,14 @@ pub(crate) enum Write {
 /// What came of a write.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    /// An executor is there: its pod and its object.
-    Launched(Box<Pod>, Box<SparkExecutor>),
+    /// An executor is there: its pod, unless that was seen before, and its object.
+    Launched(Option<Box<Pod>>, Box<SparkExecutor>),
     /// An executor's object as it is now.
     Executor(Box<SparkExecutor>),
     /// A pod that was placed, or a driver's that was made.
     Placed(Box<Pod>),
+    /// An executor's pod is there.
+    Pod,
     /// A job as it is now, and whether its status is the one that was to be stored.
     Job(Box<SparkJob>, bool),
     /// A pool as it is now.
@@ -177,7 +186,10 @@ impl Writer {
     /// Does a write.
     pub(crate) async fn perform(&self, write: Write) -> Reply {
         match write {
-            Write::Launch { pod, executor } => self.launch(*pod, *executor).await,
+            Write::Launch { pod, executor, made: None } => self.launch(*pod, *executor).await,
+            Write::Launch { executor, made: Some(pod_uid), .. } => {
+                self.launch_object(None, pod_uid.into_string(), *executor).await
+            }
             Write::Assign {
                 name,
                 uid,
@@ -246,6 +258,13 @@ impl Writer {
                 let executors = self.api::<SparkExecutor>(&name.namespace);
                 match executors.get_opt(&name.name).await {
                     Ok(Some(object)) => Reply::Executor(Box::new(object)),
+                    Ok(None) => Reply::Missing,
+                    Err(error) => Reply::Unknown(sentence(&error)),
+                }
+            }
+            Write::ReadPod { name } => {
+                match self.api::<Pod>(&name.namespace).get_metadata_opt(&name.name).await {
+                    Ok(Some(_)) => Reply::Pod,
                     Ok(None) => Reply::Missing,
                     Err(error) => Reply::Unknown(sentence(&error)),
                 }
@@ -406,20 +425,32 @@ impl Writer {
             }
             Err(error) => return Reply::Unknown(sentence(&error)),
         };
+        let pod_uid = made.uid().unwrap_or_default();
+        self.launch_object(Some(Box::new(made)), pod_uid, executor).await
+    }
+
+    async fn launch_object(
+        &self,
+        made: Option<Box<Pod>>,
+        pod_uid: String,
+        executor: SparkExecutor,
+    ) -> Reply {
+        let namespace = executor.namespace().unwrap_or_default();
+        let (name, owner) = (executor.name_any(), executor.spec.job_uid.clone());
+        let pods = self.api::<Pod>(&namespace);
         let executors = self.api::<SparkExecutor>(&namespace);
         let refused = match executors.create(&parameters(), &executor).await {
-            Ok(object) => return Reply::Launched(Box::new(made), Box::new(object)),
+            Ok(object) => return Reply::Launched(made, Box::new(object)),
             Err(kube::Error::Api(status)) if status.code == 409 || is_final(&status) => status,
             Err(error) => return Reply::Unknown(sentence(&error)),
         };
         match executors.get_opt(&name).await {
             Ok(Some(there)) if there.spec.job_uid == owner => {
-                Reply::Launched(Box::new(made), Box::new(there))
+                Reply::Launched(made, Box::new(there))
             }
             Ok(None) if refused.code != 409 => {
                 // Nothing that could be told anything is left running.
-                let uid = made.uid().unwrap_or_default();
-                match delete(&pods, &name, &uid, Some(0)).await {
+                match delete(&pods, &name, &pod_uid, Some(0)).await {
                     Reply::Done | Reply::Missing => Reply::Refused(refusal(&refused)),
                     other => other,
                 }

@@ -394,6 +394,12 @@ fn a_node_that_no_pool_may_use_does_not_count() {
     assert_eq!(world.nodes.total()[Kind::CPU], 4);
     world.nodes.observe(&world.kinds, &world.pools, node("n1", 5, &zone(0)));
     assert_eq!(world.nodes.total()[Kind::CPU], 9);
+    // Nor does one that does not answer, until it does.
+    let silent = NodeObservation { silent: true, ..node("n1", 5, &zone(0)) };
+    world.nodes.observe(&world.kinds, &world.pools, silent);
+    assert_eq!(world.nodes.total()[Kind::CPU], 4);
+    world.nodes.observe(&world.kinds, &world.pools, node("n1", 5, &zone(0)));
+    assert_eq!(world.nodes.total()[Kind::CPU], 9);
     world.pools.declare("c", selecting(Vec::new()));
     world.nodes.apply_pools(&world.pools);
     assert_eq!(world.nodes.total()[Kind::CPU], 13);

@@ -15,7 +15,8 @@ const JAVA: &str = "/usr/bin/java -cp /spark/jars/* -Xmx1g org.apache.spark.depl
 
 #[test]
 fn two_executors_of_a_gibibyte_and_their_overhead() {
-    let line = "--master mesos://localhost:5050 --executor-memory 1g --num-executors 2 my-spark-job.py";
+    let line =
+        "--master mesos://localhost:5050 --executor-memory 1g --num-executors 2 my-spark-job.py";
     let expected = [(EXECUTORS, "2"), (EXECUTOR_CPUS, "1"), (EXECUTOR_MEMORY, "1408Mi")];
     let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
     assert_eq!(labels(&parse(&format!("{JAVA} {line}"))), expected);
@@ -57,7 +58,14 @@ fn labels_that_are_there_already_stay() {
 
 #[test]
 fn memory_as_spark_writes_it() {
-    let cases = [("1g", Some(1024)), ("512", Some(512)), ("512M", Some(512)), ("2tb", Some(2 << 20)), ("1x", None), ("", None)];
+    let cases = [
+        ("1g", Some(1024)),
+        ("512", Some(512)),
+        ("512M", Some(512)),
+        ("2tb", Some(2 << 20)),
+        ("1x", None),
+        ("", None),
+    ];
     for (text, expected) in cases {
         assert_eq!(memory_mib(text), expected, "{text}");
     }

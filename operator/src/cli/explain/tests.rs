@@ -16,6 +16,12 @@ status:
   - {type: QuotaReserved, status: "False", reason: LimitReached, message: "limit reached: pool analytics holds cpu 16 of 16", lastTransitionTime: "2026-11-24T11:56:00Z"}
 "#;
 
+const POOL: &str = r#"
+metadata: {name: analytics.dev}
+spec: {}
+status: {dominantShare: "0.219", fairShare: "0.5", guaranteeMet: false}
+"#;
+
 const FAILING: &str = r#"
 metadata: {name: sums, namespace: team, uid: u1, generation: 1, creationTimestamp: "2026-11-24T11:00:00Z"}
 spec: {pool: default, stages: []}
@@ -55,7 +61,7 @@ spec: {job: others, jobUID: u2, node: node-0, index: 0}
 
 #[test]
 fn a_job_that_waits() {
-    insta::assert_snapshot!(explain(&object(WAITING), &[], now()));
+    insta::assert_snapshot!(explain(&object(WAITING), Some(&object(POOL)), &[], now()));
 }
 
 #[test]
@@ -63,13 +69,13 @@ fn a_job_with_failures() {
     let job = object(FAILING);
     let mut executors = objects::<SparkExecutor>(EXECUTORS);
     executors.retain(|executor| is_of(executor, &job));
-    insta::assert_snapshot!(explain(&job, &executors, now()));
+    insta::assert_snapshot!(explain(&job, None, &executors, now()));
 }
 
 #[test]
 fn a_job_that_nobody_has_seen() {
     let job = "metadata: {name: new, namespace: team}\nspec: {stages: []}";
-    insta::assert_snapshot!(explain(&object(job), &[], now()), @r"
+    insta::assert_snapshot!(explain(&object(job), None, &[], now()), @r"
     Job:         team/new
     Pool:        default
     State:       no operator has seen it yet
@@ -82,7 +88,7 @@ fn ended_jobs_decline_no_nodes_and_want_no_executors() {
     let status = job.status.as_mut().unwrap();
     status.state = JobState::Succeeded;
     status.executors.failed = 0;
-    let text = explain(&job, &[], now());
+    let text = explain(&job, None, &[], now());
     assert!(!text.contains("node-1") && !text.contains("Executors:"), "{text}");
 }
 

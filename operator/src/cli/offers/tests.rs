@@ -60,6 +60,15 @@ fn nothing_is_said_to_be_nothing() {
     ");
 }
 
+const POOLS: &str = r#"
+metadata: {name: etl}
+spec: {}
+status: {offered: {cpu: "500m"}}
+---
+metadata: {name: analytics}
+spec: {}
+"#;
+
 #[derive(clap::Parser)]
 struct Line {
     #[command(flatten)]
@@ -69,8 +78,9 @@ struct Line {
 #[test]
 fn a_pool_chooses_among_both() {
     let (connection, _) = cluster(|request| {
-        let is_of_jobs = request.contains("sparkjobs");
-        list_of(if is_of_jobs { objects(JOBS) } else { objects(EXECUTORS) })
+        let all = [("sparkjobs", JOBS), ("sparkexecutors", EXECUTORS), ("resourcepools", POOLS)];
+        let found = all.iter().find(|(kind, _)| request.contains(kind));
+        list_of(found.map_or_else(Vec::new, |(_, text)| objects(text)))
     });
     let print = |pool| {
         let line = <Line as clap::Parser>::try_parse_from(["offers", "--pool", pool]).unwrap();
@@ -78,5 +88,8 @@ fn a_pool_chooses_among_both() {
     };
     let (etl, analytics) = (print("etl"), print("analytics"));
     assert!(etl.contains("nightly-1a2b3-1-0") && !etl.contains("growing"), "{etl}");
+    assert!(etl.starts_with("Open offers to Mesos frameworks:"), "{etl}");
+    assert!(etl.contains("etl    cpu=500m"), "{etl}");
+    assert!(analytics.starts_with("No executor"), "{analytics}");
     assert!(!analytics.contains("nightly") && analytics.contains("growing"), "{analytics}");
 }

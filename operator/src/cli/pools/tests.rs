@@ -17,6 +17,9 @@ status:
   allocated: {cpu: "3500m", memory: 14Gi}
   reserved: {cpu: "1"}
   dominantShare: "0.219"
+  fairShare: "0.5"
+  offered: {cpu: "500m"}
+  guaranteeMet: false
   runningJobs: 3
   pendingJobs: 1
   conditions:

@@ -37,9 +37,10 @@ fn a_ready_node_is_offered() {
 
 #[test]
 fn one_that_does_not_answer_or_is_cordoned_is_not() {
-    assert!(!node("", "Unknown", false).observation.offered);
+    let silent = node("", "Unknown", false).observation;
+    assert!(!silent.offered && silent.silent);
     let cordoned = node("", "True", true);
-    assert!(cordoned.is_ready && !cordoned.observation.offered);
+    assert!(cordoned.is_ready && !cordoned.observation.offered && !cordoned.observation.silent);
 }
 
 #[test]

@@ -26,6 +26,10 @@ const MOST_RETAINED: usize = 10;
 /// How long what is left in a pod may take to end when its executor has: sidecars.
 const SIDECAR_GRACE_SECONDS: u32 = 5;
 
+/// How long a pod without an object may take to end. Not no time at all: then its name would be free
+/// before it has ended.
+const ORPHAN_GRACE_SECONDS: u32 = 1;
+
 /// What is known of an executor.
 // Each of the flags can be set whatever the others are.
 #[allow(clippy::struct_excessive_bools)]
@@ -49,6 +53,8 @@ pub(super) struct Executor {
     pub(super) is_stopping: bool,
     /// Whether the engine wants it to go.
     pub(super) is_removing: bool,
+    /// Whether it is known by when it has to have reported.
+    is_awaited: bool,
     /// Why its pod is being deleted, if not for that.
     cause: Option<Departure>,
     /// What became of it, while its last report is read.
@@ -80,6 +86,7 @@ impl Executor {
             node,
             is_stopping: false,
             is_removing: false,
+            is_awaited: false,
             cause: None,
             departure: None,
             has_departed: false,
@@ -141,7 +148,7 @@ impl Operator {
         }
     }
 
-    fn miss_object(&mut self, now: Milliseconds, name: &ObjectName) {
+    pub(super) fn miss_object(&mut self, now: Milliseconds, name: &ObjectName) {
         let Some(key) = self.key_of(name) else { return };
         let Some(executor) = self.executors.get_mut(&key) else { return };
         executor.object = None;
@@ -188,6 +195,18 @@ impl Operator {
         }
     }
 
+    /// Has the engine use no name that a pod without an object has: what of it runs until it is deleted
+    /// must not take another's assignment for its own.
+    pub(super) fn pass_over_names(&mut self, now: Milliseconds) {
+        let pods = self.index.pods().filter(|(name, _)| !self.executor_names.contains_key(*name));
+        let keys: Vec<ExecutorKey> =
+            pods.filter_map(|(_, pod)| Some(pod.executor.as_ref()?.key.clone())).collect();
+        for key in keys {
+            let untold = Departure::Withdrawn("it was never told anything".to_owned());
+            self.gone(now, &key, untold);
+        }
+    }
+
     /// Looks at everything anew, when everything was seen.
     pub(super) fn review_all(&mut self, now: Milliseconds) {
         let keys: Vec<ExecutorKey> = self.executors.keys().cloned().collect();
@@ -213,6 +232,15 @@ impl Operator {
     fn review(&mut self, now: Milliseconds, key: &ExecutorKey) {
         let Some(executor) = self.executors.get_mut(key) else { return };
         if executor.is_over() {
+            // A create of which nothing was heard may have come late.
+            if executor.has_departed
+                && let Some(pod) = self.index.pod(&executor.name)
+                && !pod.is_deleting
+                && !pod.has_ended
+            {
+                let intent = Intent::DeletePod { uid: pod.uid.clone(), grace_seconds: None };
+                self.queue.push(Target::Executor(key.clone()), intent);
+            }
             return;
         }
         let Some(pod) = self.index.pod(&executor.name) else {
@@ -232,6 +260,11 @@ impl Operator {
             executor.node = Some(node.clone());
             self.engine.handle(now, Event::Placed(key.clone(), node.clone()));
         }
+        if !executor.is_awaited && executor.node.is_some() && !executor.has_reported() {
+            executor.is_awaited = true;
+            let at = now.saturating_add(self.settings.start_timeout_milliseconds);
+            self.start_deadlines.insert((at, key.clone()));
+        }
         match verdict(executor, pod, facts, &self.index) {
             Verdict::GoesOn => {}
             Verdict::Departs(departure) => self.depart(key, departure),
@@ -250,6 +283,21 @@ impl Operator {
         }
     }
 
+    /// Gives up an executor that should have reported by now.
+    pub(super) fn give_up_start(&mut self, key: &ExecutorKey) {
+        let seconds = self.settings.start_timeout_milliseconds / 1000;
+        let Some(executor) = self.executors.get_mut(key) else { return };
+        if executor.has_reported() || executor.is_over() || executor.is_removing {
+            return;
+        }
+        let pod = self.index.pod(&executor.name).and_then(|pod| pod.executor.as_deref());
+        let state =
+            pod.and_then(|facts| facts.state.as_deref()).unwrap_or("its pod says nothing of why");
+        let message = format!("the executor did not report within {seconds} s: {state}");
+        executor.cause.get_or_insert(Departure::NotStarted(message));
+        self.delete_pod(key, None);
+    }
+
     /// A pod of an executor that has no object: it was never told anything, or has ended and stays for
     /// its logs.
     fn review_orphan(&mut self, name: &ObjectName) {
@@ -260,7 +308,7 @@ impl Operator {
         }
         let (key, uid) = (facts.key.clone(), pod.uid.clone());
         if !pod.has_ended {
-            let intent = Intent::DeletePod { uid, grace_seconds: Some(0) };
+            let intent = Intent::DeletePod { uid, grace_seconds: Some(ORPHAN_GRACE_SECONDS) };
             self.queue.push(Target::Executor(key), intent);
             return;
         }
@@ -269,6 +317,24 @@ impl Operator {
             && !job.retained.iter().any(|(known, _)| known == name)
         {
             job.retained.push((name.clone(), uid));
+        }
+    }
+
+    /// Has another look at the pods of an executor that is not known (any more).
+    pub(super) fn review_orphans(&mut self, key: &ExecutorKey) {
+        let is_of = |pod: &PodFacts| pod.executor.as_ref().is_some_and(|facts| facts.key == *key);
+        let pods = self.index.pods().filter(|(_, pod)| is_of(pod));
+        let names: Vec<ObjectName> = pods.map(|(name, _)| name.clone()).collect();
+        for name in names {
+            self.review_orphan(&name);
+        }
+    }
+
+    /// Reads whether there is a pod or an object that a list did not tell of.
+    pub(super) fn look_for(&mut self, kind: super::Kind, name: &ObjectName) {
+        let intent = if kind == super::Kind::Pod { Intent::ReadPod } else { Intent::Read };
+        if let Some(key) = self.key_of(name) {
+            self.queue.push(Target::Executor(key), intent);
         }
     }
 
@@ -381,6 +447,9 @@ impl Operator {
         if let Some(executor) = self.executors.remove(key) {
             self.index.set_own(&executor.name, false);
             self.executor_names.remove(&executor.name);
+            for kind in [super::Kind::Pod, super::Kind::Executor] {
+                self.unconfirmed.remove(&(kind, executor.name.clone()));
+            }
         }
         self.engine.handle(now, Event::Discarded(key.clone()));
     }

@@ -13,12 +13,12 @@ use proffer_crds::{SparkExecutor, SparkJob};
 
 use super::super::executor_pod::executor_pod;
 use super::super::names::{EPOCH_LABEL, INDEX_LABEL, JOB_LABEL};
-use super::super::pod::{ObjectName, pod_facts};
+use super::super::pod::{ObjectName, PodFacts, pod_facts};
 use super::super::queue::{Intent, Target};
 use super::super::writes::{Reply, Write};
 use super::executors::{Executor, PodState, object_name, owner_reference};
 use super::objects::is_older;
-use super::{Change, Operator};
+use super::{Change, Kind, Operator};
 use crate::convert;
 
 /// How much longer than its grace period an executor may take to end by itself before its pod is
@@ -41,10 +41,14 @@ enum SentKind {
     Place(Launch),
     Explain,
     Read,
+    ReadPod,
     Discard,
-    Status { uid: Box<str>, revision: u64 },
-    Expire,
-    Pool,
+    Status {
+        uid: Box<str>,
+        revision: u64,
+    },
+    /// What is to be tried again where nothing is known of what came of it.
+    Other(Option<Intent>),
 }
 
 impl Operator {
@@ -101,6 +105,10 @@ impl Operator {
                 let name = self.executors.get(key)?.name.clone();
                 Some((SentKind::Read, Write::ReadExecutor { name }))
             }
+            (Target::Executor(key), Intent::ReadPod) => {
+                let name = self.executors.get(key)?.name.clone();
+                Some((SentKind::ReadPod, Write::ReadPod { name }))
+            }
             (Target::Executor(key), Intent::Discard) => {
                 let Some(executor) = self.executors.get(key) else {
                     self.engine.handle(now, Event::Discarded(key.clone()));
@@ -120,18 +128,21 @@ impl Operator {
             }
             (Target::Job(key), Intent::Expire { uid }) => {
                 let name = ObjectName::from(key);
-                Some((SentKind::Expire, Write::DeleteJob { name, uid }))
+                let again = SentKind::Other(Some(Intent::Expire { uid: uid.clone() }));
+                Some((again, Write::DeleteJob { name, uid }))
             }
             (Target::Pool(name), Intent::PoolStatus(status)) => {
                 let pool = Arc::clone(&self.pools.get(name)?.object);
-                Some((SentKind::Pool, Write::PoolStatus { pool, status }))
+                // What has changed until then is looked for every second.
+                Some((SentKind::Other(None), Write::PoolStatus { pool, status }))
             }
             (Target::Pool(name), Intent::CreatePool) => {
-                Some((SentKind::Pool, Write::CreatePool { name: name.clone() }))
+                let again = SentKind::Other(Some(Intent::CreatePool));
+                Some((again, Write::CreatePool { name: name.clone() }))
             }
             (Target::Pool(name), Intent::Keep(keep)) => {
                 let pool = Arc::clone(&self.pools.get(name)?.object);
-                Some((SentKind::Pool, Write::KeepPool { pool, keep }))
+                Some((SentKind::Other(Some(Intent::Keep(keep))), Write::KeepPool { pool, keep }))
             }
             // No other intent is ever meant for these.
             (Target::Executor(_) | Target::Job(_) | Target::Pool(_) | Target::Pod(_), _) => None,
@@ -166,11 +177,15 @@ impl Operator {
                 return None;
             }
         };
+        // One step at a time where both together take too long.
+        let there = self.index.pod(&name).filter(|pod| !pod.is_deleting && !pod.has_ended);
+        let is_of = |pod: &&PodFacts| pod.executor.as_ref().is_some_and(|it| *it.job_uid == *uid);
+        let made = there.filter(is_of).map(|pod| pod.uid.clone());
         if !self.executors.contains_key(key) {
             let executor = Executor::new(name, launch.node.clone());
             self.add_executor(key.clone(), executor);
         }
-        Some(Write::Launch { pod, executor })
+        Some(Write::Launch { pod, executor, made })
     }
 
     fn parts_of(
@@ -297,12 +312,25 @@ impl Operator {
                         self.see(now, object);
                         self.finish_departure(now, key);
                     }
-                    Reply::Missing => self.finish_departure(now, key),
+                    Reply::Missing if departs => self.finish_departure(now, key),
+                    Reply::Missing => {
+                        if let Some(executor) = self.executors.get(key) {
+                            let name = executor.name.clone();
+                            self.miss_object(now, &name);
+                        }
+                    }
                     // What it said last must not be missed.
-                    _ if departs => self.queue.push(sent.target.clone(), Intent::Read),
+                    _ if self.executors.contains_key(key) => {
+                        self.queue.push(sent.target.clone(), Intent::Read);
+                    }
                     _ => {}
                 }
             }
+            (Target::Executor(key), SentKind::ReadPod) => match reply {
+                Reply::Pod => {}
+                Reply::Missing => self.pod_is_missing(now, key),
+                _ => self.queue.push(sent.target.clone(), Intent::ReadPod),
+            },
             (Target::Executor(key), SentKind::Discard) => match reply {
                 Reply::Missing => self.forget_executor(now, key),
                 Reply::Done => {}
@@ -311,7 +339,10 @@ impl Operator {
             (Target::Job(key), SentKind::Status { uid, revision }) => {
                 self.status_answered(now, key, uid, revision, reply);
             }
-            (Target::Pool(name), SentKind::Pool) => {
+            (target, SentKind::Other(Some(again))) if failed => {
+                self.queue.push(target.clone(), again)
+            }
+            (Target::Pool(name), SentKind::Other(_)) => {
                 if let Reply::Refused(problem) = &reply {
                     tracing::error!(pool = %name, "cannot be written: {problem}");
                 }
@@ -336,12 +367,20 @@ impl Operator {
             Reply::Launched(pod, object) => {
                 let Some(executor) = self.executors.get(key) else { return };
                 let name = executor.name.clone();
+                let is_untold = executor.object.is_none();
                 // What a watch has told meanwhile is newer.
-                if executor.pod == PodState::Unseen && self.index.pod(&name).is_none() {
+                if let Some(pod) = pod
+                    && executor.pod == PodState::Unseen
+                    && self.index.pod(&name).is_none()
+                {
                     let facts = Some(Box::new(pod_facts(&pod)));
                     self.observe(now, Change::Pod(name.clone(), facts));
+                    self.unconfirmed.insert((Kind::Pod, name.clone()));
                 }
-                self.observe(now, Change::Executor(name, Some(object)));
+                self.observe(now, Change::Executor(name.clone(), Some(object)));
+                if is_untold {
+                    self.unconfirmed.insert((Kind::Executor, name));
+                }
             }
             Reply::Placed(pod) => {
                 let facts = pod_facts(&pod);
@@ -375,7 +414,13 @@ impl Operator {
             namespace: object.namespace().unwrap_or_default().into(),
             name: object.name_any().into(),
         };
+        let told = (Kind::Executor, name.clone());
+        let is_unconfirmed = self.unconfirmed.contains(&told);
         self.observe(now, Change::Executor(name, Some(object)));
+        if is_unconfirmed {
+            // No watch has told of it yet.
+            self.unconfirmed.insert(told);
+        }
     }
 
     /// Takes in that there is no pod (any more) that could be deleted.
@@ -390,11 +435,10 @@ impl Operator {
     }
 
     fn delete_again(&mut self, now: Milliseconds, key: &ExecutorKey) {
-        let is_removing = self.executors.get(key).is_some_and(|executor| executor.is_removing);
-        if is_removing {
-            self.engine.handle(now, Event::NotDelivered(key.clone()));
-        } else {
-            self.delete_pod(key, None);
+        match self.executors.get(key).map(|executor| executor.is_removing) {
+            Some(true) => self.engine.handle(now, Event::NotDelivered(key.clone())),
+            Some(false) => self.delete_pod(key, None),
+            None => self.review_orphans(key),
         }
     }
 

@@ -279,7 +279,8 @@ fn at_most_ten_pods_of_a_job_stay() {
     world.submit("j", with(spec, "maxTaskFailures", json!(100)));
     for epoch in 0..15 {
         world.exit(&format!("j-j-uid-0-{epoch}"), 1);
-        world.advance(600_000);
+        // Long enough for another one, and not for so long that it should have reported.
+        world.advance(500_000);
     }
     let ended = world.pods.values().filter(|pod| pod.status.is_some()).count();
     assert_eq!(ended, 10);
@@ -389,4 +390,94 @@ fn a_pod_ends_by_itself_unless_something_beside_the_executor_goes_on() {
             world.pods.get(FIRST).is_some_and(|pod| pod.metadata.deletion_timestamp.is_none());
         assert_eq!(is_there, !is_deleted);
     }
+}
+
+#[test]
+fn a_name_that_a_pod_without_an_object_has_is_not_used_again() {
+    let mut world = two_executors(job(2, 2));
+    world.executors.remove(SECOND);
+    // The kubelet has ended it long before a watch says so.
+    world.pods_linger = true;
+    world.restart();
+    assert!(world.pods[SECOND].metadata.deletion_timestamp.is_some());
+    world.advance(10_000);
+    let next = "j-j-uid-1-1";
+    assert_eq!(world.executor_names(), [FIRST, next]);
+    world.lose_pod(SECOND);
+    world.advance(10_000);
+    assert_eq!(world.pod_names(), [FIRST, next], "that one goes is not taken for another's end");
+    assert!(!world.reasons().contains(&"ExecutorLost"), "{:?}", world.notices);
+}
+
+#[test]
+fn a_pod_without_an_object_that_could_not_be_deleted_is_deleted_later() {
+    let mut world = two_executors(job(2, 2));
+    world.executors.remove(SECOND);
+    world.deletes_nothing = true;
+    world.restart();
+    assert!(world.pods.contains_key(SECOND));
+    world.deletes_nothing = false;
+    world.advance(10_000);
+    assert_eq!(world.pod_names(), [FIRST, "j-j-uid-1-1"]);
+}
+
+#[test]
+fn what_is_made_while_a_list_is_on_its_way_is_not_missed_in_it() {
+    let mut world = World::new(&["n1", "n2"]);
+    // Both lists are made, then the executors; what of them is told comes later.
+    world.is_deaf = true;
+    world.submit("j", job(2, 2));
+    assert_eq!(world.pod_names(), [FIRST, SECOND]);
+    for kind in [Kind::Executor, Kind::Pod] {
+        world.list_nothing(kind);
+    }
+    world.settle();
+    world.is_deaf = false;
+    world.advance(10_000);
+    assert_eq!((world.pod_names(), world.launches), (vec![FIRST, SECOND], 2));
+    // What is really gone is missed all the same.
+    world.is_deaf = true;
+    world.submit("k", job(1, 1));
+    let name = "k-k-uid-0-0";
+    world.pods.remove(name).unwrap();
+    world.forget_told();
+    world.list(Kind::Pod);
+    world.is_deaf = false;
+    world.advance(10_000);
+    assert_eq!(world.pod_names(), [FIRST, SECOND, "k-k-uid-0-1"]);
+}
+
+#[test]
+fn a_pod_that_is_made_after_its_executor_was_given_up_goes() {
+    let mut world = two_executors(job(2, 2));
+    let pod = world.pods[FIRST].clone();
+    world.lose_pod(FIRST);
+    world.settle();
+    world.put_pod(pod);
+    world.advance(10_000);
+    assert_eq!(world.pod_names(), ["j-j-uid-0-1", SECOND]);
+}
+
+#[test]
+fn an_executor_that_never_reports_is_given_up() {
+    let mut world = World::new(&["n1", "n2"]);
+    world.submit("j", job(1, 1));
+    world.set_pod(
+        FIRST,
+        json!({"phase": "Pending", "containerStatuses": [{
+            "name": "executor", "image": "slow:1", "imageID": "", "ready": false, "restartCount": 0,
+            "state": {"waiting": {"reason": "ContainerCreating"}},
+        }]}),
+    );
+    let node = world.executors[FIRST].spec.node.clone();
+    world.advance(500_000);
+    assert_eq!(world.pod_names(), [FIRST]);
+    world.advance(200_000);
+    let event = world.notices.iter().find(|it| it.reason == "ExecutorNotStarted").unwrap();
+    for part in ["within 600 s", "slow:1", "ContainerCreating"] {
+        assert!(event.note.contains(part), "{event:?}");
+    }
+    let next = "j-j-uid-0-1";
+    assert_eq!(world.pod_names(), [next]);
+    assert_ne!(world.executors[next].spec.node, node, "the node is declined");
 }

@@ -41,6 +41,8 @@ pub(super) struct World {
     pub(super) is_deaf: bool,
     /// Whether a pod that is deleted ends at once.
     pub(super) pods_linger: bool,
+    /// Whether what would be deleted stays, and nothing certain is heard.
+    pub(super) deletes_nothing: bool,
     pub(super) notices: Vec<Notice>,
     pub(super) launches: usize,
     /// Whether the scheduler places no pod that was pinned.
@@ -57,6 +59,7 @@ fn settings() -> OperatorSettings {
             node_lost_seconds: 30,
             ..PodSettings::default()
         },
+        start_timeout_milliseconds: 600_000,
         most_writes_in_flight: 16,
         writes_per_second: 10_000,
         namespaces: [].into(),
@@ -80,6 +83,7 @@ impl World {
             loses_replies: false,
             is_deaf: false,
             pods_linger: false,
+            deletes_nothing: false,
             notices: Vec::new(),
             launches: 0,
             scheduler_refuses: false,
@@ -119,6 +123,11 @@ impl World {
         };
         self.told.extend(all);
         self.told.push_back(Change::Listed(kind));
+    }
+
+    /// A list that was made when there was nothing of a kind.
+    pub(super) fn list_nothing(&mut self, kind: Kind) {
+        self.told.extend([Change::Listing(kind), Change::Listed(kind)]);
     }
 
     pub(super) fn set_node(&mut self, name: &str, is_ready: bool) {
@@ -212,7 +221,7 @@ impl World {
 
     fn perform(&mut self, write: Write) -> Reply {
         match write {
-            Write::Launch { pod, executor } => self.launch(*pod, *executor),
+            Write::Launch { pod, executor, .. } => self.launch(*pod, *executor),
             Write::Assign { name, generation, assignments, acknowledged_report, .. } => self
                 .change_spec(&name, Some(generation), |executor| {
                     executor.spec.assignments = assignments;
@@ -221,6 +230,7 @@ impl World {
             Write::Stop { name, .. } => {
                 self.change_spec(&name, None, |executor| executor.spec.stop = true)
             }
+            Write::DeletePod { .. } if self.deletes_nothing => Reply::Unknown("lost".to_owned()),
             Write::DeletePod { name, uid, .. } => match self.pods.get_mut(&*name.name) {
                 Some(pod) if uid.as_deref().is_none_or(|uid| pod.uid().as_deref() == Some(uid)) => {
                     if self.pods_linger {
@@ -258,6 +268,10 @@ impl World {
             Write::ReadExecutor { name } => match self.executors.get(&*name.name) {
                 Some(executor) => Reply::Executor(Box::new(executor.clone())),
                 None => Reply::Missing,
+            },
+            Write::ReadPod { name } => match self.pods.contains_key(&*name.name) {
+                true => Reply::Pod,
+                false => Reply::Missing,
             },
             Write::DeleteExecutor { name, .. } => {
                 if self.executors.remove(&*name.name).is_none() {
@@ -345,7 +359,7 @@ impl World {
             self.executors.insert(name.clone(), executor);
         }
         let (pod, executor) = (self.pods[&name].clone(), self.executors[&name].clone());
-        Reply::Launched(Box::new(pod), Box::new(executor))
+        Reply::Launched(Some(Box::new(pod)), Box::new(executor))
     }
 
     /// The scheduler takes the pinned node at its word.
@@ -519,6 +533,12 @@ impl World {
     pub(super) fn lose_pod(&mut self, name: &str) {
         let pod = self.pods.remove(name).unwrap();
         self.told.push_back(Change::Pod(object_name(&pod), None));
+    }
+
+    /// A pod is there again.
+    pub(super) fn put_pod(&mut self, pod: Pod) {
+        self.told.push_back(pod_change(&pod));
+        self.pods.insert(pod.name_any(), pod);
     }
 
     /// A pod that somebody else made.

@@ -1,0 +1,36 @@
+//! What the fake API server of the unit tests promises, on the real one.
+
+use kube::Client;
+use proffer_fake_api::contract::CHECKS;
+
+use crate::cluster::{enter, shared};
+use crate::namespace::Namespace;
+
+/// The namespace in which the checks work, for the process that does them.
+const NAMESPACE: &str = "PROFFER_TEST_CONTRACT_NAMESPACE";
+
+#[test]
+fn a_real_api_server_keeps_the_contract() {
+    let Some(turn) = shared() else { return };
+    let namespace = Namespace::new(turn, "contract");
+    // This very program again, in there: only commands that are entered reach the cluster.
+    let program = std::env::current_exe().unwrap();
+    let mut command =
+        enter(&[program.to_str().unwrap(), "--exact", "contract::checks", "--ignored"]);
+    let output = command.arg("--nocapture").env(NAMESPACE, &namespace.name).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+#[ignore = "run by the test above, where the API server can be reached"]
+fn checks() {
+    let Ok(namespace) = std::env::var(NAMESPACE) else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = Client::try_default().await.unwrap();
+        for (name, check) in CHECKS {
+            eprintln!("{name}");
+            check(client.clone(), namespace.clone()).await;
+        }
+    });
+}
