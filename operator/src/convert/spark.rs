@@ -4,11 +4,14 @@
 //! The places are as large as the larger of driver and executor; what a pod does not need of its place is
 //! given back when it is there.
 
+use k8s_openapi::api::core::v1::PodSpec;
+use proffer_core::event::{Label, Toleration};
 use proffer_core::jobs::{ExecutorSpec, StageSpec};
 use proffer_crds::Quantity;
 use proffer_crds::spark::SparkApplication;
 
 use super::{Problem, count};
+use crate::kubernetes::gated_pod::{node_selector, toleration};
 
 /// The stage of a Spark job, whose one task is the driver.
 pub(crate) const DRIVER_STAGE: &str = "driver";
@@ -89,7 +92,10 @@ pub(super) fn problems(spark: &SparkApplication) -> Vec<Problem> {
 /// The engine's settings of an application's places and of its one stage.
 pub(super) fn application(spark: &SparkApplication) -> (ExecutorSpec, Vec<StageSpec>) {
     let (driver, executor) = (driver_size(spark), executor_size(spark));
+    let (node_selector, tolerations) = nodes(spark);
     let places = ExecutorSpec {
+        node_selector,
+        tolerations,
         request: vec![
             ("cpu".into(), driver.cpu.max(executor.cpu)),
             ("memory".into(), driver.memory().max(executor.memory())),
@@ -100,6 +106,22 @@ pub(super) fn application(spark: &SparkApplication) -> (ExecutorSpec, Vec<StageS
         ..ExecutorSpec::default()
     };
     (places, vec![StageSpec { name: DRIVER_STAGE.into(), ..StageSpec::default() }])
+}
+
+/// Which nodes the places may be on: those that suit driver and executors, by what their templates say.
+fn nodes(spark: &SparkApplication) -> (Vec<Label>, Vec<Toleration>) {
+    let templates = [&spark.driver.template, &spark.executor.template];
+    let specs = templates.into_iter().flatten().filter_map(|template| {
+        serde_json::from_value::<PodSpec>(template.0.get("spec")?.clone()).ok()
+    });
+    let (mut labels, mut tolerations) = (Vec::new(), Vec::new());
+    for spec in specs {
+        labels.extend(node_selector(&spec));
+        tolerations.extend(spec.tolerations.iter().flatten().map(toleration));
+    }
+    labels.sort_unstable();
+    labels.dedup();
+    (labels, tolerations)
 }
 
 /// What the driver's pod is given.
@@ -159,7 +181,57 @@ pub(crate) fn mebibytes(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::mebibytes;
+    use proffer_crds::spark::SparkApplication;
+    use serde_json::{Value, json};
+
+    use super::{application, mebibytes, problems};
+
+    fn spark(mut spec: Value) -> SparkApplication {
+        for (key, value) in [("sparkVersion", "4.3.0"), ("image", "i")] {
+            spec[key] = value.into();
+        }
+        serde_json::from_value(spec).unwrap()
+    }
+
+    #[test]
+    fn places_are_as_large_as_driver_and_executors_need() {
+        let spark = spark(json!({
+            "mainApplicationFile": "local:///app.jar", "mainClass": "Main",
+            "driver": {"cores": 2, "memory": "1g"},
+            "executor": {"instances": 3, "memory": "8g", "coreRequest": "500m", "template": {
+                "spec": {"nodeSelector": {"disk": "ssd"}, "tolerations": [{"operator": "Exists"}]},
+            }},
+        }));
+        let (places, _) = application(&spark);
+        assert_eq!(places.instances, 4);
+        let memory = (8192 + 819) << 20;
+        assert_eq!(places.request, [("cpu".into(), 2000), ("memory".into(), memory)]);
+        assert_eq!(places.node_selector, [("disk".into(), "ssd".into())]);
+        assert_eq!(places.tolerations.len(), 1);
+    }
+
+    #[test]
+    fn what_proffer_decides_cannot_be_set() {
+        let spark = spark(json!({
+            "mainApplicationFile": "local:///app.py",
+            "conf": {
+                "spark.master": "local", "spark.executor.memory": "1g",
+                "spark.driver.memoryOverhead": "a lot", "spark.sql.shuffle.partitions": "2",
+            },
+        }));
+        let found: Vec<String> =
+            problems(&spark).iter().map(|it| format!("{}: {}", it.field, it.message)).collect();
+        assert_eq!(
+            found,
+            [
+                "spec.spark.conf.spark.executor.memory: this has a field of its own: \
+                 spec.spark.executor.memory",
+                "spec.spark.conf.spark.master: Proffer decides this",
+                "spec.spark.conf.spark.driver.memoryOverhead: \"a lot\" is no amount of memory, such \
+                 as 512m or 4g",
+            ]
+        );
+    }
 
     #[test]
     fn memory_is_in_the_words_of_the_jvm() {

@@ -133,7 +133,7 @@ fn owner(pod: &Pod) -> Option<Owner> {
 
 /// The labels that its node has to have, as far as single labels say so. What else a pod says of nodes is
 /// for the scheduler to judge.
-fn node_selector(spec: &PodSpec) -> Vec<Label> {
+pub(crate) fn node_selector(spec: &PodSpec) -> Vec<Label> {
     let selector = spec.node_selector.iter().flatten();
     let mut labels: Vec<Label> =
         selector.map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect();
@@ -153,7 +153,8 @@ fn node_selector(spec: &PodSpec) -> Vec<Label> {
     labels
 }
 
-fn toleration(toleration: &k8s_openapi::api::core::v1::Toleration) -> Toleration {
+/// A toleration as the engine has it.
+pub(crate) fn toleration(toleration: &k8s_openapi::api::core::v1::Toleration) -> Toleration {
     Toleration {
         key: toleration.key.as_deref().unwrap_or_default().into(),
         operator: match toleration.operator.as_deref() {

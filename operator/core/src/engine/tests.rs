@@ -4,6 +4,7 @@ mod decline;
 mod drain;
 mod edits;
 mod elastic;
+mod fixed;
 mod head_of_line;
 mod locality;
 mod pools;
