@@ -53,3 +53,33 @@ FROM scratch AS operator
 COPY --from=build /out/operator/ /
 USER 65532:65532
 ENTRYPOINT ["/proffer"]
+
+# Apache Spark with Python, as its own images have it: `docker build --target spark .`, and with
+# `--build-arg SPARK_VERSION=3.5.9` another version. tests/cluster/spark-image replaces the stages `spark-system`
+# and `spark-files` with folders.
+FROM debian:bookworm-slim AS spark-system
+RUN set -eu; \
+    apt-get update -q; \
+    apt-get install -qy --no-install-recommends ca-certificates openjdk-17-jre-headless procps python3 python3-numpy tini; \
+    rm -rf /var/lib/apt/lists/* /usr/share/doc/* /usr/share/man/*; \
+    echo 'spark:x:185:0:spark:/opt/spark/work-dir:/bin/bash' >> /etc/passwd
+
+FROM debian:bookworm-slim AS spark-files
+ARG SPARK_VERSION=4.3.0
+RUN set -eu; \
+    apt-get update -q; \
+    apt-get install -qy --no-install-recommends ca-certificates python3-pip; \
+    pip download --no-deps --no-build-isolation --no-binary :all: --dest /tmp "pyspark==$SPARK_VERSION"
+COPY images/spark/unpack.sh /tmp/
+RUN /tmp/unpack.sh /tmp/pyspark-*.tar.gz /out
+
+FROM scratch AS spark
+COPY --from=spark-system / /
+COPY --from=spark-files /out/ /
+COPY images/spark/entrypoint.sh images/spark/decom.sh /opt/
+ENV SPARK_HOME=/opt/spark PATH=/opt/spark/bin:/usr/local/bin:/usr/bin:/bin
+# Spark 3.5 opens the JVM's inner packages only where it starts a JVM itself.
+ENV JDK_JAVA_OPTIONS="--add-opens=java.base/java.lang=ALL-UNNAMED --add-opens=java.base/java.nio=ALL-UNNAMED --add-opens=java.base/java.util=ALL-UNNAMED --add-opens=java.base/java.util.concurrent=ALL-UNNAMED --add-opens=java.base/sun.nio.ch=ALL-UNNAMED --add-opens=java.base/sun.nio.cs=ALL-UNNAMED --add-opens=java.base/sun.security.action=ALL-UNNAMED"
+WORKDIR /opt/spark/work-dir
+USER 185
+ENTRYPOINT ["/opt/entrypoint.sh"]

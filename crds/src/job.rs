@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::quantity::Quantity;
 use crate::rules;
+use crate::spark::{Admission, ApplicationStatus, SparkApplication};
 
 /// A SparkJob is work in stages of partitioned tasks. Its executors come from resource offers: the
 /// job's pool is offered nodes in dominant-resource-fair order, the job accepts what suits it.
@@ -33,6 +34,7 @@ use crate::rules;
     validation = Rule::new("self.metadata.name.size() <= 40").message("a job's name has at most 40 characters, so that the names of its executors fit")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.stages) != has(self.spark)").message("a job has either stages, run by Proffer's executors, or spark, an application of Apache Spark"))]
 pub struct SparkJobSpec {
     /// The ResourcePool that the job's resources are charged to. Defaults to `default`.
     #[serde(default = "crate::default_pool")]
@@ -51,9 +53,15 @@ pub struct SparkJobSpec {
     pub executor: ExecutorTemplate,
 
     /// The job's work. A stage starts when those it depends on have finished.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub stages: Vec<Stage>,
+
+    /// An application of Apache Spark, in place of stages. `executor`, `env`, `speculation` and
+    /// `workURI` are about stages; a Spark application has settings of its own for these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spark: Option<SparkApplication>,
 
     /// Where the job's data lives: a mounted volume as `file:///mnt/work`, or an object store as
     /// `s3://bucket/path`. Stages with output or with input from files need it.
@@ -246,7 +254,7 @@ pub struct ExecutorTemplate {
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 pub struct PodTemplate(pub serde_json::Map<String, serde_json::Value>);
 
-fn opaque(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+pub(crate) fn opaque(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     // Its metadata and its spec, of which the API server knows the fields.
     schemars::json_schema!({
         "type": "object",
@@ -546,6 +554,15 @@ pub struct SparkJobStatus {
     /// The job's executors.
     #[serde(default)]
     pub executors: ExecutorCounts,
+
+    /// The Spark application, if the job is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application: Option<ApplicationStatus>,
+
+    /// What is held for executors of a Spark application before their pods are there: driver and first
+    /// executors are admitted together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admission: Option<Admission>,
 
     /// Nodes that the job declines for a while, at most twenty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

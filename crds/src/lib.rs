@@ -19,6 +19,7 @@ pub mod pool;
 pub mod quantity;
 mod ranges;
 mod rules;
+pub mod spark;
 
 pub use definitions::definitions;
 pub use executor::{SparkExecutor, SparkExecutorSpec, SparkExecutorStatus};

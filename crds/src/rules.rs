@@ -37,5 +37,17 @@ pub(crate) fn sensible_memory() -> Rule {
     .message("memory is between 1Mi and 1Pi")
 }
 
+/// Memory in the words of the JVM.
+pub(crate) fn jvm_memory(field: &str) -> Rule {
+    Rule::new("self.matches('^[1-9][0-9]*[kmgtKMGT][bB]?$')")
+        .message(format!("{field} is an amount in the JVM's words, such as 512m or 4g").as_str())
+}
+
+/// A request of cpu.
+pub(crate) fn cpu_request(field: &str) -> Rule {
+    Rule::new("self.matches('^([1-9][0-9]*m|[0-9]+([.][0-9]{1,3})?)$')")
+        .message(format!("{field} is an amount of cpu, such as 500m, 1 or 1.5").as_str())
+}
+
 #[cfg(test)]
 mod tests;

@@ -88,7 +88,7 @@ pub(crate) fn kill(id: u32, signal: Signal) {
 }
 
 /// Sends a signal to a process group; one that is empty does not mind.
-pub(crate) fn kill_group(id: u32, signal: Signal) {
+pub fn kill_group(id: u32, signal: Signal) {
     if let Some(id) = pid(id) {
         let _ = rustix::process::kill_process_group(id, signal);
     }
@@ -99,7 +99,7 @@ fn pid(id: u32) -> Option<Pid> {
 }
 
 /// The processes of `all` below `root` that live, parents first, without `spare` and what is below.
-fn below(root: u32, spare: &[u32], all: &[Process]) -> Vec<Process> {
+pub fn below(root: u32, spare: &[u32], all: &[Process]) -> Vec<Process> {
     let mut children: HashMap<u32, Vec<&Process>> = HashMap::new();
     for process in all {
         children.entry(process.parent).or_default().push(process);

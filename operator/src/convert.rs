@@ -5,6 +5,7 @@ mod labels;
 mod pool;
 mod report;
 mod restore;
+pub(crate) mod spark;
 mod status;
 
 pub use job::job_spec;

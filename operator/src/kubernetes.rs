@@ -9,7 +9,9 @@
 //! `pod`, `node` and `requests` read what Kubernetes says, `executor_pod` makes pods. Everything but
 //! `watches`, `writes`, `leadership` and this file is free of IO.
 
+mod driver_pod;
 mod executor_pod;
+mod gated_pod;
 mod index;
 mod leadership;
 mod lenient;
@@ -20,6 +22,7 @@ mod operator;
 mod pod;
 mod queue;
 mod requests;
+mod spark_pod;
 mod watches;
 mod writes;
 
@@ -62,6 +65,9 @@ const NOTICE_QUEUE_LENGTH: usize = 512;
 
 /// The role that lets executors read their assignments and report.
 const EXECUTOR_ROLE: &str = "proffer-executor";
+
+/// The role that lets drivers of Spark make executors.
+const DRIVER_ROLE: &str = "proffer-spark-driver";
 
 /// How long the loop sleeps at most.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
@@ -282,6 +288,11 @@ impl Cluster {
                 let namespace = pod.metadata.namespace.clone().unwrap_or_default();
                 self.bind(namespace).await;
             }
+            if let Write::LaunchDriver { parts, account, makes_account } = &write {
+                self.health.metrics.launches.inc();
+                let namespace = parts.driver.metadata.namespace.clone().unwrap_or_default();
+                self.bind_driver(namespace, account, *makes_account).await;
+            }
             let (writer, timeout) = (self.writer.clone(), self.write_timeout);
             self.in_flight.push(tokio::spawn(async move {
                 let written = Box::pin(writer.perform(write));
@@ -305,6 +316,25 @@ impl Cluster {
             Ok(Err(error)) => tracing::warn!(
                 "cannot let executors in namespace {namespace} report: {error}; bind the ClusterRole \
                  {EXECUTOR_ROLE} to the group system:serviceaccounts:{namespace} by hand"
+            ),
+            Err(_) => tracing::warn!("no answer to a RoleBinding in namespace {namespace}"),
+        }
+    }
+
+    /// Lets the drivers of a namespace make executors, before the first of them is made.
+    async fn bind_driver(&mut self, namespace: String, account: &str, makes_account: bool) {
+        let bound = format!("{namespace}/{account}");
+        if self.bound.contains(&bound) {
+            return;
+        }
+        let write = self.writer.bind_driver(&namespace, DRIVER_ROLE, account, makes_account);
+        match tokio::time::timeout(self.write_timeout, write).await {
+            Ok(Ok(())) => {
+                self.bound.insert(bound);
+            }
+            Ok(Err(error)) => tracing::warn!(
+                "cannot let Spark drivers in namespace {namespace} make executors: {error}; bind the \
+                 ClusterRole {DRIVER_ROLE} to the service account {account} there by hand"
             ),
             Err(_) => tracing::warn!("no answer to a RoleBinding in namespace {namespace}"),
         }

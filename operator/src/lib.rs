@@ -5,6 +5,7 @@
 //! - [`kubernetes`] is a cluster, [`web`] its probes and metrics.
 //! - [`local`] makes this machine a cluster, with processes for executors.
 //! - [`convert`] is the way between the API's types and the engine's.
+//! - `master` serves frameworks that speak Mesos's HTTP API.
 //! - [`manifests`] reads files as an API server would.
 //! - [`configuration`] is the file that says how the operator works.
 //! - [`simulate`] replays traces of jobs on virtual time.
@@ -18,5 +19,6 @@ pub mod kubernetes;
 pub mod local;
 pub mod logging;
 pub mod manifests;
+mod master;
 pub mod simulate;
 pub mod web;

@@ -7,6 +7,7 @@
 mod cluster;
 mod machine;
 mod maintenance;
+mod mesos;
 pub(crate) mod output;
 mod process;
 mod progress;
@@ -29,6 +30,7 @@ use cluster::LocalCluster;
 pub use machine::NodeSpec;
 pub(crate) use machine::nodes;
 pub use maintenance::MaintenanceSpec;
+use mesos::MesosArguments;
 pub use output::OutputFormat;
 use progress::Progress;
 
@@ -36,7 +38,7 @@ use progress::Progress;
 #[derive(Clone, Debug, clap::Args)]
 pub struct LocalArguments {
     /// Manifests of SparkJobs and ResourcePools; - is standard input
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "mesos", value_name = "FILE")]
     files: Vec<PathBuf>,
 
     /// Offer these nodes instead of this machine, such as 4x2cpu,4Gi
@@ -53,6 +55,9 @@ pub struct LocalArguments {
     /// runs again elsewhere. Without the second number it is for good. Can be given several times.
     #[arg(long, value_name = "NODE=AFTER[,FOR]")]
     maintenance: Vec<MaintenanceSpec>,
+
+    #[command(flatten)]
+    mesos: MesosArguments,
 
     /// Print the final objects, and nothing else, on standard output
     #[arg(short, long, value_name = "FORMAT")]
@@ -79,7 +84,7 @@ enum End {
 
 /// Runs the jobs of some files to their end.
 pub async fn run(arguments: LocalArguments) -> anyhow::Result<ExitCode> {
-    let (jobs, pools) = match load(&arguments.files) {
+    let (jobs, pools) = match load(&arguments.files, arguments.mesos.is_asked_for()) {
         Ok(loaded) => loaded,
         Err(message) => {
             eprintln!("{message}");
@@ -99,15 +104,25 @@ pub async fn run(arguments: LocalArguments) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(BAD_INPUT));
         }
     }
+    let sandboxes = match mesos::start(&arguments.mesos, &mut cluster, &mut nodes, &progress).await
+    {
+        Ok(sandboxes) => sandboxes,
+        Err(message) => {
+            eprintln!("{message}");
+            return Ok(ExitCode::from(BAD_INPUT));
+        }
+    };
     cluster.add_nodes(nodes);
     for (job, spec) in jobs {
         cluster.submit(job, spec)?;
     }
     let end = run_until_signalled(&mut cluster, &progress).await?;
     progress.finish();
+    drop(sandboxes);
     let (jobs, pools) = cluster.objects();
     match arguments.output {
         Some(format) => print!("{}", output::objects(format, &jobs, &pools)?),
+        None if jobs.is_empty() => {}
         None => print!("{}", output::summary(&jobs)),
     }
     let succeeded = |job: &SparkJob| {
@@ -152,7 +167,7 @@ async fn run_until_signalled(
 type Loaded = (Vec<(SparkJob, JobSpec)>, Vec<ResourcePool>);
 
 /// Reads and checks everything; the error is all that is wrong, a line each.
-fn load(files: &[PathBuf]) -> Result<Loaded, String> {
+fn load(files: &[PathBuf], may_be_empty: bool) -> Result<Loaded, String> {
     let Manifests { jobs, pools } = manifests::load(files).map_err(|errors| errors.to_string())?;
     let mut errors: Vec<ManifestError> = Vec::new();
     let objects: Vec<ResourcePool> = pools.iter().map(|pool| pool.object.clone()).collect();
@@ -189,7 +204,7 @@ fn load(files: &[PathBuf]) -> Result<Loaded, String> {
             Err(problems) => collect(&mut errors, &job, problems),
         }
     }
-    if errors.is_empty() && specs.is_empty() {
+    if errors.is_empty() && specs.is_empty() && !may_be_empty {
         return Err("there is no SparkJob in these files, so there is nothing to run".to_owned());
     }
     if errors.is_empty() {

@@ -82,6 +82,7 @@ fn cluster(count: u32) -> Engine {
                 connected: true,
                 pools: vec![FrameworkPool { pool, ..FrameworkPool::default() }],
                 offer_timeout_milliseconds: None,
+                demand: None,
             })),
         );
     }

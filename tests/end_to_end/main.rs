@@ -10,6 +10,7 @@ mod executors;
 mod faults;
 mod files;
 mod local;
+mod mesos;
 mod reclaim;
 mod run;
 mod scenarios;

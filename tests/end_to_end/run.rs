@@ -154,6 +154,14 @@ impl Running {
         }
     }
 
+    /// Reads the log until there is a line that holds this text; returns what comes after it.
+    #[track_caller]
+    pub(crate) fn wait_for_value(&mut self, text: &str) -> String {
+        self.wait_for(&[text]);
+        let line = self.log.last().map(String::as_str).unwrap_or_default();
+        line.split_once(text).map_or("", |(_, rest)| rest).to_owned()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         send(self.id(), signal);
     }

@@ -11,6 +11,7 @@ mod cluster;
 mod contract;
 mod examples;
 mod executors;
+mod gates;
 mod lifecycle;
 mod namespace;
 mod nodes;

@@ -2,7 +2,7 @@
 //!
 //! Actions are level-based: each says how something should look, so a repeated one changes nothing.
 
-use crate::event::StageAttempts;
+use crate::event::{Label, StageAttempts};
 use crate::executors::ExecutorKey;
 use crate::frameworks::FrameworkAction;
 use crate::jobs::JobKey;
@@ -34,6 +34,23 @@ pub struct Launch {
     /// so that an autoscaler sees it. Where it landed is to be told by
     /// [`Event::Placed`](crate::event::Event::Placed).
     pub node: Option<Box<str>>,
+    /// Where one without a node may go.
+    pub search: Search,
+}
+
+/// What has to hold of the node on which an executor lands that was launched without one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// The labels that the job and its pools ask for.
+    pub selector: Vec<Label>,
+    /// The nodes that are being emptied or that the job declines for now, as it failed there; at most
+    /// [`Search::MOST_AVOIDED`].
+    pub avoids: Vec<Box<str>>,
+}
+
+impl Search {
+    /// How many nodes are avoided by name at most: of more, the ones that were declined last.
+    pub const MOST_AVOIDED: usize = 100;
 }
 
 /// All that an executor should know.

@@ -35,7 +35,7 @@ use crate::action::Action;
 use crate::allocator::Fairness;
 use crate::decay::Decay;
 use crate::event::Event;
-use crate::executors::ExecutorKey;
+use crate::executors::{ExecutorId, ExecutorKey};
 use crate::frameworks::NamedAmounts;
 use crate::jobs::{JobId, JobState, Milliseconds};
 use crate::namespaces::Claims;
@@ -121,6 +121,8 @@ pub struct Engine {
     namespaces: Claims,
     /// Executors that landed on nodes which are not known yet.
     landings: BTreeMap<Box<str>, Vec<ExecutorKey>>,
+    /// Executors that have landed since the last tick.
+    landed: Vec<ExecutorId>,
     /// Jobs with executors that have no node.
     unplaced: BTreeSet<JobId>,
     /// Jobs that have to be looked at in the next tick.
@@ -210,6 +212,7 @@ impl Engine {
         self.pass_time(now);
         self.fire_timers(now);
         self.apply_pools();
+        self.review_landed(now);
         self.fire_framework_timers(now);
         self.empty_nodes(now);
         self.finish_drains(now);

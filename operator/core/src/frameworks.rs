@@ -32,7 +32,7 @@ pub use answers::{FrameworkAction, FrameworkCall, RescindReason, TaskProblem, Ta
 pub(crate) use bits::Bits;
 pub use constraints::{Constraint, Predicate, Selector};
 pub(crate) use filters::{Filters, Refused};
-pub use observation::{FrameworkObservation, FrameworkPool, NamedAmounts, RunningTask};
+pub use observation::{Demand, FrameworkObservation, FrameworkPool, NamedAmounts, RunningTask};
 pub(crate) use offers::{Found, Inverse, Offer, Task, Timer};
 pub use offers::{InverseOfferId, OfferDescription, OfferId, TaskId};
 use slots::Slots;
@@ -46,6 +46,9 @@ id! {
     /// A framework in one of its pools.
     ClientId
 }
+
+/// How many ports an offer of a slice has: the next one of the same node has others.
+const PORTS_OF_A_SLICE: usize = 64;
 
 impl FrameworkId {
     pub(crate) const FIRST: Self = Self(0);
@@ -61,6 +64,8 @@ pub(crate) struct Framework {
     /// Its clients, by pool.
     pub(crate) clients: BTreeMap<PoolId, ClientId>,
     pub(crate) tasks: BTreeMap<TaskId, Task>,
+    /// How often it was offered something in this round, of which no offer was made yet.
+    given: u32,
 }
 
 impl Framework {
@@ -91,6 +96,8 @@ pub(crate) struct Client {
     /// The number of its tasks.
     pub(crate) tasks: usize,
     pub(crate) filters: Filters,
+    /// How large its offers are, if the framework says what it can make use of.
+    pub(crate) slice: Option<Resources>,
     /// One of these must be in an offer.
     pub(crate) minimum: Vec<Resources>,
     /// One of these groups must hold of a node.
@@ -99,6 +106,8 @@ pub(crate) struct Client {
     pub(crate) excluded: Bits,
     /// The slot at which to look on in this round.
     cursor: usize,
+    /// Whether one of the slots before it has a node with room for a slice.
+    found: bool,
     /// When the framework's filters are to be looked at.
     pub(crate) filter_timer: Option<Milliseconds>,
     /// Why it was offered no more in the last round.
@@ -132,7 +141,7 @@ pub(crate) struct Frameworks {
     pub(crate) timers: BTreeSet<(Milliseconds, Timer)>,
     pub(crate) next_offer: u64,
     /// Offers that were made in this tick.
-    pub(crate) fresh: BTreeMap<(ClientId, NodeId), OfferId>,
+    pub(crate) fresh: BTreeSet<(ClientId, NodeId, OfferId)>,
     slots: Slots,
     /// All slots that nodes have.
     taken: Bits,
@@ -155,7 +164,7 @@ impl Default for Frameworks {
             unavailable: BTreeSet::new(),
             timers: BTreeSet::new(),
             next_offer: 0,
-            fresh: BTreeMap::new(),
+            fresh: BTreeSet::new(),
             slots: Slots::default(),
             taken: Bits::default(),
             open: Bits::default(),
@@ -175,6 +184,7 @@ impl Frameworks {
             observed: None,
             clients: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            given: 0,
         });
         self.by_key.insert(key.clone(), id);
         id
@@ -200,10 +210,12 @@ impl Frameworks {
             offers: BTreeSet::new(),
             tasks: 0,
             filters: Filters::default(),
+            slice: None,
             minimum: Vec::new(),
             constraints: Vec::new(),
             excluded: Bits::default(),
             cursor: 0,
+            found: false,
             filter_timer: None,
             waiting: None,
         });
@@ -319,7 +331,8 @@ impl Frameworks {
 
     /// Lets every client look at all nodes in a new round.
     pub(crate) fn start_round(&mut self) {
-        self.clients.iter_mut().for_each(|client| client.cursor = 0);
+        self.clients.iter_mut().for_each(|client| (client.cursor, client.found) = (0, false));
+        self.by_id.iter_mut().for_each(|framework| framework.given = 0);
     }
 
     /// Whether there may be a node that a client can be offered.
@@ -352,7 +365,14 @@ impl Frameworks {
         let client = self.clients.get_mut(id)?;
         loop {
             let without = [client.filters.hidden(), &client.excluded];
-            let slot = self.open.first_outside(without, client.cursor)?;
+            let Some(slot) = self.open.first_outside(without, client.cursor) else {
+                // Slices go to all nodes in turn, and then there may be room for more of them.
+                if !std::mem::take(&mut client.found) {
+                    return None;
+                }
+                client.cursor = 0;
+                continue;
+            };
             client.cursor = slot + 1;
             let number = u32::try_from(slot).unwrap_or(u32::MAX);
             let node_id = self.slots.node(number);
@@ -370,19 +390,40 @@ impl Frameworks {
                 continue;
             }
             let (left, reserved) = node.takeable(&client.path);
-            let amount = room(&left, &reserved);
+            let mut amount = room(&left, &reserved);
+            let mut ports = node.free_ports();
+            if let Some(slice) = &client.slice {
+                amount = amount.min_each(slice);
+                ports = ports.iter().take(PORTS_OF_A_SLICE).collect();
+            }
             if !client.suffices(&amount) {
                 continue;
             }
-            let ports = node.free_ports();
             if !client.filters.hides(number, &amount, &ports) {
+                client.found = client.slice.is_some();
+                if let Some(framework) = self.by_id.get_mut(client.framework) {
+                    framework.given += 1;
+                }
                 return Some(Found { node: id, amount, ports });
+            }
+            if client.slice.is_some() {
+                continue;
             }
             let most = node.ceiling(&client.path);
             if client.filters.hides(number, &most, &node.ceiling_ports()) {
                 client.filters.hide(number);
             }
         }
+    }
+
+    /// How many more executors a framework can make use of, if it says so.
+    pub(crate) fn executors_left(&self, id: FrameworkId) -> Option<u32> {
+        let framework = self.by_id.get(id)?;
+        let demand = framework.observed.as_ref()?.demand.as_ref()?;
+        let clients = framework.clients.values().filter_map(|&client| self.clients.get(client));
+        let offers = clients.map(|client| client.offers.len()).sum::<usize>();
+        let used = u32::try_from(framework.tasks.len() + offers).unwrap_or(u32::MAX);
+        Some(demand.executors.saturating_sub(used).saturating_sub(framework.given))
     }
 
     /// How many nodes have something to offer; how many of them a client has refused, as far as that

@@ -259,6 +259,9 @@ impl Job {
         if self.gang_forming {
             return executor.gang_size();
         }
+        if executor.fixed {
+            return executor.instances;
+        }
         let (mut unfinished, mut speculates) = (0, false);
         for stage in stages {
             unfinished += stage.unfinished_slots();

@@ -284,6 +284,8 @@ pub(crate) struct Nodes {
     total: Resources,
     /// The nodes on which room is kept for claims.
     promising: BTreeSet<NodeId>,
+    /// The nodes that take nothing new although they are offered.
+    closed: BTreeSet<NodeId>,
     /// What is free for everyone on offered nodes together.
     free_sum: Resources,
     views: Views,
@@ -308,6 +310,7 @@ impl Default for Nodes {
             by_name: BTreeMap::new(),
             total: Resources::NONE,
             promising: BTreeSet::new(),
+            closed: BTreeSet::new(),
             free_sum: Resources::NONE,
             views: Views::default(),
             reservations: Vec::new(),
@@ -378,6 +381,7 @@ impl Nodes {
                 node.usable = Resources::NONE;
             });
             self.promising.remove(&id);
+            self.closed.remove(&id);
             if let Some(mut node) = self.by_id.remove(id) {
                 self.views.leave(id, &mut node);
                 self.labels.change(id, &node.observed.labels, &[]);
@@ -623,6 +627,16 @@ impl Nodes {
             (node.closed, node.unavailable_from) = (closed, unavailable_from);
             node.drained_by = drained_by;
         });
+        if closed {
+            self.closed.insert(id);
+        } else {
+            self.closed.remove(&id);
+        }
+    }
+
+    /// The nodes that take nothing new although they are offered.
+    pub(crate) fn closed(&self) -> impl Iterator<Item = &Node> {
+        self.closed.iter().filter_map(|&id| self.by_id.get(id))
     }
 
     /// What a pool could be given of a node once all that is on its way out is gone and what is free

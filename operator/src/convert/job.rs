@@ -12,13 +12,21 @@ use proffer_crds::Quantity;
 use proffer_crds::job::{self, ExecutorTemplate, RestartKind, SparkJob, SparkJobSpec, Stage};
 
 use super::labels::{self, labels, tolerations};
-use super::{Problem, amount, count, milliseconds};
+use super::{Problem, amount, count, milliseconds, spark};
 
 /// The engine's settings of a job, or everything that is wrong with it beyond its schema.
 pub fn job_spec(job: &SparkJob) -> Result<JobSpec, Vec<Problem>> {
     let spec = &job.spec;
     let mut problems = Vec::new();
-    let stages = stages(spec, &mut problems);
+    let (executor, stages) = match &spec.spark {
+        Some(spark) => {
+            problems.extend(spark::problems(spark));
+            spark::application(spark)
+        }
+        None => (executor(&spec.executor), stages(spec, &mut problems)),
+    };
+    // A driver that fails fails its job, which may run another one.
+    let is_spark = spec.spark.is_some();
     problems.extend(labels::problems("spec.executor.nodeSelector", &spec.executor.node_selector));
     if !problems.is_empty() {
         return Err(problems);
@@ -26,9 +34,9 @@ pub fn job_spec(job: &SparkJob) -> Result<JobSpec, Vec<Problem>> {
     Ok(JobSpec {
         pool: spec.pool.as_str().into(),
         priority: spec.priority,
-        executor: executor(&spec.executor),
+        executor,
         stages,
-        max_task_failures: count(spec.max_task_failures).max(1),
+        max_task_failures: if is_spark { 1 } else { count(spec.max_task_failures).max(1) },
         max_executor_failures: spec.max_executor_failures.map(count),
         restart: restart(&spec.restart_policy),
         deadline_milliseconds: spec.deadline_seconds.map(milliseconds),
@@ -59,6 +67,7 @@ fn executor(template: &ExecutorTemplate) -> ExecutorSpec {
         },
         node_selector: labels(&template.node_selector),
         tolerations: tolerations(&template.tolerations),
+        fixed: false,
         elastic: template.max_instances.map(|_| Elastic {
             min_instances: count(template.min_instances.unwrap_or(0)),
             idle_timeout_milliseconds: milliseconds(template.idle_timeout_seconds),

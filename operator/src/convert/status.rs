@@ -39,6 +39,8 @@ pub fn job_status(status: &JobStatus, previous: &[Condition], now: Milliseconds)
             summary: format!("{ready}/{wanted}"),
         },
         declined_nodes: status.declined_nodes.iter().take(DECLINED_NODES).map(declined).collect(),
+        application: None,
+        admission: None,
         executor_epochs: counted(&status.epochs),
         gang_formed: status.gang_formed,
         tasks: format!("{finished}/{tasks}"),

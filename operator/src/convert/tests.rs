@@ -1,5 +1,5 @@
 use kube::ResourceExt;
-use proffer_core::action::Launch;
+use proffer_core::action::{Launch, Search};
 use proffer_core::jobs::{
     DeclinedNode, Elastic, ExcludeOnFailure, JobKey, JobSpec, JobState, PreferredNodes, Restart,
     ResultValue, Speculation, StageState,
@@ -307,7 +307,7 @@ fn executors_are_read_as_they_were_launched() {
     object.metadata.uid = Some("1".to_owned());
     let job_key = JobKey { namespace: "team".into(), name: "j".into() };
     let key = ExecutorKey { job: job_key, index: 2, epoch: 3 };
-    let launch = Launch { key: key.clone(), node: Some("n".into()) };
+    let launch = Launch { key: key.clone(), node: Some("n".into()), search: Search::default() };
     let request = vec![("cpu".into(), 1500), ("memory".into(), 1 << 30)];
     let mut executor = SparkExecutor::new("e", launched_spec(&launch, &object, &request));
     executor.metadata.namespace = Some("team".to_owned());

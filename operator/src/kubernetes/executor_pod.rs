@@ -102,19 +102,19 @@ pub(crate) fn executor_pod(
         json!({"name": "proffer-scratch", "emptyDir": {}}),
     ]);
     list(pod_spec, "tolerations")?.extend(tolerations(job, settings)?);
-    let selector: Map<String, Value> = job
-        .spec
-        .executor
-        .node_selector
-        .iter()
-        .map(|(key, value)| (key.clone(), json!(value)))
-        .collect();
+    let selector = &job.spec.executor.node_selector;
+    let selector = selector.iter().map(|(key, value)| (key.clone(), json!(value)));
+    let searched = launch.search.selector.iter();
+    let searched = searched.map(|(key, value)| (key.to_string(), json!(value)));
+    let selector: Map<String, Value> = selector.chain(searched).collect();
     if !selector.is_empty() {
         merge(pod_spec.entry("nodeSelector").or_insert_with(|| json!({})), Value::Object(selector));
     }
     if let Some(node) = &launch.node {
         pin(pod_spec, node)?;
     }
+    let avoided = launch.search.avoids.iter().map(|node| name_field("NotIn", node));
+    require(pod_spec, &avoided.collect::<Vec<_>>())?;
     let resources = resources(spec);
     list(pod_spec, "initContainers")?.insert(0, install(&resources, settings));
     add_executor(pod_spec, job, &name, &resources, settings)?;
@@ -134,10 +134,21 @@ pub(crate) fn owner(job: &SparkJob) -> Value {
     })
 }
 
-/// Binds the pod to a node by way of the scheduler: a term holds if all that it says does, and one of
-/// the terms has to.
-fn pin(pod_spec: &mut Map<String, Value>, node: &str) -> Result<(), String> {
-    let requirement = json!({"key": "metadata.name", "operator": "In", "values": [node]});
+/// Binds a pod to a node by way of the scheduler.
+pub(crate) fn pin(pod_spec: &mut Map<String, Value>, node: &str) -> Result<(), String> {
+    require(pod_spec, &[name_field("In", node)])
+}
+
+fn name_field(operator: &str, node: &str) -> Value {
+    json!({"key": "metadata.name", "operator": operator, "values": [node]})
+}
+
+/// Requires something of the fields of the pod's node, by way of the scheduler: a term holds if all
+/// that it says does, and one of the terms has to.
+fn require(pod_spec: &mut Map<String, Value>, fields: &[Value]) -> Result<(), String> {
+    if fields.is_empty() {
+        return Ok(());
+    }
     let affinity = object(pod_spec, "affinity")?;
     let affinity = object(affinity, "nodeAffinity")?;
     let required = object(affinity, "requiredDuringSchedulingIgnoredDuringExecution")?;
@@ -148,7 +159,7 @@ fn pin(pod_spec: &mut Map<String, Value>, node: &str) -> Result<(), String> {
     for term in terms {
         let term =
             term.as_object_mut().ok_or("a term of the template's node affinity is no object")?;
-        list(term, "matchFields")?.push(requirement.clone());
+        list(term, "matchFields")?.extend_from_slice(fields);
     }
     Ok(())
 }
@@ -248,12 +259,12 @@ fn add_executor(
 }
 
 /// What the Pod Security Standard *restricted* asks of a container.
-fn restricted() -> Value {
+pub(crate) fn restricted() -> Value {
     json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}})
 }
 
 /// Puts one object over another: objects are merged, everything else is replaced.
-fn merge(base: &mut Value, over: Value) {
+pub(crate) fn merge(base: &mut Value, over: Value) {
     match (base, over) {
         (Value::Object(base), Value::Object(over)) => {
             for (key, value) in over {
@@ -264,12 +275,16 @@ fn merge(base: &mut Value, over: Value) {
     }
 }
 
-fn default(object: &mut Map<String, Value>, key: &str, value: Value) {
+pub(crate) fn default(object: &mut Map<String, Value>, key: &str, value: Value) {
     object.entry(key).or_insert(value);
 }
 
 /// Sets what an object in an object does not say itself.
-fn defaults(parent: &mut Map<String, Value>, key: &str, values: Value) -> Result<(), String> {
+pub(crate) fn defaults(
+    parent: &mut Map<String, Value>,
+    key: &str,
+    values: Value,
+) -> Result<(), String> {
     let target = object(parent, key)?;
     if let Value::Object(values) = values {
         for (key, value) in values {
@@ -279,17 +294,20 @@ fn defaults(parent: &mut Map<String, Value>, key: &str, values: Value) -> Result
     Ok(())
 }
 
-fn object<'a>(
+pub(crate) fn object<'a>(
     parent: &'a mut Map<String, Value>,
     key: &str,
 ) -> Result<&'a mut Map<String, Value>, String> {
     let value = parent.entry(key).or_insert_with(|| json!({}));
-    value.as_object_mut().ok_or_else(|| format!("\"{key}\" in spec.executor.template is no object"))
+    value.as_object_mut().ok_or_else(|| format!("\"{key}\" in the pod template is no object"))
 }
 
-fn list<'a>(parent: &'a mut Map<String, Value>, key: &str) -> Result<&'a mut Vec<Value>, String> {
+pub(crate) fn list<'a>(
+    parent: &'a mut Map<String, Value>,
+    key: &str,
+) -> Result<&'a mut Vec<Value>, String> {
     let value = parent.entry(key).or_insert_with(|| json!([]));
-    value.as_array_mut().ok_or_else(|| format!("\"{key}\" in spec.executor.template is no list"))
+    value.as_array_mut().ok_or_else(|| format!("\"{key}\" in the pod template is no list"))
 }
 
 #[cfg(test)]

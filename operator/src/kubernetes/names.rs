@@ -5,6 +5,14 @@ use proffer_core::jobs::JobKey;
 
 /// The pool of a pod.
 pub(crate) const POOL_LABEL: &str = "proffer.dev/pool";
+/// The scheduling gate of a pod that waits for an offer.
+pub(crate) const OFFER_GATE: &str = "proffer.dev/offer";
+/// Set on a pod when its gate is lifted: the node whose offer was accepted, or nothing.
+pub(crate) const PLACED_ANNOTATION: &str = "proffer.dev/placed-on";
+/// Set with it: the executor of the engine that the pod is, as `index-epoch`.
+pub(crate) const EXECUTOR_ANNOTATION: &str = "proffer.dev/executor";
+/// The condition of a pod that says why it waits for an offer.
+pub(crate) const OFFERED_CONDITION: &str = "proffer.dev/Offered";
 /// The job of an executor's pod.
 pub(crate) const JOB_LABEL: &str = "proffer.dev/job";
 /// The uid of the job.
@@ -21,6 +29,14 @@ pub(crate) const POOL_FINALIZER: &str = "proffer.dev/jobs";
 pub(crate) const MAINTENANCE_ANNOTATION: &str = "proffer.dev/maintenance";
 /// The container that tasks run in.
 pub(crate) const EXECUTOR_CONTAINER: &str = "executor";
+/// The container that a Spark driver runs in, as Spark calls it.
+pub(crate) const DRIVER_CONTAINER: &str = "spark-kubernetes-driver";
+/// Spark's id of an application, on all of its pods.
+pub(crate) const SPARK_APPLICATION_LABEL: &str = "spark-app-selector";
+/// Whether a pod of an application is its driver or an executor.
+pub(crate) const SPARK_ROLE_LABEL: &str = "spark-role";
+/// The job of an executor's pod that Spark made.
+pub(crate) const SPARK_JOB_LABEL: &str = "proffer.dev/spark-job";
 /// Who writes, as the API server records it.
 pub(crate) const FIELD_MANAGER: &str = "proffer-operator";
 

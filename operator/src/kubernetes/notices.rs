@@ -6,6 +6,8 @@ use proffer_core::jobs::JobState;
 use proffer_core::view::JobStatus;
 use proffer_crds::SparkJob;
 
+use super::pod::ObjectName;
+
 /// The longest note that an Event takes, in bytes.
 const NOTE_BYTES: usize = 1000;
 
@@ -31,6 +33,25 @@ impl Notice {
         note: &str,
     ) -> Self {
         Self { object: job.object_ref(&()), is_warning, reason, note: shortened(note) }
+    }
+
+    /// Something about a pod that others made.
+    pub(crate) fn of_pod(
+        name: &ObjectName,
+        uid: &str,
+        is_warning: bool,
+        reason: &'static str,
+        note: &str,
+    ) -> Self {
+        let object = ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("Pod".to_owned()),
+            namespace: Some(name.namespace.to_string()),
+            name: Some(name.name.to_string()),
+            uid: Some(uid.to_owned()),
+            ..ObjectReference::default()
+        };
+        Self { object, is_warning, reason, note: shortened(note) }
     }
 
     /// An object that cannot be read.

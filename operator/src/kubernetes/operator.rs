@@ -2,12 +2,16 @@
 //! writes, and what comes of them events again. No IO here.
 //!
 //! - `executors` follows each executor through its pod and its object.
+//! - `gated` is about pods that others make and that wait for offers.
 //! - `objects` is about jobs and pools.
+//! - `spark` is about drivers of Spark and the places of their executors.
 //! - `intents` turns what is wanted into writes, and takes in what came of them.
 
 mod executors;
+mod gated;
 mod intents;
 mod objects;
+mod spark;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,8 +31,10 @@ use super::notices::Notice;
 use super::pod::{ObjectName, PodFacts};
 use super::queue::{Intent, Queue, Target};
 use executors::Executor;
+use gated::Gated;
 pub(crate) use intents::Sent;
 pub(crate) use objects::wall_clock;
+use spark::Sparks;
 
 /// The pool of jobs that name none.
 const DEFAULT_POOL: &str = "default";
@@ -94,6 +100,8 @@ struct Job {
     object: Arc<SparkJob>,
     /// What was last published, to tell what is new.
     published: Option<Box<JobStatus>>,
+    /// When that was.
+    published_at: Milliseconds,
     /// Pods that stay with their logs, oldest first.
     retained: Vec<(ObjectName, Box<str>)>,
 }
@@ -113,6 +121,8 @@ pub(crate) struct Operator {
     pools: BTreeMap<Box<str>, Pool>,
     executors: BTreeMap<ExecutorKey, Executor>,
     executor_names: BTreeMap<ObjectName, ExecutorKey>,
+    gated: Gated,
+    sparks: Sparks,
     queue: Queue,
     /// Names of a kind that were told since it is listed.
     listing: BTreeMap<Kind, BTreeSet<ObjectName>>,
@@ -147,6 +157,8 @@ impl Operator {
             pools: BTreeMap::new(),
             executors: BTreeMap::new(),
             executor_names: BTreeMap::new(),
+            gated: Gated::default(),
+            sparks: Sparks::default(),
             queue,
             listing: BTreeMap::new(),
             listed: BTreeSet::new(),
@@ -244,6 +256,8 @@ impl Operator {
             self.stop_deadlines.first().map(|&(at, _)| at),
             self.start_deadlines.first().map(|&(at, _)| at),
             self.pools_due,
+            self.gated.wakeup(),
+            self.sparks.wakeup(),
         ];
         timers.into_iter().flatten().min()
     }
@@ -251,6 +265,24 @@ impl Operator {
     /// Notes what the engine wants.
     fn ask(&mut self, now: Milliseconds, action: Action) {
         match action {
+            Action::Launch(launch) if self.spark_of(&launch.key.job).is_some() => {
+                self.take_place(now, launch);
+            }
+            Action::Launch(launch) if self.gated.has(&launch.key.job) => {
+                self.place_one(now, launch);
+            }
+            Action::Remove(key) if self.sparks.is_driver(&key) => self.remove_driver(now, &key),
+            Action::Assign(assignment) if self.sparks.is_driver(&assignment.key) => {
+                self.assign_driver(now, &assignment);
+            }
+            Action::Discard(key) if self.sparks.has_ended(&key) => self.discard_driver(now, &key),
+            Action::Remove(key) if self.gated.has(&key.job) => self.remove_gated(now, &key),
+            Action::Assign(assignment) if self.gated.has(&assignment.key.job) => {}
+            Action::Status(status)
+                if self.gated.has(&status.key) && !self.jobs.contains_key(&status.key) =>
+            {
+                self.explain_gated(now, &status);
+            }
             Action::Launch(launch) => {
                 let target = Target::Executor(launch.key.clone());
                 self.queue.push(target, Intent::Launch(launch));
@@ -268,7 +300,8 @@ impl Operator {
                 }
             }
             Action::Status(status) => {
-                self.tell_of(&status);
+                self.tell_of(now, &status);
+                self.explain_waiting(now, &status);
                 self.queue.push(Target::Job(status.key.clone()), Intent::Status(status));
             }
             // Frameworks reach the operator over HTTP, which is not served yet.
@@ -318,6 +351,9 @@ impl Operator {
         let kinds = [Kind::Node, Kind::Pool, Kind::Job, Kind::Executor, Kind::Pod];
         if !self.is_synced && kinds.iter().all(|kind| self.listed.contains(kind)) {
             self.is_synced = true;
+            self.restore_sparks(now);
+            self.restore_gated(now);
+            self.restore_places(now);
             for node in self.index.take_changed() {
                 self.engine.handle(now, Event::Node(node));
             }
@@ -357,12 +393,15 @@ impl Operator {
     }
 
     /// Tells the engine of nodes that are gone, once all is known of what was on them.
-    fn let_nodes_go(&mut self, now: Milliseconds) {
+    pub(super) fn let_nodes_go(&mut self, now: Milliseconds) {
         if self.leaving_nodes.is_empty() {
             return;
         }
         let is_on = |node: &str| {
-            self.executors.values().any(|it| !it.has_departed && it.node.as_deref() == Some(node))
+            let is_there = |it: &Executor| !it.has_departed && it.node.as_deref() == Some(node);
+            self.executors.values().any(is_there)
+                || self.gated.is_on(node)
+                || self.sparks.is_on(node)
         };
         let gone: Vec<Box<str>> =
             self.leaving_nodes.iter().filter(|node| !is_on(node)).cloned().collect();
@@ -373,6 +412,8 @@ impl Operator {
     }
 
     fn fire_timers(&mut self, now: Milliseconds) {
+        self.fire_gated_timers(now);
+        self.fire_spark_timers(now);
         while let Some((at, key)) = self.expiries.first().filter(|(at, _)| *at <= now).cloned() {
             self.expiries.remove(&(at, key.clone()));
             if let Some(uid) = self.jobs.get(&key).and_then(|job| job.object.metadata.uid.clone()) {

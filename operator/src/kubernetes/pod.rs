@@ -8,6 +8,8 @@ use proffer_core::ExecutorKey;
 use proffer_core::event::Departure;
 use proffer_core::jobs::JobKey;
 
+use super::driver_pod::{DriverFacts, driver_facts};
+use super::gated_pod::{GatedFacts, gated_facts};
 use super::names::{EPOCH_LABEL, EXECUTOR_CONTAINER, INDEX_LABEL, JOB_LABEL, JOB_UID_LABEL};
 use super::requests::{Amounts, pod_requests};
 
@@ -41,6 +43,10 @@ pub(crate) struct PodFacts {
     pub(crate) is_deleting: bool,
     /// What there is to know if it is an executor's.
     pub(crate) executor: Option<Box<ExecutorFacts>>,
+    /// What there is to know if it waits for an offer or was placed by one.
+    pub(crate) gated: Option<Box<GatedFacts>>,
+    /// What there is to know if it is a Spark driver that Proffer made.
+    pub(crate) driver: Option<Box<DriverFacts>>,
 }
 
 /// What is remembered of an executor's pod beside that.
@@ -85,6 +91,8 @@ pub(crate) fn pod_facts(pod: &Pod) -> PodFacts {
         has_ended,
         is_deleting: pod.metadata.deletion_timestamp.is_some(),
         executor: executor_facts(pod, has_ended).map(Box::new),
+        gated: gated_facts(pod).map(Box::new),
+        driver: driver_facts(pod, has_ended).map(Box::new),
     }
 }
 
@@ -101,7 +109,7 @@ fn executor_facts(pod: &Pod, has_ended: bool) -> Option<ExecutorFacts> {
     Some(ExecutorFacts {
         key: ExecutorKey { job, index, epoch },
         job_uid: label(JOB_UID_LABEL)?.into(),
-        departure: departure(&status, has_ended),
+        departure: departure(&status, has_ended, EXECUTOR_CONTAINER),
         others_run: !has_ended && others_run(&status),
         trouble: if has_ended { None } else { trouble(&status) },
         state: waiting(&status),
@@ -120,9 +128,9 @@ fn waiting(status: &PodStatus) -> Option<Box<str>> {
     Some(sentence(&what, waiting.message.as_deref().unwrap_or_default()).into())
 }
 
-/// What became of the executor in a pod: nothing while its container may run.
-fn departure(status: &PodStatus, has_ended: bool) -> Option<Departure> {
-    let ended = container_state(status).and_then(|state| state.terminated.as_ref());
+/// What became of the executor in a pod's container: nothing while that may run.
+pub(super) fn departure(status: &PodStatus, has_ended: bool, container: &str) -> Option<Departure> {
+    let ended = container_state(status, container).and_then(|state| state.terminated.as_ref());
     if !has_ended && ended.is_none() {
         return None;
     }
@@ -214,7 +222,7 @@ fn is_refusal(reason: &str) -> bool {
         )
 }
 
-fn trouble(status: &PodStatus) -> Option<Trouble> {
+pub(super) fn trouble(status: &PodStatus) -> Option<Trouble> {
     let conditions = status.conditions.as_deref().unwrap_or_default();
     let unschedulable = conditions.iter().find(|condition| {
         condition.type_ == "PodScheduled"
@@ -259,9 +267,12 @@ fn others_run(status: &PodStatus) -> bool {
     others.any(|status| status.state.as_ref().is_none_or(|state| state.terminated.is_none()))
 }
 
-fn container_state(status: &PodStatus) -> Option<&ContainerState> {
+pub(super) fn container_state<'a>(
+    status: &'a PodStatus,
+    container: &str,
+) -> Option<&'a ContainerState> {
     let mut all = status.container_statuses.iter().flatten();
-    all.find(|status| status.name == EXECUTOR_CONTAINER)?.state.as_ref()
+    all.find(|status| status.name == container)?.state.as_ref()
 }
 
 /// What happened, and what somebody else says of it.

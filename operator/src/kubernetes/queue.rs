@@ -9,6 +9,8 @@ use proffer_core::jobs::{JobKey, Milliseconds};
 use proffer_core::view::JobStatus;
 use proffer_crds::ResourcePoolStatus;
 
+use super::pod::ObjectName;
+
 /// The pause after the first failed write to an object, and how often it doubles.
 const FIRST_PAUSE_MILLISECONDS: Milliseconds = 100;
 const DOUBLINGS: u32 = 8;
@@ -22,6 +24,8 @@ pub(crate) enum Target {
     Job(JobKey),
     /// A pool.
     Pool(Box<str>),
+    /// A pod that others made.
+    Pod(ObjectName),
 }
 
 /// What should be written. How it is done is decided when its turn comes, by what is known then.
@@ -39,6 +43,19 @@ pub(crate) enum Intent {
         uid: Box<str>,
         /// How long it may take.
         grace_seconds: Option<u32>,
+    },
+    /// Pin a pod that waits to the node that was offered to it, and lift its gate.
+    Place(Launch),
+    /// Say in a pod's status whether it was offered a node, or why not.
+    Explain {
+        /// The pod's uid.
+        uid: Box<str>,
+        /// Whether it was.
+        offered: bool,
+        /// One word.
+        reason: Box<str>,
+        /// A sentence.
+        message: String,
     },
     /// Read what an executor said.
     Read,
@@ -120,6 +137,11 @@ impl Queue {
         }
     }
 
+    /// Whether something is being written to a target.
+    pub(crate) fn is_in_flight(&self, target: &Target) -> bool {
+        self.targets.get(target).is_some_and(|waiting| waiting.in_flight)
+    }
+
     /// The next one that may be written now. It has to be answered by [`Queue::done`].
     pub(crate) fn next(&mut self, now: Milliseconds) -> Option<(Target, Intent)> {
         while let Some((at, target)) = self.paused.first().filter(|(at, _)| *at <= now).cloned() {
@@ -192,7 +214,7 @@ impl Intent {
     /// Whether an older one that waits is needless by this one.
     fn replaces(&self, older: &Self) -> bool {
         match (self, older) {
-            (Self::Remove, Self::Assign(_)) => true,
+            (Self::Remove, Self::Assign(_)) | (Self::DeletePod { .. }, Self::Place(_)) => true,
             _ => std::mem::discriminant(self) == std::mem::discriminant(older),
         }
     }

@@ -5,18 +5,21 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::Status;
 use kube::{Api, Client, ResourceExt};
+use proffer_core::ExecutorKey;
 use proffer_crds::executor::Assignment;
 use proffer_crds::pool::ResourcePoolSpec;
 use proffer_crds::{ResourcePool, ResourcePoolStatus, SparkExecutor, SparkJob};
 use serde_json::{Value, json};
 
-use super::names::{FIELD_MANAGER, POOL_FINALIZER};
+use super::gated_pod::placing_patch;
+use super::names::{FIELD_MANAGER, OFFERED_CONDITION, POOL_FINALIZER};
 use super::pod::ObjectName;
+use super::spark_pod::Parts;
 
 /// A write, with all that it needs.
 #[derive(Clone, Debug)]
@@ -30,6 +33,15 @@ pub(crate) enum Write {
         executor: Box<SparkExecutor>,
         /// The uid of the pod if it was seen already, so that only the object has to be made.
         made: Option<Box<str>>,
+    },
+    /// Makes a Spark driver, with its settings and the Service of its page.
+    LaunchDriver {
+        /// What is made.
+        parts: Box<Parts>,
+        /// Its service account.
+        account: String,
+        /// Whether that is Proffer's own.
+        makes_account: bool,
     },
     /// Tells an executor what to run.
     Assign {
@@ -61,6 +73,30 @@ pub(crate) enum Write {
         uid: Option<Box<str>>,
         /// How long it may take; what the pod says if nothing is said here.
         grace_seconds: Option<u32>,
+    },
+    /// Pins a pod that waits to a node, if there is one, and lifts its gate.
+    Place {
+        /// The pod's name.
+        name: ObjectName,
+        /// The uid that it has to have.
+        uid: Box<str>,
+        /// The executor that it is for the engine.
+        executor: ExecutorKey,
+        /// The node.
+        node: Option<Box<str>>,
+    },
+    /// Says in a pod's status whether it was offered a node.
+    Explain {
+        /// The pod's name.
+        name: ObjectName,
+        /// The uid that it has to have.
+        uid: Box<str>,
+        /// Whether it was.
+        offered: bool,
+        /// One word.
+        reason: Box<str>,
+        /// A sentence.
+        message: String,
     },
     /// Reads an executor's object.
     ReadExecutor {
@@ -121,6 +157,8 @@ pub(crate) enum Reply {
     Executor(Box<SparkExecutor>),
     /// An executor's pod is there.
     Pod,
+    /// A pod that was placed, or a driver's that was made.
+    Placed(Box<Pod>),
     /// A job as it is now, and whether its status is the one that was to be stored.
     Job(Box<SparkJob>, bool),
     /// A pool as it is now.
@@ -193,6 +231,32 @@ impl Writer {
                     },
                 };
                 delete(&pods, &name.name, &uid, grace_seconds).await
+            }
+            Write::Place { name, uid, executor, node } => {
+                self.place(&name, &uid, &executor, node.as_deref()).await
+            }
+            Write::LaunchDriver { parts, .. } => self.launch_driver(*parts).await,
+            Write::Explain { name, uid, offered, reason, message } => {
+                let condition = json!({
+                    "type": OFFERED_CONDITION,
+                    "status": if offered { "True" } else { "False" },
+                    "reason": reason,
+                    "message": message,
+                    "lastTransitionTime": jiff::Timestamp::now(),
+                });
+                let patch = json!({
+                    "metadata": {"uid": uid},
+                    "status": {"conditions": [condition]},
+                });
+                let pods = self.api::<Pod>(&name.namespace);
+                let patch = Patch::Strategic(patch);
+                match pods.patch_status(&name.name, &PatchParams::default(), &patch).await {
+                    Ok(_) => Reply::Done,
+                    Err(kube::Error::Api(status)) if is_final(&status) || status.code == 409 => {
+                        Reply::Missing
+                    }
+                    Err(error) => Reply::Unknown(sentence(&error)),
+                }
             }
             Write::ReadExecutor { name } => {
                 let executors = self.api::<SparkExecutor>(&name.namespace);
@@ -278,6 +342,73 @@ impl Writer {
         api.patch(role, &parameters, &Patch::Apply(binding)).await.map(|_| ())
     }
 
+    /// Lets a service account make the executors of Spark, and makes it if it is Proffer's own.
+    pub(crate) async fn bind_driver(
+        &self,
+        namespace: &str,
+        role: &str,
+        account: &str,
+        makes_account: bool,
+    ) -> Result<(), kube::Error> {
+        let labels = json!({"app.kubernetes.io/managed-by": "proffer"});
+        if makes_account {
+            let accounts = self.api::<ServiceAccount>(namespace);
+            let object = json!({"metadata": {"name": account, "labels": &labels}});
+            let made = match serde_json::from_value(object) {
+                Ok(object) => accounts.create(&parameters(), &object).await,
+                Err(error) => return Err(kube::Error::SerdeError(error)),
+            };
+            match made {
+                Err(kube::Error::Api(status)) if status.code == 409 => {}
+                made => drop(made?),
+            }
+        }
+        let api: Api<RoleBinding> = Api::namespaced(self.client.clone(), namespace);
+        let name = if makes_account { role.to_owned() } else { format!("{role}-{account}") };
+        let binding = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": name, "labels": labels},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+        });
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        api.patch(&name, &parameters, &Patch::Apply(binding)).await.map(|_| ())
+    }
+
+    /// The settings come first, as the driver's pod cannot start without them.
+    async fn launch_driver(&self, parts: Parts) -> Reply {
+        let Parts { settings, service, driver } = parts;
+        let namespace = driver.namespace().unwrap_or_default();
+        let owner = driver.owner_references().first().map(|owner| owner.uid.clone());
+        let owner = owner.unwrap_or_default();
+        let made = self.api::<ConfigMap>(&namespace).create(&parameters(), &settings).await.err();
+        let served = self.api::<Service>(&namespace).create(&parameters(), &service).await.err();
+        for error in made.into_iter().chain(served) {
+            match error {
+                kube::Error::Api(status) if status.code == 409 => {}
+                kube::Error::Api(status) if is_final(&status) => {
+                    return Reply::Refused(refusal(&status));
+                }
+                error => return Reply::Unknown(sentence(&error)),
+            }
+        }
+        let pods = self.api::<Pod>(&namespace);
+        let name = driver.name_any();
+        match pods.create(&parameters(), &driver).await {
+            Ok(pod) => Reply::Placed(Box::new(pod)),
+            Err(kube::Error::Api(status)) if status.code == 409 || is_final(&status) => {
+                match pods.get_opt(&name).await {
+                    Ok(Some(there)) if is_of(&there, &owner) => Reply::Placed(Box::new(there)),
+                    Ok(None) if status.code != 409 => Reply::Refused(refusal(&status)),
+                    Ok(_) => Reply::Unknown(format!("there is another pod {namespace}/{name}")),
+                    Err(error) => Reply::Unknown(sentence(&error)),
+                }
+            }
+            Err(error) => Reply::Unknown(sentence(&error)),
+        }
+    }
+
     async fn launch(&self, pod: Pod, executor: SparkExecutor) -> Reply {
         let namespace = pod.namespace().unwrap_or_default();
         let name = pod.name_any();
@@ -329,6 +460,33 @@ impl Writer {
                 }
             }
             Ok(_) => Reply::Unknown(format!("there is another SparkExecutor {namespace}/{name}")),
+            Err(error) => Reply::Unknown(sentence(&error)),
+        }
+    }
+
+    /// What a pod says of nodes may have changed since it was seen, so it is read first.
+    async fn place(
+        &self,
+        name: &ObjectName,
+        uid: &str,
+        executor: &ExecutorKey,
+        node: Option<&str>,
+    ) -> Reply {
+        let pods = self.api::<Pod>(&name.namespace);
+        let pod = match pods.get_opt(&name.name).await {
+            Ok(Some(pod)) if pod.uid().as_deref() == Some(uid) => pod,
+            Ok(_) => return Reply::Missing,
+            Err(error) => return Reply::Unknown(sentence(&error)),
+        };
+        let patch = match placing_patch(&pod, executor, node) {
+            Ok(Some(patch)) => patch,
+            Ok(None) => return Reply::Placed(Box::new(pod)),
+            Err(problem) => return Reply::Refused(problem),
+        };
+        match pods.patch(&name.name, &PatchParams::default(), &Patch::Merge(patch)).await {
+            Ok(pod) => Reply::Placed(Box::new(pod)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Reply::Missing,
+            Err(kube::Error::Api(status)) if is_final(&status) => Reply::Refused(refusal(&status)),
             Err(error) => Reply::Unknown(sentence(&error)),
         }
     }

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use super::process::{Launcher, Wanted};
 use super::progress::Progress;
 use crate::convert;
+use crate::master::host::{Host, Input};
 
 /// How often an executor may report. Local reports cost little, and short tasks wait for them.
 const REPORT_INTERVAL_MILLISECONDS: i32 = 20;
@@ -40,6 +41,8 @@ pub(super) struct LocalCluster {
     jobs: BTreeMap<JobKey, LocalJob>,
     pools: Vec<ResourcePool>,
     executors: BTreeMap<ExecutorKey, LocalExecutor>,
+    /// Frameworks that speak Mesos's API, if they are served.
+    mesos: Option<Host>,
     /// Whether everything was told to stop.
     stopping: bool,
     ticks: Ticks,
@@ -122,6 +125,7 @@ impl LocalCluster {
             jobs,
             pools,
             executors,
+            mesos: None,
             stopping: false,
             ticks: Ticks::default(),
         })
@@ -134,9 +138,27 @@ impl LocalCluster {
 
     /// Adds nodes.
     pub(super) fn add_nodes(&mut self, nodes: Vec<NodeObservation>) {
+        let now = self.clock.now();
         for node in nodes {
-            self.engine.handle(self.clock.now(), Event::Node(node));
+            if let Some(host) = &mut self.mesos {
+                // Made-up nodes are all this machine.
+                let is_own = rustix::system::uname().nodename().to_bytes() == node.name.as_bytes();
+                let hostname = if is_own { &*node.name } else { "localhost" };
+                host.master.observe_node(now, None, hostname, node.clone());
+            }
+            self.engine.handle(now, Event::Node(node));
         }
+    }
+
+    /// Serves frameworks that speak Mesos's API, from now on until it is told to stop.
+    pub(super) fn serve_mesos(&mut self, mut host: Host) {
+        host.master.set_pools(self.pools.iter().map(convert::pool_observation));
+        self.mesos = Some(host);
+    }
+
+    /// What is listed so that it is not taken for something that was left behind.
+    pub(super) fn children(&self) -> Arc<Children<Arc<str>>> {
+        self.launcher.children.clone()
     }
 
     /// Adds a job.
@@ -170,22 +192,53 @@ impl LocalCluster {
     pub(super) async fn run(&mut self) -> anyhow::Result<()> {
         loop {
             self.tick()?;
-            let ended = self.stopping || self.jobs.values().all(|job| job.ended);
-            if ended && self.executors.is_empty() {
+            if self.serve() {
+                continue;
+            }
+            let serves = self.mesos.is_some();
+            let ended = self.stopping || !serves && self.jobs.values().all(|job| job.ended);
+            let idle = self.mesos.as_ref().is_none_or(Host::is_idle);
+            if ended && idle && self.executors.is_empty() {
                 tracing::debug!(ticks = ?self.ticks, "the engine has decided");
                 return Ok(());
             }
             let wakeup = self.engine.next_wakeup().filter(|_| !self.stopping);
+            let of_mesos = self.mesos.as_ref().and_then(|host| host.master.next_wakeup());
+            let wakeup = wakeup.into_iter().chain(of_mesos).min();
             let wakeup = wakeup.map(|at| self.clock.instant(at));
             tokio::select! {
                 event = self.events.recv() => self.take(event),
+                input = next_input(&mut self.mesos) => self.take_input(input),
                 () = sleep_until(wakeup) => {}
             }
             // Everything that has come meanwhile is decided on at once.
-            while let Ok(event) = self.events.try_recv() {
-                self.take(Some(event));
+            for _ in 0..EVENT_QUEUE_LENGTH {
+                let event = self.events.try_recv().ok();
+                let input = self.mesos.as_mut().and_then(Host::try_next);
+                if event.is_none() && input.is_none() {
+                    break;
+                }
+                self.take(event);
+                input.into_iter().for_each(|input| self.take_input(input));
             }
         }
+    }
+
+    fn take_input(&mut self, input: Input) {
+        let now = self.clock.now();
+        if let Some(host) = &mut self.mesos {
+            host.take(now, input, || self.engine.view());
+        }
+    }
+
+    /// Does what the Mesos master wants; says whether the engine was told something.
+    fn serve(&mut self) -> bool {
+        let now = self.clock.now();
+        let Some(host) = &mut self.mesos else { return false };
+        let events = host.perform(now);
+        let any = !events.is_empty() && !self.stopping;
+        events.into_iter().for_each(|event| self.engine.handle(now, event));
+        any
     }
 
     /// Tells every executor to go.
@@ -193,6 +246,9 @@ impl LocalCluster {
         self.stopping = true;
         for executor in self.executors.values_mut() {
             executor.wanted = None;
+        }
+        if let Some(host) = &mut self.mesos {
+            host.stop();
         }
     }
 
@@ -235,13 +291,18 @@ impl LocalCluster {
                         executor.wanted = None;
                     }
                 }
-                // Nothing is left of an executor that is gone.
                 Action::Status(status) => {
                     self.launcher.progress.job(&status);
                     self.update(&status);
                 }
-                // Nothing tells the engine of frameworks yet.
-                Action::Discard(_) | Action::Framework(..) => {}
+                // Nothing is left of an executor that is gone.
+                Action::Discard(_) => {}
+                Action::Framework(key, action) => {
+                    let now = self.clock.now();
+                    if let Some(host) = &mut self.mesos {
+                        host.master.take_action(now, &key, action);
+                    }
+                }
             }
         }
         Ok(())
@@ -298,6 +359,13 @@ impl LocalCluster {
         let finished = status.stages.iter().filter(|stage| stage.state == state).count();
         job.line_is_stale |= finished > job.finished_stages;
         job.finished_stages = finished;
+    }
+}
+
+async fn next_input(mesos: &mut Option<Host>) -> Input {
+    match mesos {
+        Some(host) => host.next().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) struct Wanted {
 #[derive(Clone)]
 pub(super) struct Launcher {
     pub(super) events: mpsc::Sender<Event>,
-    pub(super) children: Arc<Children<ExecutorKey>>,
+    pub(super) children: Arc<Children<Arc<str>>>,
     pub(super) progress: Progress,
 }
 
@@ -65,7 +65,7 @@ impl Launcher {
         let _starting = self.children.starting();
         let child = command.spawn().context("cannot start an executor")?;
         if let Some(id) = child.id() {
-            self.children.insert(id, key.clone());
+            self.children.insert(id, key.to_string().into());
         }
         Ok(child)
     }

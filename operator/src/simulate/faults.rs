@@ -17,9 +17,11 @@
 mod account;
 mod api;
 mod cluster;
+mod constraints;
 mod executors;
 mod fairness;
 mod frameworks;
+mod landing;
 mod operator;
 mod play;
 mod promises;

@@ -1,4 +1,5 @@
-//! A turn of a framework: one node as a whole.
+//! A turn of a framework: one node as a whole, or a slice of it for one executor if the framework says
+//! how large that is.
 //!
 //! The framework is offered everything that is left of the node and that it may take: what is
 //! reserved for its pool or a pool above it, and of the rest as much as limits and the guarantees of
@@ -26,6 +27,9 @@ impl<'a> Round<'a> {
         let claim = &mut claims[index];
         let frameworks = frameworks.as_deref_mut().ok_or(Rejection::NothingToOffer)?;
         let client = frameworks.clients.get(whole.client).ok_or(Rejection::NothingToOffer)?;
+        if frameworks.executors_left(client.framework) == Some(0) {
+            return Err(Rejection::NothingToOffer);
+        }
         let (path, pool) = (client.path.clone(), claim.pool);
         let limit_room = tree.room_under_limits(pool);
         let free = *nodes.free_sum();

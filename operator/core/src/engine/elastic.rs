@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Engine;
+use super::progress::withhold;
+use crate::action::Search;
 use crate::executors::{ExecutorId, ExecutorKey};
 use crate::jobs::{JobId, Milliseconds};
 use crate::resources::Resources;
@@ -13,8 +15,19 @@ use crate::resources::Resources;
 const ROOM_MILLISECONDS: Milliseconds = 5_000;
 
 impl Engine {
-    /// Charges an executor that landed to its node. If what it takes there is not its pool's to take,
-    /// it has to go again.
+    /// Where an executor of a job may go for which there is no node yet.
+    pub(super) fn search(&self, id: JobId) -> Search {
+        let Some(job) = self.state.jobs.get(id) else { return Search::default() };
+        let both = self.state.pools.requirement(job.pool);
+        let both = both.and_then(|pools| pools.narrowed(&job.spec.executor.node_selector));
+        // The scheduler knows of no maintenance.
+        let closed = self.state.nodes.closed().map(|node| node.observed.name.clone());
+        let mut avoids: Vec<Box<str>> = closed.chain(job.declines.excluded()).collect();
+        avoids.drain(..avoids.len().saturating_sub(Search::MOST_AVOIDED));
+        Search { selector: both.map_or_else(|_| Vec::new(), |both| both.labels().to_vec()), avoids }
+    }
+
+    /// Charges an executor that landed to its node.
     pub(super) fn place_executor(&mut self, now: Milliseconds, key: &ExecutorKey, name: &str) {
         let node = self.state.nodes.find(name);
         let Some((id, executor, job_id, job)) = self.state.executor_mut(key) else { return };
@@ -40,17 +53,53 @@ impl Engine {
         if leaving {
             self.state.nodes.count_leaving(node, &request);
         }
-        let free = self.state.nodes.free_for(node, pool, &self.state.pools);
         self.state.pools.count_unplaced(pool, &Resources::NONE.minus(&request));
         self.state.nodes.charge(&self.state.pools, node, pool, &request);
-        if !request.fits_in(&free) {
-            self.stop_executor(id);
-        }
+        self.landed.push(id);
         if self.state.nodes.get(node).is_some_and(|node| node.closed) {
             self.review_node(now, node);
         }
         self.offers_due = true;
         self.touch(job_id);
+    }
+
+    /// Lets executors go again that landed on what is not their pool's to take, or where nothing should
+    /// be. Those before them may be known to be gone only now: a decision needs all that is known.
+    ///
+    /// The next one would be likely to land there, too, or make an autoscaler add nodes on which
+    /// everything is reserved; so the job waits before it launches another, twice as long each time.
+    pub(super) fn review_landed(&mut self, now: Milliseconds) {
+        let mut landed = Vec::new();
+        for id in std::mem::take(&mut self.landed) {
+            let Some(executor) = self.state.executors.get(id) else { continue };
+            let Some(job) = self.state.jobs.get(executor.job) else { continue };
+            if let Some(node) = executor.node.filter(|_| !executor.leaving) {
+                landed.push((id, executor.job, node, job.pool, executor.request));
+            }
+        }
+        for (_, _, node, pool, request) in &landed {
+            let back = Resources::NONE.minus(request);
+            self.state.nodes.charge(&self.state.pools, *node, *pool, &back);
+        }
+        for (id, job, node, pool, request) in landed {
+            let free = self.state.nodes.free_for(node, pool, &self.state.pools);
+            self.state.nodes.charge(&self.state.pools, node, pool, &request);
+            let Some(job_state) = self.state.jobs.get_mut(job) else { continue };
+            let Some(landed_on) = self.state.nodes.get(node) else { continue };
+            if request.fits_in(&free) && !landed_on.closed {
+                job_state.withdrawals = 0;
+                continue;
+            }
+            let why = if landed_on.closed {
+                "which is being emptied"
+            } else {
+                "where what is free is kept for others"
+            };
+            let because = format!("one landed on node {}, {why}", landed_on.observed.name);
+            let at = withhold(job_state, now, &because);
+            self.set_timer(at, job);
+            self.stop_executor(id);
+        }
     }
 
     /// Withdraws executors without a node for which there has been room for a while: one of a job

@@ -34,16 +34,20 @@ impl Engine {
         if replaced {
             self.dismiss(now, id);
         }
+        let slice = observed.demand.as_ref();
+        let slice = slice.map(|demand| self.intern(&demand.amounts, Resources::NONE));
         let mut subscribed = Vec::with_capacity(observed.pools.len());
         for pool in &observed.pools {
             let minimum = pool.minimum.as_ref().unwrap_or(&self.settings.minimum_offers).clone();
             let minimum = minimum.iter().map(|amounts| self.intern(amounts, Resources::NONE));
-            let minimum: Vec<Resources> = minimum.collect();
+            let minimum: Vec<Resources> =
+                slice.map_or_else(|| minimum.collect(), |slice| vec![slice]);
             let client = self.enter_client(id, &pool.pool);
             let (state, constraints) = (&mut self.state, pool.constraints.clone());
             state.frameworks.set_conditions(client, minimum, constraints, &state.nodes);
             if let Some(client) = state.frameworks.clients.get_mut(client) {
                 (client.subscribed, client.suppressed) = (true, pool.suppressed);
+                client.slice = slice;
             }
             subscribed.push(client);
         }

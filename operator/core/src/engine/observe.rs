@@ -372,6 +372,7 @@ fn adopt(job: &mut Job, spec: &JobSpec) -> bool {
     job.spec.executor.node_selector.clone_from(&spec.executor.node_selector);
     job.spec.executor.tolerations.clone_from(&spec.executor.tolerations);
     job.spec.executor.elastic = spec.executor.elastic;
+    job.spec.executor.fixed = spec.executor.fixed;
     job.spec.executor.exclude_on_failure = spec.executor.exclude_on_failure;
     job.spec.speculation = spec.speculation;
     job.spec.suspend = spec.suspend;

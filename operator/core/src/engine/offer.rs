@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Engine;
 use super::frameworks::FairShares;
-use crate::action::{Action, Launch};
+use crate::action::{Action, Launch, Search};
 use crate::allocator::{Claim, Order, Round};
 use crate::executors::{Executor, ExecutorId, ExecutorKey};
 use crate::explain::Rejection;
@@ -109,6 +109,9 @@ impl Engine {
             for node in nodes.chain((0..grant.unplaced).map(|_| None)) {
                 self.launch(now, id, node);
             }
+            if self.state.jobs.get(id).is_some_and(|job| job.spec.executor.fixed) {
+                self.complete_gang(id);
+            }
         }
         let with_room = with_room.into_iter().filter_map(|claim| ids.get(claim).copied()).collect();
         self.withdraw_unplaced(now, &with_room);
@@ -188,6 +191,8 @@ impl Engine {
                 choice,
             });
         }
+        // Who only has executors without a node asks for nothing.
+        refused.retain(|(id, _)| self.wanting.contains(id));
         for (id, rejection) in refused {
             self.explain(id, Some(rejection));
         }
@@ -233,7 +238,8 @@ impl Engine {
             self.timers.insert((deadline, id));
         }
         let executor = self.seat(Executor::new(key.clone(), (id, node), request, now));
-        self.outgoing.push(Action::Launch(Launch { key, node: name }));
+        let search = if name.is_none() { self.search(id) } else { Search::default() };
+        self.outgoing.push(Action::Launch(Launch { key, node: name, search }));
         self.touch(id);
         executor
     }

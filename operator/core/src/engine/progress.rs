@@ -117,10 +117,7 @@ impl Engine {
         job.epochs.insert(key.index, key.epoch + 1);
         let (node, request, pool) = (executor.node, executor.request, job.pool);
         if let Departure::Withdrawn(cause) = departure {
-            job.withdrawals += 1;
-            let pause = LAUNCH_PAUSE_MILLISECONDS << job.withdrawals.min(LAUNCH_PAUSE_DOUBLINGS);
-            let at = now.saturating_add(pause);
-            (job.withheld_until, job.withheld_because) = (Some(at), cause.as_str().into());
+            let at = withhold(job, now, cause);
             self.timers.insert((at, job_id));
         } else if self.settings.write_deadline_milliseconds.is_some() {
             let revision = job.revision + 1;
@@ -293,10 +290,11 @@ impl Engine {
     pub(super) fn complete_gang(&mut self, id: JobId) {
         let Some(job) = self.state.jobs.get_mut(id).filter(|job| job.gang_forming) else { return };
         let executors = &self.state.executors;
+        let fixed = job.spec.executor.fixed;
         let ready = job
             .executors
             .values()
-            .filter(|&&id| executors.get(id).is_some_and(|executor| executor.ready))
+            .filter(|&&id| executors.get(id).is_some_and(|it| it.ready || fixed && !it.stopping))
             .count();
         if job.gang_forming && ready >= job.spec.executor.gang_size() as usize {
             job.gang_forming = false;
@@ -583,4 +581,13 @@ fn blame(
     };
     job.remember(failure);
     verdict
+}
+
+/// Makes a job wait before it launches again; returns until when.
+pub(super) fn withhold(job: &mut Job, now: Milliseconds, because: &str) -> Milliseconds {
+    job.withdrawals += 1;
+    let pause = LAUNCH_PAUSE_MILLISECONDS << job.withdrawals.min(LAUNCH_PAUSE_DOUBLINGS);
+    let at = now.saturating_add(pause);
+    (job.withheld_until, job.withheld_because) = (Some(at), because.into());
+    at
 }

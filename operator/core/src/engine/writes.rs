@@ -7,11 +7,12 @@
 
 use super::Engine;
 use super::assign::assignment;
-use crate::action::{Action, Launch};
+use crate::action::{Action, Launch, Search};
 use crate::arena::Arena;
 use crate::event::ExecutorObservation;
 use crate::executors::{ExecutorId, ExecutorKey};
 use crate::jobs::{Job, JobId, JobKey, Milliseconds, Remains};
+use crate::resources::Resources;
 
 impl Engine {
     /// Takes in an executor as it stands in the API.
@@ -22,6 +23,7 @@ impl Engine {
         if let Some(node) = &observed.node {
             self.place_executor(now, &observed.key, node);
         }
+        self.shrink_executor(&observed.key, &observed.request);
         let Some((executor_id, executor, id, job)) = self.state.executor_mut(&observed.key) else {
             self.expel(now, observed);
             return;
@@ -29,8 +31,10 @@ impl Engine {
         if job.uid != observed.job_uid {
             return;
         }
-        executor.confirmed = true;
-        job.withdrawals = 0;
+        // Of one without a node it is not known yet whether it can stay where it lands.
+        if !std::mem::replace(&mut executor.confirmed, true) && executor.node.is_some() {
+            job.withdrawals = 0;
+        }
         if observed.terminating && !executor.stopping {
             // Somebody else told it to go.
             executor.stopping = true;
@@ -44,6 +48,30 @@ impl Engine {
                 && wanted.attempts == observed.attempts;
             executor.told_at = executor.told_at.filter(|_| !heard);
         }
+    }
+
+    /// Takes in that an executor asks for less than it was given: others may have the rest.
+    fn shrink_executor(&mut self, key: &ExecutorKey, observed: &[(Box<str>, i64)]) {
+        let Ok(observed) = self.request(observed) else { return };
+        let Some((_, executor, id, job)) = self.state.executor_mut(key) else { return };
+        let less = executor.request.above(&observed);
+        if less.is_none() || executor.leaving {
+            return;
+        }
+        executor.request = executor.request.minus(&less);
+        job.held = job.held.minus(&less);
+        let (pool, node) = (job.pool, executor.node);
+        let is_unplaced = job.unplaced.contains(&key.index);
+        self.state.pools.release(pool, &less);
+        if let Some(node) = node {
+            self.state.nodes.release(&self.state.pools, node, pool, &less);
+            self.holds.review_node(node);
+            self.due.grown.insert(node);
+        } else if is_unplaced {
+            self.state.pools.count_unplaced(pool, &Resources::NONE.minus(&less));
+            self.offers_due = true;
+        }
+        self.touch(id);
     }
 
     /// Gives out again what an executor should do.
@@ -225,7 +253,8 @@ impl Engine {
         let Some(executor) = self.state.executors.get(id) else { return };
         let node = executor.node.and_then(|node| self.state.nodes.get(node));
         let node = node.map(|node| node.observed.name.clone());
-        self.outgoing.push(Action::Launch(Launch { key: executor.key.clone(), node }));
+        let search = if node.is_none() { self.search(executor.job) } else { Search::default() };
+        self.outgoing.push(Action::Launch(Launch { key: executor.key.clone(), node, search }));
     }
 }
 

@@ -23,6 +23,18 @@ pub struct FrameworkObservation {
     pub pools: Vec<FrameworkPool>,
     /// How long it has for an answer, instead of the time that the settings give.
     pub offer_timeout_milliseconds: Option<Milliseconds>,
+    /// What it can make use of, if it says so. Its offers are then as large as one executor.
+    pub demand: Option<Demand>,
+}
+
+/// What a framework can make use of at once. Each of its tasks counts as an executor, as does each
+/// offer that it has not answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// How many executors, in all its pools together.
+    pub executors: u32,
+    /// What each of them holds.
+    pub amounts: NamedAmounts,
 }
 
 /// A framework in one of its pools. By default it takes all offers of all nodes.

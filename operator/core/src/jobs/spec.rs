@@ -48,6 +48,9 @@ pub struct ExecutorSpec {
     pub tolerations: Vec<Toleration>,
     /// Whether the number of executors follows what there is to do; `instances` is then the most.
     pub elastic: Option<Elastic>,
+    /// Whether the job wants `instances` executors whatever there is to do for its tasks, because
+    /// others say how many there are to be. A gang of them is complete when all are launched.
+    pub fixed: bool,
     /// The nodes that the job waits for.
     pub preferred: PreferredNodes,
     /// Whether nodes on which the job fails again and again are declined for a while.
@@ -145,6 +148,7 @@ impl Default for ExecutorSpec {
             node_selector: Vec::new(),
             tolerations: Vec::new(),
             elastic: None,
+            fixed: false,
             preferred: PreferredNodes::default(),
             exclude_on_failure: None,
         }

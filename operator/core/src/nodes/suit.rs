@@ -141,7 +141,7 @@ impl Requirement {
     }
 
     /// The labels that are asked for.
-    pub(super) fn labels(&self) -> &[Label] {
+    pub(crate) fn labels(&self) -> &[Label] {
         &self.selector
     }
 

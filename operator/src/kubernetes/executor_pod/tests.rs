@@ -2,7 +2,7 @@
 #![allow(clippy::needless_pass_by_value)]
 
 use proffer_core::ExecutorKey;
-use proffer_core::action::Launch;
+use proffer_core::action::{Launch, Search};
 use proffer_core::jobs::JobKey;
 use proffer_crds::SparkJob;
 use serde_json::{Value, json};
@@ -23,6 +23,15 @@ fn settings() -> PodSettings {
 }
 
 fn try_pod(executor: Value, node: Option<&str>, settings: &PodSettings) -> Result<Value, String> {
+    make_pod(executor, node, Search::default(), settings)
+}
+
+fn make_pod(
+    executor: Value,
+    node: Option<&str>,
+    search: Search,
+    settings: &PodSettings,
+) -> Result<Value, String> {
     let job: SparkJob = serde_json::from_value(json!({
         "apiVersion": "proffer.dev/v1alpha1",
         "kind": "SparkJob",
@@ -32,7 +41,7 @@ fn try_pod(executor: Value, node: Option<&str>, settings: &PodSettings) -> Resul
     .unwrap();
     let key = JobKey { namespace: "ns".into(), name: "j".into() };
     let key = ExecutorKey { job: key, index: 3, epoch: 1 };
-    let launch = Launch { key, node: node.map(Box::from) };
+    let launch = Launch { key, node: node.map(Box::from), search };
     let request = convert::job_spec(&job).unwrap().executor.request;
     let spec = convert::launched_spec(&launch, &job, &request);
     executor_pod(&launch, &job, &spec, settings).map(|pod| serde_json::to_value(pod).unwrap())
@@ -77,6 +86,21 @@ fn a_node_is_added_to_every_term_of_the_template() {
 fn one_without_a_node_goes_anywhere() {
     let pod = try_pod(json!({}), None, &settings()).unwrap();
     assert_eq!(pod["spec"]["affinity"], Value::Null);
+}
+
+#[test]
+fn one_without_a_node_goes_where_its_pools_may_and_not_where_it_failed() {
+    let search = Search {
+        selector: vec![("zone".into(), "a".into())],
+        avoids: vec!["n1".into(), "n2".into()],
+    };
+    let executor = json!({"nodeSelector": {"disk": "ssd"}});
+    let pod = make_pod(executor, None, search, &settings()).unwrap();
+    assert_eq!(pod["spec"]["nodeSelector"], json!({"disk": "ssd", "zone": "a"}));
+    let terms = &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+        ["nodeSelectorTerms"];
+    let not_in = |node| json!({"key": "metadata.name", "operator": "NotIn", "values": [node]});
+    assert_eq!(*terms, json!([{"matchFields": [not_in("n1"), not_in("n2")]}]));
 }
 
 #[test]
@@ -131,7 +155,7 @@ fn what_makes_no_pod_is_explained() {
     let problem = |executor: Value| try_pod(executor, Some("n1"), &settings()).unwrap_err();
     let template = |spec: Value| json!({"template": {"spec": spec}});
     let message = problem(template(json!({"volumes": 5})));
-    assert_eq!(message, "\"volumes\" in spec.executor.template is no list");
+    assert_eq!(message, "\"volumes\" in the pod template is no list");
     let message = problem(json!({"template": {"spec": []}}));
     assert_eq!(message, "spec.executor.template.spec is no object");
     let message = problem(template(json!({"terminationGracePeriodSeconds": 1, "hostname": 5})));

@@ -20,6 +20,8 @@ fn pod(node: &str, cpu: i64) -> PodFacts {
         requests: [("cpu".into(), cpu)].into(),
         has_ended: false,
         is_deleting: false,
+        gated: None,
+        driver: None,
         executor: None,
     }
 }

@@ -186,9 +186,12 @@ impl Operator {
 
     /// Looks at the executor of a pod anew.
     pub(super) fn review_pod(&mut self, now: Milliseconds, name: &ObjectName) {
-        match self.key_of(name) {
-            Some(key) => self.review(now, &key),
-            None => self.review_orphan(name),
+        if let Some(key) = self.key_of(name) {
+            self.review(now, &key);
+        } else {
+            self.review_orphan(name);
+            self.review_gated(now, name);
+            self.review_driver(now, name);
         }
     }
 
@@ -219,6 +222,8 @@ impl Operator {
         for pod in pods {
             if self.key_of(&pod).is_none() {
                 self.review_orphan(&pod);
+                self.review_gated(now, &pod);
+                self.review_driver(now, &pod);
             }
         }
     }

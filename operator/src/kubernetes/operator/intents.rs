@@ -38,6 +38,8 @@ enum SentKind {
     Assign(u64),
     Stop,
     DeletePod,
+    Place(Launch),
+    Explain,
     Read,
     ReadPod,
     Discard,
@@ -85,6 +87,21 @@ impl Operator {
                 let write = Write::DeletePod { name, uid: Some(uid), grace_seconds };
                 Some((SentKind::DeletePod, write))
             }
+            (Target::Pod(name), Intent::DeletePod { uid, grace_seconds }) => {
+                let write = Write::DeletePod { name: name.clone(), uid: Some(uid), grace_seconds };
+                Some((SentKind::DeletePod, write))
+            }
+            (Target::Pod(name), Intent::Place(launch)) => {
+                let uid = self.index.pod(name)?.uid.clone();
+                let node = launch.node.clone();
+                let (name, executor) = (name.clone(), launch.key.clone());
+                Some((SentKind::Place(launch), Write::Place { name, uid, executor, node }))
+            }
+            (Target::Pod(name), Intent::Explain { uid, offered, reason, message }) => {
+                let name = name.clone();
+                let write = Write::Explain { name, uid, offered, reason, message };
+                Some((SentKind::Explain, write))
+            }
             (Target::Executor(key), Intent::Read) => {
                 let name = self.executors.get(key)?.name.clone();
                 Some((SentKind::Read, Write::ReadExecutor { name }))
@@ -129,11 +146,14 @@ impl Operator {
                 Some((SentKind::Other(Some(Intent::Keep(keep))), Write::KeepPool { pool, keep }))
             }
             // No other intent is ever meant for these.
-            (Target::Executor(_) | Target::Job(_) | Target::Pool(_), _) => None,
+            (Target::Executor(_) | Target::Job(_) | Target::Pool(_) | Target::Pod(_), _) => None,
         }
     }
 
     fn launch(&mut self, now: Milliseconds, key: &ExecutorKey, launch: &Launch) -> Option<Write> {
+        if self.sparks.is_driver(key) {
+            return self.driver_write(now, launch);
+        }
         if let Some(executor) = self.executors.get(key)
             && executor.object.is_some()
         {
@@ -280,6 +300,12 @@ impl Operator {
                 Reply::Done => {}
                 _ => self.delete_again(now, key),
             },
+            (Target::Pod(_), SentKind::Place(launch)) => self.placed(now, &launch, reply),
+            (Target::Pod(name), SentKind::DeletePod) => match reply {
+                Reply::Missing => self.miss_gated(now, name),
+                Reply::Done => {}
+                _ => self.delete_gated(name),
+            },
             (Target::Executor(key), SentKind::Read) => {
                 let departs = self.executors.get(key).is_some_and(|it| it.departure.is_some());
                 match reply {
@@ -332,7 +358,7 @@ impl Operator {
                 }
             }
             // Of a job that is deleted a watch tells; no other write has these targets.
-            (Target::Executor(_) | Target::Job(_) | Target::Pool(_), _) => {}
+            (Target::Executor(_) | Target::Job(_) | Target::Pool(_) | Target::Pod(_), _) => {}
         }
         self.queue.done(now, &sent.target, failed);
     }
@@ -356,6 +382,20 @@ impl Operator {
                 if is_untold {
                     self.unconfirmed.insert((Kind::Executor, name));
                 }
+            }
+            Reply::Placed(pod) => {
+                let facts = pod_facts(&pod);
+                let name = ObjectName {
+                    namespace: pod.namespace().unwrap_or_default().into(),
+                    name: pod.name_any().into(),
+                };
+                // What a watch has told meanwhile is newer.
+                if self.index.pod(&name).is_none() {
+                    self.observe(now, Change::Pod(name, Some(Box::new(facts))));
+                }
+            }
+            Reply::Refused(message) if self.sparks.is_driver(key) => {
+                self.refuse_driver(now, key, message);
             }
             Reply::Refused(message) => {
                 if let Some(executor) = self.executors.remove(key) {

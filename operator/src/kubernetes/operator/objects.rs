@@ -58,10 +58,21 @@ impl Operator {
             return;
         }
         let restored = convert::restored_status(object).map(Box::new);
-        let job =
-            Job { object: Arc::clone(object), published: restored.clone(), retained: Vec::new() };
+        let job = Job {
+            object: Arc::clone(object),
+            published: restored.clone(),
+            published_at: 0,
+            retained: Vec::new(),
+        };
         self.jobs.insert(key.clone(), job);
         self.tell_engine(now, key, object, restored);
+    }
+
+    /// Tells the engine of a job whose demand is another one now.
+    pub(super) fn tell_engine_again(&mut self, now: Milliseconds, key: &JobKey) {
+        if let Some(object) = self.jobs.get(key).map(|job| Arc::clone(&job.object)) {
+            self.tell_engine(now, key.clone(), &object, None);
+        }
     }
 
     fn tell_engine(
@@ -76,12 +87,16 @@ impl Operator {
             let sentences = problems.into_iter().map(|it| format!("{}: {}", it.field, it.message));
             sentences.collect::<Vec<_>>().join("; ")
         };
+        let mut spec = convert::job_spec(object).map_err(problem);
+        if let (Ok(spec), Some(places)) = (&mut spec, self.places_of(now, &key)) {
+            spec.executor.instances = places;
+        }
         let observed = JobObservation {
             key,
             uid: object.uid().unwrap_or_default().into(),
             generation: object.metadata.generation.unwrap_or(0),
             created_at: u64::try_from(created).unwrap_or(0),
-            spec: convert::job_spec(object).map_err(problem),
+            spec,
             status,
         };
         self.engine.handle(now, Event::Job(Box::new(observed)));
@@ -95,13 +110,14 @@ impl Operator {
     }
 
     /// Notes what is new in a status, for people.
-    pub(super) fn tell_of(&mut self, status: &JobStatus) {
+    pub(super) fn tell_of(&mut self, now: Milliseconds, status: &JobStatus) {
         let Some(job) = self.jobs.get_mut(&status.key) else { return };
         if job.object.uid().as_deref() != Some(&*status.uid) {
             return;
         }
         self.notices.extend(job_notices(&job.object, job.published.as_deref(), status));
         job.published = Some(Box::new(status.clone()));
+        job.published_at = now;
     }
 
     /// The job with this status, in the version in which it was last seen.
@@ -116,7 +132,9 @@ impl Operator {
         }
         let mut object = SparkJob::clone(&job.object);
         let previous = object.status.as_ref().map(|status: &SparkJobStatus| &*status.conditions);
-        object.status = Some(convert::job_status(status, previous.unwrap_or_default(), now));
+        let mut new = convert::job_status(status, previous.unwrap_or_default(), now);
+        self.add_application(&status.key, &mut new);
+        object.status = Some(new);
         object.metadata.managed_fields = None;
         Some(object)
     }

@@ -1,6 +1,8 @@
 // Literals of objects are handed over as they are written.
 #![allow(clippy::needless_pass_by_value)]
 
+mod gated;
+mod spark;
 mod world;
 
 use serde_json::{Value, json};

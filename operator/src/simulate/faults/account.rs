@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 
 use proffer_core::action::Launch;
-use proffer_core::event::ExecutorObservation;
+use proffer_core::event::{ExecutorObservation, IdleGuarantee, Label, PoolObservation};
 use proffer_core::frameworks::OfferId;
 
 use super::api::{Api, Write};
+use super::constraints::{self, Demands};
 use super::frameworks::Frameworks;
 use super::operator::Operator;
 use super::world::Checked;
@@ -21,9 +22,13 @@ type Amounts = BTreeMap<Box<str>, i64>;
 /// What was just given out.
 struct New<'a> {
     name: String,
-    node: &'a str,
+    /// `None` for what goes wherever there comes to be room.
+    node: Option<&'a str>,
     pool: &'a str,
     amounts: &'a [(Box<str>, i64)],
+    /// The labels that it asks for itself, and whether it puts up with taints.
+    selects: Vec<Label>,
+    tolerates: bool,
 }
 
 /// Checks what was just decided.
@@ -41,7 +46,7 @@ pub(super) fn check(
         }
     }
     for write in operator.writes.values().flatten() {
-        if let Write::Create { name, executor } = write
+        if let Write::Create { name, executor, .. } = write
             && !api.executors.contains_key(name)
         {
             executors.insert(name, convert::executor_observation(executor));
@@ -49,9 +54,18 @@ pub(super) fn check(
     }
     let mut on_node: BTreeMap<&str, Amounts> = BTreeMap::new();
     let mut in_pool: BTreeMap<&str, Amounts> = BTreeMap::new();
-    for executor in executors.values() {
-        if let Some(node) = &executor.node {
+    let mut at: BTreeMap<(&str, &str), Amounts> = BTreeMap::new();
+    let mut unplaced: BTreeMap<&str, Amounts> = BTreeMap::new();
+    for (name, executor) in &executors {
+        if let Some(node) = executor.node.as_ref().or_else(|| operator.placed.get(*name)) {
             add(on_node.entry(node).or_default(), &executor.request);
+            for pool in chain(&executor.pool) {
+                add(at.entry((node, pool)).or_default(), &executor.request);
+            }
+        } else {
+            for pool in chain(&executor.pool) {
+                add(unplaced.entry(pool).or_default(), &executor.request);
+            }
         }
         for pool in chain(&executor.pool) {
             add(in_pool.entry(pool).or_default(), &executor.request);
@@ -64,6 +78,7 @@ pub(super) fn check(
         add(on_node.entry(node).or_default(), amounts);
         for pool in chain(pool) {
             add(in_pool.entry(pool).or_default(), amounts);
+            add(at.entry((node, pool)).or_default(), amounts);
         }
     }
     let new = |launch: &&Launch| executors.values().find(|executor| executor.key == launch.key);
@@ -74,26 +89,61 @@ pub(super) fn check(
             return Err(format!("executor {} is launched while {other} lives", executor.key));
         }
     }
-    let executors = launches.iter().filter_map(|launch| new(&launch)).map(|executor| New {
-        name: executor.key.to_string(),
-        node: executor.node.as_deref().unwrap_or_default(),
-        pool: &executor.pool,
-        amounts: &executor.request,
+    for executor in launches.iter().filter_map(|launch| new(&launch)) {
+        if !constraints::serves(operator, &executor.pool) {
+            let (key, pool) = (&executor.key, &executor.pool);
+            return Err(format!("executor {key} is launched in {pool}, which serves others"));
+        }
+    }
+    let executors = launches.iter().filter_map(|launch| new(&launch)).map(|executor| {
+        let job = operator.spec(&executor.key.job);
+        New {
+            name: executor.key.to_string(),
+            node: executor.node.as_deref(),
+            pool: &executor.pool,
+            amounts: &executor.request,
+            tolerates: job.as_ref().is_some_and(|job| !job.executor.tolerations.is_empty()),
+            selects: job.map(|job| job.executor.node_selector).unwrap_or_default(),
+        }
     });
     let offered = offers.iter().filter_map(|id| frameworks.offers.get(id)).map(|offer| New {
         name: format!("offer {}", offer.id),
-        node: &offer.node,
+        node: Some(&offer.node),
         pool: &offer.pool,
         amounts: &offer.amounts,
+        selects: Vec::new(),
+        tolerates: false,
     });
     let given: Vec<New<'_>> = executors.chain(offered).collect();
-    for New { name: key, node, pool, amounts } in &given {
-        let usable = usable(operator, node);
-        for (kind, &held) in on_node.get(node).into_iter().flatten() {
-            let has = usable.get(kind).copied().unwrap_or(0);
-            if held > has && request(amounts, kind) > 0 {
-                return Err(format!("with {key} node {node} holds {held} of {has} {kind}"));
+    for new in &given {
+        let New { name: key, node, pool, amounts, .. } = new;
+        if let &Some(node) = node {
+            let usable = usable(operator, node);
+            for (kind, &held) in on_node.get(node).into_iter().flatten() {
+                let has = usable.get(kind).copied().unwrap_or(0);
+                if held > has && request(amounts, kind) > 0 {
+                    return Err(format!("with {key} node {node} holds {held} of {has} {kind}"));
+                }
             }
+            suits(operator, new, node)?;
+            let cpu = |amounts: Option<&Amounts>| {
+                amounts.and_then(|amounts| amounts.get("cpu")).copied().unwrap_or(0)
+            };
+            if let Some(observed) = operator.nodes.get(node)
+                && request(amounts, "cpu") > 0
+                && !constraints::has_reservation(operator, pool, observed)
+            {
+                let held = |pool: &str| cpu(at.get(&(node, pool)));
+                let kept = constraints::kept_from(operator, pool, observed, &held);
+                let free = usable.get("cpu").copied().unwrap_or(0) - cpu(on_node.get(node));
+                if free < kept {
+                    return Err(format!(
+                        "with {key} {free} cpu are free on {node}, but {kept} are reserved there"
+                    ));
+                }
+            }
+        } else {
+            without_node(operator, new, &unplaced)?;
         }
         for pool in chain(pool) {
             for (kind, limit) in operator.pools.get(pool).into_iter().flat_map(|pool| &pool.limit) {
@@ -112,7 +162,12 @@ pub(super) fn check(
         .map(|pool| (&*pool.name, pool.allocated.iter().cloned().collect()))
         .collect();
     let kept = required(operator, "", &believed);
-    for New { name: key, pool, amounts, .. } in &given {
+    for New { name: key, node, pool, amounts, .. } in &given {
+        // What a pool has reserved is not free for others' guarantees anyway.
+        let node = node.and_then(|node| operator.nodes.get(node));
+        if node.is_none_or(|node| constraints::has_reservation(operator, pool, node)) {
+            continue;
+        }
         let guaranteed = |pool: &str| {
             let pool = operator.pools.get(pool);
             pool.is_some_and(|pool| pool.guarantee.iter().any(|(_, amount)| *amount > 0))
@@ -134,6 +189,33 @@ pub(super) fn check(
             if free < kept && request(amounts, kind) > 0 {
                 return Err(format!(
                     "with {key} only {free} {kind} are free, but {kept} are kept for guarantees"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether something that was given to a pool may be on its node.
+fn suits(operator: &Operator, new: &New<'_>, node: &str) -> Checked {
+    let demands = Demands::new(operator, new.pool, &new.selects, new.tolerates);
+    constraints::check_node(operator, &new.name, node, &demands)
+}
+
+/// Whether a pool may have what goes wherever there comes to be room.
+fn without_node(operator: &Operator, new: &New<'_>, unplaced: &BTreeMap<&str, Amounts>) -> Checked {
+    let New { name, pool, amounts, .. } = new;
+    let limits = chain(pool).filter_map(|pool| operator.pools.get(pool)?.elastic.as_ref());
+    if limits.count() == 0 {
+        return Err(format!("{name} goes without a node, which pool {pool} does not allow"));
+    }
+    for pool in chain(pool) {
+        let limits = operator.pools.get(pool).and_then(|pool| pool.elastic.as_ref());
+        for (kind, limit) in limits.into_iter().flatten() {
+            let held = unplaced.get(pool).and_then(|held| held.get(kind)).copied().unwrap_or(0);
+            if held > *limit && request(amounts, kind) > 0 {
+                return Err(format!(
+                    "with {name} pool {pool} holds {held} of {limit} {kind} without a node"
                 ));
             }
         }
@@ -169,7 +251,8 @@ fn required(operator: &Operator, above: &str, in_pool: &BTreeMap<&str, Amounts>)
     children.dedup();
     for pool in children {
         let mut unmet = required(operator, pool, in_pool);
-        if let Some(settings) = operator.pools.get(pool) {
+        let holds = |settings: &&PoolObservation| settings.idle_guarantee == IdleGuarantee::Hold;
+        if let Some(settings) = operator.pools.get(pool).filter(holds) {
             for (kind, guarantee) in &settings.guarantee {
                 let limit = settings.limit.iter().find(|(limited, _)| limited == kind);
                 let guarantee = limit.map_or(*guarantee, |(_, limit)| *guarantee.min(limit));

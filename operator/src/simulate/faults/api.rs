@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proffer_core::action::Assignment;
+use proffer_core::action::{Assignment, Search};
 use proffer_core::event::{NodeObservation, PoolObservation};
 use proffer_core::jobs::JobKey;
 use proffer_crds::{SparkExecutor, SparkJob, SparkJobStatus};
@@ -26,7 +26,7 @@ pub(super) enum ObjectKey {
 #[derive(Clone, Debug)]
 pub(super) enum Write {
     /// Creates an executor's object, and with it its pod.
-    Create { name: String, executor: Box<SparkExecutor> },
+    Create { name: String, executor: Box<SparkExecutor>, search: Search },
     /// Tells an executor what to run.
     Assign { name: String, assignment: Assignment },
     /// Tells an executor to go; its object stays.

@@ -12,11 +12,12 @@ use proffer_crds::{Quantity, SparkJob, SparkJobSpec};
 use serde::{Deserialize, Serialize};
 
 use super::api::{NAMESPACE, ObjectKey};
+use super::constraints;
 use super::random::Random;
 use super::world::World;
 
 pub(super) const POOLS: [&str; 6] = ["default", "a", "a.x", "a.y", "b", "b.z.deep"];
-const NODES: u32 = 5;
+pub(super) const NODES: u32 = 5;
 const JOBS: u32 = 7;
 
 /// Something that people or clouds do.
@@ -80,6 +81,12 @@ pub(super) struct JobPlan {
     /// For how many seconds it declines nodes on which something failed.
     #[serde(default)]
     excludes_seconds: Option<u32>,
+    /// The zone of the nodes that it asks for.
+    #[serde(default)]
+    zone: Option<u32>,
+    /// Whether it puts up with the taint that nodes may have.
+    #[serde(default)]
+    tolerates: bool,
     cores: u32,
     cpu: i64,
     memory: i64,
@@ -160,6 +167,8 @@ impl ClusterStep {
             speculates_after: random.chance(25).then(|| random.one_of(&[0, 100, 1000])),
             prefers: random.chance(15).then(|| random.below(NODES)),
             excludes_seconds: random.chance(20).then(|| random.between(1, 60)),
+            zone: random.chance(10).then(|| random.below(2)),
+            tolerates: random.chance(30),
             cores,
             cpu: random.one_of(&[100, 500, 1000, 1000, 1000, 1500, 2000, 9000]),
             memory: random.one_of(&[1, 1, 1, 2, 3, 20]),
@@ -178,6 +187,8 @@ impl World {
         match step {
             &ClusterStep::Node { node, cpu, memory, others, offered, draining, maintenance } => {
                 let name: Box<str> = format!("n{node}").into();
+                // What is said about where work may go stays: a constraint step changes it.
+                let before = self.api.nodes.get(&name).cloned().unwrap_or_default();
                 let observed = NodeObservation {
                     name: name.clone(),
                     allocatable: vec![("cpu".into(), cpu), ("memory".into(), memory << 30)],
@@ -188,7 +199,7 @@ impl World {
                         start: self.now + u64::from(after) * 1000,
                         duration: Some(u64::from(seconds) * 1000),
                     }),
-                    ..NodeObservation::default()
+                    ..before
                 };
                 self.api.nodes.insert(name.clone(), observed);
                 self.api.changed(ObjectKey::Node(name));
@@ -207,13 +218,14 @@ impl World {
             }
             &ClusterStep::Pool { pool, weight, guarantee, limit, reclaims } => {
                 let name: Box<str> = pool_name(pool).into();
+                let before = self.api.pools.get(&name).cloned().unwrap_or_default();
                 let observed = PoolObservation {
                     name: name.clone(),
                     weight,
                     guarantee: vec![("cpu".into(), guarantee)],
                     limit: limit.map(|limit| ("cpu".into(), limit)).into_iter().collect(),
                     reclaim: if reclaims { soon() } else { ReclaimRules::default() },
-                    ..PoolObservation::default()
+                    ..before
                 };
                 self.api.pools.insert(name.clone(), observed);
                 self.api.changed(ObjectKey::Pool(name));
@@ -320,7 +332,8 @@ impl World {
         if let (Some(_), Some(uid)) = (&spec.speculation, &metadata.uid) {
             self.promises.speculating.insert(uid.clone());
         }
-        let job = SparkJob { metadata, spec, status: None };
+        let mut job = SparkJob { metadata, spec, status: None };
+        constraints::constrain(&mut job, plan.zone, plan.tolerates);
         self.api.jobs.insert(name.clone(), job);
         self.api.changed(ObjectKey::Job(name));
     }
@@ -335,6 +348,6 @@ fn soon() -> ReclaimRules {
     }
 }
 
-fn pool_name(pick: u32) -> &'static str {
+pub(super) fn pool_name(pick: u32) -> &'static str {
     POOLS[pick as usize % POOLS.len()]
 }

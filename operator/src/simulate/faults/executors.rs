@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use proffer_core::ExecutorKey;
+use proffer_core::action::Search;
 use proffer_core::event::Departure;
 use proffer_crds::SparkJob;
 use proffer_crds::job::StageState;
@@ -20,6 +21,8 @@ pub(super) struct Pod {
     pub(super) uid: String,
     /// Where it is, once it is anywhere.
     pub(super) node: Option<Box<str>>,
+    /// Where it may go, if it was made without a node.
+    pub(super) search: Search,
     session: Session,
     started: bool,
     running: Vec<Attempt>,
@@ -32,6 +35,8 @@ pub(super) struct Pod {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum ExecutorStep {
+    /// It has no node, and gets one of those with room for it.
+    Land { executor: u32, node: u32 },
     /// Its process starts.
     Start(u32),
     /// It hears what it should do.
@@ -58,6 +63,7 @@ impl ExecutorStep {
     pub(super) fn random(random: &mut Random, faults: bool) -> Self {
         let executor = random.pick();
         match random.below(if faults { 42 } else { 40 }) {
+            0 if random.chance(30) => Self::Land { executor, node: random.pick() },
             0..4 => Self::Start(executor),
             4..14 => Self::Hear(executor),
             14..22 => Self::Work(executor),
@@ -77,11 +83,17 @@ impl ExecutorStep {
 }
 
 impl Pod {
-    pub(super) fn new(key: ExecutorKey, uid: String, node: Option<Box<str>>) -> Self {
+    pub(super) fn new(
+        key: ExecutorKey,
+        uid: String,
+        node: Option<Box<str>>,
+        search: Search,
+    ) -> Self {
         Self {
             key,
             uid,
             node,
+            search,
             session: Session::default(),
             started: false,
             running: Vec::new(),
@@ -106,13 +118,18 @@ impl World {
             | ExecutorStep::Hear(pick)
             | ExecutorStep::Work(pick)
             | ExecutorStep::Report(pick) => pick,
-            ExecutorStep::End { executor, .. } | ExecutorStep::Die { executor, .. } => executor,
+            ExecutorStep::Land { executor, .. }
+            | ExecutorStep::End { executor, .. }
+            | ExecutorStep::Die { executor, .. } => executor,
         };
         let living = self.living();
         let Some(name) = living.get(picked as usize % living.len().max(1)).cloned() else {
             return Ok(());
         };
         match *step {
+            ExecutorStep::Land { node, .. } => {
+                self.land(&name, node);
+            }
             ExecutorStep::Start(_) => self.start(&name),
             ExecutorStep::Hear(_) => {
                 self.hear(&name);
@@ -147,7 +164,7 @@ impl World {
         let Some(pod) = self.api.pods.get_mut(name) else { return };
         let job = self.api.jobs.get(&*pod.key.job.name);
         let job = job.filter(|job| job.metadata.uid.as_ref() == Some(&pod.uid));
-        if let (false, Some(job)) = (pod.started, job) {
+        if let (false, Some(_), Some(job)) = (pod.started, &pod.node, job) {
             pod.started = true;
             pod.session.set_job(SparkJob { status: None, ..job.clone() });
         }

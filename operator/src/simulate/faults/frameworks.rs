@@ -284,5 +284,6 @@ fn observation(key: JobKey, pools: u32, connected: bool) -> Event {
         connected,
         pools: chosen.map(pool).collect(),
         offer_timeout_milliseconds: None,
+        demand: None,
     }))
 }

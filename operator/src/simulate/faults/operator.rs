@@ -12,7 +12,7 @@ use proffer_core::ExecutorKey;
 use proffer_core::action::{Action, Launch};
 use proffer_core::engine::{Engine, Settings};
 use proffer_core::event::{Departure, Event, JobObservation, NodeObservation, PoolObservation};
-use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_core::jobs::{JobKey, JobSpec, Milliseconds};
 use proffer_crds::{SparkExecutor, SparkJob};
 
 use super::api::{Answer, Api, NAMESPACE, ObjectKey, Write};
@@ -46,6 +46,8 @@ pub(super) struct Operator {
     jobs: BTreeMap<JobKey, SeenJob>,
     pub(super) nodes: BTreeMap<Box<str>, NodeObservation>,
     pub(super) pools: BTreeMap<Box<str>, PoolObservation>,
+    /// The nodes that executors are known to be on, by the names of their objects.
+    pub(super) placed: BTreeMap<String, Box<str>>,
     /// The objects that executors are known by.
     names: BTreeMap<ExecutorKey, String>,
     /// The last assignment of each executor that is known to be written: the generation of its
@@ -72,6 +74,7 @@ impl Operator {
             jobs: BTreeMap::new(),
             nodes: BTreeMap::new(),
             pools: BTreeMap::new(),
+            placed: BTreeMap::new(),
             names: BTreeMap::new(),
             written: BTreeMap::new(),
             writes: BTreeMap::new(),
@@ -164,8 +167,13 @@ impl Operator {
 
     fn observe_pod(&mut self, now: Milliseconds, api: &Api, name: &str) {
         let Some(pod) = api.pods.get(name) else { return };
+        let is_known = self.names.get(&pod.key).is_some_and(|known| known == name);
+        if let Some(node) = pod.node.as_ref().filter(|_| is_known) {
+            self.placed.insert(name.to_owned(), node.clone());
+            self.engine.handle(now, Event::Placed(pod.key.clone(), node.clone()));
+        }
         let Some(departure) = pod.departure.clone() else { return };
-        if self.names.get(&pod.key).is_some_and(|known| known == name) {
+        if is_known {
             // The pod is gone, so this is its last report.
             self.report(now, api, &pod.key, name);
             self.engine.handle(now, Event::ExecutorGone(pod.key.clone(), departure));
@@ -185,8 +193,15 @@ impl Operator {
         }
     }
 
+    /// The settings of a job as it was last seen.
+    pub(super) fn spec(&self, key: &JobKey) -> Option<JobSpec> {
+        convert::job_spec(&self.jobs.get(key)?.object).ok()
+    }
+
     fn discarded(&mut self, now: Milliseconds, key: &ExecutorKey) {
-        self.names.remove(key);
+        if let Some(name) = self.names.remove(key) {
+            self.placed.remove(&name);
+        }
         self.written.remove(key);
         self.engine.handle(now, Event::Discarded(key.clone()));
     }
@@ -261,7 +276,7 @@ impl Operator {
             status: None,
         };
         self.names.insert(launch.key.clone(), name.clone());
-        Some(Write::Create { name, executor: Box::new(executor) })
+        Some(Write::Create { name, executor: Box::new(executor), search: launch.search.clone() })
     }
 
     /// The next write to an object; a status goes with the version that was last seen.

@@ -2,11 +2,13 @@
 //! nothing is left of those that ended.
 
 use kube::ResourceExt;
+use proffer_core::event::IdleGuarantee;
 use proffer_core::jobs::JobSpec;
 use proffer_core::view::JobStatus;
 
 use super::account::{chain, usable};
 use super::api::Api;
+use super::constraints::{self, Demands};
 use super::operator::Operator;
 use super::world::Checked;
 use crate::convert;
@@ -62,27 +64,39 @@ fn reason(operator: &Operator, status: &JobStatus, spec: &JobSpec) -> Checked {
         };
         spec.executor.request.iter().any(above)
     });
+    let executor = &spec.executor;
+    let tolerates = !executor.tolerations.is_empty();
+    let demands = Demands::new(operator, &spec.pool, &executor.node_selector, tolerates);
     let offered = || operator.nodes.values().filter(|node| node.offered && !node.draining);
-    let fitting: i64 = offered()
+    let suiting = || offered().filter(|node| demands.are_met_by(node));
+    let fitting: i64 = suiting()
         .map(|node| {
-            let has = usable(operator, &node.name);
+            let mut has = usable(operator, &node.name);
+            let reserved = constraints::kept_from(operator, &spec.pool, node, &|_| 0);
+            has.entry("cpu".into()).and_modify(|cpu| *cpu = (*cpu - reserved).max(0));
             let fit = |(kind, request): &(Box<str>, i64)| {
                 has.get(kind).copied().unwrap_or(0).checked_div(*request).unwrap_or(i64::MAX)
             };
-            spec.executor.request.iter().map(fit).min().unwrap_or(i64::MAX)
+            executor.request.iter().map(fit).min().unwrap_or(i64::MAX)
         })
         .fold(0, i64::saturating_add);
     let fits = fitting >= instances;
     let others_guaranteed = operator.pools.iter().any(|(name, pool)| {
         let own = chain(&spec.pool).any(|it| *it == **name);
-        !own && pool.guarantee.iter().any(|(_, amount)| *amount > 0)
+        let holds = pool.idle_guarantee == IdleGuarantee::Hold;
+        !own && holds && pool.guarantee.iter().any(|(_, amount)| *amount > 0)
     });
     let missing = !operator.pools.contains_key(&spec.pool);
     let ensure = |holds: bool, problem: &str| {
         if holds { Ok(()) } else { Err(problem.to_owned()) }
     };
     match status.reason.unwrap_or_default() {
-        "NoNodes" => ensure(offered().next().is_none(), "there are nodes"),
+        "NoNodes" => ensure(suiting().next().is_none(), "there are nodes that suit"),
+        "NoNodeSuits" => ensure(suiting().next().is_none(), "there are nodes that suit"),
+        "NodeSelectorContradiction" => ensure(demands.contradict_each_other(), "labels agree"),
+        "NamespaceMayNotUsePool" => {
+            ensure(!constraints::serves(operator, &spec.pool), "the pool serves the job")
+        }
         "NoPool" => ensure(missing, "there is the pool"),
         "LargerThanAnyNode" => ensure(fitting == 0, "an executor fits on a node"),
         "WaitingForResources" => ensure(!fits && instances > 1, "everything is free"),

@@ -3,12 +3,14 @@
 use kube::ResourceExt;
 use proffer_core::action::Action;
 use proffer_core::engine::Settings;
+use proffer_core::event::Departure;
 use proffer_core::frameworks::FrameworkAction;
 use proffer_core::jobs::Milliseconds;
 use serde::{Deserialize, Serialize};
 
 use super::api::{Answer, Api, ObjectKey, Write};
 use super::cluster::ClusterStep;
+use super::constraints::ConstraintStep;
 use super::executors::{Ending, ExecutorStep, Pod};
 use super::frameworks::{FrameworkStep, Frameworks};
 use super::operator::{Operator, Told, hash};
@@ -29,6 +31,7 @@ const MOST_ROUNDS: u32 = 3000;
 #[serde(rename_all = "camelCase")]
 pub(super) enum Step {
     Cluster(ClusterStep),
+    Constraint(ConstraintStep),
     Executor(ExecutorStep),
     Framework(FrameworkStep),
     /// The operator hears of the newest version of an object.
@@ -99,6 +102,7 @@ impl World {
         self.tell("", step);
         match step {
             Step::Cluster(step) => self.cluster_step(step),
+            Step::Constraint(step) => self.constraint_step(step),
             Step::Executor(step) => self.executor_step(step)?,
             Step::Framework(step) => self.framework_step(step),
             &Step::Watch(pick) => {
@@ -136,7 +140,7 @@ impl World {
         self.operator.engine.check()
     }
 
-    fn tell(&self, what: &str, value: &impl std::fmt::Debug) {
+    pub(super) fn tell(&self, what: &str, value: &impl std::fmt::Debug) {
         if self.verbose {
             println!("{} {what}{value:?}", self.now);
         }
@@ -198,7 +202,7 @@ impl World {
     fn effect(&mut self, write: &Write) -> Result<Answer, String> {
         let version = self.api.next_version();
         match write {
-            Write::Create { name, executor } => {
+            Write::Create { name, executor, search } => {
                 if self.api.executors.contains_key(name) {
                     return Ok(Answer::Exists);
                 }
@@ -210,11 +214,17 @@ impl World {
                 executor.metadata.generation = Some(1);
                 executor.metadata.resource_version = Some(version);
                 self.api.executors.insert(name.clone(), executor);
-                let mut pod = Pod::new(observed.key, uid, observed.node.clone());
-                let gone = |node: &&str| !self.api.nodes.contains_key(*node);
-                if let Some(node) = observed.node.as_deref().filter(gone) {
-                    let message = format!("node {node} is gone");
-                    pod.departure = Some(proffer_core::event::Departure::Lost(message));
+                let mut pod = Pod::new(observed.key, uid, observed.node.clone(), search.clone());
+                if let Some(node) = observed.node.as_deref() {
+                    pod.departure = match self.api.nodes.get(node) {
+                        None => Some(Departure::Lost(format!("node {node} is gone"))),
+                        Some(found) if !self.takes(found, &observed.request) => {
+                            Some(Departure::Refused(format!("node {node} has no room")))
+                        }
+                        Some(_) => None,
+                    };
+                }
+                if pod.departure.is_some() {
                     self.api.changed(ObjectKey::Pod(name.clone()));
                 }
                 self.api.pods.insert(name.clone(), pod);
@@ -304,6 +314,7 @@ impl World {
                 changed = true;
             }
             for name in self.living() {
+                changed |= self.land(&name, 0);
                 self.start(&name);
                 changed |= self.hear(&name);
                 changed |= self.work(&name)?;
@@ -327,7 +338,7 @@ impl World {
             for (name, tasks) in &running {
                 (0..*tasks).for_each(|_| self.end_task(name, 0, Ending::Succeeds));
             }
-            if !running.is_empty() {
+            if !running.is_empty() || self.scale_up() {
                 continue;
             }
             let Some(at) = self.operator.engine.next_wakeup() else {
@@ -367,6 +378,8 @@ pub(super) struct Faults {
     watches: bool,
     /// Whether there are frameworks, which is no fault.
     frameworks: bool,
+    /// Whether work is bound to some nodes and pools, which is none either.
+    constraints: bool,
 }
 
 impl Faults {
@@ -378,6 +391,7 @@ impl Faults {
             crashes: random.chance(60),
             watches: random.chance(60),
             frameworks: random.chance(40),
+            constraints: random.chance(50),
         }
     }
 }
@@ -393,6 +407,7 @@ impl Step {
                 outcome: Outcome::random(random, faults.writes),
             },
             840..900 if faults.frameworks => Self::Framework(FrameworkStep::random(random)),
+            900..915 if faults.constraints => Self::Constraint(ConstraintStep::random(random)),
             930..975 => Self::Advance(random.one_of(&[1, 10, 100, 1000, 6000, 20_000])),
             975..980 => Self::Settle,
             980..990 if faults.watches => {

@@ -25,9 +25,13 @@ impl Engine {
         let frameworks = &mut self.state.frameworks;
         frameworks.start_round();
         let mut waiting = Vec::new();
-        for (sequence, framework) in (FIRST_SEQUENCE..).zip(frameworks.by_key.values()) {
-            let Some(framework) = frameworks.by_id.get(*framework) else { continue };
+        for (sequence, &framework_id) in (FIRST_SEQUENCE..).zip(frameworks.by_key.values()) {
+            let Some(framework) = frameworks.by_id.get(framework_id) else { continue };
             if !framework.connected() {
+                continue;
+            }
+            if frameworks.executors_left(framework_id) == Some(0) {
+                waiting.extend(framework.clients.values().map(|&id| (id, None)));
                 continue;
             }
             for (&pool, &id) in &framework.clients {
@@ -37,11 +41,11 @@ impl Engine {
                 }
                 let Some(declared) = self.state.pools.get(pool) else { continue };
                 if !declared.declared {
-                    waiting.push((id, Rejection::NoPool { pool: declared.name.clone() }));
+                    waiting.push((id, Some(Rejection::NoPool { pool: declared.name.clone() })));
                     continue;
                 }
                 if !frameworks.may_be_offered(id) {
-                    waiting.push((id, Rejection::NothingToOffer));
+                    waiting.push((id, Some(Rejection::NothingToOffer)));
                     continue;
                 }
                 let reach = self.state.pools.requirement(pool).map(|requirement| {
@@ -50,7 +54,7 @@ impl Engine {
                 let reach = match reach {
                     Ok(reach) => reach,
                     Err(contradiction) => {
-                        waiting.push((id, contradiction.into()));
+                        waiting.push((id, Some(contradiction.into())));
                         continue;
                     }
                 };
@@ -76,7 +80,7 @@ impl Engine {
             }
         }
         for (id, rejection) in waiting {
-            self.explain_client(id, Some(rejection));
+            self.explain_client(id, rejection);
         }
         (ids, claims)
     }
@@ -109,8 +113,11 @@ impl Engine {
         self.state.pools.charge(pool, &grant.amount);
         self.state.pools.offer(pool, &grant.amount);
         let Grant { amount, unreserved, ports, .. } = grant;
-        let fresh = frameworks.fresh.get(&(id, node));
-        if let Some(offer) = fresh.and_then(|fresh| frameworks.offers.get_mut(fresh)) {
+        let of_this_node = (id, node, OfferId(0))..=(id, node, OfferId(u64::MAX));
+        let fresh = frameworks.fresh.range(of_this_node).next();
+        // Slices stay apart: each is for one executor.
+        let fresh = fresh.filter(|_| client.slice.is_none());
+        if let Some(offer) = fresh.and_then(|(_, _, id)| frameworks.offers.get_mut(id)) {
             offer.amount = offer.amount.plus(&amount);
             offer.unreserved = offer.unreserved.plus(&unreserved);
             offer.ports.insert_all(&ports);
@@ -119,7 +126,7 @@ impl Engine {
         let offer = OfferId(frameworks.next_offer);
         frameworks.next_offer += 1;
         client.offers.insert(offer);
-        frameworks.fresh.insert((id, node), offer);
+        frameworks.fresh.insert((id, node, offer));
         let observed = frameworks.by_id.get(framework).and_then(|known| known.observed.as_ref());
         let own = observed.and_then(|seen| seen.offer_timeout_milliseconds);
         let timeout = own.or(self.settings.offer_timeout_milliseconds);
@@ -135,8 +142,8 @@ impl Engine {
 
     /// Tells frameworks of the offers that were made in this tick.
     pub(in crate::engine) fn tell_offers(&mut self) {
-        let mut fresh: Vec<OfferId> =
-            std::mem::take(&mut self.state.frameworks.fresh).into_values().collect();
+        let fresh = std::mem::take(&mut self.state.frameworks.fresh);
+        let mut fresh: Vec<OfferId> = fresh.into_iter().map(|(_, _, id)| id).collect();
         fresh.sort_unstable();
         for offer in fresh {
             if let Some(description) = self.describe(offer) {
@@ -233,9 +240,8 @@ impl Engine {
             let refused = Refused { amount: offer.amount, ports: offer.ports.clone() };
             self.refuse(now, offer.client, offer.node, refused, 0);
         }
-        if self.state.frameworks.fresh.get(&(offer.client, offer.node)) == Some(&id) {
+        if self.state.frameworks.fresh.remove(&(offer.client, offer.node, id)) {
             // The framework has not heard of it.
-            self.state.frameworks.fresh.remove(&(offer.client, offer.node));
             return;
         }
         let client = self.state.frameworks.clients.get(offer.client);
@@ -291,8 +297,11 @@ impl Engine {
     }
 
     pub(in crate::engine) fn explain_client(&mut self, id: ClientId, why: Option<Rejection>) {
-        if let Some(client) = self.state.frameworks.clients.get_mut(id) {
-            client.waiting = why;
+        let frameworks = &mut self.state.frameworks;
+        let Some(client) = frameworks.clients.get(id) else { return };
+        let has_all = frameworks.executors_left(client.framework) == Some(0);
+        if let Some(client) = frameworks.clients.get_mut(id) {
+            client.waiting = why.filter(|_| !has_all);
         }
     }
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::allocator::{Choice, Claim, Order, Placement, pour};
 use crate::engine::Engine;
-use crate::frameworks::{ClientId, RescindReason};
+use crate::frameworks::{Client, ClientId, RescindReason};
 use crate::jobs::{JobId, Milliseconds};
 use crate::nodes::Reach;
 use crate::pools::PoolId;
@@ -59,6 +59,7 @@ impl Engine {
         let first = claims.len();
         for &(id, sequence) in &takers {
             let Some(client) = self.state.frameworks.clients.get(id) else { continue };
+            let wanted = self.pieces_wanted(client, &piece);
             claims.push(Claim {
                 pool: client.pool(),
                 priority: 0,
@@ -69,7 +70,7 @@ impl Engine {
                 reach: Reach::default(),
                 unplaced: 0,
                 choice: Choice::default(),
-                wanted: u32::MAX,
+                wanted,
                 gang: false,
                 placement: Placement::default(),
                 on_nodes: BTreeMap::new(),
@@ -100,6 +101,19 @@ impl Engine {
             (id, share)
         });
         Some(FairShares { of_client: of_client.collect(), short, piece })
+    }
+
+    /// How many pieces a framework can make use of beyond what its tasks hold.
+    fn pieces_wanted(&self, client: &Client, piece: &Resources) -> u32 {
+        let framework = self.state.frameworks.by_id.get(client.framework);
+        let demand = framework.and_then(|framework| framework.observed.as_ref()?.demand.as_ref());
+        let (Some(demand), Some(slice)) = (demand, &client.slice) else { return u32::MAX };
+        let tasks = framework.map_or(0, |framework| framework.tasks.len());
+        let executors = i64::from(demand.executors) - i64::try_from(tasks).unwrap_or(i64::MAX);
+        let pieces = piece.iter().filter(|(_, amount)| *amount > 0).map(|(kind, amount)| {
+            slice[kind].saturating_mul(executors.max(0)).saturating_add(amount - 1) / amount
+        });
+        u32::try_from(pieces.max().unwrap_or(0)).unwrap_or(u32::MAX)
     }
 
     /// What would be free, and what of reservations nobody would use, if all offers came back.

@@ -7,8 +7,8 @@ use crate::action::Action;
 use crate::engine::Settings;
 use crate::event::{Event, Maintenance, Reservation};
 use crate::frameworks::{
-    Constraint, FrameworkAction, FrameworkCall, OfferId, Predicate, RescindReason, RunningTask,
-    Selector, TaskProblem, TaskRequest,
+    Constraint, Demand, FrameworkAction, FrameworkCall, FrameworkObservation, OfferId, Predicate,
+    RescindReason, RunningTask, Selector, TaskProblem, TaskRequest,
 };
 use crate::ranges::Ranges;
 use world::{World, framework, key, node, task};
@@ -707,4 +707,91 @@ fn the_order_in_which_nodes_and_frameworks_come_does_not_matter() {
     };
     assert_eq!(run(false), run(true));
     assert!(run(false).iter().all(|offered| !offered.is_empty()));
+}
+
+fn with_demand(name: &str, executors: u32, cores: i64, gibibytes: i64) -> FrameworkObservation {
+    let amounts = vec![("cpu".into(), cores * 1000), ("memory".into(), gibibytes << 30)];
+    FrameworkObservation {
+        demand: Some(Demand { executors, amounts }),
+        ..framework(name, &["default"])
+    }
+}
+
+#[test]
+fn a_framework_that_says_what_it_can_use_is_offered_as_many_slices() {
+    let mut world = World::with_nodes(&[8, 8]);
+    world.observe(with_demand("a", 3, 2, 1));
+    world.tick();
+    // Nodes in turn, and slices of one node apart.
+    assert_eq!(world.offered("a"), ["n0 2", "n0 2", "n1 2"]);
+    let ports = world.offers_of("a").iter().map(|offer| offer.ports.clone()).collect::<Vec<_>>();
+    assert!(ports.iter().all(Ranges::is_empty));
+    world.framework("b", &["default"]);
+    world.tick();
+    assert_eq!(world.offered("b"), ["n0 4", "n1 6"]);
+}
+
+#[test]
+fn tasks_count_as_executors_until_they_are_gone() {
+    let mut world = World::with_nodes(&[4]);
+    world.observe(with_demand("a", 2, 2, 1));
+    world.tick();
+    let offers: Vec<_> = world.offers_of("a").iter().map(|offer| offer.id).collect();
+    assert_eq!(offers.len(), 2);
+    world.accept("a", &[offers[0]], vec![task("t", 2000)], 0);
+    world.decline("a", offers[1], 0);
+    world.advance(1000);
+    assert_eq!(world.offered("a"), ["n0 2"], "one more beside the task");
+    world.tell(Event::TaskGone(key("a"), "t".into()));
+    world.accepted.clear();
+    world.tick();
+    assert_eq!(world.offered("a"), ["n0 2", "n0 2"]);
+}
+
+#[test]
+fn a_slice_is_never_smaller_than_an_executor() {
+    let mut world = World::with_nodes(&[3]);
+    world.observe(with_demand("a", 5, 2, 1));
+    world.tick();
+    assert_eq!(world.offered("a"), ["n0 2"]);
+    assert_eq!(world.status("a").pools[0].reason, Some("NothingToOffer"));
+    world.observe(with_demand("a", 1, 2, 1));
+    world.tick();
+    assert_eq!(world.status("a").pools[0].reason, None, "it has all that it wants");
+}
+
+#[test]
+fn slices_of_one_node_have_ports_of_their_own() {
+    let mut world = World::with_nodes(&[]);
+    let ports = (31_000..=32_000).collect();
+    world.tell(Event::Node(crate::event::NodeObservation { ports, ..node("n0", 4) }));
+    world.observe(with_demand("a", 2, 2, 1));
+    world.tick();
+    let offers = world.offers_of("a");
+    assert_eq!(offers.iter().map(|offer| offer.ports.len()).collect::<Vec<_>>(), [64, 64]);
+    assert!(offers[0].ports.iter().all(|port| !offers[1].ports.contains(port)));
+}
+
+#[test]
+fn a_refused_slice_is_hidden_and_others_are_not() {
+    let mut world = World::with_nodes(&[2, 2]);
+    world.observe(with_demand("a", 1, 2, 1));
+    world.tick();
+    assert_eq!(world.offered("a"), ["n0 2"]);
+    world.decline_all("a", 60_000);
+    world.tick();
+    assert_eq!(world.offered("a"), ["n1 2"]);
+    world.decline_all("a", 60_000);
+    world.tick();
+    assert!(world.offered("a").is_empty());
+}
+
+#[test]
+fn frameworks_that_want_little_leave_the_rest_to_jobs() {
+    let mut world = World::with_nodes(&[8]);
+    world.observe(with_demand("a", 2, 1, 1));
+    world.tick();
+    world.job("job", "default", 6);
+    world.tick();
+    assert_eq!((world.executors("job"), world.offered("a").len()), (6, 2));
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::world::{World, job, stage};
-use crate::action::Action;
-use crate::event::{Event, NodeObservation, PoolObservation, Reservation};
+use crate::action::{Action, Search};
+use crate::event::{Departure, Event, NodeObservation, PoolObservation, Reservation};
 use crate::executors::ExecutorKey;
-use crate::jobs::{JobSpec, JobState};
+use crate::jobs::{ExcludeOnFailure, JobSpec, JobState};
 
 fn cores(cores: i64) -> Vec<(Box<str>, i64)> {
     vec![("cpu".into(), cores * 1000)]
@@ -196,4 +196,89 @@ fn an_executor_may_land_before_its_node_is_seen() {
     world.check_account();
     world.run_to_the_end();
     assert_eq!(world.state("j"), JobState::Succeeded);
+}
+
+#[test]
+fn news_that_comes_with_a_landing_counts_in_any_order() {
+    let mut world = World::with_nodes(&[2]);
+    tell(&mut world, elastic("a", 4));
+    world.submit("first", wide("a", 2));
+    world.submit("second", wide("a", 1));
+    let key = without_node(&world).remove(0);
+    let before = world.executors()[0].0.clone();
+    // The node had room, for what was there had ended; but that is heard of second.
+    world.tell(Event::Placed(key.clone(), "n0".into()));
+    world.depart(&before, &Departure::Lost("killed".to_owned()));
+    assert!(!world.log.contains(&Action::Remove(key)), "{:?}", world.log);
+    assert_eq!(world.placed("second"), [("n0".to_owned(), 1)]);
+    world.check_account();
+}
+
+#[test]
+fn whoever_places_it_is_told_what_suits() {
+    let mut world = World::with_nodes(&[]);
+    let node_selector = vec![("zone".into(), "a".into())];
+    tell(&mut world, PoolObservation { node_selector, ..elastic("a", 9) });
+    world.add_labelled_node("n0", 1, &[("zone", "a"), ("disk", "ssd")]);
+    let mut spec = wide("a", 1);
+    spec.executor.node_selector = vec![("disk".into(), "ssd".into())];
+    spec.executor.exclude_on_failure =
+        Some(ExcludeOnFailure { max_failures_per_node: 1, ..ExcludeOnFailure::default() });
+    spec.max_task_failures = 4;
+    world.submit("j", spec);
+    world.make_ready();
+    world.pool("b", 1000);
+    world.add_labelled_node("n1", 1, &[("zone", "a"), ("disk", "ssd")]);
+    world.submit("other", wide("b", 1));
+    assert_eq!(world.placed("other"), [("n1".to_owned(), 1)]);
+    // It declines its node from now on, and there is no room on the other.
+    world.hold_departures = true;
+    world.fail("s", 0, "no such file");
+    let launched = |world: &World| {
+        let launches = world.log.iter().filter_map(|action| match action {
+            Action::Launch(launch) if launch.node.is_none() => Some(launch.search.clone()),
+            _ => None,
+        });
+        launches.last()
+    };
+    let search = launched(&world).expect("an executor without a node");
+    let selector = [("disk", "ssd"), ("zone", "a")].map(|(key, value)| (key.into(), value.into()));
+    assert_eq!(search, Search { selector: selector.into(), avoids: vec!["n0".into()] });
+}
+
+#[test]
+fn a_job_pauses_when_an_executor_landed_where_it_should_not() {
+    let mut world = World::with_nodes(&[]);
+    let everywhere = Reservation { node_selector: Vec::new(), resources: cores(1) };
+    let reserving = PoolObservation {
+        name: "b".into(),
+        reservations: vec![everywhere],
+        ..PoolObservation::default()
+    };
+    tell(&mut world, reserving);
+    tell(&mut world, elastic("a", 4));
+    world.submit("j", wide("a", 1));
+    // An autoscaler that adds nodes on which everything is reserved, and pods that take time to go.
+    let mut autoscaler = Autoscaler { cores: 1, nodes: 0 };
+    world.hold_departures = true;
+    (0..20).for_each(|_| autoscaler.scale(&mut world));
+    assert_eq!(autoscaler.nodes, 1);
+    assert!(world.waits("j").contains("kept for others"), "{}", world.waits("j"));
+    world.hold_departures = false;
+    world.advance(60_000);
+    assert_eq!(without_node(&world), [], "it knows now that it would land on that node again");
+}
+
+#[test]
+fn who_may_not_use_its_pool_any_more_keeps_what_it_asked_for() {
+    let mut world = World::with_nodes(&[]);
+    tell(&mut world, elastic("a", 4));
+    world.submit("j", wide("a", 1));
+    assert_eq!(without_node(&world).len(), 1);
+    // It wants nothing more, so it is not told that it would get nothing.
+    let claims =
+        PoolObservation { namespaces: vec!["default".into()], ..PoolObservation::default() };
+    tell(&mut world, PoolObservation { name: "b".into(), ..claims });
+    assert_eq!(without_node(&world).len(), 1);
+    assert_eq!(world.message("j"), "1 executor waits for a node that an autoscaler may add");
 }

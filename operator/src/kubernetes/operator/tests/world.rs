@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, Pod, PodCondition};
 use kube::ResourceExt;
+use proffer_core::ExecutorKey;
 use proffer_core::engine::Settings;
 use proffer_core::jobs::Milliseconds;
 use proffer_crds::executor::{Assignment, AttemptResult};
@@ -13,12 +14,15 @@ use proffer_crds::{ResourcePool, SparkExecutor, SparkExecutorStatus, SparkJob};
 use serde_json::{Value, json};
 
 use super::super::super::executor_pod::PodSettings;
+use super::super::super::gated_pod::placing_patch;
 use super::super::super::node::node_facts;
 use super::super::super::notices::Notice;
 use super::super::super::pod::{ObjectName, pod_facts};
 use super::super::super::writes::{Reply, Write};
 use super::super::{Change, Kind, Operator, OperatorSettings};
 
+// Each of the flags can be set whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
 pub(super) struct World {
     pub(super) operator: Operator,
     pub(super) now: Milliseconds,
@@ -41,6 +45,8 @@ pub(super) struct World {
     pub(super) deletes_nothing: bool,
     pub(super) notices: Vec<Notice>,
     pub(super) launches: usize,
+    /// Whether the scheduler places no pod that was pinned.
+    pub(super) scheduler_refuses: bool,
     version: u64,
 }
 
@@ -80,6 +86,7 @@ impl World {
             deletes_nothing: false,
             notices: Vec::new(),
             launches: 0,
+            scheduler_refuses: false,
             version: 0,
         };
         for node in nodes {
@@ -238,6 +245,28 @@ impl World {
                 }
                 _ => Reply::Missing,
             },
+            Write::Place { name, uid, executor, node } => {
+                self.place(&name.name, &uid, &executor, node.as_deref())
+            }
+            Write::LaunchDriver { parts, .. } => self.launch_driver(parts.driver),
+            Write::Explain { name, uid, offered, reason, message } => {
+                let there = self.pods.get_mut(&*name.name);
+                let Some(pod) = there.filter(|pod| pod.uid().as_deref() == Some(&*uid)) else {
+                    return Reply::Missing;
+                };
+                let condition = json!({
+                    "type": "proffer.dev/Offered", "status": if offered { "True" } else { "False" },
+                    "reason": reason, "message": message,
+                });
+                let condition = serde_json::from_value(condition).unwrap();
+                let conditions = &mut pod.status.get_or_insert_default().conditions;
+                let conditions = conditions.get_or_insert_default();
+                conditions.retain(|it: &PodCondition| it.type_ != "proffer.dev/Offered");
+                conditions.push(condition);
+                let change = pod_change(pod);
+                self.told.push_back(change);
+                Reply::Done
+            }
             Write::ReadExecutor { name } => match self.executors.get(&*name.name) {
                 Some(executor) => Reply::Executor(Box::new(executor.clone())),
                 None => Reply::Missing,
@@ -333,6 +362,96 @@ impl World {
         }
         let (pod, executor) = (self.pods[&name].clone(), self.executors[&name].clone());
         Reply::Launched(Some(Box::new(pod)), Box::new(executor))
+    }
+
+    /// The scheduler takes the pinned node at its word.
+    fn launch_driver(&mut self, mut pod: Pod) -> Reply {
+        let name = pod.name_any();
+        if let Some(refusal) = &self.refusal {
+            return Reply::Refused(refusal.clone());
+        }
+        if !self.pods.contains_key(&name) {
+            self.launches += 1;
+            pod.metadata.uid = Some(format!("pod-{}", self.next_version()));
+            let spec = serde_json::to_value(&pod.spec).unwrap();
+            let node = spec.pointer(
+                "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution\
+                 /nodeSelectorTerms/0/matchFields/0/values/0",
+            );
+            pod.spec.as_mut().unwrap().node_name = node.and_then(Value::as_str).map(str::to_owned);
+            self.told.push_back(pod_change(&pod));
+            self.pods.insert(name.clone(), pod);
+        }
+        Reply::Placed(Box::new(self.pods[&name].clone()))
+    }
+
+    fn place(
+        &mut self,
+        name: &str,
+        uid: &str,
+        executor: &ExecutorKey,
+        node: Option<&str>,
+    ) -> Reply {
+        let version = self.next_version();
+        let there = self.pods.get_mut(name).filter(|pod| pod.uid().as_deref() == Some(uid));
+        let Some(pod) = there else { return Reply::Missing };
+        let Some(patch) = placing_patch(pod, executor, node).unwrap() else {
+            return Reply::Placed(Box::new(pod.clone()));
+        };
+        let mut value = serde_json::to_value(&*pod).unwrap();
+        merge_patch(&mut value, &patch);
+        *pod = serde_json::from_value(value).unwrap();
+        pod.metadata.resource_version = Some(version);
+        // The scheduler takes the pinned node at its word.
+        pod.spec.as_mut().unwrap().node_name =
+            node.filter(|_| !self.scheduler_refuses).map(str::to_owned);
+        let pod = pod.clone();
+        self.told.push_back(pod_change(&pod));
+        Reply::Placed(Box::new(pod))
+    }
+
+    /// A pod that waits for an offer, and its owner.
+    pub(super) fn gate_pod(&mut self, name: &str, pool: &str, cpu: &str, owner: Option<&str>) {
+        let owner = owner.map(|owner| {
+            json!({
+                "apiVersion": "batch/v1", "kind": "Job", "name": owner, "uid": format!("{owner}-uid"),
+                "controller": true,
+            })
+        });
+        self.make_pod(json!({
+            "metadata": {
+                "namespace": "ns", "name": name, "labels": {"proffer.dev/pool": pool},
+                "ownerReferences": owner.into_iter().collect::<Vec<_>>(),
+            },
+            "spec": {
+                "schedulingGates": [{"name": "proffer.dev/offer"}],
+                "containers": [{"name": "c", "resources": {"requests": {"cpu": cpu}}}],
+            },
+        }));
+    }
+
+    /// A pod that somebody else makes.
+    pub(super) fn make_pod(&mut self, pod: Value) {
+        let mut pod: Pod = serde_json::from_value(pod).unwrap();
+        pod.metadata.uid = Some(format!("pod-{}", self.next_version()));
+        pod.metadata.resource_version = Some(self.next_version());
+        self.told.push_back(pod_change(&pod));
+        self.pods.insert(pod.name_any(), pod);
+        self.settle();
+    }
+
+    /// Where a pod is; empty as long as it waits.
+    pub(super) fn node_of(&self, pod: &str) -> &str {
+        self.pods[pod].spec.as_ref().unwrap().node_name.as_deref().unwrap_or_default()
+    }
+
+    /// The reason and the message for which a pod waits.
+    pub(super) fn offered(&self, pod: &str) -> (String, String) {
+        let conditions = self.pods[pod].status.as_ref().and_then(|it| it.conditions.as_ref());
+        let mut all = conditions.into_iter().flatten();
+        let found = all.find(|condition| condition.type_ == "proffer.dev/Offered");
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        found.map(|it| (text(&it.reason), text(&it.message))).unwrap_or_default()
     }
 
     fn change_spec(
@@ -460,6 +579,24 @@ impl World {
 
     pub(super) fn reasons(&self) -> Vec<&'static str> {
         self.notices.iter().map(|notice| notice.reason).collect()
+    }
+}
+
+/// As RFC 7386 has it.
+fn merge_patch(target: &mut Value, patch: &Value) {
+    let Value::Object(fields) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    for (key, value) in fields {
+        if value.is_null() {
+            target.as_object_mut().unwrap().remove(key);
+        } else {
+            merge_patch(&mut target[key], value);
+        }
     }
 }
 

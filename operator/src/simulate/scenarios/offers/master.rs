@@ -325,6 +325,7 @@ fn observation(framework: &Framework) -> FrameworkObservation {
         connected: true,
         pools: pools.collect(),
         offer_timeout_milliseconds: None,
+        demand: None,
     }
 }
 

@@ -6,7 +6,7 @@ use super::world::{World, framework, key, node, task};
 use crate::Fairness;
 use crate::engine::Settings;
 use crate::event::{Event, NodeObservation, Reservation};
-use crate::frameworks::{Constraint, FrameworkCall, Predicate, Selector};
+use crate::frameworks::{Constraint, Demand, FrameworkCall, Predicate, Selector};
 
 const FRAMEWORKS: [&str; 4] = ["a", "b", "c", "d"];
 const POOLS: [&str; 3] = ["default", "x", "x.y"];
@@ -18,7 +18,7 @@ enum Step {
     Decline { framework: usize, offer: usize, refuse: u64 },
     Suppress(usize),
     Revive(usize),
-    Observe { framework: usize, pools: usize, connected: bool, constrained: bool },
+    Observe { framework: usize, pools: usize, connected: bool, constrained: bool, executors: u32 },
     Gone(usize),
     TaskGone(usize),
     Node { node: usize, cores: i64, offered: bool, labelled: bool },
@@ -39,8 +39,10 @@ fn step() -> impl Strategy<Value = Step> {
         ),
         1 => (0..4_usize).prop_map(Step::Suppress),
         1 => (0..4_usize).prop_map(Step::Revive),
-        2 => (0..4_usize, 1..8_usize, any::<bool>(), any::<bool>()).prop_map(
-            |(framework, pools, connected, constrained)| Step::Observe { framework, pools, connected, constrained }
+        2 => (0..4_usize, 1..8_usize, any::<bool>(), any::<bool>(), 0..6_u32).prop_map(
+            |(framework, pools, connected, constrained, executors)| {
+                Step::Observe { framework, pools, connected, constrained, executors }
+            }
         ),
         1 => (0..4_usize).prop_map(Step::Gone),
         4 => (0..8_usize).prop_map(Step::TaskGone),
@@ -141,11 +143,16 @@ fn apply(world: &mut World, number: usize, kind: Kind, step: &Step) {
             world.call(FRAMEWORKS[framework], FrameworkCall::Suppress { pools: Vec::new() });
         }
         Step::Revive(framework) => world.revive(FRAMEWORKS[framework]),
-        Step::Observe { framework: index, pools, connected, constrained } => {
+        Step::Observe { framework: index, pools, connected, constrained, executors } => {
             let pools: Vec<&str> =
                 (0..3).filter(|bit| pools & (1 << bit) != 0).map(|bit| POOLS[bit]).collect();
             let mut seen = framework(FRAMEWORKS[index], &pools);
             seen.connected = connected;
+            // Half of them do not say what they can make use of.
+            if let Some(executors) = executors.checked_sub(3) {
+                let amounts = vec![("cpu".into(), 1000), ("memory".into(), 1 << 30)];
+                seen.demand = Some(Demand { executors, amounts });
+            }
             if constrained {
                 let selector = Selector::Label("ssd".into());
                 let constraint = Constraint { selector, predicate: Predicate::Exists };

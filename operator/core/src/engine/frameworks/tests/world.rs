@@ -6,8 +6,8 @@ use crate::action::Action;
 use crate::engine::{Engine, Settings};
 use crate::event::{Departure, Event, JobObservation, NodeObservation, PoolObservation};
 use crate::frameworks::{
-    FrameworkAction, FrameworkCall, FrameworkObservation, FrameworkPool, OfferDescription, OfferId,
-    RescindReason, TaskId, TaskProblem, TaskRequest,
+    Demand, FrameworkAction, FrameworkCall, FrameworkObservation, FrameworkPool, OfferDescription,
+    OfferId, RescindReason, TaskId, TaskProblem, TaskRequest,
 };
 use crate::jobs::{ExecutorSpec, JobKey, JobSpec, Milliseconds, StageSpec};
 use crate::ranges::Ranges;
@@ -61,6 +61,7 @@ pub(super) fn framework(name: &str, pools: &[&str]) -> FrameworkObservation {
         connected: true,
         pools: pools.iter().map(pool).collect(),
         offer_timeout_milliseconds: None,
+        demand: None,
     }
 }
 
@@ -407,14 +408,28 @@ impl World {
             if !framework.connected() || !client.subscribed || client.suppressed {
                 continue;
             }
+            // Offers that were made do not count as given any more.
+            let observed = framework.observed.as_ref().unwrap();
+            let clients = framework.clients.values().map(|id| frameworks.clients.get(*id).unwrap());
+            let used =
+                framework.tasks.len() + clients.map(|client| client.offers.len()).sum::<usize>();
+            let enough = |demand: &Demand| demand.executors as usize <= used;
+            if observed.demand.as_ref().is_some_and(enough) {
+                continue;
+            }
             for (id, node) in state.nodes.iter() {
-                let left = node.usable.above(&node.held);
+                let mut left = node.usable.above(&node.held);
+                let mut ports = node.free_ports();
+                if let Some(slice) = &client.slice {
+                    left = left.min_each(slice);
+                    ports = ports.iter().take(64).collect();
+                }
                 let worth = client.minimum.iter().any(|least| least.fits_in(&left));
                 if !node.observed.offered || !worth {
                     continue;
                 }
                 let slot = frameworks.slot(id).unwrap();
-                let hidden = client.filters.hides(slot, &left, &node.free_ports());
+                let hidden = client.filters.hides(slot, &left, &ports);
                 let excluded = client.excluded.contains(slot as usize);
                 let name = &node.observed.name;
                 assert!(hidden || excluded, "{} could have {left:?} of {name}", framework.key);

@@ -1,0 +1,171 @@
+//! A Spark application to the engine's settings of a job: one place for the driver, and one for each of
+//! its first executors, all at once or none.
+//!
+//! The places are as large as the larger of driver and executor; what a pod does not need of its place is
+//! given back when it is there.
+
+use proffer_core::jobs::{ExecutorSpec, StageSpec};
+use proffer_crds::Quantity;
+use proffer_crds::spark::SparkApplication;
+
+use super::{Problem, count};
+
+/// The stage of a Spark job, whose one task is the driver.
+pub(crate) const DRIVER_STAGE: &str = "driver";
+
+/// The least memory beside the heap, in MiB.
+const LEAST_OVERHEAD_MEBIBYTES: i64 = 384;
+
+/// How long an admitted job waits for all of its places.
+const ADMISSION_TIMEOUT_MILLISECONDS: u64 = 300_000;
+
+/// What a pod of an application is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PodSize {
+    /// Cpu in thousandths.
+    pub(crate) cpu: i64,
+    /// The heap in MiB.
+    pub(crate) heap_mebibytes: i64,
+    /// The memory beside the heap in MiB.
+    pub(crate) overhead_mebibytes: i64,
+    /// What is beside both, such as the memory of Python's processes, in MiB.
+    pub(crate) other_mebibytes: i64,
+}
+
+impl PodSize {
+    /// All memory, in bytes.
+    pub(crate) fn memory(&self) -> i64 {
+        let sum = self.heap_mebibytes + self.overhead_mebibytes + self.other_mebibytes;
+        sum.saturating_mul(1 << 20)
+    }
+}
+
+/// What Proffer decides, and where to say it instead.
+const DECIDED: [(&str, &str); 20] = [
+    ("spark.master", ""),
+    ("spark.submit.deployMode", ""),
+    ("spark.app.id", ""),
+    ("spark.kubernetes.namespace", ""),
+    ("spark.kubernetes.driver.pod.name", ""),
+    ("spark.kubernetes.driver.master", ""),
+    ("spark.driver.host", ""),
+    ("spark.driver.bindAddress", ""),
+    ("spark.kubernetes.submitInDriver", ""),
+    ("spark.kubernetes.executor.podNamePrefix", ""),
+    ("spark.kubernetes.executor.podTemplateFile", "spec.spark.executor.template"),
+    ("spark.kubernetes.driver.podTemplateFile", "spec.spark.driver.template"),
+    ("spark.kubernetes.container.image", "spec.spark.image"),
+    ("spark.executor.instances", "spec.spark.executor.instances"),
+    ("spark.executor.cores", "spec.spark.executor.cores"),
+    ("spark.executor.memory", "spec.spark.executor.memory"),
+    ("spark.driver.cores", "spec.spark.driver.cores"),
+    ("spark.driver.memory", "spec.spark.driver.memory"),
+    ("spark.dynamicAllocation.enabled", "spec.spark.dynamicAllocation"),
+    ("spark.kubernetes.allocation.pods.allocator", ""),
+];
+
+/// What is wrong with an application beyond its schema.
+pub(super) fn problems(spark: &SparkApplication) -> Vec<Problem> {
+    let decided = |key: &String| {
+        let (_, instead) = DECIDED.iter().find(|(name, _)| name == key)?;
+        let message = if instead.is_empty() {
+            "Proffer decides this".to_owned()
+        } else {
+            format!("this has a field of its own: {instead}")
+        };
+        Some(Problem::new(format!("spec.spark.conf.{key}"), message))
+    };
+    let mut problems: Vec<Problem> = spark.conf.keys().filter_map(decided).collect();
+    for (key, value) in &spark.conf {
+        let is_memory = key.ends_with(".memoryOverhead") || key == "spark.executor.pyspark.memory";
+        if is_memory && mebibytes(value).is_none() {
+            let message = format!("\"{value}\" is no amount of memory, such as 512m or 4g");
+            problems.push(Problem::new(format!("spec.spark.conf.{key}"), message));
+        }
+    }
+    problems
+}
+
+/// The engine's settings of an application's places and of its one stage.
+pub(super) fn application(spark: &SparkApplication) -> (ExecutorSpec, Vec<StageSpec>) {
+    let (driver, executor) = (driver_size(spark), executor_size(spark));
+    let places = ExecutorSpec {
+        request: vec![
+            ("cpu".into(), driver.cpu.max(executor.cpu)),
+            ("memory".into(), driver.memory().max(executor.memory())),
+        ],
+        instances: count(spark.first_executors()).saturating_add(1),
+        fixed: true,
+        gang_timeout_milliseconds: Some(ADMISSION_TIMEOUT_MILLISECONDS),
+        ..ExecutorSpec::default()
+    };
+    (places, vec![StageSpec { name: DRIVER_STAGE.into(), ..StageSpec::default() }])
+}
+
+/// What the driver's pod is given.
+pub(crate) fn driver_size(spark: &SparkApplication) -> PodSize {
+    let driver = &spark.driver;
+    let field = driver.memory_overhead.as_ref();
+    let conf = spark.conf.get("spark.driver.memoryOverhead");
+    size(spark, &driver.memory, field.or(conf), (driver.core_request.as_ref(), driver.cores), 0)
+}
+
+/// What each executor's pod is given.
+pub(crate) fn executor_size(spark: &SparkApplication) -> PodSize {
+    let executor = &spark.executor;
+    let field = executor.memory_overhead.as_ref();
+    let overhead = field.or_else(|| spark.conf.get("spark.executor.memoryOverhead"));
+    let conf = |key: &str| spark.conf.get(key);
+    let of_python = conf("spark.executor.pyspark.memory").filter(|_| spark.is_python());
+    let is_used = conf("spark.memory.offHeap.enabled").is_some_and(|it| it == "true");
+    let off_heap = conf("spark.memory.offHeap.size").filter(|_| is_used);
+    let others = of_python.into_iter().chain(off_heap).filter_map(|text| mebibytes(text)).sum();
+    let cores = (executor.core_request.as_ref(), executor.cores);
+    size(spark, &executor.memory, overhead, cores, others)
+}
+
+fn size(
+    spark: &SparkApplication,
+    memory: &str,
+    overhead: Option<&String>,
+    (request, cores): (Option<&String>, i32),
+    others: i64,
+) -> PodSize {
+    let heap = mebibytes(memory).unwrap_or(1024);
+    let tenths = if spark.is_script() { 4 } else { 1 };
+    let usual = (heap.saturating_mul(tenths) / 10).max(LEAST_OVERHEAD_MEBIBYTES);
+    let request = request.and_then(|text| text.parse::<Quantity>().ok());
+    PodSize {
+        cpu: request.map_or(i64::from(cores).saturating_mul(1000), |it| it.milli()),
+        heap_mebibytes: heap,
+        overhead_mebibytes: overhead.and_then(|text| mebibytes(text)).unwrap_or(usual),
+        other_mebibytes: others,
+    }
+}
+
+/// An amount in the JVM's words, in MiB, as Spark counts it: without a unit it is MiB.
+pub(crate) fn mebibytes(text: &str) -> Option<i64> {
+    let lower = text.trim().to_ascii_lowercase();
+    let digits = lower.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let number: i64 = digits.parse().ok()?;
+    match lower.get(digits.len()..)?.trim_end_matches('b') {
+        "" | "m" | "mi" => Some(number),
+        "k" | "ki" => Some(number / 1024),
+        "g" | "gi" => number.checked_mul(1024),
+        "t" | "ti" => number.checked_mul(1 << 20),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mebibytes;
+
+    #[test]
+    fn memory_is_in_the_words_of_the_jvm() {
+        let amounts = ["512m", "4g", "1G", "2048k", "1tb", "300", "1x", "m"].map(mebibytes);
+        let expected =
+            [Some(512), Some(4096), Some(1024), Some(2), Some(1 << 20), Some(300), None, None];
+        assert_eq!(amounts, expected);
+    }
+}

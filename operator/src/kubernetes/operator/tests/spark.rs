@@ -1,0 +1,248 @@
+// Literals of objects are handed over as they are written.
+#![allow(clippy::needless_pass_by_value)]
+
+use serde_json::{Value, json};
+
+use super::world::World;
+
+/// An application of so many executors; driver and executors have one cpu each.
+fn spark(executors: i32) -> Value {
+    json!({"spark": {
+        "sparkVersion": "4.3.0",
+        "image": "spark:4",
+        "mainApplicationFile": "local:///app.py",
+        "executor": {"instances": executors},
+    }})
+}
+
+fn with(mut spec: Value, key: &str, value: Value) -> Value {
+    spec[key] = value;
+    spec
+}
+
+const DRIVER: &str = "j-j-uid-driver-0";
+
+/// The driver's container is so.
+fn driver_is(world: &mut World, name: &str, phase: &str, state: Value) {
+    world.set_pod(
+        name,
+        json!({"phase": phase, "containerStatuses": [{
+            "name": "spark-kubernetes-driver", "image": "", "imageID": "", "ready": false,
+            "restartCount": 0, "state": state,
+        }]}),
+    );
+}
+
+fn run(world: &mut World, driver: &str) {
+    driver_is(world, driver, "Running", json!({"running": {}}));
+}
+
+fn exit(world: &mut World, driver: &str, code: i32, log: &str) {
+    let phase = if code == 0 { "Succeeded" } else { "Failed" };
+    let state = json!({"terminated": {"exitCode": code, "reason": "Error", "message": log}});
+    driver_is(world, driver, phase, state);
+}
+
+/// The driver asks for an executor.
+fn ask(world: &mut World, job: &str, driver: &str, number: i32) -> String {
+    let application =
+        world.pods[driver].metadata.labels.as_ref().unwrap()["spark-app-selector"].clone();
+    let name = format!("{driver}-exec-{number}");
+    world.make_pod(json!({
+        "metadata": {
+            "namespace": "ns", "name": name,
+            "labels": {
+                "proffer.dev/pool": "default", "proffer.dev/spark-job": job, "spark-role": "executor",
+                "spark-app-selector": application,
+            },
+            "ownerReferences": [{
+                "apiVersion": "v1", "kind": "Pod", "name": driver, "controller": true,
+                "uid": world.pods[driver].metadata.uid,
+            }],
+        },
+        "spec": {
+            "schedulingGates": [{"name": "proffer.dev/offer"}],
+            "containers": [{"name": "c", "resources": {"requests": {"cpu": "1", "memory": "1433Mi"}}}],
+        },
+    }));
+    name
+}
+
+#[test]
+fn driver_and_first_executors_are_admitted_together() {
+    let mut world = World::new(&["n1", "n2"]);
+    world.submit("j", spark(2));
+    assert_eq!(world.pod_names(), [DRIVER]);
+    assert!(!world.node_of(DRIVER).is_empty());
+    world.advance(2000);
+    assert_eq!(world.status("j", "/admission/places").as_array().unwrap().len(), 2);
+    assert_eq!(world.status("j", "/application/driverState"), "Pending");
+    // What is held for its executors nobody else gets.
+    world.gate_pod("other1", "default", "1", None);
+    world.gate_pod("other2", "default", "1", None);
+    world.advance(1000);
+    assert_eq!(["other1", "other2"].map(|pod| world.node_of(pod).is_empty()), [false, true]);
+    run(&mut world, DRIVER);
+    let executors = [1, 2].map(|number| ask(&mut world, "j", DRIVER, number));
+    assert!(executors.iter().all(|name| !world.node_of(name).is_empty()), "{:?}", world.pods);
+    world.advance(2000);
+    assert_eq!(world.status("j", "/admission"), Value::Null);
+    assert_eq!(world.status("j", "/application/driverState"), "Running");
+    assert_eq!(world.status("j", "/executors/summary"), "2/2");
+    exit(&mut world, DRIVER, 0, "");
+    world.advance(2000);
+    assert_eq!(world.status("j", "/state"), "Succeeded");
+    assert_eq!(world.status("j", "/application/driverState"), "Succeeded");
+    assert_eq!(world.pod_names(), [DRIVER, "other1", "other2"], "the driver stays for its log");
+    assert!(!world.node_of("other2").is_empty());
+}
+
+#[test]
+fn a_driver_that_fails_says_why_and_runs_again_under_another_name() {
+    let mut world = World::new(&["n1", "n2"]);
+    let again = json!({
+        "type": "OnFailure", "onFailureRetries": 1, "onFailureRetryIntervalSeconds": 5,
+    });
+    world.submit("j", with(spark(1), "restartPolicy", again));
+    run(&mut world, DRIVER);
+    let waits = ask(&mut world, "j", DRIVER, 1);
+    exit(&mut world, DRIVER, 1, "Traceback\nZeroDivisionError: division by zero\n");
+    world.advance(2000);
+    assert_eq!(world.status("j", "/state"), "Restarting");
+    let message = world.status("j", "/failures/0/message");
+    assert_eq!(message, "the driver exited with code 1: ZeroDivisionError: division by zero");
+    assert!(!world.pods.contains_key(&waits), "{:?}", world.pod_names());
+    world.advance(10_000);
+    let second = "j-j-uid-driver-1";
+    assert_eq!(world.pod_names(), [DRIVER, second]);
+    let ids = [DRIVER, second].map(|name| {
+        world.pods[name].metadata.labels.as_ref().unwrap()["spark-app-selector"].clone()
+    });
+    assert_ne!(ids[0], ids[1]);
+    run(&mut world, second);
+    exit(&mut world, second, 1, "java.lang.Error: again");
+    world.advance(2000);
+    assert_eq!(world.status("j", "/state"), "Failed");
+    assert_eq!(world.status("j", "/restarts"), 1);
+    let pool = world.pools["default"].status.clone().unwrap();
+    assert!(pool.allocated.values().all(|amount| amount.to_string() == "0"), "{pool:?}");
+}
+
+#[test]
+fn a_process_that_takes_over_goes_on_with_the_same_driver_and_places() {
+    let mut world = World::new(&["n1", "n2"]);
+    world.submit("j", spark(2));
+    world.advance(2000);
+    for _ in 0..3 {
+        world.restart();
+        world.advance(10_000);
+        assert_eq!(world.pod_names(), [DRIVER]);
+        assert_eq!(world.status("j", "/admission/places").as_array().unwrap().len(), 2);
+    }
+    run(&mut world, DRIVER);
+    let first = ask(&mut world, "j", DRIVER, 1);
+    world.restart();
+    let second = ask(&mut world, "j", DRIVER, 2);
+    world.restart();
+    world.advance(10_000);
+    assert!(!world.node_of(&first).is_empty() && !world.node_of(&second).is_empty());
+    assert_eq!(world.pools["default"].status.as_ref().unwrap().allocated["cpu"].to_string(), "3");
+    // What ends while nobody looks counts all the same.
+    exit(&mut world, DRIVER, 0, "");
+    world.forget_told();
+    world.restart();
+    world.advance(10_000);
+    assert_eq!(world.status("j", "/state"), "Succeeded");
+    assert_eq!((world.pod_names(), world.launches), (vec![DRIVER], 1));
+}
+
+#[test]
+fn drivers_never_fill_a_cluster() {
+    let mut world = World::new(&["n1", "n2"]);
+    for job in 0..8 {
+        world.submit(&format!("j{job}"), spark(1));
+    }
+    for _ in 0..4 {
+        let drivers: Vec<String> = world
+            .pod_names()
+            .into_iter()
+            .filter(|name| name.ends_with("-driver-0") && world.pods[*name].status.is_none())
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(drivers.len(), 2, "two fit with an executor each");
+        for driver in drivers {
+            run(&mut world, &driver);
+            let job = driver.split('-').next().unwrap().to_owned();
+            let executor = ask(&mut world, &job, &driver, 1);
+            assert!(!world.node_of(&executor).is_empty());
+            exit(&mut world, &driver, 0, "");
+        }
+        world.advance(5000);
+    }
+    for job in 0..8 {
+        assert_eq!(world.status(&format!("j{job}"), "/state"), "Succeeded");
+    }
+}
+
+#[test]
+fn a_driver_that_is_lost_is_replaced_and_one_that_cannot_start_is_not() {
+    let mut world = World::new(&["n1", "n2"]);
+    world.submit("j", spark(1));
+    run(&mut world, DRIVER);
+    world.lose_pod(DRIVER);
+    world.advance(2000);
+    let second = "j-j-uid-driver-1";
+    assert_eq!(world.pod_names(), [second]);
+    driver_is(
+        &mut world,
+        second,
+        "Pending",
+        json!({"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}),
+    );
+    world.advance(2000);
+    assert_eq!(world.status("j", "/state"), "Failed");
+    let message = world.status("j", "/message");
+    assert!(message.as_str().unwrap().contains("no such image"), "{message}");
+}
+
+#[test]
+fn a_suspended_application_gives_back_everything() {
+    let mut world = World::new(&["n1", "n2"]);
+    world.submit("j", spark(2));
+    run(&mut world, DRIVER);
+    let executor = ask(&mut world, "j", DRIVER, 1);
+    world.edit("j", |job| job.spec.suspend = true);
+    world.advance(2000);
+    assert!(!world.pods.contains_key(DRIVER) && !world.pods.contains_key(&executor));
+    assert_eq!(world.status("j", "/state"), "Suspended");
+    let pool = world.pools["default"].status.clone().unwrap();
+    assert!(pool.allocated.values().all(|amount| amount.to_string() == "0"), "{pool:?}");
+    world.edit("j", |job| job.spec.suspend = false);
+    world.advance(2000);
+    assert_eq!(world.pod_names(), ["j-j-uid-driver-1"]);
+}
+
+#[test]
+fn places_that_are_not_asked_for_are_given_back() {
+    let mut world = World::new(&["n1", "n2"]);
+    let mut spec = spark(0);
+    spec["spark"]["executor"] = json!({});
+    spec["spark"]["dynamicAllocation"] =
+        json!({"enabled": true, "initialExecutors": 2, "maxExecutors": 8});
+    world.submit("j", spec);
+    run(&mut world, DRIVER);
+    let first = ask(&mut world, "j", DRIVER, 1);
+    world.advance(200_000);
+    assert_eq!(world.pools["default"].status.as_ref().unwrap().allocated["cpu"].to_string(), "2");
+    // It grows as far as there is room, and shrinks again.
+    let more: Vec<String> = (2..6).map(|number| ask(&mut world, "j", DRIVER, number)).collect();
+    world.advance(1000);
+    let placed = more.iter().filter(|name| !world.node_of(name).is_empty()).count();
+    assert_eq!(placed, 2);
+    assert_eq!(world.offered(&more[3]).0, "WaitingForResources");
+    for name in more.iter().chain([&first]) {
+        world.lose_pod(name);
+    }
+    world.advance(2000);
+    assert_eq!(world.pools["default"].status.as_ref().unwrap().allocated["cpu"].to_string(), "1");
+}

@@ -1,0 +1,473 @@
+//! What a Spark application consists of: the driver's pod, as Spark's cluster mode makes it, its settings,
+//! and the template of its executors' pods, which carries the gate.
+//!
+//! Addresses are those of pods and of the API server's Service, so no names have to be found.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use kube::ResourceExt;
+use proffer_core::action::Launch;
+use proffer_crds::SparkJob;
+use proffer_crds::spark::SparkApplication;
+use serde_json::{Map, Value, json};
+
+use super::executor_pod::{
+    PodSettings, default, defaults, list, merge, object, owner, pin, restricted,
+};
+use super::names::{
+    DRIVER_CONTAINER, EPOCH_LABEL, JOB_LABEL, JOB_UID_LABEL, OFFER_GATE, POOL_LABEL,
+    SPARK_APPLICATION_LABEL, SPARK_JOB_LABEL, SPARK_ROLE_LABEL,
+};
+use crate::convert::spark::{PodSize, driver_size, executor_size};
+
+/// Where Spark looks for its settings.
+const CONF_FOLDER: &str = "/opt/spark/conf";
+/// Where Spark's cluster mode has the template of executors' pods.
+const TEMPLATE_FOLDER: &str = "/opt/spark/pod-template";
+/// Where a program from a ConfigMap is.
+const PROGRAM_FOLDER: &str = "/opt/proffer/application";
+/// Where shuffle files and spilled data go.
+const SCRATCH_FOLDER: &str = "/var/data/spark-local";
+const HADOOP_FOLDER: &str = "/opt/hadoop/conf";
+/// How long an executor may take to hand on what it has.
+const DECOMMISSION_SECONDS: u32 = 60;
+/// The longest prefix of executors' names that Spark takes.
+const PREFIX_LENGTH: usize = 47;
+
+/// An attempt at running an application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    /// Spark's id.
+    pub(crate) application: String,
+    /// The name of the driver's pod.
+    pub(crate) driver: String,
+    /// What executors' names begin with.
+    prefix: String,
+}
+
+impl Attempt {
+    /// The attempt of the driver of this epoch.
+    pub(crate) fn new(job: &SparkJob, epoch: u32) -> Self {
+        let uid = job.uid().unwrap_or_default();
+        let short: String = uid.chars().take(5).collect();
+        let name = job.name_any();
+        let plain: String = uid.chars().filter(char::is_ascii_alphanumeric).take(26).collect();
+        let end = format!("-{short}-{epoch}");
+        let start = name.get(..PREFIX_LENGTH.saturating_sub(end.len()).min(name.len()));
+        Self {
+            application: format!("spark-{plain}{epoch:06x}"),
+            driver: format!("{name}-{short}-driver-{epoch}"),
+            prefix: format!("{}{end}", start.unwrap_or(&name).trim_end_matches(['-', '.'])),
+        }
+    }
+}
+
+/// The name of the Service of an application's page.
+pub(crate) fn ui_service_name(job: &str) -> String {
+    format!("{job}-spark-ui")
+}
+
+/// What is made for an attempt: the settings, the Service of the page, and the driver.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    /// Settings and template.
+    pub(crate) settings: ConfigMap,
+    /// The page's Service.
+    pub(crate) service: Service,
+    /// The driver.
+    pub(crate) driver: Pod,
+}
+
+/// What to make for an attempt whose driver goes to a node. `most_executors` is what the pool has room for.
+pub(crate) fn parts(
+    launch: &Launch,
+    job: &SparkJob,
+    spark: &SparkApplication,
+    most_executors: u32,
+    settings: &PodSettings,
+) -> Result<Parts, String> {
+    let attempt = Attempt::new(job, launch.key.epoch);
+    let template = executor_template(job, spark, settings)?;
+    let data = json!({
+        "spark.properties": properties(job, spark, &attempt, most_executors),
+        "pod-spec-template.yml": template.to_string(),
+    });
+    let labels = json!({
+        "app.kubernetes.io/managed-by": "proffer",
+        JOB_LABEL: job.name_any(),
+    });
+    let config = json!({
+        "metadata": {
+            "name": format!("{}-conf", attempt.driver),
+            "namespace": &*launch.key.job.namespace,
+            "labels": &labels,
+            "ownerReferences": [owner(job)],
+        },
+        "data": data,
+    });
+    let service = json!({
+        "metadata": {
+            "name": ui_service_name(&job.name_any()),
+            "namespace": &*launch.key.job.namespace,
+            "labels": labels,
+            "ownerReferences": [owner(job)],
+        },
+        "spec": {
+            "selector": {JOB_LABEL: job.name_any(), SPARK_ROLE_LABEL: "driver"},
+            "ports": [{"name": "spark-ui", "port": 4040, "targetPort": 4040}],
+        },
+    });
+    let made = |error: serde_json::Error| format!("cannot make the driver: {error}");
+    Ok(Parts {
+        settings: serde_json::from_value(config).map_err(made)?,
+        service: serde_json::from_value(service).map_err(made)?,
+        driver: driver(launch, job, spark, &attempt, settings)?,
+    })
+}
+
+fn driver(
+    launch: &Launch,
+    job: &SparkJob,
+    spark: &SparkApplication,
+    attempt: &Attempt,
+    settings: &PodSettings,
+) -> Result<Pod, String> {
+    let template = spark.driver.template.as_ref();
+    let mut pod = Value::Object(template.map(|template| template.0.clone()).unwrap_or_default());
+    if pod.get("spec").is_some_and(|spec| !spec.is_object()) {
+        return Err("spec.spark.driver.template.spec is no object".to_owned());
+    }
+    let account = spark.driver.service_account.as_deref().unwrap_or(DEFAULT_ACCOUNT);
+    merge(
+        &mut pod,
+        json!({
+            "metadata": {
+                "name": attempt.driver,
+                "namespace": &*launch.key.job.namespace,
+                "labels": {
+                    "app.kubernetes.io/name": "spark",
+                    "app.kubernetes.io/component": "driver",
+                    "app.kubernetes.io/managed-by": "proffer",
+                    "spark-version": spark.spark_version,
+                    "spark-app-name": job.name_any(),
+                    SPARK_APPLICATION_LABEL: attempt.application,
+                    SPARK_ROLE_LABEL: "driver",
+                    POOL_LABEL: job.spec.pool,
+                    JOB_LABEL: job.name_any(),
+                    JOB_UID_LABEL: job.uid().unwrap_or_default(),
+                    EPOCH_LABEL: launch.key.epoch.to_string(),
+                },
+                "ownerReferences": [owner(job)],
+            },
+            "spec": {"restartPolicy": "Never", "serviceAccountName": account},
+        }),
+    );
+    let pod = pod.as_object_mut().ok_or("spec.spark.driver.template is no object")?;
+    let pod_spec = object(pod, "spec")?;
+    common(pod_spec, settings)?;
+    let config = format!("{}-conf", attempt.driver);
+    let item = |key: &str| json!({"name": config, "items": [{"key": key, "path": key}]});
+    list(pod_spec, "volumes")?.extend([
+        json!({"name": "spark-conf-volume-driver", "configMap": item("spark.properties")}),
+        json!({"name": "pod-template-volume", "configMap": item("pod-spec-template.yml")}),
+        json!({"name": "spark-local-dir-1", "emptyDir": {}}),
+    ]);
+    let mut mounts = vec![
+        json!({"name": "spark-conf-volume-driver", "mountPath": CONF_FOLDER}),
+        json!({"name": "pod-template-volume", "mountPath": TEMPLATE_FOLDER}),
+        json!({"name": "spark-local-dir-1", "mountPath": SCRATCH_FOLDER}),
+    ];
+    if let Some(program) = &spark.main_application_config_map {
+        let volume = json!({"name": "proffer-application", "configMap": {"name": program.name}});
+        list(pod_spec, "volumes")?.push(volume);
+        mounts.push(json!({"name": "proffer-application", "mountPath": PROGRAM_FOLDER}));
+    }
+    let mut env = vec![
+        json!({"name": "SPARK_USER", "value": "spark"}),
+        json!({"name": "SPARK_APPLICATION_ID", "value": attempt.application}),
+        json!({"name": "SPARK_DRIVER_BIND_ADDRESS", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}}),
+        json!({"name": "SPARK_LOCAL_DIRS", "value": SCRATCH_FOLDER}),
+        json!({"name": "SPARK_CONF_DIR", "value": CONF_FOLDER}),
+    ];
+    if let Some(name) = &spark.hadoop_config_map {
+        list(pod_spec, "volumes")?
+            .push(json!({"name": "hadoop-conf", "configMap": {"name": name}}));
+        mounts.push(json!({"name": "hadoop-conf", "mountPath": HADOOP_FOLDER}));
+        env.push(json!({"name": "HADOOP_CONF_DIR", "value": HADOOP_FOLDER}));
+    }
+    env.extend(spark.driver.env.iter().map(|it| json!({"name": it.name, "value": it.value})));
+    let containers = list(pod_spec, "containers")?;
+    let place = containers.iter().position(|container| container["name"] == DRIVER_CONTAINER);
+    let place = place.unwrap_or_else(|| {
+        containers.insert(0, json!({"name": DRIVER_CONTAINER}));
+        0
+    });
+    let container =
+        containers[place].as_object_mut().ok_or("a container of the template is no object")?;
+    container.insert("image".to_owned(), json!(spark.image));
+    if let Some(policy) = &settings.image_pull_policy {
+        default(container, "imagePullPolicy", json!(policy));
+    }
+    container.insert("args".to_owned(), json!(arguments(spark)));
+    container.insert(
+        "ports".to_owned(),
+        json!([
+            {"name": "driver-rpc-port", "containerPort": 7078, "protocol": "TCP"},
+            {"name": "blockmanager", "containerPort": 7079, "protocol": "TCP"},
+            {"name": "spark-ui", "containerPort": 4040, "protocol": "TCP"},
+        ]),
+    );
+    // The end of its log goes into its status when it fails.
+    container.insert("terminationMessagePolicy".to_owned(), json!("FallbackToLogsOnError"));
+    let size = resources(&driver_size(spark));
+    merge(container.entry("resources").or_insert_with(|| json!({})), size);
+    defaults(container, "securityContext", restricted())?;
+    list(container, "env")?.extend(env);
+    list(container, "volumeMounts")?.extend(mounts);
+    if let Some(node) = &launch.node {
+        pin(pod_spec, node)?;
+    }
+    serde_json::from_value(Value::Object(std::mem::take(pod)))
+        .map_err(|error| format!("spec.spark.driver.template makes no pod: {error}"))
+}
+
+/// The service account of drivers that name none.
+pub(crate) const DEFAULT_ACCOUNT: &str = "proffer-spark";
+
+/// What the entry point of Spark's images is started with. Kubernetes puts the addresses in.
+fn arguments(spark: &SparkApplication) -> Vec<String> {
+    let class = match &spark.main_class {
+        Some(class) => class.as_str(),
+        None if spark.is_python() => "org.apache.spark.deploy.PythonRunner",
+        None => "org.apache.spark.deploy.RRunner",
+    };
+    let program = match &spark.main_application_config_map {
+        Some(program) => format!("local://{PROGRAM_FOLDER}/{}", program.key),
+        None => spark.main_application_file.clone().unwrap_or_default(),
+    };
+    let properties = format!("{CONF_FOLDER}/spark.properties");
+    let fixed = [
+        "driver",
+        "--properties-file",
+        &properties,
+        "--conf",
+        "spark.driver.host=$(SPARK_DRIVER_BIND_ADDRESS)",
+        "--conf",
+        "spark.kubernetes.driver.master=https://$(KUBERNETES_SERVICE_HOST):$(KUBERNETES_SERVICE_PORT)",
+        "--class",
+        class,
+        &program,
+    ];
+    // Kubernetes takes `$$` for a dollar sign.
+    let own = spark.arguments.iter().map(|argument| argument.replace('$', "$$"));
+    fixed.map(str::to_owned).into_iter().chain(own).collect()
+}
+
+/// What all pods of an application have.
+fn common(pod_spec: &mut Map<String, Value>, settings: &PodSettings) -> Result<(), String> {
+    default(pod_spec, "enableServiceLinks", json!(false));
+    if let Some(class) = &settings.priority_class_name {
+        default(pod_spec, "priorityClassName", json!(class));
+    }
+    // Spark's images have a user of their own, which is not root.
+    let context = json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}});
+    defaults(pod_spec, "securityContext", context)?;
+    let secrets = settings.image_pull_secrets.iter().map(|name| json!({"name": name}));
+    let secrets: Vec<Value> = secrets.collect();
+    if !secrets.is_empty() {
+        list(pod_spec, "imagePullSecrets")?.extend(secrets);
+    }
+    list(pod_spec, "tolerations")?.extend(
+        ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"].map(|key| {
+            json!({
+                "key": key, "operator": "Exists", "effect": "NoExecute",
+                "tolerationSeconds": settings.node_lost_seconds,
+            })
+        }),
+    );
+    Ok(())
+}
+
+fn resources(size: &PodSize) -> Value {
+    let memory = format!("{}Mi", size.memory() >> 20);
+    json!({
+        "requests": {"cpu": format!("{}m", size.cpu), "memory": memory},
+        "limits": {"memory": memory},
+    })
+}
+
+/// The template of executors' pods: Spark adds what it needs, and leaves gate and labels as they are.
+fn executor_template(
+    job: &SparkJob,
+    spark: &SparkApplication,
+    settings: &PodSettings,
+) -> Result<Value, String> {
+    let template = spark.executor.template.as_ref();
+    let mut pod = Value::Object(template.map(|template| template.0.clone()).unwrap_or_default());
+    if pod.get("spec").is_some_and(|spec| !spec.is_object()) {
+        return Err("spec.spark.executor.template.spec is no object".to_owned());
+    }
+    merge(
+        &mut pod,
+        json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"labels": {
+                "app.kubernetes.io/name": "spark",
+                "app.kubernetes.io/component": "executor",
+                "app.kubernetes.io/managed-by": "proffer",
+                POOL_LABEL: job.spec.pool,
+                SPARK_JOB_LABEL: job.name_any(),
+            }},
+            "spec": {"terminationGracePeriodSeconds": DECOMMISSION_SECONDS},
+        }),
+    );
+    let fields = pod.as_object_mut().ok_or("spec.spark.executor.template is no object")?;
+    let pod_spec = object(fields, "spec")?;
+    list(pod_spec, "schedulingGates")?.push(json!({"name": OFFER_GATE}));
+    common(pod_spec, settings)?;
+    let hadoop = spark.hadoop_config_map.as_ref();
+    if let Some(name) = hadoop {
+        list(pod_spec, "volumes")?
+            .push(json!({"name": "hadoop-conf", "configMap": {"name": name}}));
+    }
+    let containers = list(pod_spec, "containers")?;
+    if containers.is_empty() {
+        containers.push(json!({"name": "spark-kubernetes-executor"}));
+    }
+    let container =
+        containers[0].as_object_mut().ok_or("a container of the template is no object")?;
+    defaults(container, "securityContext", restricted())?;
+    container.insert("terminationMessagePolicy".to_owned(), json!("FallbackToLogsOnError"));
+    if hadoop.is_some() {
+        list(container, "volumeMounts")?
+            .push(json!({"name": "hadoop-conf", "mountPath": HADOOP_FOLDER}));
+        list(container, "env")?.push(json!({"name": "HADOOP_CONF_DIR", "value": HADOOP_FOLDER}));
+    }
+    Ok(pod)
+}
+
+/// The file of Spark's settings: the user's, and over them what Proffer decides.
+fn properties(
+    job: &SparkJob,
+    spark: &SparkApplication,
+    attempt: &Attempt,
+    most_executors: u32,
+) -> String {
+    let mut all: BTreeMap<String, String> = BTreeMap::new();
+    let mut set = |key: &str, value: String| {
+        all.insert(key.to_owned(), value);
+    };
+    // What a user may set otherwise.
+    set("spark.app.name", job.name_any());
+    set("spark.decommission.enabled", "true".to_owned());
+    set("spark.storage.decommission.enabled", "true".to_owned());
+    set(
+        "spark.kubernetes.executor.terminationGracePeriodSeconds",
+        format!("{DECOMMISSION_SECONDS}s"),
+    );
+    set("spark.kubernetes.executor.disableConfigMap", "true".to_owned());
+    set("spark.kubernetes.driver.service.deleteOnTermination", "false".to_owned());
+    set("spark.kubernetes.driver.ownPersistentVolumeClaim", "false".to_owned());
+    set("spark.kubernetes.allocation.maxPendingPods", most_executors.max(1).to_string());
+    if let Some(dynamic) = spark.dynamic_allocation.as_ref().filter(|it| it.enabled) {
+        let least = dynamic.min_executors.unwrap_or(0).max(0);
+        let most = dynamic.max_executors.and_then(|most| u32::try_from(most).ok());
+        let most = most.unwrap_or(100).min(most_executors).max(1);
+        set("spark.dynamicAllocation.shuffleTracking.enabled", "true".to_owned());
+        set("spark.dynamicAllocation.minExecutors", least.to_string());
+        set("spark.dynamicAllocation.initialExecutors", spark.first_executors().to_string());
+        set("spark.dynamicAllocation.maxExecutors", most.to_string());
+    }
+    all.extend(spark.conf.clone());
+    let mut set = |key: &str, value: String| {
+        all.insert(key.to_owned(), value);
+    };
+    let (driver, executor) = (driver_size(spark), executor_size(spark));
+    set("spark.master", "k8s://https://kubernetes.default.svc".to_owned());
+    set("spark.submit.deployMode", "cluster".to_owned());
+    set("spark.kubernetes.submitInDriver", "true".to_owned());
+    set("spark.app.id", attempt.application.clone());
+    set("spark.kubernetes.namespace", job.namespace().unwrap_or_default());
+    set("spark.kubernetes.driver.pod.name", attempt.driver.clone());
+    set("spark.kubernetes.executor.podNamePrefix", attempt.prefix.clone());
+    set("spark.kubernetes.container.image", spark.image.clone());
+    set(
+        "spark.kubernetes.executor.podTemplateFile",
+        format!("{TEMPLATE_FOLDER}/pod-spec-template.yml"),
+    );
+    set("spark.driver.port", "7078".to_owned());
+    set("spark.driver.blockManager.port", "7079".to_owned());
+    set("spark.driver.cores", spark.driver.cores.to_string());
+    set("spark.driver.memory", format!("{}m", driver.heap_mebibytes));
+    set("spark.driver.memoryOverhead", format!("{}m", driver.overhead_mebibytes));
+    set("spark.executor.cores", spark.executor.cores.to_string());
+    set("spark.kubernetes.executor.request.cores", format!("{}m", executor.cpu));
+    set("spark.executor.memory", format!("{}m", executor.heap_mebibytes));
+    set("spark.executor.memoryOverhead", format!("{}m", executor.overhead_mebibytes));
+    if spark.is_python() {
+        set("spark.kubernetes.resource.type", "python".to_owned());
+    }
+    if spark.is_dynamic() {
+        set("spark.dynamicAllocation.enabled", "true".to_owned());
+    } else {
+        set("spark.executor.instances", spark.first_executors().to_string());
+    }
+    for variable in &spark.executor.env {
+        set(&format!("spark.executorEnv.{}", variable.name), variable.value.clone());
+    }
+    if let Some(log) = &spark.event_log {
+        set("spark.eventLog.enabled", "true".to_owned());
+        set("spark.eventLog.dir", log.dir.clone());
+    }
+    let deps = spark.deps.clone().unwrap_or_default();
+    let lists = [
+        ("spark.jars", deps.jars),
+        ("spark.files", deps.files),
+        ("spark.submit.pyFiles", deps.py_files),
+        ("spark.jars.packages", deps.packages),
+        ("spark.jars.excludes", deps.exclude_packages),
+        ("spark.jars.repositories", deps.repositories),
+    ];
+    for (key, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
+        set(key, values.join(","));
+    }
+    if let Some(name) = &spark.hadoop_config_map {
+        set("spark.kubernetes.hadoop.configMapName", name.clone());
+    }
+    let mut text = String::new();
+    for (key, value) in &all {
+        let _ = writeln!(text, "{}={}", escaped(key, true), escaped(value, false));
+    }
+    text
+}
+
+/// A key or a value as `java.util.Properties` reads it.
+fn escaped(text: &str, is_key: bool) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for (index, letter) in text.chars().enumerate() {
+        match letter {
+            '\\' => escaped.push_str("\\\\"),
+            '\n' => escaped.push_str("\\n"),
+            '\r' => escaped.push_str("\\r"),
+            '\t' => escaped.push_str("\\t"),
+            ' ' if is_key || index == 0 => escaped.push_str("\\ "),
+            '=' | ':' | '#' | '!' if is_key => {
+                escaped.push('\\');
+                escaped.push(letter);
+            }
+            letter if letter.is_ascii() => escaped.push(letter),
+            letter => {
+                for unit in letter.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(escaped, "\\u{unit:04x}");
+                }
+            }
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! Frameworks that speak Mesos's API, on this machine.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use proffer_core::event::NodeObservation;
+
+use super::cluster::LocalCluster;
+use super::progress::Progress;
+use crate::master::host::{self, Host};
+use crate::master::processes::Processes;
+use crate::master::{Master, MasterSettings, agent_ports};
+
+/// The resource that Mesos calls disk.
+const DISK: &str = "ephemeral-storage";
+
+/// The command line arguments about Mesos.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct MesosArguments {
+    /// Serve frameworks that speak Mesos's HTTP API, until interrupted; at 127.0.0.1:5050 by default
+    ///
+    /// Whoever can reach the address can run commands on this machine, so it is a loopback address;
+    /// port 0 is any that is free.
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        num_args = 0..=1,
+        default_missing_value = "127.0.0.1:5050"
+    )]
+    mesos: Option<SocketAddr>,
+
+    /// Keep the sandboxes of Mesos tasks in this folder; otherwise they go when this program ends
+    #[arg(long, value_name = "FOLDER", requires = "mesos")]
+    sandboxes: Option<PathBuf>,
+}
+
+impl MesosArguments {
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.mesos.is_some()
+    }
+}
+
+/// A folder that goes when nobody needs it any more.
+pub(super) struct Sandboxes {
+    folder: PathBuf,
+    is_kept: bool,
+}
+
+impl Drop for Sandboxes {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // What cannot be removed is in the system's folder for such things.
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// Begins to serve, if that is asked for; the error is a sentence.
+pub(super) async fn start(
+    arguments: &MesosArguments,
+    cluster: &mut LocalCluster,
+    nodes: &mut [NodeObservation],
+    progress: &Progress,
+) -> Result<Option<Sandboxes>, String> {
+    let Some(address) = arguments.mesos else { return Ok(None) };
+    if !address.ip().is_loopback() {
+        return Err(format!(
+            "--mesos {address}: whoever can reach this address could run commands on this machine; \
+             take a loopback address such as 127.0.0.1:5050"
+        ));
+    }
+    let listener = host::listen(address).await;
+    let listener = listener.map_err(|error| format!("--mesos {address}: {error}"))?;
+    let address = listener.local_addr().map_err(|error| format!("--mesos {address}: {error}"))?;
+    let sandboxes = sandboxes(arguments.sandboxes.as_deref())?;
+    let disk = free_bytes(&sandboxes.folder);
+    for node in nodes {
+        node.ports = agent_ports();
+        if !node.allocatable.iter().any(|(name, _)| **name == *DISK) {
+            node.allocatable.push((DISK.into(), disk));
+        }
+    }
+    let (sender, news) = host::news();
+    let folder = sandboxes.folder.clone();
+    let tasks = Processes::new(cluster.children(), sender, folder, address);
+    let master = Master::new(
+        cluster.now(),
+        MasterSettings {
+            id: uuid::Uuid::new_v4().to_string(),
+            address,
+            hostname: "localhost".to_owned(),
+            namespace: "mesos".into(),
+            least_failover_milliseconds: 0,
+        },
+    );
+    cluster.serve_mesos(Host::serve(listener, master, Box::new(tasks), news));
+    progress.line(&format!("Mesos frameworks are served at http://{address}"));
+    Ok(Some(sandboxes))
+}
+
+fn sandboxes(folder: Option<&Path>) -> Result<Sandboxes, String> {
+    let made = || std::env::temp_dir().join(format!("proffer-{}", uuid::Uuid::new_v4()));
+    let path = folder.map_or_else(made, Path::to_owned);
+    let create = std::fs::create_dir_all(&path).and_then(|()| path.canonicalize());
+    let path =
+        create.map_err(|error| format!("cannot make the folder {}: {error}", path.display()))?;
+    Ok(Sandboxes { folder: path, is_kept: folder.is_some() })
+}
+
+/// What is free in a folder's file system.
+fn free_bytes(folder: &Path) -> i64 {
+    let Ok(system) = rustix::fs::statvfs(folder) else { return 0 };
+    i64::try_from(system.f_bavail.saturating_mul(system.f_frsize)).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,327 @@
+//! The Mesos master's HTTP API: software written for Mesos gets offers.
+//!
+//! ```text
+//! HTTP ─► http ─► host ─► Master ─► Effect: tell the engine, send an event, start or kill a task
+//!                           ▲
+//!            what the engine says, what becomes of tasks, the time
+//! ```
+//!
+//! [`Master`] decides and does nothing itself; `host` does what it wants; `processes` runs tasks on
+//! this machine.
+
+mod accept;
+mod agents;
+mod amounts;
+mod calls;
+mod frameworks;
+pub(crate) mod host;
+mod http;
+mod offers;
+mod operator_api;
+pub(crate) mod processes;
+mod read;
+mod reconcile;
+mod subscribe;
+mod tasks;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use proffer_core::event::{Event, NodeObservation, PoolObservation};
+use proffer_core::frameworks::FrameworkAction;
+use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_mesos::scheduler;
+use proffer_mesos::types::{
+    Address, MasterInfo, MasterInfoCapability, MasterInfoCapabilityType, TaskInfo,
+};
+
+use agents::Agents;
+pub(crate) use amounts::agent_ports;
+use frameworks::Framework;
+pub(crate) use operator_api::ApiAnswer;
+pub(crate) use read::Question;
+pub(crate) use tasks::{Ending, News, TaskKey};
+
+/// The version of Mesos whose behaviour this is.
+pub(crate) const MESOS_VERSION: &str = "1.11.0";
+
+/// How often a stream has a heartbeat.
+const HEARTBEAT_MILLISECONDS: Milliseconds = 15_000;
+
+/// How many frameworks that are gone are remembered, as in Mesos.
+const COMPLETED_FRAMEWORKS: usize = 50;
+
+/// How many tasks of a framework that are gone are remembered, as in Mesos.
+const COMPLETED_TASKS: usize = 1000;
+
+/// How the master works.
+#[derive(Clone, Debug)]
+pub(crate) struct MasterSettings {
+    /// Tells this master from others; agents and frameworks are named after it.
+    pub(crate) id: String,
+    /// Where it is asked, and its agents, too.
+    pub(crate) address: SocketAddr,
+    /// The name of its host.
+    pub(crate) hostname: String,
+    /// The namespace of the frameworks.
+    pub(crate) namespace: Arc<str>,
+    /// The least time for which a framework that went away is waited for.
+    pub(crate) least_failover_milliseconds: Milliseconds,
+}
+
+/// The number of a connection on which a framework is told events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ConnectionId(pub(crate) u64);
+
+/// Something that the master wants.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// The engine should hear this.
+    Engine(Event),
+    /// A framework should hear this.
+    Send(ConnectionId, Box<scheduler::Event>),
+    /// Nothing more will be said on a connection.
+    Close(ConnectionId),
+    /// A task should run.
+    Run(Box<Run>),
+    /// A task should end: it is told so, and after the grace period it is killed.
+    Kill {
+        /// The task.
+        task: TaskKey,
+        /// How long it may take to end, if that is not what its own policy says.
+        grace: Option<Milliseconds>,
+    },
+}
+
+/// A task that should run.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    /// The task.
+    pub(crate) key: TaskKey,
+    /// What it is.
+    pub(crate) task: TaskInfo,
+    /// The agent that it runs on.
+    pub(crate) agent: Arc<str>,
+}
+
+/// The answer to a call.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Answer {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// What went wrong, or nothing.
+    pub(crate) message: String,
+    /// What was asked for.
+    pub(crate) response: Option<scheduler::Response>,
+}
+
+impl Answer {
+    fn new(status: u16, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), response: None }
+    }
+
+    fn accepted() -> Self {
+        Self::new(202, "")
+    }
+}
+
+/// What is due at a time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Heartbeat(Arc<str>, ConnectionId),
+    Failover(Arc<str>),
+    Resend(TaskKey),
+}
+
+/// The master: what frameworks say comes in, with what the engine says and what becomes of tasks;
+/// [`Effect`]s come out.
+#[derive(Debug)]
+pub(crate) struct Master {
+    settings: MasterSettings,
+    started_at: Milliseconds,
+    /// When something last happened.
+    now: Milliseconds,
+    pools: BTreeMap<Box<str>, PoolObservation>,
+    agents: Agents,
+    frameworks: BTreeMap<Arc<str>, Framework>,
+    by_key: BTreeMap<JobKey, Arc<str>>,
+    /// Frameworks that are gone, the last one at the end.
+    completed: VecDeque<Framework>,
+    next_framework: u64,
+    /// Tasks of frameworks that are gone, which hold something until they have ended.
+    orphans: BTreeMap<TaskKey, JobKey>,
+    /// Frameworks with offers that they were not told of yet.
+    offered: BTreeSet<Arc<str>>,
+    /// When machines are not available.
+    windows: Vec<operator_api::Window>,
+    /// How often what happened, by the name of the metric.
+    counts: BTreeMap<&'static str, u64>,
+    timers: BTreeSet<(Milliseconds, Timer)>,
+    effects: Vec<Effect>,
+}
+
+impl Master {
+    pub(crate) fn new(now: Milliseconds, settings: MasterSettings) -> Self {
+        Self {
+            settings,
+            started_at: now,
+            now,
+            pools: BTreeMap::new(),
+            agents: Agents::default(),
+            frameworks: BTreeMap::new(),
+            by_key: BTreeMap::new(),
+            completed: VecDeque::new(),
+            next_framework: 0,
+            orphans: BTreeMap::new(),
+            offered: BTreeSet::new(),
+            windows: Vec::new(),
+            counts: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// The pools that there are: Mesos's roles.
+    pub(crate) fn set_pools(&mut self, pools: impl IntoIterator<Item = PoolObservation>) {
+        self.pools = pools.into_iter().map(|pool| (pool.name.clone(), pool)).collect();
+    }
+
+    /// A node as it is now, on a host of this name. It gets an id if it has none of its own.
+    pub(crate) fn observe_node(
+        &mut self,
+        now: Milliseconds,
+        id: Option<Arc<str>>,
+        hostname: &str,
+        node: NodeObservation,
+    ) {
+        let known = self.agents.on(&node.name).map(|agent| agent.id.clone());
+        let made = || format!("{}-S{}", self.settings.id, self.agents.next_number() - 1).into();
+        let id = id.or(known).unwrap_or_else(made);
+        self.agents.insert(now, id, hostname.to_owned(), node);
+        // What a constraint compares with may have come with the node.
+        let looks = |framework: &&Framework| framework.depends_on_nodes();
+        let ids: Vec<Arc<str>> =
+            self.frameworks.values().filter(looks).map(|framework| framework.id.clone()).collect();
+        ids.iter().for_each(|id| self.observe_framework(id));
+    }
+
+    /// What the engine says to a framework.
+    pub(crate) fn take_action(&mut self, now: Milliseconds, key: &JobKey, action: FrameworkAction) {
+        let Some(id) = self.by_key.get(key).cloned() else {
+            // The framework is gone; what it asked for last is not needed.
+            if let FrameworkAction::TaskAccepted { task, .. } = action {
+                self.effects.push(Effect::Engine(Event::TaskGone(key.clone(), task)));
+            }
+            return;
+        };
+        match action {
+            FrameworkAction::Offer(offer) => self.take_offer(&id, *offer),
+            FrameworkAction::Rescind { offer, .. } => self.rescind(&id, offer),
+            FrameworkAction::TaskAccepted { task, node, pool } => {
+                self.start_task(now, &id, &task, &node, &pool);
+            }
+            FrameworkAction::TaskRefused { task, problem } => {
+                self.refuse_task(now, &id, &task, &problem);
+            }
+            FrameworkAction::TaskLost { task, node } => self.lose_task(now, &id, &task, &node),
+            FrameworkAction::InverseOffer { id: inverse, node, unavailable_from } => {
+                self.take_inverse_offer(&id, inverse, &node, unavailable_from);
+            }
+            FrameworkAction::RescindInverse(inverse) => self.rescind_inverse(&id, inverse),
+            // Calls were checked before the engine heard of them.
+            FrameworkAction::NotInPool { .. } | FrameworkAction::NotSubscribed => {}
+        }
+    }
+
+    /// Does what is due.
+    pub(crate) fn tick(&mut self, now: Milliseconds) {
+        self.now = now;
+        while let Some((at, timer)) = self.timers.first().filter(|(at, _)| *at <= now).cloned() {
+            self.timers.remove(&(at, timer.clone()));
+            match timer {
+                Timer::Heartbeat(id, connection) => self.beat(now, &id, connection),
+                Timer::Failover(id) => self.give_up(now, &id),
+                Timer::Resend(task) => self.resend(now, &task),
+            }
+        }
+        self.send_offers();
+    }
+
+    /// When the master wants to be ticked again, if nothing happens before.
+    pub(crate) fn next_wakeup(&self) -> Option<Milliseconds> {
+        self.timers.first().map(|&(at, _)| at)
+    }
+
+    /// What is to be done since this was last asked.
+    pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Counts that something happened, for the metrics.
+    fn count(&mut self, name: &'static str, more: usize) {
+        let more = u64::try_from(more).unwrap_or(u64::MAX);
+        let count = self.counts.entry(name).or_default();
+        *count = count.saturating_add(more);
+    }
+
+    fn set_timer(&mut self, at: Milliseconds, timer: Timer) {
+        self.timers.insert((at, timer));
+    }
+
+    /// Sends an event to a framework, if it is connected.
+    fn send(&mut self, id: &str, event: scheduler::Event) {
+        let connection =
+            self.frameworks.get(id).and_then(|framework| framework.connection.as_ref());
+        if let Some(connection) = connection {
+            self.effects.push(Effect::Send(connection.id, Box::new(event)));
+        }
+    }
+
+    /// The address of the master and of its agents.
+    fn address(&self) -> Address {
+        Address {
+            hostname: Some(self.settings.hostname.clone()),
+            ip: Some(self.settings.address.ip().to_string()),
+            port: i32::from(self.settings.address.port()),
+        }
+    }
+
+    fn info(&self) -> MasterInfo {
+        let capabilities = [
+            MasterInfoCapabilityType::AgentUpdate,
+            MasterInfoCapabilityType::AgentDraining,
+            MasterInfoCapabilityType::QuotaV2,
+        ];
+        let address = self.settings.address;
+        // As `in_addr` holds it: the first byte of the address comes first in memory.
+        let ip = match address.ip() {
+            std::net::IpAddr::V4(ip) => u32::from_le_bytes(ip.octets()),
+            std::net::IpAddr::V6(_) => 0,
+        };
+        MasterInfo {
+            id: self.settings.id.clone(),
+            ip,
+            port: u32::from(address.port()),
+            pid: Some(format!("master@{address}")),
+            hostname: Some(self.settings.hostname.clone()),
+            version: Some(MESOS_VERSION.to_owned()),
+            address: Some(self.address()),
+            capabilities: capabilities
+                .iter()
+                .map(|kind| MasterInfoCapability { r#type: Some((*kind).into()) })
+                .collect(),
+            ..MasterInfo::default()
+        }
+    }
+}
+
+/// A time in the seconds that Mesos tells.
+fn seconds(at: Milliseconds) -> f64 {
+    #[allow(clippy::cast_precision_loss)] // Exact for longer than anybody will ask.
+    let milliseconds = at as f64;
+    milliseconds / 1000.0
+}
+
+#[cfg(test)]
+mod tests;

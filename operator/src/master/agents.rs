@@ -1,0 +1,144 @@
+//! Nodes as agents.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proffer_core::event::NodeObservation;
+use proffer_core::frameworks::{Constraint, Predicate, Selector};
+use proffer_core::jobs::Milliseconds;
+use proffer_mesos::constraints;
+use proffer_mesos::types::{Address, Attribute, Url, ValueText, ValueType};
+
+/// The labels that are Mesos's region and zone.
+const REGION: &str = "topology.kubernetes.io/region";
+const ZONE: &str = "topology.kubernetes.io/zone";
+
+/// A node as frameworks know it.
+#[derive(Clone, Debug)]
+pub(super) struct Agent {
+    pub(super) id: Arc<str>,
+    /// Counts from 1, as in `slave(1)`.
+    pub(super) number: usize,
+    pub(super) node: NodeObservation,
+    /// Where tasks on it are reached: the name of a host, which made-up nodes share.
+    pub(super) hostname: String,
+    pub(super) registered_at: Milliseconds,
+}
+
+/// All agents, by the name of the node.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Agents {
+    by_node: BTreeMap<Box<str>, Agent>,
+    nodes: BTreeMap<Arc<str>, Box<str>>,
+    last: usize,
+}
+
+impl Agents {
+    /// Takes in a node as it is now.
+    pub(super) fn insert(
+        &mut self,
+        now: Milliseconds,
+        id: Arc<str>,
+        hostname: String,
+        node: NodeObservation,
+    ) {
+        if let Some(known) = self.by_node.get_mut(&node.name).filter(|known| known.id == id) {
+            (known.node, known.hostname) = (node, hostname);
+            return;
+        }
+        self.remove(&node.name.clone());
+        self.last += 1;
+        self.nodes.insert(id.clone(), node.name.clone());
+        let (name, number) = (node.name.clone(), self.last);
+        self.by_node.insert(name, Agent { id, number, node, hostname, registered_at: now });
+    }
+
+    /// Forgets a node.
+    pub(super) fn remove(&mut self, node: &str) {
+        if let Some(agent) = self.by_node.remove(node) {
+            self.nodes.remove(&agent.id);
+        }
+    }
+
+    /// The agent that a node is.
+    pub(super) fn on(&self, node: &str) -> Option<&Agent> {
+        self.by_node.get(node)
+    }
+
+    /// The agent of this id.
+    pub(super) fn get(&self, id: &str) -> Option<&Agent> {
+        self.nodes.get(id).and_then(|node| self.by_node.get(node))
+    }
+
+    /// The agent of this id, to be changed.
+    pub(super) fn get_mut(&mut self, id: &str) -> Option<&mut Agent> {
+        self.nodes.get(id).and_then(|node| self.by_node.get_mut(node))
+    }
+
+    /// All agents, by the name of the node.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Agent> {
+        self.by_node.values()
+    }
+
+    /// The number that the next agent gets.
+    pub(super) fn next_number(&self) -> usize {
+        self.last + 1
+    }
+
+    /// An offer constraint for the engine, which knows no patterns: it is told the values that match.
+    pub(super) fn constraint(&self, wire: &constraints::Constraint) -> Constraint {
+        let selector = match &wire.selector {
+            constraints::Selector::Attribute(name) => Selector::Label(name.as_str().into()),
+            constraints::Selector::Hostname => Selector::NodeName,
+            constraints::Selector::Region => Selector::Label(REGION.into()),
+            constraints::Selector::Zone => Selector::Label(ZONE.into()),
+        };
+        if selector == Selector::NodeName {
+            // The engine knows nodes by their own names.
+            let holds = |agent: &&Agent| wire.holds(Some(&agent.hostname));
+            let names = self.iter().filter(holds).map(|agent| agent.node.name.clone()).collect();
+            return Constraint { selector, predicate: Predicate::TextAmong(names) };
+        }
+        let matching = |pattern: &dyn Fn(&str) -> bool| {
+            let labels = self.iter().flat_map(|agent| &agent.node.labels);
+            let named = labels.filter(|(key, _)| selector == Selector::Label(key.clone()));
+            named.map(|(_, value)| value.clone()).filter(|value| pattern(value)).collect()
+        };
+        let predicate = match &wire.predicate {
+            constraints::Predicate::Exists => Predicate::Exists,
+            constraints::Predicate::NotExists => Predicate::NotExists,
+            constraints::Predicate::Equals(text) => Predicate::text_equals(text),
+            constraints::Predicate::NotEquals(text) => Predicate::text_not_equals(text),
+            constraints::Predicate::Matches(pattern) => {
+                Predicate::TextAmong(matching(&|value| pattern.is_match(value)))
+            }
+            constraints::Predicate::NotMatches(pattern) => {
+                Predicate::TextNotAmong(matching(&|value| pattern.is_match(value)))
+            }
+        };
+        Constraint { selector, predicate }
+    }
+}
+
+impl Agent {
+    /// The node's labels as attributes.
+    pub(super) fn attributes(&self) -> Vec<Attribute> {
+        let attribute = |(name, value): &(Box<str>, Box<str>)| Attribute {
+            name: name.to_string(),
+            r#type: ValueType::Text.into(),
+            text: Some(ValueText { value: value.to_string() }),
+            ..Attribute::default()
+        };
+        self.node.labels.iter().map(attribute).collect()
+    }
+
+    /// Where the agent is asked: at the master's own address.
+    pub(super) fn url(&self, address: &Address) -> Url {
+        Url {
+            scheme: "http".to_owned(),
+            address: address.clone(),
+            path: Some(format!("/slave({})", self.number)),
+            ..Url::default()
+        }
+    }
+}

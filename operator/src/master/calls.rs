@@ -1,0 +1,192 @@
+//! Calls of frameworks that are subscribed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use proffer_core::frameworks::FrameworkCall;
+use proffer_core::jobs::Milliseconds;
+use proffer_mesos::scheduler::{
+    Call, CallReconcileOperations, CallType, Response, ResponseReconcileOperations, ResponseType,
+};
+use proffer_mesos::types::{OperationState, OperationStatus};
+use proffer_mesos::validate;
+
+use super::frameworks::pool_of;
+use super::{Answer, Master};
+
+impl Master {
+    /// Takes in a call other than SUBSCRIBE, which was found sound by itself.
+    pub(crate) fn call(
+        &mut self,
+        now: Milliseconds,
+        principal: Option<&str>,
+        stream: Option<&str>,
+        call: Call,
+    ) -> Answer {
+        let kind = call.r#type.and_then(|kind| CallType::try_from(kind).ok());
+        let kind = kind.unwrap_or(CallType::Unknown);
+        let id = call.framework_id.as_ref().map(|id| id.value.as_str()).unwrap_or_default();
+        let Some(framework) = self.frameworks.get(id) else {
+            return Answer::new(400, "Framework cannot be found");
+        };
+        let id = framework.id.clone();
+        if let (Some(principal), Some(own)) = (principal, framework.principal.as_deref())
+            && principal != own
+        {
+            return Answer::new(400, validate::different_principal(principal, own));
+        }
+        let Some(connection) = &framework.connection else {
+            return Answer::new(403, "Framework is not subscribed");
+        };
+        match stream {
+            None => {
+                return Answer::new(
+                    400,
+                    "All non-subscribe calls should include the 'Mesos-Stream-Id' header",
+                );
+            }
+            Some(stream) if stream != connection.stream => {
+                let message = format!(
+                    "The stream ID '{stream}' included in this request didn't match the stream ID \
+                     currently associated with framework ID {id}"
+                );
+                return Answer::new(400, message);
+            }
+            Some(_) => {}
+        }
+        self.dispatch(now, &id, kind, call)
+    }
+
+    fn dispatch(&mut self, now: Milliseconds, id: &Arc<str>, kind: CallType, call: Call) -> Answer {
+        if let Some(name) = metric(kind) {
+            self.count(name, 1);
+        }
+        match kind {
+            CallType::Teardown => self.remove(now, id),
+            CallType::Accept => {
+                if let Some(accept) = call.accept {
+                    self.accept(now, id, accept);
+                }
+            }
+            CallType::Decline => {
+                if let Some(decline) = &call.decline {
+                    self.decline(id, decline);
+                }
+            }
+            CallType::AcceptInverseOffers => {
+                if let Some(answer) = call.accept_inverse_offers {
+                    let (names, filters) = (&answer.inverse_offer_ids, answer.filters.as_ref());
+                    self.answer_inverse(id, names, filters, true);
+                }
+            }
+            CallType::DeclineInverseOffers => {
+                if let Some(answer) = call.decline_inverse_offers {
+                    let (names, filters) = (&answer.inverse_offer_ids, answer.filters.as_ref());
+                    self.answer_inverse(id, names, filters, false);
+                }
+            }
+            CallType::Revive => {
+                self.suppress(id, &call.revive.unwrap_or_default().roles, false);
+            }
+            CallType::Suppress => {
+                self.suppress(id, &call.suppress.unwrap_or_default().roles, true);
+            }
+            CallType::Kill => {
+                if let Some(kill) = &call.kill {
+                    self.kill(now, id, kill);
+                }
+            }
+            CallType::Shutdown => {
+                if let Some(shutdown) = &call.shutdown {
+                    self.shut_down(id, &shutdown.executor_id.value, &shutdown.agent_id);
+                }
+            }
+            CallType::Acknowledge => {
+                if let Some(acknowledge) = &call.acknowledge {
+                    self.acknowledge(now, id, acknowledge);
+                }
+            }
+            CallType::Reconcile => {
+                if let Some(reconcile) = &call.reconcile {
+                    self.reconcile(now, id, reconcile);
+                }
+            }
+            CallType::ReconcileOperations => {
+                return reconcile_operations(call.reconcile_operations.unwrap_or_default());
+            }
+            CallType::UpdateFramework => {
+                if let Some(update) = call.update_framework {
+                    return self.update_framework(id, update);
+                }
+            }
+            // Mesos's allocator does not heed requests either, no operation is ever acknowledged, and
+            // only executors of a framework's own would hear messages.
+            CallType::Request | CallType::AcknowledgeOperationStatus | CallType::Message => {}
+            CallType::Unknown | CallType::Subscribe => {
+                return Answer::new(501, "The call is of a type that is not known");
+            }
+        }
+        Answer::accepted()
+    }
+
+    /// Lets a framework have offers in these roles, or none. If one role is not its own, nothing is
+    /// done.
+    fn suppress(&mut self, id: &str, roles: &[String], suppressed: bool) {
+        let Some(framework) = self.frameworks.get_mut(id) else { return };
+        let own = &framework.settings.roles;
+        if roles.iter().any(|role| !own.values().any(|known| known == role)) {
+            return;
+        }
+        let pools: BTreeSet<Box<str>> = roles.iter().map(|role| pool_of(role)).collect();
+        let named = if pools.is_empty() { own.keys().cloned().collect() } else { pools };
+        for pool in &named {
+            if suppressed {
+                framework.settings.suppressed.insert(pool.clone());
+            } else {
+                framework.settings.suppressed.remove(pool);
+            }
+        }
+        let pools = named.into_iter().collect();
+        let call = if suppressed {
+            FrameworkCall::Suppress { pools }
+        } else {
+            FrameworkCall::Revive { pools }
+        };
+        self.call_engine(id, call);
+    }
+}
+
+/// Under which name calls of a kind are counted.
+fn metric(kind: CallType) -> Option<&'static str> {
+    Some(match kind {
+        CallType::Teardown => "messages_unregister_framework",
+        CallType::Accept => "messages_launch_tasks",
+        CallType::Decline => "messages_decline_offers",
+        CallType::Revive => "messages_revive_offers",
+        CallType::Suppress => "messages_suppress_offers",
+        CallType::Kill => "messages_kill_task",
+        CallType::Acknowledge => "messages_status_update_acknowledgement",
+        CallType::Reconcile => "messages_reconcile_tasks",
+        CallType::Message => "messages_framework_to_executor",
+        CallType::Request => "messages_resource_request",
+        _ => return None,
+    })
+}
+
+/// No operation is ever done, so none is known.
+fn reconcile_operations(call: CallReconcileOperations) -> Answer {
+    let unknown = call.operations.into_iter().map(|operation| OperationStatus {
+        operation_id: Some(operation.operation_id),
+        state: OperationState::Unknown.into(),
+        message: Some("Reconciliation: Operation is unknown".to_owned()),
+        agent_id: operation.agent_id,
+        resource_provider_id: operation.resource_provider_id,
+        ..OperationStatus::default()
+    });
+    let statuses = ResponseReconcileOperations { operation_statuses: unknown.collect() };
+    let response = Response {
+        r#type: Some(ResponseType::ReconcileOperations.into()),
+        reconcile_operations: Some(statuses),
+    };
+    Answer { response: Some(response), ..Answer::new(200, "") }
+}

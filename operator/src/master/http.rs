@@ -1,0 +1,260 @@
+//! The HTTP side: from requests to [`Request`]s, and from events to streams.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use proffer_mesos::content::{ContentProblem, ContentType, NOT_ACCEPTABLE};
+use proffer_mesos::scheduler::{Call, CallType};
+use proffer_mesos::validate;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+
+use super::host::{Request, Stream};
+use super::{ConnectionId, Question};
+
+/// The longest body of a call.
+const MAXIMUM_BODY_BYTES: usize = 8 << 20;
+
+/// How long a call may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The header that names the connection on which a framework is told events.
+const STREAM_ID: &str = "mesos-stream-id";
+
+type Requests = mpsc::Sender<Request>;
+
+/// Serves until the process ends.
+pub(super) async fn serve(listener: TcpListener, requests: Requests) {
+    let router = Router::new().fallback(answer).with_state(requests);
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!("the Mesos API is not served any more: {error}");
+    }
+}
+
+async fn answer(State(requests): State<Requests>, request: axum::extract::Request) -> Response {
+    let (parts, body) = request.into_parts();
+    match endpoint(parts.uri.path()) {
+        "api/v1/scheduler" => scheduler(&requests, &parts.method, &parts.headers, body)
+            .await
+            .unwrap_or_else(|refusal| refusal),
+        "api/v1" => operate(&requests, &parts.method, &parts.headers, body)
+            .await
+            .unwrap_or_else(|refusal| refusal),
+        "redirect" => {
+            let host = text(&parts.headers, "host").unwrap_or_default();
+            let location = [(header::LOCATION, format!("//{host}"))];
+            (StatusCode::TEMPORARY_REDIRECT, location).into_response()
+        }
+        other => read_only(&requests, other, parts.uri.query().unwrap_or_default())
+            .await
+            .unwrap_or_else(|refusal| refusal),
+    }
+}
+
+/// What a path names: everything is at `/master`, too, and may end in a slash.
+fn endpoint(path: &str) -> &str {
+    let path = path.trim_matches('/');
+    path.strip_prefix("master/").unwrap_or(path)
+}
+
+fn refuse(status: StatusCode, message: impl Into<String>) -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+    (status, kind, message.into()).into_response()
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The body of a call, if it comes in time and is not too large.
+async fn read(body: Body) -> Result<Vec<u8>, Response> {
+    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAXIMUM_BODY_BYTES)).await {
+        Ok(Ok(bytes)) => Ok(bytes.into()),
+        Ok(Err(_)) => {
+            let message = format!("A call has at most {MAXIMUM_BODY_BYTES} bytes");
+            Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, message))
+        }
+        Err(_) => Err(refuse(StatusCode::REQUEST_TIMEOUT, "The call did not arrive in time")),
+    }
+}
+
+fn only_post(method: &Method) -> Result<(), Response> {
+    if method == Method::POST {
+        return Ok(());
+    }
+    let message = format!("Expecting one of {{ 'POST' }}, but received '{method}'");
+    let mut refusal = refuse(StatusCode::METHOD_NOT_ALLOWED, message);
+    refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    Err(refusal)
+}
+
+/// The scheduler API, with its checks in the order of Mesos.
+async fn scheduler(
+    requests: &Requests,
+    method: &Method,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Response> {
+    let bad = |message: String| refuse(StatusCode::BAD_REQUEST, message);
+    only_post(method)?;
+    let content = ContentType::of_request(text(headers, "content-type"));
+    if content == Err(ContentProblem::Missing) {
+        return Err(bad(ContentProblem::Missing.to_string()));
+    }
+    let bytes = read(body).await?;
+    let content = content
+        .map_err(|problem| refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem.to_string()))?;
+    let call: Call = content.decode(&bytes, "scheduler::Call").map_err(bad)?;
+    let principal = None;
+    validate::check_call(&call, principal.as_deref())
+        .map_err(|problem| bad(format!("Failed to validate scheduler::Call: {problem}")))?;
+    let kind = call.r#type.and_then(|kind| CallType::try_from(kind).ok());
+    let accept = ContentType::of_answer(text(headers, "accept"));
+    let stream = text(headers, STREAM_ID).map(str::to_owned);
+    let not_acceptable = || refuse(StatusCode::NOT_ACCEPTABLE, NOT_ACCEPTABLE);
+    if let (Some(CallType::Subscribe), Some(subscribe)) = (kind, &call.subscribe) {
+        let content = accept.ok_or_else(not_acceptable)?;
+        if stream.is_some() {
+            let message = "Subscribe calls should not include the 'Mesos-Stream-Id' header";
+            return Err(bad(message.to_owned()));
+        }
+        let (reply, stream) = oneshot::channel();
+        let call = Box::new(subscribe.clone());
+        ask(requests, Request::Subscribe { call, principal, content, reply }).await?;
+        return Ok(events(requests, content, stream.await.map_err(|_| unavailable())?));
+    }
+    if kind == Some(CallType::ReconcileOperations) && accept.is_none() {
+        return Err(not_acceptable());
+    }
+    let (reply, answer) = oneshot::channel();
+    let call = Box::new(call);
+    ask(requests, Request::Call { call, principal, stream, reply }).await?;
+    let answer = answer.await.map_err(|_| unavailable())?;
+    let status = StatusCode::from_u16(answer.status);
+    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Ok(match (answer.response, accept) {
+        (Some(response), Some(content)) => {
+            let kind = [(header::CONTENT_TYPE, content.media_type())];
+            (status, kind, content.encode(&response)).into_response()
+        }
+        _ if answer.message.is_empty() => status.into_response(),
+        _ => refuse(status, answer.message),
+    })
+}
+
+/// Answers what anybody may ask.
+async fn read_only(requests: &Requests, endpoint: &str, query: &str) -> Result<Response, Response> {
+    let query: BTreeMap<String, String> =
+        url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let function = query.get("jsonp").cloned();
+    let (reply, answer) = oneshot::channel();
+    let question = Question { endpoint: endpoint.to_owned(), query };
+    ask(requests, Request::Ask(question, reply)).await?;
+    let answer = answer.await.map_err(|_| unavailable())?;
+    let Some(value) = answer else {
+        return Err(refuse(StatusCode::NOT_FOUND, "There is no such endpoint"));
+    };
+    Ok(match function {
+        Some(function) => {
+            let kind = [(header::CONTENT_TYPE, "text/javascript")];
+            (kind, format!("{function}({value});")).into_response()
+        }
+        None => json_response(StatusCode::OK, &value),
+    })
+}
+
+fn json_response(status: StatusCode, value: &Value) -> Response {
+    let kind = [(header::CONTENT_TYPE, ContentType::Json.media_type())];
+    (status, kind, value.to_string()).into_response()
+}
+
+/// The operator API.
+async fn operate(
+    requests: &Requests,
+    method: &Method,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Response> {
+    only_post(method)?;
+    let content = match ContentType::of_request(text(headers, "content-type")) {
+        Err(ContentProblem::Missing) => {
+            return Err(refuse(StatusCode::BAD_REQUEST, ContentProblem::Missing.to_string()));
+        }
+        other => other,
+    };
+    let bytes = read(body).await?;
+    if content != Ok(ContentType::Json) {
+        let message = "The operator API is served in JSON: expecting 'Content-Type' of \
+                       application/json";
+        return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+    }
+    let call: Value = serde_json::from_slice(&bytes).map_err(|error| {
+        refuse(StatusCode::BAD_REQUEST, format!("Failed to parse body into JSON: {error}"))
+    })?;
+    if ContentType::of_answer(text(headers, "accept")) != Some(ContentType::Json) {
+        let message = "The operator API is served in JSON: expecting 'Accept' to allow \
+                       'application/json'";
+        return Err(refuse(StatusCode::NOT_ACCEPTABLE, message));
+    }
+    let (reply, answer) = oneshot::channel();
+    ask(requests, Request::Operate(Box::new(call), reply)).await?;
+    let (status, value) = answer.await.map_err(|_| unavailable())?;
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Ok(match value {
+        Value::Null => status.into_response(),
+        Value::String(message) => refuse(status, message),
+        value => json_response(status, &value),
+    })
+}
+
+async fn ask(requests: &Requests, request: Request) -> Result<(), Response> {
+    requests.send(request).await.map_err(|_| unavailable())
+}
+
+fn unavailable() -> Response {
+    refuse(StatusCode::SERVICE_UNAVAILABLE, "The master is about to end")
+}
+
+/// Tells the master when nobody reads a stream any more.
+struct Reader {
+    requests: Requests,
+    connection: ConnectionId,
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        // If there is no room, the next heartbeat finds that nobody reads it.
+        let _ = self.requests.try_send(Request::Ended(self.connection));
+    }
+}
+
+/// A stream of events.
+fn events(requests: &Requests, content: ContentType, stream: Stream) -> Response {
+    let Stream { connection, id, records } = stream;
+    let reader = Reader { requests: requests.clone(), connection };
+    let body = futures::stream::unfold((records, reader), |(mut records, reader)| async move {
+        let record = records.recv().await?;
+        Some((Ok::<_, std::convert::Infallible>(record), (records, reader)))
+    });
+    let headers = [(header::CONTENT_TYPE.as_str(), content.media_type()), (STREAM_ID, &id)];
+    (StatusCode::OK, headers, Body::from_stream(body)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::endpoint;
+
+    #[test]
+    fn everything_is_below_master_too() {
+        for path in ["/state", "/master/state", "/master/state/", "/state/"] {
+            assert_eq!(endpoint(path), "state", "{path}");
+        }
+        assert_eq!(endpoint("/master/api/v1/scheduler"), "api/v1/scheduler");
+    }
+}

@@ -1,0 +1,494 @@
+//! The operator API: `POST /api/v1`, in JSON.
+
+use proffer_core::event::{Event as EngineEvent, Maintenance, PoolObservation};
+use proffer_core::jobs::Milliseconds;
+use proffer_core::ranges::Ranges;
+use proffer_core::view::View;
+use proffer_mesos::resources::{scalar_resource, thousandths};
+use proffer_mesos::types::AgentId;
+use serde_json::{Map, Value, json};
+
+use super::frameworks::{pool_of, role_of};
+use super::read::{Question, scalars, value};
+use super::tasks::TaskKey;
+use super::{Effect, Master, amounts};
+
+/// What a call comes to: a status, and what it says.
+pub(crate) type ApiAnswer = (u16, Value);
+
+fn refuse(status: u16, message: impl Into<String>) -> ApiAnswer {
+    (status, Value::String(message.into()))
+}
+
+fn done() -> ApiAnswer {
+    (200, Value::Null)
+}
+
+/// A window in which machines are not available.
+#[derive(Clone, Debug)]
+pub(super) struct Window {
+    machines: Vec<Value>,
+    unavailability: Value,
+}
+
+impl Master {
+    /// Does what an operator asks for, or answers.
+    pub(crate) fn operate(&mut self, now: Milliseconds, call: &Value, view: &View) -> ApiAnswer {
+        let Some(kind) = call["type"].as_str() else {
+            return refuse(400, "Failed to validate master::Call: Expecting 'type' to be present");
+        };
+        let field = kind.to_lowercase();
+        let body = &call[&field];
+        match kind {
+            "UPDATE_WEIGHTS" => self.update_weights(body),
+            "UPDATE_QUOTA" => self.update_quota(body, view),
+            "UPDATE_MAINTENANCE_SCHEDULE" => self.update_schedule(body),
+            "DRAIN_AGENT" => self.drain(body),
+            "DEACTIVATE_AGENT" => self.change_agent(body, |node| node.offered = false),
+            "REACTIVATE_AGENT" => {
+                self.change_agent(body, |node| (node.offered, node.draining) = (true, false))
+            }
+            "TEARDOWN" => {
+                let id = body["framework_id"]["value"].as_str().unwrap_or_default();
+                if !self.frameworks.contains_key(id) {
+                    return refuse(400, format!("No framework found with ID {id}"));
+                }
+                self.remove(now, id);
+                done()
+            }
+            _ if kind.starts_with("GET_") => match self.answer_for(kind, view) {
+                Some(answer) => {
+                    let mut object = Map::from_iter([("type".to_owned(), json!(kind))]);
+                    object.insert(field, answer);
+                    (200, Value::Object(object))
+                }
+                None => refuse(501, format!("{kind} is not answered here")),
+            },
+            _ => refuse(501, format!("{kind} is not done here")),
+        }
+    }
+
+    fn answer_for(&self, kind: &str, view: &View) -> Option<Value> {
+        let read = |endpoint: &str| {
+            let endpoint = endpoint.to_owned();
+            self.read(&Question { endpoint, query: Default::default() }, view)
+        };
+        Some(match kind {
+            "GET_HEALTH" => json!({ "healthy": true }),
+            "GET_VERSION" => json!({ "version_info": read("version")? }),
+            "GET_FLAGS" => {
+                let flags = self.flags();
+                let flags = flags.as_object().into_iter().flatten();
+                let flags = flags.map(|(name, value)| json!({ "name": name, "value": value }));
+                json!({ "flags": flags.collect::<Vec<Value>>() })
+            }
+            "GET_METRICS" => {
+                let metrics = read("metrics/snapshot")?;
+                let metrics = metrics.as_object().into_iter().flatten();
+                let metrics = metrics.map(|(name, value)| json!({ "name": name, "value": value }));
+                json!({ "metrics": metrics.collect::<Vec<Value>>() })
+            }
+            "GET_LOGGING_LEVEL" => json!({ "level": 0 }),
+            "GET_MASTER" => json!({
+                "master_info": value(&self.info()),
+                "start_time": super::seconds(self.started_at),
+                "elected_time": super::seconds(self.started_at),
+            }),
+            "GET_AGENTS" => json!({ "agents": self.agent_messages(view), "recovered_agents": [] }),
+            "GET_FRAMEWORKS" => self.framework_messages(),
+            "GET_TASKS" => self.task_messages(),
+            "GET_EXECUTORS" => json!({ "executors": [], "orphan_executors": [] }),
+            "GET_OPERATIONS" => json!({ "operations": [] }),
+            "GET_STATE" => json!({
+                "get_tasks": self.task_messages(),
+                "get_executors": { "executors": [], "orphan_executors": [] },
+                "get_frameworks": self.framework_messages(),
+                "get_agents": { "agents": self.agent_messages(view), "recovered_agents": [] },
+            }),
+            "GET_ROLES" => {
+                let roles = read("roles")?["roles"].clone();
+                let roles = roles.as_array().into_iter().flatten().map(|role| {
+                    let frameworks = role["frameworks"].as_array().into_iter().flatten();
+                    let ids = frameworks.map(|id| json!({ "value": id })).collect::<Vec<Value>>();
+                    json!({ "name": role["name"], "weight": role["weight"], "frameworks": ids })
+                });
+                json!({ "roles": roles.collect::<Vec<Value>>() })
+            }
+            "GET_WEIGHTS" => json!({ "weight_infos": self.weights() }),
+            "GET_QUOTA" => json!({ "status": self.quota() }),
+            "GET_MAINTENANCE_SCHEDULE" => json!({ "schedule": self.maintenance_schedule() }),
+            "GET_MAINTENANCE_STATUS" => json!({ "status": self.maintenance_status(view) }),
+            _ => return None,
+        })
+    }
+
+    fn agent_messages(&self, view: &View) -> Vec<Value> {
+        let message = |agent: &super::agents::Agent| {
+            let node = view.nodes.iter().find(|node| node.name == agent.node.name);
+            let none = Ranges::new();
+            let list = |amounts: Option<&Vec<(Box<str>, i64)>>, ports: &Ranges| {
+                let amounts = amounts.cloned().unwrap_or_default();
+                let resources = amounts::resources(&amounts, ports);
+                resources.iter().map(value).collect::<Vec<Value>>()
+            };
+            let total = list(node.map(|node| &node.usable), &agent.node.ports);
+            let slave = self.slave(agent, view);
+            let attributes: Vec<Value> = agent.attributes().iter().map(value).collect();
+            let mut message = json!({
+                "agent_info": {
+                    "id": { "value": &*agent.id },
+                    "hostname": agent.hostname,
+                    "port": self.settings.address.port(),
+                    "attributes": attributes,
+                    "resources": total,
+                },
+                "active": agent.is_active(),
+                "deactivated": !agent.is_active(),
+                "version": slave["version"],
+                "pid": slave["pid"],
+                "registered_time": { "nanoseconds": agent.registered_at.saturating_mul(1_000_000) },
+                "total_resources": total,
+                "allocated_resources": list(node.map(|node| &node.held), &none),
+                "offered_resources": list(node.map(|node| &node.outstanding), &none),
+                "capabilities": slave["capabilities"].as_array().into_iter().flatten()
+                    .map(|kind| json!({ "type": kind })).collect::<Vec<Value>>(),
+            });
+            if let Some(info) = slave.get("drain_info") {
+                message["drain_info"] = info.clone();
+            }
+            message
+        };
+        self.agents.iter().map(message).collect()
+    }
+
+    fn framework_messages(&self) -> Value {
+        let message = |framework: &super::frameworks::Framework| {
+            let offers = framework.offers.values();
+            let offers = offers.filter_map(|offer| self.offer_message(framework, offer));
+            let nanoseconds =
+                |at: Milliseconds| json!({ "nanoseconds": at.saturating_mul(1_000_000) });
+            let mut message = json!({
+                "framework_info": value(&framework.info),
+                "active": framework.connection.is_some(),
+                "connected": framework.connection.is_some(),
+                "recovered": false,
+                "registered_time": nanoseconds(framework.registered_at),
+                "offers": offers.map(|offer| value(&offer)).collect::<Vec<Value>>(),
+            });
+            if let Some(at) = framework.unregistered_at {
+                message["unregistered_time"] = nanoseconds(at);
+            }
+            message
+        };
+        json!({
+            "frameworks": self.frameworks.values().map(message).collect::<Vec<Value>>(),
+            "completed_frameworks": self.completed.iter().map(message).collect::<Vec<Value>>(),
+        })
+    }
+
+    fn task_messages(&self) -> Value {
+        let frameworks = self.frameworks.values();
+        let running = frameworks.clone().flat_map(|framework| framework.tasks.values());
+        let running: Vec<Value> = running.map(|record| value(&record.to_task())).collect();
+        let gone = frameworks.chain(&self.completed).flat_map(|f| &f.completed_tasks);
+        json!({
+            "tasks": running,
+            "completed_tasks": gone.map(value).collect::<Vec<Value>>(),
+        })
+    }
+
+    /// The weights of pools that have another one than most.
+    pub(super) fn weights(&self) -> Value {
+        let others = self.pools.values().filter(|pool| pool.weight != 1000);
+        let infos = others.map(|pool| {
+            let weight = f64::from(u32::try_from(pool.weight).unwrap_or(u32::MAX)) / 1000.0;
+            json!({ "role": role_of(&pool.name), "weight": weight })
+        });
+        infos.collect()
+    }
+
+    /// What pools are guaranteed and limited to.
+    pub(super) fn quota(&self) -> Value {
+        let wrapped = |amounts: &Vec<(Box<str>, i64)>| {
+            let flat = scalars(&amounts::resources(amounts, &Ranges::new()));
+            let flat = flat.as_object().cloned().unwrap_or_default().into_iter();
+            flat.map(|(name, amount)| (name, json!({ "value": amount }))).collect::<Map<_, _>>()
+        };
+        let with = self.pools.values().filter(|p| !p.limit.is_empty() || !p.guarantee.is_empty());
+        let (mut configs, mut infos) = (Vec::new(), Vec::new());
+        for pool in with {
+            let role = role_of(&pool.name);
+            configs.push(json!({
+                "role": role,
+                "guarantees": wrapped(&pool.guarantee),
+                "limits": wrapped(&pool.limit),
+            }));
+            let guarantee = amounts::resources(&pool.guarantee, &Ranges::new());
+            let guarantee: Vec<Value> = guarantee.iter().map(value).collect();
+            infos.push(json!({ "role": role, "guarantee": guarantee }));
+        }
+        json!({ "infos": infos, "configs": configs })
+    }
+
+    fn update_weights(&mut self, body: &Value) -> ApiAnswer {
+        let mut changed = Vec::new();
+        for info in body["weight_infos"].as_array().into_iter().flatten() {
+            let (role, weight) = (info["role"].as_str(), info["weight"].as_f64());
+            let (Some(role), Some(weight)) = (role, weight) else {
+                return refuse(400, "A weight has a 'role' and a 'weight'");
+            };
+            if weight <= 0.0 {
+                return refuse(400, format!("Invalid weight '{weight}': Weights must be positive"));
+            }
+            let milli = thousandths(weight).and_then(|weight| weight.try_into().ok());
+            let Some(milli) = milli.filter(|milli| *milli > 0) else {
+                return refuse(400, format!("Invalid weight '{weight}': it has three decimals"));
+            };
+            match self.pools.get(&pool_of(role)) {
+                Some(pool) => changed.push(PoolObservation { weight: milli, ..pool.clone() }),
+                None => return refuse(400, no_pool(role)),
+            }
+        }
+        self.change_pools(changed)
+    }
+
+    fn update_quota(&mut self, body: &Value, view: &View) -> ApiAnswer {
+        let is_forced = body["force"].as_bool().unwrap_or(false);
+        let mut changed = Vec::new();
+        for config in body["quota_configs"].as_array().into_iter().flatten() {
+            let role = config["role"].as_str().unwrap_or_default();
+            let Some(pool) = self.pools.get(&pool_of(role)) else {
+                return refuse(400, no_pool(role));
+            };
+            let amounts = |field: &str| engine_amounts(&config[field]);
+            let (limit, guarantee) = match (amounts("limits"), amounts("guarantees")) {
+                (Ok(limit), Ok(guarantee)) => (limit, guarantee),
+                (Err(problem), _) | (_, Err(problem)) => {
+                    return refuse(400, format!("Invalid quota for role '{role}': {problem}"));
+                }
+            };
+            let find = |list: &[(Box<str>, i64)], name: &str| {
+                list.iter().find(|(other, _)| **other == *name).map(|(_, amount)| *amount)
+            };
+            let beyond = guarantee
+                .iter()
+                .find(|(name, amount)| find(&limit, name).is_some_and(|limit| limit < *amount));
+            if let Some((name, _)) = beyond {
+                let problem = format!("the guarantee of {name} is above its limit");
+                return refuse(400, format!("Invalid quota for role '{role}': {problem}"));
+            }
+            let status = view.pools.iter().find(|status| status.name == pool.name);
+            let consumed = status.map(|status| {
+                let offered = |name: &str| find(&status.offered, name).unwrap_or(0);
+                let held = status.allocated.iter();
+                held.map(|(name, amount)| (name.clone(), amount - offered(name)))
+                    .collect::<Vec<_>>()
+            });
+            let consumed = consumed.unwrap_or_default();
+            let over = consumed
+                .iter()
+                .find(|(name, amount)| find(&limit, name).is_some_and(|limit| limit < *amount));
+            if let (Some((name, _)), false) = (over, is_forced) {
+                let problem = format!(
+                    "role '{role}' has more {name} than the new limit; 'force' sets it all the same"
+                );
+                return refuse(400, format!("Invalid quota configuration: {problem}"));
+            }
+            changed.push(PoolObservation { limit, guarantee, ..pool.clone() });
+        }
+        let guarantees = self
+            .pools
+            .values()
+            .map(|pool| changed.iter().find(|new| new.name == pool.name).unwrap_or(pool));
+        let sum = |name: &str| {
+            let of = guarantees.clone().filter(|pool| !pool.name.contains('.'));
+            let amounts = of.flat_map(|pool| &pool.guarantee).filter(|(other, _)| **other == *name);
+            amounts.map(|(_, amount)| *amount).sum::<i64>()
+        };
+        let total = |name: &str| {
+            let usable = view.nodes.iter().flat_map(|node| &node.usable);
+            usable.filter(|(other, _)| **other == *name).map(|(_, amount)| *amount).sum::<i64>()
+        };
+        let guaranteed = changed.iter().flat_map(|pool| &pool.guarantee);
+        let short = guaranteed.map(|(name, _)| name).find(|name| sum(name) > total(name));
+        if let (Some(name), false) = (short, is_forced) {
+            let problem = format!("the cluster has less {name} than would be guaranteed");
+            return refuse(400, format!("Invalid quota configuration: {problem}"));
+        }
+        self.change_pools(changed)
+    }
+
+    fn change_pools(&mut self, changed: Vec<PoolObservation>) -> ApiAnswer {
+        for pool in changed {
+            self.effects.push(Effect::Engine(EngineEvent::Pool(pool.clone())));
+            self.pools.insert(pool.name.clone(), pool);
+        }
+        done()
+    }
+
+    /// The windows in which machines are not available.
+    pub(super) fn maintenance_schedule(&self) -> Value {
+        let windows = self.windows.iter().map(|window| {
+            json!({ "machine_ids": window.machines, "unavailability": window.unavailability })
+        });
+        json!({ "windows": windows.collect::<Vec<Value>>() })
+    }
+
+    /// How far machines are, and what frameworks say to it.
+    pub(super) fn maintenance_status(&self, view: &View) -> Value {
+        let machines = self.windows.iter().flat_map(|window| &window.machines);
+        let draining = machines.map(|machine| {
+            let on = self.agents.iter().filter(|agent| is_machine(machine, agent));
+            let nodes: Vec<&str> = on.map(|agent| &*agent.node.name).collect();
+            let mut statuses = Vec::new();
+            for framework in &view.frameworks {
+                let Some(id) = self.by_key.get(&framework.key) else { continue };
+                let asked = framework.inverse_offers.iter();
+                for inverse in asked.filter(|inverse| nodes.contains(&&*inverse.node)) {
+                    let answer = match inverse.agreed {
+                        None => "UNKNOWN",
+                        Some(true) => "ACCEPT",
+                        Some(false) => "DECLINE",
+                    };
+                    statuses.push(json!({ "framework_id": { "value": &**id }, "status": answer }));
+                }
+            }
+            json!({ "id": machine, "statuses": statuses })
+        });
+        json!({ "draining_machines": draining.collect::<Vec<Value>>(), "down_machines": [] })
+    }
+
+    fn update_schedule(&mut self, body: &Value) -> ApiAnswer {
+        let mut windows = Vec::new();
+        let mut seen: Vec<&Value> = Vec::new();
+        for window in body["schedule"]["windows"].as_array().into_iter().flatten() {
+            let machines = window["machine_ids"].as_array().cloned().unwrap_or_default();
+            if machines.is_empty() {
+                return refuse(400, "List of machines in the maintenance window is empty");
+            }
+            let start = &window["unavailability"]["start"]["nanoseconds"];
+            if start.as_i64().is_none() {
+                return refuse(
+                    400,
+                    "A window has an 'unavailability' with a 'start' in nanoseconds",
+                );
+            }
+            for machine in window["machine_ids"].as_array().into_iter().flatten() {
+                if machine["hostname"].as_str().unwrap_or_default().is_empty()
+                    && machine["ip"].as_str().unwrap_or_default().is_empty()
+                {
+                    return refuse(400, "Both 'hostname' and 'ip' for a machine are empty");
+                }
+                if seen.contains(&machine) {
+                    return refuse(400, format!("Machine '{machine}' appears more than once"));
+                }
+                seen.push(machine);
+            }
+            let unavailability = window["unavailability"].clone();
+            windows.push(Window { machines, unavailability });
+        }
+        self.windows = windows;
+        let milliseconds =
+            |nanoseconds: &Value| nanoseconds.as_u64().map(|nanoseconds| nanoseconds / 1_000_000);
+        let planned = |agent: &super::agents::Agent| {
+            let mut windows = self.windows.iter();
+            let window = windows.find(|w| w.machines.iter().any(|m| is_machine(m, agent)))?;
+            let start = milliseconds(&window.unavailability["start"]["nanoseconds"])?;
+            let duration = milliseconds(&window.unavailability["duration"]["nanoseconds"]);
+            Some(Maintenance { start, duration })
+        };
+        let changed: Vec<_> = self
+            .agents
+            .iter()
+            .map(|agent| (agent.id.clone(), planned(agent), agent.node.maintenance))
+            .filter(|(_, new, old)| new != old)
+            .collect();
+        for (id, maintenance, _) in changed {
+            self.change_node(&id, |node| node.maintenance = maintenance);
+        }
+        done()
+    }
+
+    /// Lets nothing new come to an agent, and ends what is there.
+    fn drain(&mut self, body: &Value) -> ApiAnswer {
+        if body["mark_gone"].as_bool().unwrap_or(false) {
+            return refuse(501, "'mark_gone' is not done here: delete the node when it is drained");
+        }
+        let grace = &body["max_grace_period"]["seconds"];
+        let grace = grace.as_u64().or_else(|| grace.as_str()?.parse().ok());
+        let answer = self.change_agent(body, |node| node.draining = true);
+        if answer.0 != 200 {
+            return answer;
+        }
+        let agent =
+            AgentId { value: body["agent_id"]["value"].as_str().unwrap_or_default().into() };
+        for framework in self.frameworks.values_mut() {
+            for (task, record) in &mut framework.tasks {
+                if record.info.agent_id == agent && record.holds {
+                    record.is_drained = true;
+                    let task = TaskKey { framework: framework.id.clone(), task: task.clone() };
+                    let grace = grace.map(|seconds| seconds.saturating_mul(1000));
+                    self.effects.push(Effect::Kill { task, grace });
+                }
+            }
+        }
+        answer
+    }
+
+    fn change_agent(
+        &mut self,
+        body: &Value,
+        change: impl FnOnce(&mut proffer_core::event::NodeObservation),
+    ) -> ApiAnswer {
+        let id = body["agent_id"]["value"].as_str().unwrap_or_default().to_owned();
+        if self.change_node(&id, change) {
+            done()
+        } else {
+            refuse(400, format!("Unknown agent '{id}'"))
+        }
+    }
+
+    fn change_node(
+        &mut self,
+        id: &str,
+        change: impl FnOnce(&mut proffer_core::event::NodeObservation),
+    ) -> bool {
+        let Some(agent) = self.agents.get_mut(id) else { return false };
+        change(&mut agent.node);
+        self.effects.push(Effect::Engine(EngineEvent::Node(agent.node.clone())));
+        true
+    }
+}
+
+fn no_pool(role: &str) -> String {
+    format!("There is no pool for role '{role}': create a ResourcePool '{}'", pool_of(role))
+}
+
+/// Whether a machine, by host name or address, is an agent's.
+fn is_machine(machine: &Value, agent: &super::agents::Agent) -> bool {
+    let hostname = machine["hostname"].as_str().unwrap_or_default();
+    hostname == agent.hostname || hostname == &*agent.node.name
+}
+
+/// Quantities such as `{"cpus": {"value": 4}}`, as the engine has them.
+fn engine_amounts(quantities: &Value) -> Result<Vec<(Box<str>, i64)>, String> {
+    let mut resources = Vec::new();
+    for (name, quantity) in quantities.as_object().into_iter().flatten() {
+        let value = quantity["value"].as_f64().or_else(|| quantity.as_f64());
+        let amount = value.filter(|value| *value >= 0.0).and_then(thousandths);
+        let Some(amount) = amount else {
+            return Err(format!("the amount of {name} is not a number of at least 0"));
+        };
+        resources.push((name, amount));
+    }
+    let scalars: Vec<_> = resources.iter().map(|(name, a)| scalar_resource(name, *a)).collect();
+    // Zero is a limit, too, and would be left out.
+    let mut amounts = amounts::request(&scalars)?.0;
+    for (name, amount) in resources {
+        let engine = amounts::engine_name(name);
+        if amount == 0 && !amounts.iter().any(|(other, _)| **other == *engine) {
+            amounts.push((engine.into(), 0));
+        }
+    }
+    Ok(amounts)
+}

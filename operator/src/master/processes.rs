@@ -1,0 +1,430 @@
+//! Tasks as processes of this machine: what Mesos's command executor does.
+//!
+//! Each task has a *sandbox*, a folder in which it runs and that holds its standard output and error.
+//! The rest of its environment is that of this program.
+
+mod fetch;
+mod memory;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use proffer_core::jobs::Milliseconds;
+use proffer_executor::processes::{Children, kill_group};
+use proffer_mesos::types::{
+    CommandInfo, ContainerId, ContainerInfo, ContainerInfoType, ContainerStatus,
+    EnvironmentVariableType, NetworkInfo, NetworkInfoIpAddress, TaskInfo, TaskState,
+    TaskStatusReason as Reason, TaskStatusSource as Source,
+};
+use rustix::process::Signal;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::host::{NewsSender, Tasks};
+use super::tasks::grace_milliseconds;
+use super::{Ending, News, Run, TaskKey};
+
+/// How long a task may take to end if nothing else is said, as in Mesos.
+const GRACE_MILLISECONDS: Milliseconds = 3000;
+
+/// What a task is told.
+#[derive(Clone, Debug, PartialEq)]
+enum Control {
+    Run,
+    /// To end within this time.
+    Stop(Milliseconds),
+    /// To end at once, for it used more memory than it may.
+    OutOfMemory(String),
+}
+
+/// A task that runs or is about to.
+struct Running {
+    control: watch::Sender<Control>,
+    /// Its first process, once there is one.
+    leader: Option<u32>,
+    /// The memory that it may use, if that is bounded.
+    limit_bytes: Option<u64>,
+}
+
+type Table = Arc<Mutex<BTreeMap<TaskKey, Running>>>;
+
+/// What runs tasks on this machine.
+pub(crate) struct Processes {
+    shared: Shared,
+}
+
+/// What all tasks need.
+#[derive(Clone)]
+struct Shared {
+    table: Table,
+    children: Arc<Children<Arc<str>>>,
+    news: NewsSender,
+    /// Where sandboxes are.
+    folder: PathBuf,
+    /// Where agents are asked.
+    address: SocketAddr,
+}
+
+fn lock(table: &Table) -> MutexGuard<'_, BTreeMap<TaskKey, Running>> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Processes {
+    pub(crate) fn new(
+        children: Arc<Children<Arc<str>>>,
+        news: NewsSender,
+        folder: PathBuf,
+        address: SocketAddr,
+    ) -> Self {
+        let table = Table::default();
+        tokio::spawn(memory::watch(table.clone()));
+        Self { shared: Shared { table, children, news, folder, address } }
+    }
+}
+
+impl Tasks for Processes {
+    fn run(&mut self, run: Run) {
+        let (control, told) = watch::channel(Control::Run);
+        let limit_bytes = memory::limit_bytes(&run.task);
+        let running = Running { control, leader: None, limit_bytes };
+        lock(&self.shared.table).insert(run.key.clone(), running);
+        let shared = self.shared.clone();
+        tokio::spawn(async move {
+            let key = run.key.clone();
+            let ending = shared.attend(&run, told).await;
+            lock(&shared.table).remove(&key);
+            // The receiver goes first when the program ends, and nobody wants to know any more.
+            let _ = shared.news.send((key, News::Ended(ending))).await;
+        });
+    }
+
+    fn kill(&mut self, task: &TaskKey, grace: Option<Milliseconds>) {
+        if let Some(running) = lock(&self.shared.table).get(task) {
+            running.control.send_modify(|control| {
+                if !matches!(control, Control::OutOfMemory(_)) {
+                    *control = Control::Stop(grace.unwrap_or(Milliseconds::MAX));
+                }
+            });
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        lock(&self.shared.table).is_empty()
+    }
+
+    fn stop(&mut self) {
+        let keys: Vec<TaskKey> = lock(&self.shared.table).keys().cloned().collect();
+        keys.iter().for_each(|key| self.kill(key, None));
+    }
+}
+
+/// A task that could not be started.
+fn not_launched(message: impl Into<String>) -> Ending {
+    Ending {
+        state: TaskState::Failed,
+        message: message.into(),
+        reason: Some(Reason::ContainerLaunchFailed),
+        source: Source::Agent,
+    }
+}
+
+fn killed(message: &str) -> Ending {
+    Ending {
+        state: TaskState::Killed,
+        message: message.to_owned(),
+        reason: None,
+        source: Source::Executor,
+    }
+}
+
+impl Shared {
+    /// Runs a task to its end.
+    async fn attend(&self, run: &Run, mut told: watch::Receiver<Control>) -> Ending {
+        let container = uuid::Uuid::new_v4().to_string();
+        let sandbox = sandbox(&self.folder, run, &container);
+        let command = run.task.command.clone().unwrap_or_default();
+        if let Some(problem) = run.task.container.as_ref().and_then(unsupported) {
+            return not_launched(problem);
+        }
+        if let Err(error) = tokio::fs::create_dir_all(&sandbox).await {
+            return not_launched(format!("Cannot make the sandbox {}: {error}", sandbox.display()));
+        }
+        let stopped = async {
+            // Without anyone who could tell it, it is not told.
+            if told.wait_for(|told| *told != Control::Run).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            fetched = fetch::fetch(&command.uris, &sandbox, &self.children) => {
+                if let Err(problem) = fetched {
+                    let message = format!("Failed to fetch all URIs of the task: {problem}");
+                    return not_launched(message);
+                }
+            }
+            () = stopped => return killed("Command was killed before it started"),
+        }
+        let status = self.container_status(&container);
+        let _ = self.news.send((run.key.clone(), News::Starting(status))).await;
+        let (child, leader) = match self.start(run, &command, &sandbox) {
+            Ok(started) => started,
+            Err(message) => {
+                return Ending {
+                    state: TaskState::Failed,
+                    message,
+                    reason: Some(Reason::CommandExecutorFailed),
+                    source: Source::Executor,
+                };
+            }
+        };
+        if let Some(running) = lock(&self.table).get_mut(&run.key) {
+            running.leader = Some(leader);
+        }
+        let _ = self.news.send((run.key.clone(), News::Running)).await;
+        let ending = self.wait(run, child, leader, told).await;
+        kill_group(leader, Signal::KILL);
+        self.children.remove(leader);
+        if let Err(error) = self.children.kill_orphans().await {
+            tracing::warn!("what task {} left behind: {error}", run.key.task);
+        }
+        ending
+    }
+
+    fn container_status(&self, container: &str) -> ContainerStatus {
+        let address = NetworkInfoIpAddress {
+            ip_address: Some(self.address.ip().to_string()),
+            ..NetworkInfoIpAddress::default()
+        };
+        ContainerStatus {
+            container_id: Some(ContainerId { value: container.to_owned(), parent: None }),
+            network_infos: vec![NetworkInfo {
+                ip_addresses: vec![address],
+                ..NetworkInfo::default()
+            }],
+            executor_pid: None,
+        }
+    }
+
+    fn start(
+        &self,
+        run: &Run,
+        command: &CommandInfo,
+        sandbox: &Path,
+    ) -> Result<(Child, u32), String> {
+        let value = command.value.clone().unwrap_or_default();
+        let mut process = if command.shell.unwrap_or(true) {
+            let mut shell = Command::new("/bin/sh");
+            shell.arg("-c").arg(&value);
+            shell
+        } else {
+            let mut program = Command::new(&value);
+            if let Some((own_name, arguments)) = command.arguments.split_first() {
+                program.arg0(own_name).args(arguments);
+            }
+            program
+        };
+        let cannot = |error: std::io::Error| format!("Failed to run '{value}': {error}");
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("MESOS_") || text.starts_with("LIBPROCESS_") {
+                process.env_remove(name);
+            }
+        }
+        process
+            .env("MESOS_SANDBOX", sandbox)
+            .env("MESOS_DIRECTORY", sandbox)
+            .env("MESOS_FRAMEWORK_ID", &*run.key.framework)
+            .env("MESOS_EXECUTOR_ID", &*run.key.task)
+            .env("MESOS_TASK_ID", &*run.key.task)
+            .env("MESOS_SLAVE_ID", &*run.agent)
+            .env("MESOS_AGENT_ENDPOINT", self.address.to_string())
+            .env("MESOS_CONTAINER_IP", self.address.ip().to_string());
+        for (name, value) in environment(command)? {
+            process.env(name, value);
+        }
+        let log = |name: &str| File::create(sandbox.join(name)).map_err(cannot);
+        process
+            .current_dir(sandbox)
+            .stdin(Stdio::null())
+            .stdout(log("stdout")?)
+            .stderr(log("stderr")?)
+            .process_group(0);
+        let listing = self.children.starting();
+        let child = process.spawn().map_err(cannot)?;
+        let id = child.id().unwrap_or_default();
+        self.children.insert(id, run.key.task.clone());
+        drop(listing);
+        Ok((child, id))
+    }
+
+    /// Waits until a task's first process has ended, and ends it when that is due.
+    async fn wait(
+        &self,
+        run: &Run,
+        mut child: Child,
+        leader: u32,
+        mut told: watch::Receiver<Control>,
+    ) -> Ending {
+        let own = run.task.kill_policy.as_ref().and_then(grace_milliseconds);
+        let own = own.unwrap_or(GRACE_MILLISECONDS);
+        let longest = run.task.max_completion_time.as_ref().map(|time| time.nanoseconds);
+        let longest = longest.and_then(|time| u64::try_from(time).ok()).map(Duration::from_nanos);
+        let mut complete_by = longest.and_then(|time| Instant::now().checked_add(time));
+        let (mut is_late, mut obeyed) = (false, Control::Run);
+        let mut kill_at: Option<Instant> = None;
+        loop {
+            let news =
+                async { told.wait_for(|now| *now != obeyed).await.map(|now| now.clone()).ok() };
+            tokio::select! {
+                biased;
+                status = child.wait() => return ending(status, is_late, &obeyed),
+                Some(now) = news => {
+                    match now {
+                        Control::Stop(grace) => {
+                            if obeyed == Control::Run {
+                                let key = run.key.clone();
+                                let _ = self.news.send((key, News::Killing)).await;
+                            }
+                            kill_group(leader, Signal::TERM);
+                            let grace = if grace == Milliseconds::MAX { own } else { grace };
+                            kill_at = Instant::now().checked_add(Duration::from_millis(grace));
+                        }
+                        Control::OutOfMemory(_) => kill_group(leader, Signal::KILL),
+                        Control::Run => {}
+                    }
+                    obeyed = now;
+                }
+                () = at(kill_at), if kill_at.is_some() => {
+                    kill_group(leader, Signal::KILL);
+                    kill_at = None;
+                }
+                () = at(complete_by), if complete_by.is_some() => {
+                    (is_late, complete_by) = (true, None);
+                    kill_group(leader, Signal::TERM);
+                    kill_at = Instant::now().checked_add(Duration::from_millis(own));
+                }
+            }
+        }
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    if let Some(time) = time {
+        tokio::time::sleep_until(time).await;
+    }
+}
+
+fn ending(status: std::io::Result<ExitStatus>, is_late: bool, told: &Control) -> Ending {
+    let source = Source::Executor;
+    let status = match status {
+        Ok(status) => status,
+        Err(error) => {
+            let message = format!("Failed to get the exit status of the command: {error}");
+            let reason = Some(Reason::CommandExecutorFailed);
+            return Ending { state: TaskState::Failed, message, reason, source };
+        }
+    };
+    let message = match (status.code(), status.signal()) {
+        (Some(code), _) => format!("Command exited with status {code}"),
+        (None, Some(signal)) => format!("Command terminated with signal {}", signal_name(signal)),
+        (None, None) => format!("Command ended: {status}"),
+    };
+    let (state, message, reason) = match told {
+        Control::OutOfMemory(problem) => {
+            (TaskState::Failed, problem.clone(), Some(Reason::ContainerLimitationMemory))
+        }
+        _ if is_late => {
+            let message = "Task was killed since it exceeded its max_completion_time".to_owned();
+            (TaskState::Failed, message, Some(Reason::MaxCompletionTimeReached))
+        }
+        _ if status.success() => (TaskState::Finished, message, None),
+        Control::Stop(_) => (TaskState::Killed, message, None),
+        Control::Run => (TaskState::Failed, message, Some(Reason::CommandExecutorFailed)),
+    };
+    Ending { state, message, reason, source }
+}
+
+/// The name of a signal, as Mesos gives it.
+fn signal_name(signal: i32) -> String {
+    match signal {
+        2 => "Interrupt".to_owned(),
+        6 => "Aborted".to_owned(),
+        9 => "Killed".to_owned(),
+        11 => "Segmentation fault".to_owned(),
+        15 => "Terminated".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Where a task runs, in the places where Mesos has it.
+fn sandbox(folder: &Path, run: &Run, container: &str) -> PathBuf {
+    folder
+        .join("slaves")
+        .join(&*run.agent)
+        .join("frameworks")
+        .join(&*run.key.framework)
+        .join("executors")
+        .join(&*run.key.task)
+        .join("runs")
+        .join(container)
+}
+
+/// The variables of a command.
+fn environment(command: &CommandInfo) -> Result<Vec<(String, String)>, String> {
+    let variables = command.environment.iter().flat_map(|environment| &environment.variables);
+    let mut all = Vec::new();
+    for variable in variables {
+        let name = &variable.name;
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Err(format!("'{name}' is not the name of a variable"));
+        }
+        let is_secret = variable.r#type == Some(EnvironmentVariableType::Secret.into());
+        let value = if is_secret {
+            let secret = variable.secret.as_ref().and_then(|secret| secret.value.as_ref());
+            let secret = secret.ok_or_else(|| {
+                format!("The secret of variable '{name}' is a reference: give its value instead")
+            })?;
+            String::from_utf8_lossy(&secret.data).into_owned()
+        } else {
+            variable.value.clone().unwrap_or_default()
+        };
+        all.push((name.clone(), value));
+    }
+    Ok(all)
+}
+
+/// What a container wants that a process cannot have.
+fn unsupported(container: &ContainerInfo) -> Option<String> {
+    let image = container.mesos.as_ref().and_then(|mesos| mesos.image.as_ref());
+    if container.r#type == i32::from(ContainerInfoType::Docker) || image.is_some() {
+        return Some(
+            "Tasks are processes of this machine, without images: leave out the container's image"
+                .to_owned(),
+        );
+    }
+    if let Some(volume) = container.volumes.first() {
+        return Some(format!(
+            "Tasks are processes of this machine, without volumes: leave out '{}'",
+            volume.container_path
+        ));
+    }
+    let named = container.network_infos.iter().find_map(|network| network.name.as_ref());
+    named.map(|name| {
+        format!("Tasks are processes of this machine, on its network: leave out network '{name}'")
+    })
+}
+
+/// The resident memory of a task as it may be, for those who only need to know of tasks.
+fn requested_bytes(task: &TaskInfo, name: &str) -> Option<f64> {
+    let of_name = task.resources.iter().filter(|resource| resource.name == name);
+    let amounts = of_name.filter_map(|resource| resource.scalar.as_ref());
+    let sum: f64 = amounts.map(|scalar| scalar.value).sum();
+    (sum > 0.0).then_some(sum)
+}

@@ -1,0 +1,286 @@
+//! Agents, frameworks, tasks and roles as JSON in the words of Mesos's first API.
+
+use proffer_core::event::PoolObservation;
+use proffer_core::frameworks::NamedAmounts;
+use proffer_core::ranges::Ranges;
+use proffer_core::view::{NodeStatus, View};
+use proffer_mesos::resources::{Quantities, brackets, scalar};
+use proffer_mesos::to_json;
+use proffer_mesos::types::{Resource, Task, TaskState, TaskStatus, ValueType};
+use serde_json::{Map, Value, json};
+
+use crate::master::agents::Agent;
+use crate::master::frameworks::{Framework, role_of};
+use crate::master::{MESOS_VERSION, Master, amounts, seconds};
+
+/// What an agent of this version can do.
+const CAPABILITIES: [&str; 5] = [
+    "MULTI_ROLE",
+    "HIERARCHICAL_ROLE",
+    "RESERVATION_REFINEMENT",
+    "AGENT_DRAINING",
+    "TASK_RESOURCE_LIMITS",
+];
+
+/// Resources as one flat object.
+pub(super) fn flat<'a>(resources: impl IntoIterator<Item = &'a Resource>) -> Value {
+    let quantities = Quantities::of(resources);
+    let mut object = Map::new();
+    for name in ["cpus", "mem", "disk", "gpus"] {
+        object.insert(name.to_owned(), json!(0.0));
+    }
+    for (name, amount) in &quantities.scalars {
+        object.insert(name.clone(), json!(scalar(*amount)));
+    }
+    for (name, ranges) in &quantities.ranges {
+        object.insert(name.clone(), json!(brackets(ranges)));
+    }
+    Value::Object(object)
+}
+
+/// Named amounts as one flat object.
+pub(super) fn flat_amounts(amounts: &[(Box<str>, i64)], ports: &Ranges) -> Value {
+    flat(&amounts::resources(&amounts.to_vec(), ports))
+}
+
+/// A message as a value.
+pub(in crate::master) fn value<M: proffer_mesos::Message>(message: &M) -> Value {
+    // What is written here can be read again.
+    serde_json::from_str(&to_json(message)).unwrap_or_default()
+}
+
+fn state_name(state: i32) -> &'static str {
+    TaskState::try_from(state).unwrap_or(TaskState::Unknown).text()
+}
+
+fn status(status: &TaskStatus) -> Value {
+    let mut object = json!({ "state": state_name(status.state), "timestamp": status.timestamp });
+    if let Some(container) = &status.container_status {
+        object["container_status"] = value(container);
+    }
+    if let Some(labels) = &status.labels {
+        object["labels"] = value(labels)["labels"].clone();
+    }
+    if let Some(healthy) = status.healthy {
+        object["healthy"] = json!(healthy);
+    }
+    object
+}
+
+/// A task.
+pub(super) fn task(task: &Task, role: &str) -> Value {
+    // The executor that is built in is not named.
+    let executor = task.executor_id.as_ref().map(|id| id.value.as_str());
+    let executor = executor.filter(|id| *id != task.task_id.value).unwrap_or_default();
+    let mut object = json!({
+        "id": task.task_id.value,
+        "name": task.name,
+        "framework_id": task.framework_id.value,
+        "executor_id": executor,
+        "slave_id": task.agent_id.value,
+        "state": state_name(task.state),
+        "resources": flat(&task.resources),
+        "role": role,
+        "statuses": task.statuses.iter().map(status).collect::<Vec<Value>>(),
+    });
+    if let Some(user) = &task.user {
+        object["user"] = json!(user);
+    }
+    if let Some(labels) = &task.labels {
+        object["labels"] = value(labels)["labels"].clone();
+    }
+    if let Some(discovery) = &task.discovery {
+        object["discovery"] = value(discovery);
+    }
+    if let Some(container) = &task.container {
+        object["container"] = value(container);
+    }
+    object
+}
+
+impl Agent {
+    /// Whether something new may come.
+    pub(in crate::master) fn is_active(&self) -> bool {
+        self.node.offered && !self.node.draining
+    }
+}
+
+impl Master {
+    /// An agent.
+    pub(in crate::master) fn slave(&self, agent: &Agent, view: &View) -> Value {
+        let node = view.nodes.iter().find(|node| node.name == agent.node.name);
+        let none = Ranges::new();
+        let of = |get: fn(&NodeStatus) -> &NamedAmounts, ports: &Ranges| {
+            node.map_or_else(|| flat_amounts(&[], &none), |node| flat_amounts(get(node), ports))
+        };
+        let total = of(|node| &node.usable, &agent.node.ports);
+        let mut attributes = Map::new();
+        for attribute in agent.attributes() {
+            if attribute.r#type == i32::from(ValueType::Text) {
+                let text = attribute.text.unwrap_or_default().value;
+                attributes.insert(attribute.name, json!(text));
+            }
+        }
+        let used = node.map(|node| {
+            let held = node.held.iter().map(|(name, amount)| {
+                let outstanding = node.outstanding.iter().find(|(other, _)| other == name);
+                (name.clone(), amount - outstanding.map_or(0, |(_, amount)| *amount))
+            });
+            held.collect::<NamedAmounts>()
+        });
+        let address = self.settings.address;
+        let mut object = json!({
+            "id": &*agent.id,
+            "hostname": agent.hostname,
+            "port": address.port(),
+            "pid": format!("slave({})@{address}", agent.number),
+            "attributes": attributes,
+            "registered_time": seconds(agent.registered_at),
+            "resources": total,
+            "used_resources": flat_amounts(&used.unwrap_or_default(), &none),
+            "offered_resources": of(|node| &node.outstanding, &none),
+            "reserved_resources": {},
+            "unreserved_resources": total,
+            "active": agent.is_active(),
+            "deactivated": !agent.is_active(),
+            "version": MESOS_VERSION,
+            "capabilities": CAPABILITIES,
+        });
+        if agent.node.draining {
+            let is_empty = used_nothing(&object["used_resources"]);
+            let state = if is_empty { "DRAINED" } else { "DRAINING" };
+            object["drain_info"] = json!({ "state": state, "config": {} });
+        }
+        object
+    }
+
+    /// A framework; with its tasks and offers, if that is asked for.
+    pub(super) fn framework(&self, framework: &Framework, view: &View, full: bool) -> Value {
+        let status = view.frameworks.iter().find(|status| status.key == framework.key);
+        let sum = |get: fn(&proffer_core::view::FrameworkPoolStatus) -> &NamedAmounts| {
+            let pools = status.into_iter().flat_map(|status| &status.pools);
+            let mut resources = Vec::new();
+            for pool in pools {
+                resources.extend(amounts::resources(get(pool), &Ranges::new()));
+            }
+            flat(&resources)
+        };
+        let info = &framework.info;
+        let roles: Vec<&String> = framework.settings.roles.values().collect();
+        let known = framework.tasks.values();
+        let used: Vec<Resource> =
+            known.filter(|record| record.holds).flat_map(|r| r.info.resources.clone()).collect();
+        let mut object = json!({
+            "id": &*framework.id,
+            "name": info.name,
+            "pid": "",
+            "user": info.user,
+            "hostname": info.hostname.clone().unwrap_or_default(),
+            "webui_url": info.webui_url.clone().unwrap_or_default(),
+            "active": framework.connection.is_some(),
+            "connected": framework.connection.is_some(),
+            "recovered": false,
+            "failover_timeout": info.failover_timeout.unwrap_or(0.0),
+            "checkpoint": info.checkpoint.unwrap_or(false),
+            "registered_time": seconds(framework.registered_at),
+            "unregistered_time": framework.unregistered_at.map_or(0.0, seconds),
+            "capabilities": capabilities(framework),
+            "resources": sum(|pool| &pool.allocated),
+            "used_resources": flat(&used),
+            "offered_resources": sum(|pool| &pool.offered),
+        });
+        if let Some(at) = framework.reregistered_at {
+            object["reregistered_time"] = json!(seconds(at));
+        }
+        if let Some(principal) = &framework.principal {
+            object["principal"] = json!(principal);
+        }
+        if framework.is_multi_role() {
+            object["roles"] = json!(roles);
+        } else {
+            object["role"] = json!(roles.first());
+        }
+        if let Some(labels) = &info.labels {
+            object["labels"] = value(labels)["labels"].clone();
+        }
+        if let Some(constraints) = &framework.settings.offer_constraints {
+            object["offer_constraints"] = value(constraints);
+        }
+        if full {
+            let tasks = framework
+                .tasks
+                .values()
+                .map(|record| task(&record.to_task(), record.role.as_deref().unwrap_or("*")));
+            object["tasks"] = tasks.collect();
+            object["unreachable_tasks"] = json!([]);
+            let role = roles.first().map_or("*", |role| role.as_str());
+            let gone = framework.completed_tasks.iter();
+            object["completed_tasks"] = gone.map(|gone| task(gone, role)).collect();
+            let offers = framework.offers.values();
+            let offers = offers.filter_map(|offer| self.offer_message(framework, offer));
+            let offers = offers.map(|offer| {
+                json!({
+                    "id": offer.id.value,
+                    "framework_id": offer.framework_id.value,
+                    "slave_id": offer.agent_id.value,
+                    "resources": flat(&offer.resources),
+                })
+            });
+            object["offers"] = offers.collect();
+            object["executors"] = json!([]);
+        }
+        object
+    }
+
+    /// The roles: one for each pool.
+    pub(super) fn roles(&self, view: &View) -> Vec<Value> {
+        let none = Ranges::new();
+        let role = |pool: &PoolObservation| {
+            let status = view.pools.iter().find(|status| status.name == pool.name);
+            let amounts = |amounts: Option<&Vec<(Box<str>, i64)>>| {
+                flat_amounts(amounts.map_or(&[][..], Vec::as_slice), &none)
+            };
+            let allocated = amounts(status.map(|status| &status.allocated));
+            let frameworks = self.frameworks.values();
+            let own =
+                frameworks.filter(|framework| framework.settings.roles.contains_key(&pool.name));
+            let limit = amounts::resources(&pool.limit, &none);
+            let guarantee = amounts::resources(&pool.guarantee, &none);
+            json!({
+                "name": role_of(&pool.name),
+                "weight": f64::from(u32::try_from(pool.weight).unwrap_or(u32::MAX)) / 1000.0,
+                "quota": {
+                    "role": role_of(&pool.name),
+                    "limit": scalars(&limit),
+                    "guarantee": scalars(&guarantee),
+                    "consumed": allocated,
+                },
+                "resources": allocated,
+                "allocated": allocated,
+                "offered": amounts(status.map(|status| &status.offered)),
+                "reserved": amounts(status.map(|status| &status.reserved)),
+                "frameworks": own.map(|framework| &*framework.id).collect::<Vec<&str>>(),
+            })
+        };
+        self.pools.values().map(role).collect()
+    }
+}
+
+/// The scalars that are there, and no others.
+pub(in crate::master) fn scalars(resources: &[Resource]) -> Value {
+    let named = Quantities::of(resources).scalars;
+    named
+        .into_iter()
+        .map(|(name, amount)| (name, json!(scalar(amount))))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+fn used_nothing(flat: &Value) -> bool {
+    flat.as_object().is_some_and(|object| object.values().all(|amount| *amount == json!(0.0)))
+}
+
+fn capabilities(framework: &Framework) -> Vec<&'static str> {
+    let all = proffer_mesos::validate::capabilities(&framework.info);
+    all.into_iter().map(proffer_mesos::types::FrameworkInfoCapabilityType::text).collect()
+}

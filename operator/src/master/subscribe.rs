@@ -1,0 +1,270 @@
+//! Frameworks come, go and come back.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use proffer_core::event::Event as EngineEvent;
+use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_mesos::scheduler::{
+    CallSubscribe, CallUpdateFramework, Event, EventError, EventSubscribed, EventType,
+};
+use proffer_mesos::types::{FrameworkId, FrameworkInfo};
+use proffer_mesos::validate;
+
+use super::frameworks::{Connection, Framework, Subscription};
+use super::tasks::TaskKey;
+use super::{
+    Answer, COMPLETED_FRAMEWORKS, ConnectionId, Effect, HEARTBEAT_MILLISECONDS, Master, Timer,
+    seconds,
+};
+
+impl Master {
+    /// A framework wants to be told events on a connection. What is wrong with it it is told there.
+    pub(crate) fn subscribe(
+        &mut self,
+        now: Milliseconds,
+        connection: ConnectionId,
+        stream: &str,
+        principal: Option<&str>,
+        call: CallSubscribe,
+    ) {
+        self.count("messages_register_framework", 1);
+        match self.admit(now, principal, call) {
+            Ok(id) => self.connect(now, &id, Connection { id: connection, stream: stream.into() }),
+            Err(message) => self.refuse(connection, message),
+        }
+    }
+
+    fn refuse(&mut self, connection: ConnectionId, message: String) {
+        let error = Event {
+            r#type: Some(EventType::Error.into()),
+            error: Some(EventError { message }),
+            ..Event::default()
+        };
+        self.effects.push(Effect::Send(connection, Box::new(error)));
+        self.effects.push(Effect::Close(connection));
+    }
+
+    /// Takes in a framework, new or known; returns its id.
+    fn admit(
+        &mut self,
+        now: Milliseconds,
+        principal: Option<&str>,
+        call: CallSubscribe,
+    ) -> Result<Arc<str>, String> {
+        let CallSubscribe { mut framework_info, suppressed_roles, offer_constraints } = call;
+        let settings = Subscription::of(
+            &framework_info,
+            &suppressed_roles,
+            offer_constraints.as_ref(),
+            &self.pools,
+        )?;
+        let principal = principal.map(str::to_owned).or(framework_info.principal.clone());
+        let id = framework_info.id.take().map(|id| id.value).filter(|id| !id.is_empty());
+        let id: Arc<str> = match id {
+            None => self.new_id(),
+            Some(id) if self.completed.iter().any(|gone| *gone.id == *id) => {
+                return Err("Framework has been removed".to_owned());
+            }
+            Some(id) => id.into(),
+        };
+        framework_info.id = Some(FrameworkId { value: id.to_string() });
+        if let Some(known) = self.frameworks.get_mut(&id) {
+            if known.principal != principal {
+                let (named, known) = (principal.as_deref(), known.principal.as_deref());
+                return Err(validate::different_principal(
+                    named.unwrap_or_default(),
+                    known.unwrap_or_default(),
+                ));
+            }
+            known.update(framework_info, settings);
+            known.reregistered_at = Some(now);
+            return Ok(id);
+        }
+        let key = JobKey { namespace: self.settings.namespace.clone(), name: id.clone() };
+        self.by_key.insert(key.clone(), id.clone());
+        let framework = Framework {
+            id: id.clone(),
+            key,
+            info: framework_info,
+            principal,
+            settings,
+            connection: None,
+            tasks: BTreeMap::new(),
+            completed_tasks: VecDeque::new(),
+            offers: BTreeMap::new(),
+            untold: BTreeSet::new(),
+            inverse: BTreeSet::new(),
+            registered_at: now,
+            reregistered_at: None,
+            unregistered_at: None,
+            failover_at: None,
+        };
+        self.frameworks.insert(id.clone(), framework);
+        Ok(id)
+    }
+
+    fn new_id(&mut self) -> Arc<str> {
+        loop {
+            let id: Arc<str> = format!("{}-{:04}", self.settings.id, self.next_framework).into();
+            self.next_framework += 1;
+            let gone = self.completed.iter().any(|gone| gone.id == id);
+            if !gone && !self.frameworks.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    fn connect(&mut self, now: Milliseconds, id: &Arc<str>, connection: Connection) {
+        let Some(framework) = self.frameworks.get_mut(id) else { return };
+        let number = connection.id;
+        let before = framework.connection.replace(connection);
+        if let Some(at) = framework.failover_at.take() {
+            self.timers.remove(&(at, Timer::Failover(id.clone())));
+        }
+        if let Some(before) = before {
+            self.timers.retain(|(_, timer)| *timer != Timer::Heartbeat(id.clone(), before.id));
+            self.refuse(before.id, "Framework failed over".to_owned());
+            self.forget_offers(id);
+        }
+        self.observe_framework(id);
+        let subscribed = EventSubscribed {
+            framework_id: FrameworkId { value: id.to_string() },
+            heartbeat_interval_seconds: Some(seconds(HEARTBEAT_MILLISECONDS)),
+            master_info: Some(self.info()),
+        };
+        let event = Event {
+            r#type: Some(EventType::Subscribed.into()),
+            subscribed: Some(subscribed),
+            ..Event::default()
+        };
+        self.send(id, event);
+        // Some clients read an event only when they see the next one begin.
+        self.beat(now, id, number);
+        self.resend_all(now, id);
+    }
+
+    /// Sends a heartbeat, if the connection is still the framework's.
+    pub(super) fn beat(&mut self, now: Milliseconds, id: &Arc<str>, connection: ConnectionId) {
+        let framework = self.frameworks.get(id);
+        let current = framework.and_then(|framework| framework.connection.as_ref());
+        if current.is_some_and(|current| current.id == connection) {
+            let kind = Some(EventType::Heartbeat.into());
+            self.send(id, Event { r#type: kind, ..Event::default() });
+            let at = now + HEARTBEAT_MILLISECONDS;
+            self.set_timer(at, Timer::Heartbeat(id.clone(), connection));
+        }
+    }
+
+    /// Takes back what a framework is offered, without a word: it is another connection that had it.
+    fn forget_offers(&mut self, id: &str) {
+        let Some(framework) = self.frameworks.get_mut(id) else { return };
+        framework.offers.clear();
+        framework.untold.clear();
+        framework.inverse.clear();
+        let mut gone = framework.observation(&self.agents);
+        gone.connected = false;
+        self.effects.push(Effect::Engine(EngineEvent::Framework(Box::new(gone))));
+    }
+
+    /// Tells the engine how a framework is now.
+    pub(super) fn observe_framework(&mut self, id: &str) {
+        let Some(framework) = self.frameworks.get(id) else { return };
+        let observed = framework.observation(&self.agents);
+        self.effects.push(Effect::Engine(EngineEvent::Framework(Box::new(observed))));
+    }
+
+    /// A connection has ended.
+    pub(crate) fn disconnected(&mut self, now: Milliseconds, connection: ConnectionId) {
+        let held = |framework: &&Framework| {
+            framework.connection.as_ref().is_some_and(|held| held.id == connection)
+        };
+        let Some(id) = self.frameworks.values().find(held).map(|f| f.id.clone()) else { return };
+        let least = self.settings.least_failover_milliseconds;
+        let Some(framework) = self.frameworks.get_mut(&id) else { return };
+        framework.connection = None;
+        let at = now.saturating_add(framework.failover_milliseconds().max(least));
+        framework.failover_at = Some(at);
+        self.timers.retain(|(_, timer)| *timer != Timer::Heartbeat(id.clone(), connection));
+        self.set_timer(at, Timer::Failover(id.clone()));
+        self.forget_offers(&id);
+    }
+
+    /// Removes a framework that did not come back in time.
+    pub(super) fn give_up(&mut self, now: Milliseconds, id: &str) {
+        let framework = self.frameworks.get(id);
+        if framework.and_then(|framework| framework.failover_at).is_some_and(|at| at <= now) {
+            self.remove(now, id);
+        }
+    }
+
+    /// Removes a framework: its tasks are killed, and it cannot come back.
+    pub(super) fn remove(&mut self, now: Milliseconds, id: &str) {
+        let Some(mut framework) = self.frameworks.remove(id) else { return };
+        if let Some(connection) = framework.connection.take() {
+            self.timers.retain(|(_, timer)| {
+                *timer != Timer::Heartbeat(framework.id.clone(), connection.id)
+            });
+            self.effects.push(Effect::Close(connection.id));
+        }
+        self.offered.remove(id);
+        self.by_key.remove(&framework.key);
+        framework.unregistered_at = Some(now);
+        framework.offers.clear();
+        self.effects.push(Effect::Engine(EngineEvent::FrameworkGone(framework.key.clone())));
+        for (name, record) in std::mem::take(&mut framework.tasks) {
+            let key = TaskKey { framework: framework.id.clone(), task: name };
+            if let Some(at) = record.resend_at {
+                self.timers.remove(&(at, Timer::Resend(key.clone())));
+            }
+            if record.holds {
+                // What it holds is free when it has ended.
+                self.orphans.insert(key.clone(), framework.key.clone());
+                self.effects.push(Effect::Kill { task: key, grace: None });
+            }
+            framework.keep_completed(record.to_task());
+        }
+        self.completed.push_back(framework);
+        if self.completed.len() > COMPLETED_FRAMEWORKS {
+            self.completed.pop_front();
+        }
+    }
+
+    /// Takes in that a framework is another one now, while it stays connected.
+    pub(super) fn update_framework(&mut self, id: &str, update: CallUpdateFramework) -> Answer {
+        let CallUpdateFramework { framework_info, suppressed_roles, offer_constraints } = update;
+        let settings = match Subscription::of(
+            &framework_info,
+            &suppressed_roles,
+            offer_constraints.as_ref(),
+            &self.pools,
+        ) {
+            Ok(settings) => settings,
+            Err(message) => return Answer::new(400, message),
+        };
+        let Some(framework) = self.frameworks.get_mut(id) else {
+            return Answer::new(400, "Framework cannot be found");
+        };
+        let (old, new) = (&framework.info, &framework_info);
+        let changed = [
+            ("principal", old.principal != new.principal),
+            ("user", old.user != new.user),
+            ("checkpoint", old.checkpoint.unwrap_or(false) != new.checkpoint.unwrap_or(false)),
+        ];
+        if let Some((field, _)) = changed.iter().find(|(_, changed)| *changed) {
+            return Answer::new(400, format!("Updating 'FrameworkInfo.{field}' is unsupported"));
+        }
+        framework.update(framework_info, settings);
+        self.observe_framework(id);
+        Answer::new(200, "")
+    }
+}
+
+impl Framework {
+    /// Takes in what may change. What may not keeps its old value, as in Mesos.
+    fn update(&mut self, info: FrameworkInfo, settings: Subscription) {
+        let FrameworkInfo { user, checkpoint, principal, .. } = self.info.clone();
+        self.info = FrameworkInfo { user, checkpoint, principal, ..info };
+        self.settings = settings;
+    }
+}

@@ -1,0 +1,449 @@
+//! Tasks, and what their framework is told of them.
+//!
+//! An *update* is what became of a task. Each has a uuid, is sent again until the framework has
+//! acknowledged it, and only then the next one of the task is sent. What the master says by itself has
+//! no uuid, and is said once.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use proffer_core::event::Event as EngineEvent;
+use proffer_core::frameworks::{TaskId, TaskProblem};
+use proffer_core::jobs::Milliseconds;
+use proffer_mesos::scheduler::{
+    CallAcknowledge, CallKill, Event, EventFailure, EventType, EventUpdate,
+};
+use proffer_mesos::types::{
+    self, AgentId, ContainerStatus, ExecutorId, FrameworkId, FrameworkInfoCapabilityType, Task,
+    TaskInfo, TaskState, TaskStatus, TaskStatusReason as Reason, TaskStatusSource as Source,
+};
+
+use super::frameworks::Framework;
+use super::{COMPLETED_TASKS, Effect, Master, Run, Timer, seconds};
+
+/// After how long an update is sent again; each time after twice as long, up to the most.
+const FIRST_RESEND_MILLISECONDS: Milliseconds = 10_000;
+const LAST_RESEND_MILLISECONDS: Milliseconds = 600_000;
+
+/// A task among those of all frameworks.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TaskKey {
+    /// The id of its framework.
+    pub(crate) framework: Arc<str>,
+    /// Its id among those of the framework.
+    pub(crate) task: TaskId,
+}
+
+/// What becomes of a task.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum News {
+    /// It is about to run in this container.
+    Starting(ContainerStatus),
+    /// It runs.
+    Running,
+    /// It was told to end.
+    Killing,
+    /// It has ended, and nothing of it is left.
+    Ended(Ending),
+}
+
+/// How a task ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ending {
+    /// The state that it ended in.
+    pub(crate) state: TaskState,
+    /// A sentence.
+    pub(crate) message: String,
+    /// Why, if Mesos has a word for it.
+    pub(crate) reason: Option<Reason>,
+    /// Who says so.
+    pub(crate) source: Source,
+}
+
+/// A task and what is still to be said of it.
+#[derive(Clone, Debug)]
+pub(super) struct TaskRecord {
+    pub(super) info: TaskInfo,
+    pub(super) framework: Arc<str>,
+    /// Where it runs, once the engine has said that it may.
+    pub(super) node: Option<Box<str>>,
+    pub(super) role: Option<String>,
+    pub(super) state: TaskState,
+    /// Whether it holds what it asked for.
+    pub(super) holds: bool,
+    /// Whether it is to be killed before it has started.
+    pub(super) is_killed: bool,
+    /// Whether it is to end as its agent is drained.
+    pub(super) is_drained: bool,
+    /// What the framework has not acknowledged. The first has been sent.
+    pub(super) updates: VecDeque<TaskStatus>,
+    /// When that is sent again, and after how long from then.
+    pub(super) resend_at: Option<Milliseconds>,
+    resend_milliseconds: Milliseconds,
+    /// What was said of it, each state once.
+    pub(super) statuses: Vec<TaskStatus>,
+    container: Option<ContainerStatus>,
+}
+
+pub(super) fn is_terminal(state: TaskState) -> bool {
+    use TaskState::{Dropped, Error, Failed, Finished, Gone, GoneByOperator, Killed, Lost};
+    matches!(state, Finished | Failed | Killed | Error | Lost | Dropped | Gone | GoneByOperator)
+}
+
+impl TaskRecord {
+    pub(super) fn new(framework: Arc<str>, info: TaskInfo) -> Self {
+        Self {
+            info,
+            framework,
+            node: None,
+            role: None,
+            state: TaskState::Staging,
+            holds: false,
+            is_killed: false,
+            is_drained: false,
+            updates: VecDeque::new(),
+            resend_at: None,
+            resend_milliseconds: FIRST_RESEND_MILLISECONDS,
+            statuses: Vec::new(),
+            container: None,
+        }
+    }
+
+    /// The executor that runs the task: its own, or the one that is built in.
+    pub(super) fn executor_id(&self) -> &str {
+        let own = self.info.executor.as_ref().map(|executor| &executor.executor_id.value);
+        own.unwrap_or(&self.info.task_id.value)
+    }
+
+    /// The state as the framework was told last, whether or not it has heard.
+    pub(super) fn told_state(&self) -> TaskState {
+        let first = self.updates.front().and_then(|update| TaskState::try_from(update.state).ok());
+        first.unwrap_or(self.state)
+    }
+
+    pub(super) fn to_task(&self) -> Task {
+        Task {
+            name: self.info.name.clone(),
+            task_id: self.info.task_id.clone(),
+            framework_id: FrameworkId { value: self.framework.to_string() },
+            executor_id: Some(ExecutorId { value: self.executor_id().to_owned() }),
+            agent_id: self.info.agent_id.clone(),
+            state: self.state.into(),
+            resources: self.info.resources.clone(),
+            statuses: self.statuses.clone(),
+            status_update_state: self.updates.front().map(|update| update.state),
+            status_update_uuid: self.updates.front().and_then(|update| update.uuid.clone()),
+            labels: self.info.labels.clone(),
+            discovery: self.info.discovery.clone(),
+            container: self.info.container.clone(),
+            health_check: self.info.health_check.clone(),
+            kill_policy: self.info.kill_policy.clone(),
+            user: self.info.command.as_ref().and_then(|command| command.user.clone()),
+            limits: self.info.limits.clone(),
+        }
+    }
+}
+
+impl Framework {
+    /// Remembers a task that is gone, for a while.
+    pub(super) fn keep_completed(&mut self, task: Task) {
+        self.completed_tasks.push_back(task);
+        if self.completed_tasks.len() > COMPLETED_TASKS {
+            self.completed_tasks.pop_front();
+        }
+    }
+
+    /// The state for a task that is gone, as the framework understands it.
+    pub(super) fn understood(&self, state: TaskState) -> TaskState {
+        use TaskState::{Dropped, Gone, GoneByOperator, Lost, Unknown, Unreachable};
+        let is_new = matches!(state, Dropped | Unreachable | Gone | GoneByOperator | Unknown);
+        if is_new && !self.can(FrameworkInfoCapabilityType::PartitionAware) { Lost } else { state }
+    }
+}
+
+/// A status that the master makes.
+pub(super) fn status(
+    now: Milliseconds,
+    task: &str,
+    state: TaskState,
+    reason: Option<Reason>,
+    message: String,
+) -> TaskStatus {
+    TaskStatus {
+        task_id: types::TaskId { value: task.to_owned() },
+        state: state.into(),
+        message: Some(message),
+        source: Some(Source::Master.into()),
+        reason: reason.map(Into::into),
+        timestamp: Some(seconds(now)),
+        ..TaskStatus::default()
+    }
+}
+
+fn update_event(status: TaskStatus) -> Event {
+    Event {
+        r#type: Some(EventType::Update.into()),
+        update: Some(EventUpdate { status }),
+        ..Event::default()
+    }
+}
+
+impl Master {
+    /// Tells a framework something about a task that is not acknowledged.
+    pub(super) fn tell_status(&mut self, id: &str, mut status: TaskStatus) {
+        let Some(framework) = self.frameworks.get(id) else { return };
+        if let Ok(state) = TaskState::try_from(status.state) {
+            status.state = framework.understood(state).into();
+        }
+        self.send(id, update_event(status));
+    }
+
+    /// The engine lets a task start.
+    pub(super) fn start_task(
+        &mut self,
+        now: Milliseconds,
+        id: &Arc<str>,
+        name: &TaskId,
+        node: &str,
+        pool: &str,
+    ) {
+        let agent = self.agents.on(node).map(|agent| agent.id.clone());
+        let Some(framework) = self.frameworks.get_mut(id) else { return };
+        let role = framework.settings.roles.get(pool).cloned();
+        let (key, job) = (TaskKey { framework: id.clone(), task: name.clone() }, &framework.key);
+        let gone = EngineEvent::TaskGone(job.clone(), name.clone());
+        let (Some(record), Some(agent)) = (framework.tasks.get_mut(name), agent) else {
+            self.effects.push(Effect::Engine(gone));
+            return;
+        };
+        if record.is_killed {
+            let agent = record.info.agent_id.clone();
+            framework.tasks.remove(name);
+            self.effects.push(Effect::Engine(gone));
+            let message = "Task killed before delivery to agent".to_owned();
+            let reason = Some(Reason::TaskKilledDuringLaunch);
+            let status = status(now, name, TaskState::Killed, reason, message);
+            self.tell_status(id, TaskStatus { agent_id: Some(agent), ..status });
+            return;
+        }
+        (record.node, record.role, record.holds) = (Some(node.into()), role, true);
+        let task = record.info.clone();
+        self.effects.push(Effect::Run(Box::new(Run { key, task, agent })));
+    }
+
+    /// The engine does not let a task start.
+    pub(super) fn refuse_task(
+        &mut self,
+        now: Milliseconds,
+        id: &str,
+        name: &TaskId,
+        problem: &TaskProblem,
+    ) {
+        let Some(framework) = self.frameworks.get_mut(id) else { return };
+        let agent = framework.tasks.remove(name).map(|record| record.info.agent_id);
+        let (state, reason, message) = if problem.is_of_offers() {
+            let message = match problem {
+                TaskProblem::UnknownOffer(offer) => {
+                    format!("Offer {} is no longer valid", self.offer_name(*offer))
+                }
+                TaskProblem::RepeatedOffer(offer) => {
+                    format!("Duplicate offer {} in offer list", self.offer_name(*offer))
+                }
+                other => other.to_string(),
+            };
+            let message = format!("Task launched with invalid offers: {message}");
+            (TaskState::Dropped, Reason::InvalidOffers, message)
+        } else {
+            let message = match problem {
+                TaskProblem::RepeatedTask => format!("Task has duplicate ID: {name}"),
+                TaskProblem::TooLarge { .. } | TaskProblem::PortsNotOffered => {
+                    format!("Task uses more resources than available: {problem}")
+                }
+                other => other.to_string(),
+            };
+            (TaskState::Error, Reason::TaskInvalid, message)
+        };
+        let status = status(now, name, state, Some(reason), message);
+        self.tell_status(id, TaskStatus { agent_id: agent, ..status });
+    }
+
+    /// A task is lost with its node.
+    pub(super) fn lose_task(&mut self, now: Milliseconds, id: &str, name: &TaskId, node: &str) {
+        let Some(framework) = self.frameworks.get_mut(id) else { return };
+        let Some(mut record) = framework.tasks.remove(name) else { return };
+        let key = TaskKey { framework: framework.id.clone(), task: name.clone() };
+        if let Some(at) = record.resend_at {
+            self.timers.remove(&(at, Timer::Resend(key.clone())));
+        }
+        record.state = framework.understood(TaskState::Gone);
+        framework.keep_completed(record.to_task());
+        let agent = Some(record.info.agent_id);
+        let message = format!("Node {node} is gone");
+        let status = status(now, name, TaskState::Gone, Some(Reason::AgentRemoved), message);
+        self.tell_status(id, TaskStatus { agent_id: agent.clone(), ..status });
+        let failure = EventFailure { agent_id: agent, ..EventFailure::default() };
+        let kind = Some(EventType::Failure.into());
+        self.send(id, Event { r#type: kind, failure: Some(failure), ..Event::default() });
+        self.effects.push(Effect::Kill { task: key, grace: None });
+    }
+
+    /// Something became of a task.
+    pub(crate) fn take_news(&mut self, now: Milliseconds, key: &TaskKey, news: News) {
+        let has_ended = matches!(news, News::Ended(_));
+        self.count("messages_status_update", 1);
+        let Some(framework) = self.frameworks.get_mut(&key.framework) else {
+            if has_ended && let Some(job) = self.orphans.remove(key) {
+                self.effects.push(Effect::Engine(EngineEvent::TaskGone(job, key.task.clone())));
+            }
+            return;
+        };
+        let job = framework.key.clone();
+        let knows_killing = framework.can(FrameworkInfoCapabilityType::TaskKillingState);
+        let Some(record) = framework.tasks.get_mut(&key.task) else { return };
+        let of_executor = |state| (state, None, None, Source::Executor);
+        let (state, message, reason, source) = match news {
+            News::Starting(container) => {
+                record.container = Some(container);
+                of_executor(TaskState::Starting)
+            }
+            News::Running => of_executor(TaskState::Running),
+            News::Killing if knows_killing => of_executor(TaskState::Killing),
+            News::Killing => return,
+            News::Ended(ending) => {
+                let message = Some(ending.message).filter(|message| !message.is_empty());
+                let is_drained = record.is_drained && ending.state == TaskState::Killed;
+                let reason = if is_drained { Some(Reason::AgentDraining) } else { ending.reason };
+                (ending.state, message, reason, ending.source)
+            }
+        };
+        if is_terminal(record.state) {
+            return;
+        }
+        record.state = state;
+        let status = TaskStatus {
+            task_id: record.info.task_id.clone(),
+            state: state.into(),
+            message,
+            source: Some(source.into()),
+            reason: reason.map(Into::into),
+            agent_id: Some(record.info.agent_id.clone()),
+            executor_id: Some(ExecutorId { value: record.executor_id().to_owned() }),
+            timestamp: Some(seconds(now)),
+            uuid: Some(uuid::Uuid::new_v4().as_bytes().to_vec()),
+            container_status: record.container.clone(),
+            ..TaskStatus::default()
+        };
+        if has_ended {
+            record.holds = false;
+            let gone = EngineEvent::TaskGone(job, key.task.clone());
+            self.effects.push(Effect::Engine(gone));
+        }
+        self.queue_update(now, key, status);
+    }
+
+    fn queue_update(&mut self, now: Milliseconds, key: &TaskKey, status: TaskStatus) {
+        let framework = self.frameworks.get_mut(&key.framework);
+        let record = framework.and_then(|framework| framework.tasks.get_mut(&key.task));
+        let Some(record) = record else { return };
+        record.statuses.push(TaskStatus { uuid: None, ..status.clone() });
+        record.updates.push_back(status);
+        if record.updates.len() == 1 {
+            record.resend_milliseconds = FIRST_RESEND_MILLISECONDS;
+            self.send_first(now, key);
+        }
+    }
+
+    /// Sends the first update of a task that is not acknowledged.
+    fn send_first(&mut self, now: Milliseconds, key: &TaskKey) {
+        let Some(framework) = self.frameworks.get_mut(&key.framework) else { return };
+        let is_connected = framework.connection.is_some();
+        let Some(record) = framework.tasks.get_mut(&key.task) else { return };
+        if let Some(at) = record.resend_at.take() {
+            self.timers.remove(&(at, Timer::Resend(key.clone())));
+        }
+        let Some(update) = record.updates.front().cloned().filter(|_| is_connected) else { return };
+        let at = now.saturating_add(record.resend_milliseconds);
+        record.resend_milliseconds = (2 * record.resend_milliseconds).min(LAST_RESEND_MILLISECONDS);
+        record.resend_at = Some(at);
+        self.set_timer(at, Timer::Resend(key.clone()));
+        self.send(&key.framework, update_event(update));
+    }
+
+    pub(super) fn resend(&mut self, now: Milliseconds, key: &TaskKey) {
+        self.send_first(now, key);
+    }
+
+    /// Sends a framework that is connected anew all that it has not acknowledged.
+    pub(super) fn resend_all(&mut self, now: Milliseconds, id: &Arc<str>) {
+        let Some(framework) = self.frameworks.get_mut(id) else { return };
+        let waiting = framework.tasks.iter_mut().filter(|(_, record)| !record.updates.is_empty());
+        let mut keys = Vec::new();
+        for (task, record) in waiting {
+            record.resend_milliseconds = FIRST_RESEND_MILLISECONDS;
+            keys.push(TaskKey { framework: id.clone(), task: task.clone() });
+        }
+        keys.iter().for_each(|key| self.send_first(now, key));
+    }
+
+    /// A framework has taken in an update. One that is not the outstanding one is passed over.
+    pub(super) fn acknowledge(&mut self, now: Milliseconds, id: &Arc<str>, call: &CallAcknowledge) {
+        let Some(framework) = self.frameworks.get_mut(id) else { return };
+        let task: TaskId = call.task_id.value.as_str().into();
+        let Some(record) = framework.tasks.get_mut(&task) else { return };
+        let outstanding = record.updates.front().and_then(|update| update.uuid.as_ref());
+        if outstanding != Some(&call.uuid) || record.info.agent_id != call.agent_id {
+            return;
+        }
+        let update = record.updates.pop_front();
+        let key = TaskKey { framework: id.clone(), task };
+        let state = update.and_then(|update| TaskState::try_from(update.state).ok());
+        if state.is_some_and(is_terminal) {
+            if let Some(at) = record.resend_at {
+                self.timers.remove(&(at, Timer::Resend(key.clone())));
+            }
+            let task = record.to_task();
+            framework.tasks.remove(&key.task);
+            framework.keep_completed(task);
+            return;
+        }
+        record.resend_milliseconds = FIRST_RESEND_MILLISECONDS;
+        self.send_first(now, &key);
+    }
+
+    /// A framework wants a task to end. Of one that is not known it is told so.
+    pub(super) fn kill(&mut self, now: Milliseconds, id: &Arc<str>, call: &CallKill) {
+        let Some(framework) = self.frameworks.get_mut(id) else { return };
+        let task: TaskId = call.task_id.value.as_str().into();
+        let Some(record) = framework.tasks.get_mut(&task) else {
+            self.reconcile_task(now, id, &call.task_id.value, call.agent_id.as_ref());
+            return;
+        };
+        if call.agent_id.as_ref().is_some_and(|agent| *agent != record.info.agent_id) {
+            return;
+        }
+        record.is_killed = true;
+        if record.holds {
+            let task = TaskKey { framework: id.clone(), task };
+            let grace = call.kill_policy.as_ref().and_then(grace_milliseconds);
+            self.effects.push(Effect::Kill { task, grace });
+        }
+    }
+
+    /// Ends all tasks of an executor.
+    pub(super) fn shut_down(&mut self, id: &Arc<str>, executor: &str, agent: &AgentId) {
+        let Some(framework) = self.frameworks.get(id) else { return };
+        let of_executor = framework.tasks.iter().filter(|(_, record)| {
+            record.holds && record.executor_id() == executor && record.info.agent_id == *agent
+        });
+        for (task, _) in of_executor {
+            let task = TaskKey { framework: id.clone(), task: task.clone() };
+            self.effects.push(Effect::Kill { task, grace: None });
+        }
+    }
+}
+
+/// How long a task may take to end by a policy, if that says so.
+pub(crate) fn grace_milliseconds(policy: &types::KillPolicy) -> Option<Milliseconds> {
+    let grace = policy.grace_period.as_ref()?;
+    u64::try_from(grace.nanoseconds).ok().map(|nanoseconds| nanoseconds / 1_000_000)
+}

@@ -1,0 +1,292 @@
+//! A master on an engine, with nodes of four cores and four GiB each.
+
+use std::collections::BTreeMap;
+
+use proffer_core::action::Action;
+use proffer_core::engine::{Engine, Settings};
+use proffer_core::event::{Event as EngineEvent, NodeObservation, PoolObservation};
+use proffer_core::jobs::Milliseconds;
+use proffer_mesos::from_json;
+use proffer_mesos::scheduler::{Call, CallSubscribe, Event, EventType};
+use proffer_mesos::types::{
+    FrameworkInfo, Offer, OperationStatus, TaskInfo, TaskState, TaskStatus,
+};
+use proffer_mesos::{to_json, validate};
+
+use crate::master::{
+    Answer, ConnectionId, Effect, Master, MasterSettings, News, Run, TaskKey, agent_ports,
+};
+
+pub(super) struct World {
+    engine: Engine,
+    master: Master,
+    now: Milliseconds,
+    pools: Vec<PoolObservation>,
+    events: BTreeMap<ConnectionId, Vec<Event>>,
+    closed: Vec<ConnectionId>,
+    pub(super) runs: Vec<Run>,
+    pub(super) kills: Vec<(TaskKey, Option<Milliseconds>)>,
+    next: u64,
+}
+
+/// A framework with these fields, beside those that it must have.
+pub(super) fn framework(fields: &str) -> FrameworkInfo {
+    let fields = fields.strip_prefix('{').unwrap();
+    let comma = if fields == "}" { "" } else { "," };
+    from_json(format!(r#"{{"user":"u","name":"n"{comma}{fields}"#).as_bytes()).unwrap()
+}
+
+pub(super) fn task(name: &str, agent: &str, cpus: f64) -> TaskInfo {
+    let json = format!(
+        r#"{{"name":"{name}","task_id":{{"value":"{name}"}},"agent_id":{{"value":"{agent}"}},
+        "command":{{"value":"true"}},"resources":[
+        {{"name":"cpus","type":"SCALAR","scalar":{{"value":{cpus}}}}},
+        {{"name":"mem","type":"SCALAR","scalar":{{"value":128}}}}]}}"#
+    );
+    from_json(json.as_bytes()).unwrap()
+}
+
+impl World {
+    pub(super) fn new(nodes: usize) -> Self {
+        let master = Master::new(
+            1_000_000,
+            MasterSettings {
+                id: "m".to_owned(),
+                address: "127.0.0.1:5050".parse().unwrap(),
+                hostname: "localhost".to_owned(),
+                namespace: "mesos".into(),
+                least_failover_milliseconds: 0,
+            },
+        );
+        let mut world = Self {
+            engine: Engine::new(Settings::default()),
+            master,
+            now: 1_000_000,
+            pools: Vec::new(),
+            events: BTreeMap::new(),
+            closed: Vec::new(),
+            runs: Vec::new(),
+            kills: Vec::new(),
+            next: 0,
+        };
+        world.add_pool("default");
+        for index in 0..nodes {
+            let node = NodeObservation {
+                name: format!("n{index}").into(),
+                allocatable: vec![
+                    ("cpu".into(), 4000),
+                    ("memory".into(), 4 << 30),
+                    ("ephemeral-storage".into(), 10 << 30),
+                ],
+                labels: vec![("zone".into(), "a".into())],
+                ports: agent_ports(),
+                ..NodeObservation::default()
+            };
+            world.master.observe_node(world.now, None, &node.name.clone(), node.clone());
+            world.engine.handle(world.now, EngineEvent::Node(node));
+        }
+        world
+    }
+
+    pub(super) fn add_pool(&mut self, name: &str) {
+        let pool = PoolObservation { name: name.into(), ..PoolObservation::default() };
+        self.pools.push(pool.clone());
+        self.master.set_pools(self.pools.clone());
+        self.engine.handle(self.now, EngineEvent::Pool(pool));
+    }
+
+    /// Lets everything happen that happens now.
+    fn settle(&mut self) {
+        loop {
+            for action in self.engine.tick(self.now) {
+                if let Action::Framework(key, action) = action {
+                    self.master.take_action(self.now, &key, action);
+                }
+            }
+            self.master.tick(self.now);
+            let effects = self.master.take_effects();
+            if effects.is_empty() && self.engine.next_wakeup() != Some(0) {
+                return;
+            }
+            for effect in effects {
+                match effect {
+                    Effect::Engine(event) => self.engine.handle(self.now, event),
+                    Effect::Send(connection, event) => {
+                        self.events.entry(connection).or_default().push(*event);
+                    }
+                    Effect::Close(connection) => self.closed.push(connection),
+                    Effect::Run(run) => self.runs.push(*run),
+                    Effect::Kill { task, grace } => self.kills.push((task, grace)),
+                }
+            }
+        }
+    }
+
+    /// Lets time pass, with everything that is due in it.
+    pub(super) fn advance(&mut self, time: Milliseconds) {
+        let end = self.now + time;
+        loop {
+            let of_both = [self.engine.next_wakeup(), self.master.next_wakeup()];
+            match of_both.into_iter().flatten().min().filter(|at| *at <= end) {
+                Some(at) => self.now = self.now.max(at),
+                None => break,
+            }
+            self.settle();
+        }
+        self.now = end;
+        self.settle();
+    }
+
+    pub(super) fn subscribe(&mut self, info: FrameworkInfo) -> ConnectionId {
+        let connection = ConnectionId(self.next);
+        self.next += 1;
+        let call = CallSubscribe { framework_info: info, ..CallSubscribe::default() };
+        let stream = format!("stream-{}", connection.0);
+        self.master.subscribe(self.now, connection, &stream, None, call);
+        self.settle();
+        connection
+    }
+
+    pub(super) fn disconnect(&mut self, connection: ConnectionId) {
+        self.master.disconnected(self.now, connection);
+        self.settle();
+    }
+
+    /// A call of the framework on a connection, given without its id.
+    pub(super) fn call(&mut self, connection: ConnectionId, fields: &str) -> Answer {
+        let id = self.framework_id(connection);
+        let stream = format!("stream-{}", connection.0);
+        self.call_as(connection, fields, &id, Some(&stream))
+    }
+
+    pub(super) fn call_as(
+        &mut self,
+        _: ConnectionId,
+        fields: &str,
+        id: &str,
+        stream: Option<&str>,
+    ) -> Answer {
+        let json = format!(r#"{{"framework_id":{{"value":"{id}"}},{fields}}}"#);
+        let call: Call = from_json(json.as_bytes()).unwrap();
+        assert_eq!(validate::check_call(&call, None), Ok(()), "{json}");
+        let answer = self.master.call(self.now, None, stream, call);
+        self.settle();
+        answer
+    }
+
+    /// Launches tasks on the newest offer.
+    pub(super) fn launch(&mut self, connection: ConnectionId, tasks: &[TaskInfo]) {
+        let offer = self.offers(connection).pop().unwrap().id.value;
+        self.accept(connection, &[&offer], tasks);
+    }
+
+    pub(super) fn accept(&mut self, connection: ConnectionId, offers: &[&str], tasks: &[TaskInfo]) {
+        let list = |texts: Vec<String>| texts.join(",");
+        let offers = list(offers.iter().map(|o| format!(r#"{{"value":"{o}"}}"#)).collect());
+        let tasks = list(tasks.iter().map(to_json).collect());
+        let accept = format!(
+            r#""type":"ACCEPT","accept":{{"offer_ids":[{offers}],"operations":[
+            {{"type":"LAUNCH","launch":{{"task_infos":[{tasks}]}}}}]}}"#
+        );
+        assert_eq!(self.call(connection, &accept).status, 202);
+    }
+
+    pub(super) fn decline_all(&mut self, connection: ConnectionId, seconds: f64) {
+        let offers = self.offers(connection);
+        let offers = offers.iter().map(|offer| to_json(&offer.id)).collect::<Vec<_>>().join(",");
+        let decline = format!(
+            r#""type":"DECLINE","decline":{{"offer_ids":[{offers}],
+            "filters":{{"refuse_seconds":{seconds}}}}}"#
+        );
+        assert_eq!(self.call(connection, &decline).status, 202);
+    }
+
+    pub(super) fn kill(&mut self, connection: ConnectionId, task: &str, agent: Option<&str>) {
+        let agent =
+            agent.map_or(String::new(), |agent| format!(r#","agent_id":{{"value":"{agent}"}}"#));
+        let kill = format!(r#""type":"KILL","kill":{{"task_id":{{"value":"{task}"}}{agent}}}"#);
+        assert_eq!(self.call(connection, &kill).status, 202);
+    }
+
+    pub(super) fn reconcile(&mut self, connection: ConnectionId, tasks: &[&str]) {
+        let tasks = tasks.iter().map(|task| format!(r#"{{"task_id":{{"value":"{task}"}}}}"#));
+        let tasks = tasks.collect::<Vec<_>>().join(",");
+        let call = format!(r#""type":"RECONCILE","reconcile":{{"tasks":[{tasks}]}}"#);
+        assert_eq!(self.call(connection, &call).status, 202);
+    }
+
+    pub(super) fn reconcile_on(&mut self, connection: ConnectionId, task: &str, agent: &str) {
+        let call = format!(
+            r#""type":"RECONCILE","reconcile":{{"tasks":[
+            {{"task_id":{{"value":"{task}"}},"agent_id":{{"value":"{agent}"}}}}]}}"#
+        );
+        assert_eq!(self.call(connection, &call).status, 202);
+    }
+
+    /// Acknowledges the last update that has a uuid.
+    pub(super) fn acknowledge_last(&mut self, connection: ConnectionId) {
+        let mut updates = self.updates(connection).into_iter();
+        let update = updates.rfind(|update| update.uuid.is_some()).unwrap();
+        // A status is written with the same names.
+        let status: serde_json::Value = serde_json::from_str(&to_json(&update)).unwrap();
+        let (agent, uuid) = (&status["agent_id"], &status["uuid"]);
+        let task = &status["task_id"];
+        let call = format!(
+            r#""type":"ACKNOWLEDGE","acknowledge":{{"agent_id":{agent},"task_id":{task},"uuid":{uuid}}}"#
+        );
+        assert_eq!(self.call(connection, &call).status, 202);
+    }
+
+    /// Something becomes of a task of the first framework that has one of this name.
+    pub(super) fn news(&mut self, task: &str, news: News) {
+        let framework = self.events.values().flatten().find_map(|event| event.subscribed.as_ref());
+        let framework = framework.unwrap().framework_id.value.as_str().into();
+        let key = TaskKey { framework, task: task.into() };
+        self.master.take_news(self.now, &key, news);
+        self.settle();
+    }
+
+    fn told(&self, connection: ConnectionId) -> impl Iterator<Item = &Event> {
+        self.events.get(&connection).into_iter().flatten()
+    }
+
+    pub(super) fn framework_id(&self, connection: ConnectionId) -> String {
+        let subscribed = self.told(connection).find_map(|event| event.subscribed.as_ref());
+        subscribed.unwrap().framework_id.value.clone()
+    }
+
+    pub(super) fn kinds(&self, connection: ConnectionId) -> Vec<EventType> {
+        let kinds = self.told(connection).filter_map(|event| event.r#type);
+        kinds.map(|kind| kind.try_into().unwrap()).collect()
+    }
+
+    pub(super) fn offers(&self, connection: ConnectionId) -> Vec<Offer> {
+        let offers = self.told(connection).filter_map(|event| event.offers.clone());
+        offers.flat_map(|offers| offers.offers).collect()
+    }
+
+    pub(super) fn updates(&self, connection: ConnectionId) -> Vec<TaskStatus> {
+        let updates = self.told(connection).filter_map(|event| event.update.clone());
+        updates.map(|update| update.status).collect()
+    }
+
+    pub(super) fn states(&self, connection: ConnectionId) -> Vec<TaskState> {
+        let updates = self.updates(connection).into_iter();
+        updates.map(|update| update.state.try_into().unwrap()).collect()
+    }
+
+    pub(super) fn operations(&self, connection: ConnectionId) -> Vec<OperationStatus> {
+        let told = self.told(connection);
+        let updates = told.filter_map(|event| event.update_operation_status.clone());
+        updates.map(|update| update.status).collect()
+    }
+
+    pub(super) fn errors(&self, connection: ConnectionId) -> Vec<String> {
+        let errors = self.told(connection).filter_map(|event| event.error.clone());
+        errors.map(|error| error.message).collect()
+    }
+
+    pub(super) fn is_closed(&self, connection: ConnectionId) -> bool {
+        self.closed.contains(&connection)
+    }
+}

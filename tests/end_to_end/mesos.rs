@@ -1,0 +1,43 @@
+//! Software written for Mesos, against `proffer local --mesos`.
+
+mod bad_input;
+mod behaviours;
+mod clients;
+mod framework;
+mod http;
+mod processes;
+
+use crate::run::{Folder, Running};
+
+/// A master that serves Mesos frameworks.
+pub(crate) struct Master {
+    pub(crate) running: Running,
+    pub(crate) address: String,
+    pub(crate) folder: Folder,
+}
+
+impl Master {
+    /// A master of these nodes, with these pools beside `default`.
+    pub(crate) fn start(nodes: &str, pools: &[&str]) -> Self {
+        let folder = Folder::new();
+        let pools: Vec<String> = pools
+            .iter()
+            .map(|name| {
+                format!(
+                    "---\napiVersion: proffer.dev/v1alpha1\nkind: ResourcePool\n\
+                     metadata: {{name: {name}}}\nspec: {{}}\n"
+                )
+            })
+            .collect();
+        folder.write("pools.yaml", pools.concat());
+        folder.write("sandboxes/.keep", "");
+        let mut arguments = vec!["local", "--mesos", "127.0.0.1:0", "--sandboxes", "sandboxes"];
+        arguments.extend(["--nodes", nodes]);
+        if !pools.is_empty() {
+            arguments.push("pools.yaml");
+        }
+        let mut running = folder.start(&arguments);
+        let address = running.wait_for_value("Mesos frameworks are served at http://");
+        Self { running, address, folder }
+    }
+}

@@ -1,0 +1,101 @@
+//! What others do wrong does not hurt a framework that does nothing wrong.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use proffer_mesos::types::TaskState;
+use serde_json::json;
+
+use super::Master;
+use super::framework::{Framework, task};
+use super::http::{get, request};
+
+/// Whether the master still does what it should.
+fn works(master: &Master) {
+    let mut framework = Framework::subscribe(master, &json!({}));
+    let offer = framework.offer();
+    framework.launch(&[&offer], &[task("t", &offer, "exit 0")]);
+    framework.update("t", TaskState::Finished);
+    framework.teardown();
+}
+
+#[test]
+fn a_body_that_is_too_large_is_refused() {
+    let master = Master::start("2cpu,1Gi", &[]);
+    let headers = [("Content-Type", "application/json")];
+    let body = vec![b' '; 9 << 20];
+    let reply = request(&master.address, "POST", "/api/v1/scheduler", &headers, &body);
+    assert_eq!(reply.status, 413);
+    works(&master);
+}
+
+#[test]
+fn a_thousand_idle_connections_do_not_hurt() {
+    let master = Master::start("2cpu,1Gi", &[]);
+    let idle: Vec<TcpStream> =
+        (0..1000).map(|_| TcpStream::connect(&master.address).unwrap()).collect();
+    works(&master);
+    drop(idle);
+}
+
+#[test]
+fn half_a_request_does_not_hurt() {
+    let master = Master::start("2cpu,1Gi", &[]);
+    let mut halves = Vec::new();
+    for text in [
+        "POST /api/v1/sch",
+        "POST /api/v1/scheduler HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+        "\0\0\0\0\r\n\r\n",
+    ] {
+        let mut stream = TcpStream::connect(&master.address).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        halves.push(stream);
+    }
+    works(&master);
+    let mut refusal = String::new();
+    halves.pop().unwrap().read_to_string(&mut refusal).unwrap();
+    assert!(refusal.starts_with("HTTP/1.1 400"), "{refusal:?}");
+}
+
+#[test]
+fn deep_and_strange_json_is_refused() {
+    let master = Master::start("2cpu,1Gi", &[]);
+    let headers = [("Content-Type", "application/json")];
+    for body in ["[".repeat(1 << 20), "\u{0}".to_owned(), "null".to_owned(), "1e999".to_owned()] {
+        let post = |path: &str| request(&master.address, "POST", path, &headers, body.as_bytes());
+        assert_eq!(post("/api/v1/scheduler").status, 400);
+        assert!(matches!(post("/api/v1").status, 400 | 501));
+    }
+    works(&master);
+}
+
+#[test]
+fn nothing_touches_the_task_of_another() {
+    let master = Master::start("2cpu,1Gi", &[]);
+    let mut owner = Framework::subscribe(&master, &json!({}));
+    let offer = owner.offer();
+    owner.launch(&[&offer], &[task("t", &offer, "sleep 1000")]);
+    let running = owner.update("t", TaskState::Running);
+    owner.acknowledge(&running);
+    let mut thief = Framework::subscribe(&master, &json!({}));
+    thief.kill("t");
+    thief.update("t", TaskState::Lost);
+    thief.acknowledge(&running);
+    thief.accepted(json!({ "type": "SHUTDOWN", "shutdown": {
+        "executor_id": { "value": "t" }, "agent_id": { "value": offer.agent_id.value },
+    }}));
+    // Its offers are no use to another either.
+    thief.launch(&[&offer], &[task("mine", &offer, "exit 0")]);
+    thief.update("mine", TaskState::Lost);
+    let tasks = get(&master.address, "/tasks?task_id=t").json();
+    assert_eq!(tasks["tasks"][0]["state"], json!("TASK_RUNNING"));
+    owner.kill("t");
+    owner.update("t", TaskState::Killed);
+}
+
+#[test]
+fn an_address_that_others_can_reach_is_refused() {
+    let folder = crate::run::Folder::new();
+    let ended = folder.run(&["local", "--mesos", "0.0.0.0:0"]).expect_code(2);
+    assert!(ended.stderr.contains("loopback"), "{}", ended.stderr);
+}

@@ -1,0 +1,152 @@
+//! Tasks as processes of this machine.
+
+use proffer_mesos::types::{TaskState, TaskStatusReason as Reason};
+use rustix::process::Signal;
+use serde_json::json;
+
+use super::Master;
+use super::framework::{Framework, task};
+use crate::run::{marked, unique_marker, until};
+
+/// Runs a task to its end; what it wrote on its standard output.
+fn run(
+    change: &serde_json::Value,
+    wanted: TaskState,
+) -> (Master, String, proffer_mesos::types::TaskStatus) {
+    let master = Master::start("2cpu,1Gi", &[]);
+    let mut framework = Framework::subscribe(&master, &json!({}));
+    let offer = framework.offer();
+    let mut one = task("t", &offer, "exit 0");
+    one.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    framework.launch(&[&offer], &[one]);
+    let status = framework.update("t", wanted);
+    let runs = master.folder.path().join(format!(
+        "sandboxes/slaves/{}/frameworks/{}/executors/t/runs",
+        offer.agent_id.value, framework.id
+    ));
+    let run = std::fs::read_dir(runs).unwrap().next().unwrap().unwrap().path();
+    let stdout = std::fs::read_to_string(run.join("stdout")).unwrap_or_default();
+    (master, stdout, status)
+}
+
+#[test]
+fn a_task_runs_in_its_sandbox_with_its_environment() {
+    let line = r#"test "$PWD" = "$MESOS_SANDBOX" && echo "$GREETING $1" && cat hosts > copy && ls"#;
+    let command = json!({
+        "shell": true,
+        "value": line,
+        "environment": { "variables": [{ "name": "GREETING", "value": "hello" }] },
+        "uris": [{ "value": "/etc/hosts" }],
+    });
+    let (_, stdout, _) = run(&json!({ "command": command }), TaskState::Finished);
+    assert_eq!(stdout, "hello \ncopy\nhosts\nstderr\nstdout\n");
+}
+
+#[test]
+fn arguments_are_passed_as_they_are() {
+    let command = json!({
+        "shell": false, "value": "/bin/echo", "arguments": ["echo", "a b", "$HOME", "*"],
+    });
+    let (_, stdout, _) = run(&json!({ "command": command }), TaskState::Finished);
+    assert_eq!(stdout, "a b $HOME *\n");
+}
+
+#[test]
+fn archives_are_unpacked_and_programs_made_executable() {
+    let source = tempfile::tempdir().unwrap();
+    std::fs::write(source.path().join("inside"), "from the archive\n").unwrap();
+    std::fs::write(source.path().join("program"), "#!/bin/sh\ncat inside\n").unwrap();
+    let archive = source.path().join("all.tar.gz");
+    let made = std::process::Command::new("tar")
+        .arg("-C")
+        .arg(source.path())
+        .arg("-czf")
+        .arg(&archive)
+        .arg("inside")
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let program = format!("file://{}", source.path().join("program").display());
+    let command = json!({
+        "value": "bin/run",
+        "uris": [
+            { "value": archive },
+            { "value": program, "executable": true, "output_file": "bin/run" },
+        ],
+    });
+    let (_, stdout, _) = run(&json!({ "command": command }), TaskState::Finished);
+    assert_eq!(stdout, "from the archive\n");
+}
+
+#[test]
+fn what_cannot_be_fetched_is_named() {
+    for (uri, problem) in [
+        ("/no/such/file", "/no/such/file"),
+        ("hdfs://host/file", "http://"),
+        ("http://127.0.0.1:1/file", "cannot fetch"),
+    ] {
+        let command = json!({ "value": "true", "uris": [{ "value": uri }] });
+        let (_, _, status) = run(&json!({ "command": command }), TaskState::Failed);
+        assert_eq!(status.reason, Some(Reason::ContainerLaunchFailed.into()));
+        let message = status.message.unwrap();
+        assert!(message.contains(problem), "{message}");
+    }
+}
+
+#[test]
+fn images_are_refused_by_name() {
+    let container = json!({ "type": "DOCKER", "docker": { "image": "busybox" } });
+    let (_, _, status) = run(&json!({ "container": container }), TaskState::Failed);
+    assert!(status.message.unwrap().contains("image"));
+}
+
+#[test]
+fn a_task_that_uses_too_much_memory_is_killed() {
+    let hoard = json!({ "value": "x=$(head -c 200000000 /dev/zero | tr '\\0' x); sleep 1000" });
+    let change = json!({ "command": hoard, "resources": super::framework::resources(0.5, 32.0) });
+    let (_, _, status) = run(&change, TaskState::Failed);
+    assert_eq!(status.reason, Some(Reason::ContainerLimitationMemory.into()), "{status:?}");
+}
+
+#[test]
+fn a_task_that_takes_too_long_is_killed() {
+    let change = json!({
+        "command": { "value": "sleep 1000" },
+        "max_completion_time": { "nanoseconds": 200_000_000 },
+    });
+    let (_, _, status) = run(&change, TaskState::Failed);
+    assert_eq!(status.reason, Some(Reason::MaxCompletionTimeReached.into()));
+}
+
+#[test]
+fn nothing_is_left_of_a_task_whatever_it_started() {
+    let marker = unique_marker();
+    let line = format!("setsid sleep {marker} & sleep {marker} & exit 0");
+    let (_master, _, _) = run(&json!({ "command": { "value": line } }), TaskState::Finished);
+    assert!(marked(&marker).is_empty());
+}
+
+#[test]
+fn an_interrupt_ends_all_tasks_and_the_master() {
+    let (master, marker) = (Master::start("2cpu,1Gi", &[]), unique_marker());
+    let mut framework = Framework::subscribe(&master, &json!({ "failover_timeout": 600 }));
+    let offer = framework.offer();
+    framework.launch(&[&offer], &[task("t", &offer, &format!("exec sleep {marker}"))]);
+    framework.update("t", TaskState::Running);
+    until("the task runs", || marked(&marker).len() == 1);
+    master.running.signal(Signal::INT);
+    master.running.wait().expect_code(130);
+    assert!(marked(&marker).is_empty());
+}
+
+#[test]
+fn killing_the_master_leaves_no_task_behind() {
+    let (master, marker) = (Master::start("2cpu,1Gi", &[]), unique_marker());
+    let mut framework = Framework::subscribe(&master, &json!({ "failover_timeout": 600 }));
+    let offer = framework.offer();
+    framework.launch(&[&offer], &[task("t", &offer, &format!("exec sleep {marker}"))]);
+    framework.update("t", TaskState::Running);
+    until("the task runs", || marked(&marker).len() == 1);
+    master.running.signal(Signal::KILL);
+    until("the task is gone", || marked(&marker).is_empty());
+}
