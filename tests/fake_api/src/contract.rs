@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 /// A kind that no operator looks at, with a status of its own.
-pub const DEFINITION: &str = r#"
+pub const DEFINITION: &str = r"
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: things.test.proffer.dev}
@@ -32,7 +32,7 @@ spec:
       subresources: {status: {}}
       schema:
         openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}
-"#;
+";
 
 /// A check: it panics where the promise is broken.
 pub type Check = fn(Client, String) -> BoxFuture<'static, ()>;
@@ -88,7 +88,6 @@ fn things(client: &Client, namespace: &str) -> Api<DynamicObject> {
         api_version: "test.proffer.dev/v1".to_owned(),
         kind: "Thing".to_owned(),
         plural: "things".to_owned(),
-        ..ApiResource::erase::<ConfigMap>(&())
     };
     Api::namespaced_with(client.clone(), namespace, &kind)
 }
