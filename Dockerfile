@@ -78,8 +78,6 @@ COPY --from=spark-system / /
 COPY --from=spark-files /out/ /
 COPY images/spark/entrypoint.sh images/spark/decom.sh /opt/
 ENV SPARK_HOME=/opt/spark PATH=/opt/spark/bin:/usr/local/bin:/usr/bin:/bin
-# Spark 3.5 opens the JVM's inner packages only where it starts a JVM itself.
-ENV JDK_JAVA_OPTIONS="--add-opens=java.base/java.lang=ALL-UNNAMED --add-opens=java.base/java.nio=ALL-UNNAMED --add-opens=java.base/java.util=ALL-UNNAMED --add-opens=java.base/java.util.concurrent=ALL-UNNAMED --add-opens=java.base/sun.nio.ch=ALL-UNNAMED --add-opens=java.base/sun.nio.cs=ALL-UNNAMED --add-opens=java.base/sun.security.action=ALL-UNNAMED"
 WORKDIR /opt/spark/work-dir
 USER 185
 ENTRYPOINT ["/opt/entrypoint.sh"]

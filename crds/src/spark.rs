@@ -2,6 +2,7 @@
 //! `SparkApplication` know.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::KubeSchema;
@@ -354,12 +355,17 @@ impl Default for Executor {
 impl SparkApplication {
     /// Whether the program is not for the JVM: it needs more memory beside the heap.
     pub fn is_script(&self) -> bool {
-        self.is_python() || self.main_file().ends_with(".R")
+        self.is_python() || self.has_extension("R")
     }
 
     /// Whether the program is in Python.
     pub fn is_python(&self) -> bool {
-        self.main_file().ends_with(".py")
+        self.has_extension("py")
+    }
+
+    fn has_extension(&self, extension: &str) -> bool {
+        let found = Path::new(self.main_file()).extension();
+        found.is_some_and(|found| found == extension)
     }
 
     /// The program's file, or the key of the ConfigMap.

@@ -10,5 +10,14 @@ for part in bin sbin jars examples data; do
 done
 mv "$unpacked/pyspark" "$spark/python/"
 mv "$unpacked"/lib/*.zip "$spark/python/lib/"
+if compgen -G "$spark/jars/spark-mesos_*" >/dev/null; then
+  # Its executors on Mesos start without what the JVM has to open since Java 17.
+  opens=
+  for package in java.lang java.nio java.util java.util.concurrent sun.nio.ch sun.nio.cs sun.security.action; do
+    opens+=" --add-opens=java.base/$package=ALL-UNNAMED"
+  done
+  mkdir -p "$spark/conf"
+  printf 'export JDK_JAVA_OPTIONS="%s"\n' "${opens# }" >"$spark/conf/spark-env.sh"
+fi
 chmod 775 "$spark/work-dir"
 rm -rf "$unpacked"

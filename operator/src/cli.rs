@@ -9,6 +9,7 @@ mod logs;
 mod offers;
 mod pools;
 mod print;
+mod spark_env;
 mod uninstall;
 mod wait;
 
@@ -26,6 +27,7 @@ use crate::crds_output;
 use crate::kubernetes;
 use crate::local::{self, LocalArguments};
 use crate::logging;
+use crate::master::processes::supervisor::{self, TaskArguments};
 use crate::simulate::{self, SimulateArguments};
 
 /// Apache Mesos's resource offers on Kubernetes
@@ -62,7 +64,9 @@ after Ctrl-C.
 Examples:
   proffer local manifests/sum-product.yaml
   proffer local -o json manifests/sum-product.yaml | jq .status.stages[0].results
-  proffer local --nodes 2x1cpu,1Gi manifests/pools.yaml";
+  proffer local --mesos                            a Mesos master at 127.0.0.1:5050
+  proffer local --nodes 2x1cpu,1Gi manifests/pools.yaml
+  proffer local manifests/pools.yaml --mesos 127.0.0.1:5051";
 
 const OPERATOR_HELP: &str = "\
 The operator watches SparkJobs, ResourcePools, nodes and pods, and makes executors for jobs. It finds
@@ -170,6 +174,10 @@ enum Command {
         write: Vec<PathBuf>,
     },
 
+    /// Print what Apache Spark 3.5 needs for --master mesos://HOST:PORT
+    #[command(after_help = spark_env::HELP)]
+    SparkEnv(spark_env::SparkEnvArguments),
+
     /// Print the completions for a shell
     Completion {
         /// The shell
@@ -179,6 +187,10 @@ enum Command {
     /// Run the tasks of an executor; local mode starts this program again with it
     #[command(hide = true)]
     Executor(ExecutorArguments),
+
+    /// Run a task of a Mesos framework; local mode starts this program again with it
+    #[command(hide = true)]
+    Task(TaskArguments),
 }
 
 /// Runs what the command line says.
@@ -241,6 +253,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Logs(arguments) => block_on(logs::run(&arguments)).map(|()| ExitCode::SUCCESS),
         Command::Wait(arguments) => block_on(wait::run(&arguments)),
         Command::Uninstall(arguments) => block_on(uninstall::run(&arguments)),
+        Command::SparkEnv(arguments) => spark_env::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Crds { write } if write.is_empty() => {
             for (_, text) in crds_output::render()? {
                 print!("---\n{text}");
@@ -261,6 +274,13 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let mut command = Arguments::command();
             clap_complete::generate(shell, &mut command, "proffer", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Task(arguments) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let end = runtime.block_on(supervisor::run(arguments));
+            // Standard input is read by a thread that may wait for ever.
+            runtime.shutdown_background();
+            end
         }
         Command::Executor(arguments) => {
             // What becomes of tasks is told by the one who started this.

@@ -10,12 +10,15 @@
 //! this machine.
 
 mod accept;
+pub(crate) mod access;
 mod agents;
 mod amounts;
 mod calls;
+mod executors;
 mod frameworks;
 pub(crate) mod host;
 mod http;
+pub(crate) mod nothing;
 mod offers;
 mod operator_api;
 pub(crate) mod processes;
@@ -29,13 +32,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use proffer_core::event::{Event, NodeObservation, PoolObservation};
-use proffer_core::frameworks::FrameworkAction;
+use proffer_core::frameworks::{FrameworkAction, TaskId};
 use proffer_core::jobs::{JobKey, Milliseconds};
-use proffer_mesos::scheduler;
 use proffer_mesos::types::{
     Address, MasterInfo, MasterInfoCapability, MasterInfoCapabilityType, TaskInfo,
 };
+use proffer_mesos::{executor, scheduler};
 
+use access::Access;
 use agents::Agents;
 pub(crate) use amounts::agent_ports;
 use frameworks::Framework;
@@ -68,6 +72,8 @@ pub(crate) struct MasterSettings {
     pub(crate) namespace: Arc<str>,
     /// The least time for which a framework that went away is waited for.
     pub(crate) least_failover_milliseconds: Milliseconds,
+    /// Who may use which roles.
+    pub(crate) access: Arc<Access>,
 }
 
 /// The number of a connection on which a framework is told events.
@@ -81,6 +87,8 @@ pub(crate) enum Effect {
     Engine(Event),
     /// A framework should hear this.
     Send(ConnectionId, Box<scheduler::Event>),
+    /// An executor should hear this.
+    Tell(ConnectionId, Box<executor::Event>),
     /// Nothing more will be said on a connection.
     Close(ConnectionId),
     /// A task should run.
@@ -103,6 +111,10 @@ pub(crate) struct Run {
     pub(crate) task: TaskInfo,
     /// The agent that it runs on.
     pub(crate) agent: Arc<str>,
+    /// The executor that runs it.
+    pub(crate) executor: Box<str>,
+    /// What it has to show when it speaks, if it is an executor of a framework's own.
+    pub(crate) token: Option<String>,
 }
 
 /// The answer to a call.
@@ -132,6 +144,7 @@ enum Timer {
     Heartbeat(Arc<str>, ConnectionId),
     Failover(Arc<str>),
     Resend(TaskKey),
+    Register(TaskKey),
 }
 
 /// The master: what frameworks say comes in, with what the engine says and what becomes of tasks;
@@ -149,8 +162,9 @@ pub(crate) struct Master {
     /// Frameworks that are gone, the last one at the end.
     completed: VecDeque<Framework>,
     next_framework: u64,
-    /// Tasks of frameworks that are gone, which hold something until they have ended.
-    orphans: BTreeMap<TaskKey, JobKey>,
+    /// Processes of frameworks that are gone, and the tasks which hold something until these have
+    /// ended.
+    orphans: BTreeMap<TaskKey, (JobKey, Vec<TaskId>)>,
     /// Frameworks with offers that they were not told of yet.
     offered: BTreeSet<Arc<str>>,
     /// When machines are not available.
@@ -243,6 +257,7 @@ impl Master {
                 Timer::Heartbeat(id, connection) => self.beat(now, &id, connection),
                 Timer::Failover(id) => self.give_up(now, &id),
                 Timer::Resend(task) => self.resend(now, &task),
+                Timer::Register(executor) => self.check_registered(now, &executor),
             }
         }
         self.send_offers();
@@ -251,6 +266,11 @@ impl Master {
     /// When the master wants to be ticked again, if nothing happens before.
     pub(crate) fn next_wakeup(&self) -> Option<Milliseconds> {
         self.timers.first().map(|&(at, _)| at)
+    }
+
+    /// Who may say something.
+    fn access(&self) -> Arc<Access> {
+        self.settings.access.clone()
     }
 
     /// What is to be done since this was last asked.

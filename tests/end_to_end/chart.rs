@@ -15,7 +15,7 @@ fn root() -> PathBuf {
 
 /// Compares a text with a committed one, or commits it where that is asked for.
 #[track_caller]
-fn expect_file(file: &str, text: &str) {
+pub(crate) fn expect_file(file: &str, text: &str) {
     let path = root().join(file);
     if std::env::var_os("PROFFER_UPDATE_GOLDENS").is_some() {
         std::fs::write(path, text).unwrap();
@@ -25,7 +25,7 @@ fn expect_file(file: &str, text: &str) {
     assert!(
         committed == text,
         "{file} is stale; look at what changes when it is written anew with: \
-         PROFFER_UPDATE_GOLDENS=1 cargo test -p proffer-tests chart\n\n{text}"
+         PROFFER_UPDATE_GOLDENS=1 cargo test -p proffer-tests\n\n{text}"
     );
 }
 

@@ -15,3 +15,5 @@ mod reclaim;
 mod run;
 mod scenarios;
 mod simulate;
+mod spark;
+mod spark_submit;

@@ -1,8 +1,10 @@
 //! Software written for Mesos, against `proffer local --mesos`.
 
+mod access;
 mod bad_input;
 mod behaviours;
 mod clients;
+mod executors;
 mod framework;
 mod http;
 mod processes;
@@ -19,7 +21,11 @@ pub(crate) struct Master {
 impl Master {
     /// A master of these nodes, with these pools beside `default`.
     pub(crate) fn start(nodes: &str, pools: &[&str]) -> Self {
-        let folder = Folder::new();
+        Self::start_with(Folder::new(), nodes, pools, &[])
+    }
+
+    /// A master with more arguments.
+    pub(crate) fn start_with(folder: Folder, nodes: &str, pools: &[&str], more: &[&str]) -> Self {
         let pools: Vec<String> = pools
             .iter()
             .map(|name| {
@@ -33,6 +39,7 @@ impl Master {
         folder.write("sandboxes/.keep", "");
         let mut arguments = vec!["local", "--mesos", "127.0.0.1:0", "--sandboxes", "sandboxes"];
         arguments.extend(["--nodes", nodes]);
+        arguments.extend(more);
         if !pools.is_empty() {
             arguments.push("pools.yaml");
         }

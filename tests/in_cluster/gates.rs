@@ -56,7 +56,12 @@ fn a_limited_pool_places_a_part_of_a_job() {
     });
     namespace.until("the third says why it waits", || {
         let (_, waiting) = pods(&namespace, "three-pods");
-        waiting.iter().all(|pod| condition(pod, "proffer.dev/Offered")["reason"] == "LimitReached")
+        // Nodes of two cpus with anything else on them have no room either.
+        let is_reason = |pod: &Value| {
+            let reason = &condition(pod, "proffer.dev/Offered")["reason"];
+            *reason == "LimitReached" || *reason == "WaitingForResources"
+        };
+        waiting.iter().all(is_reason)
     });
     namespace.kubectl(&["wait", "job/three-pods", "--for=condition=Complete", "--timeout=120s"]);
     namespace

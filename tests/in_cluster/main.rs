@@ -21,3 +21,4 @@ mod processes;
 mod refusals;
 mod release;
 mod rights;
+mod spark;

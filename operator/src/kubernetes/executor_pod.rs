@@ -110,11 +110,7 @@ pub(crate) fn executor_pod(
     if !selector.is_empty() {
         merge(pod_spec.entry("nodeSelector").or_insert_with(|| json!({})), Value::Object(selector));
     }
-    if let Some(node) = &launch.node {
-        pin(pod_spec, node)?;
-    }
-    let avoided = launch.search.avoids.iter().map(|node| name_field("NotIn", node));
-    require(pod_spec, &avoided.collect::<Vec<_>>())?;
+    require(pod_spec, &node_fields(launch))?;
     let resources = resources(spec);
     list(pod_spec, "initContainers")?.insert(0, install(&resources, settings));
     add_executor(pod_spec, job, &name, &resources, settings)?;
@@ -134,18 +130,18 @@ pub(crate) fn owner(job: &SparkJob) -> Value {
     })
 }
 
-/// Binds a pod to a node by way of the scheduler.
-pub(crate) fn pin(pod_spec: &mut Map<String, Value>, node: &str) -> Result<(), String> {
-    require(pod_spec, &[name_field("In", node)])
-}
-
-fn name_field(operator: &str, node: &str) -> Value {
-    json!({"key": "metadata.name", "operator": operator, "values": [node]})
+/// What an accepted offer says of the fields of the pod's node: it is this one, or none of those.
+pub(crate) fn node_fields(launch: &Launch) -> Vec<Value> {
+    let field =
+        |operator, node| json!({"key": "metadata.name", "operator": operator, "values": [node]});
+    let pin = launch.node.iter().map(|node| field("In", node));
+    let avoided = launch.search.avoids.iter().map(|node| field("NotIn", node));
+    pin.chain(avoided).collect()
 }
 
 /// Requires something of the fields of the pod's node, by way of the scheduler: a term holds if all
 /// that it says does, and one of the terms has to.
-fn require(pod_spec: &mut Map<String, Value>, fields: &[Value]) -> Result<(), String> {
+pub(crate) fn require(pod_spec: &mut Map<String, Value>, fields: &[Value]) -> Result<(), String> {
     if fields.is_empty() {
         return Ok(());
     }

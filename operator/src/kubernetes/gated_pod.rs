@@ -6,11 +6,11 @@
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
-use proffer_core::ExecutorKey;
+use proffer_core::action::Launch;
 use proffer_core::event::{Label, TaintEffect, Toleration, TolerationOperator};
 use serde_json::{Value, json};
 
-use super::executor_pod::pin;
+use super::executor_pod::{node_fields, require};
 use super::names::{
     EXECUTOR_ANNOTATION, JOB_UID_LABEL, OFFER_GATE, PLACED_ANNOTATION, POOL_LABEL,
     SPARK_APPLICATION_LABEL, SPARK_JOB_LABEL, SPARK_ROLE_LABEL,
@@ -172,11 +172,8 @@ fn toleration(toleration: &k8s_openapi::api::core::v1::Toleration) -> Toleration
 
 /// The merge patch that pins a pod in this version to a node and lifts its gate; `None` if it has no gate
 /// any more.
-pub(crate) fn placing_patch(
-    pod: &Pod,
-    executor: &ExecutorKey,
-    node: Option<&str>,
-) -> Result<Option<Value>, String> {
+pub(crate) fn placing_patch(pod: &Pod, launch: &Launch) -> Result<Option<Value>, String> {
+    let Launch { key: executor, node, search } = launch;
     let gates = pod.spec.as_ref().and_then(|spec| spec.scheduling_gates.clone());
     let mut gates = gates.unwrap_or_default();
     let before = gates.len();
@@ -188,21 +185,25 @@ pub(crate) fn placing_patch(
         "metadata": {
             "resourceVersion": pod.resource_version(),
             "annotations": {
-                PLACED_ANNOTATION: node.unwrap_or_default(),
+                PLACED_ANNOTATION: node.as_deref().unwrap_or_default(),
                 EXECUTOR_ANNOTATION: format!("{}-{}", executor.index, executor.epoch),
             },
         },
         "spec": {"schedulingGates": gates},
     });
-    if let Some(node) = node {
+    let fields = node_fields(launch);
+    if !fields.is_empty() {
         let affinity = pod.spec.as_ref().and_then(|spec| spec.affinity.as_ref());
         let mut spec = serde_json::Map::new();
         if let Some(affinity) = affinity {
             let affinity = serde_json::to_value(affinity).map_err(|error| error.to_string())?;
             spec.insert("affinity".to_owned(), affinity);
         }
-        pin(&mut spec, node)?;
+        require(&mut spec, &fields)?;
         patch["spec"]["affinity"] = spec.remove("affinity").unwrap_or_default();
+    }
+    for (key, value) in &search.selector {
+        patch["spec"]["nodeSelector"][&**key] = json!(value);
     }
     Ok(Some(patch))
 }

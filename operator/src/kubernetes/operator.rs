@@ -299,7 +299,8 @@ impl Operator {
                     self.engine.handle(now, Event::Discarded(key));
                 }
             }
-            Action::Status(status) => {
+            Action::Status(mut status) => {
+                self.speak_of_driver(&mut status);
                 self.tell_of(now, &status);
                 self.explain_waiting(now, &status);
                 self.queue.push(Target::Job(status.key.clone()), Intent::Status(status));

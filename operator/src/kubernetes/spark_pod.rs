@@ -14,7 +14,7 @@ use proffer_crds::spark::SparkApplication;
 use serde_json::{Map, Value, json};
 
 use super::executor_pod::{
-    PodSettings, default, defaults, list, merge, object, owner, pin, restricted,
+    PodSettings, default, defaults, list, merge, node_fields, object, owner, require, restricted,
 };
 use super::names::{
     DRIVER_CONTAINER, EPOCH_LABEL, JOB_LABEL, JOB_UID_LABEL, OFFER_GATE, POOL_LABEL,
@@ -26,7 +26,7 @@ use crate::convert::spark::{PodSize, driver_size, executor_size};
 const CONF_FOLDER: &str = "/opt/spark/conf";
 /// Where Spark's cluster mode has the template of executors' pods.
 const TEMPLATE_FOLDER: &str = "/opt/spark/pod-template";
-/// Where a program from a ConfigMap is.
+/// Where a program from a `ConfigMap` is.
 const PROGRAM_FOLDER: &str = "/opt/proffer/application";
 /// Where shuffle files and spilled data go.
 const SCRATCH_FOLDER: &str = "/var/data/spark-local";
@@ -217,6 +217,7 @@ fn driver(
             {"name": "driver-rpc-port", "containerPort": 7078, "protocol": "TCP"},
             {"name": "blockmanager", "containerPort": 7079, "protocol": "TCP"},
             {"name": "spark-ui", "containerPort": 4040, "protocol": "TCP"},
+            {"name": "spark-connect", "containerPort": 15002, "protocol": "TCP"},
         ]),
     );
     // The end of its log goes into its status when it fails.
@@ -226,8 +227,9 @@ fn driver(
     defaults(container, "securityContext", restricted())?;
     list(container, "env")?.extend(env);
     list(container, "volumeMounts")?.extend(mounts);
-    if let Some(node) = &launch.node {
-        pin(pod_spec, node)?;
+    require(pod_spec, &node_fields(launch))?;
+    for (key, value) in &launch.search.selector {
+        object(pod_spec, "nodeSelector")?.insert(key.to_string(), json!(value));
     }
     serde_json::from_value(Value::Object(std::mem::take(pod)))
         .map_err(|error| format!("spec.spark.driver.template makes no pod: {error}"))

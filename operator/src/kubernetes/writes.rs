@@ -10,7 +10,7 @@ use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::Status;
 use kube::{Api, Client, ResourceExt};
-use proffer_core::ExecutorKey;
+use proffer_core::action::Launch;
 use proffer_crds::executor::Assignment;
 use proffer_crds::pool::ResourcePoolSpec;
 use proffer_crds::{ResourcePool, ResourcePoolStatus, SparkExecutor, SparkJob};
@@ -80,10 +80,8 @@ pub(crate) enum Write {
         name: ObjectName,
         /// The uid that it has to have.
         uid: Box<str>,
-        /// The executor that it is for the engine.
-        executor: ExecutorKey,
-        /// The node.
-        node: Option<Box<str>>,
+        /// The offer that was accepted.
+        launch: Launch,
     },
     /// Says in a pod's status whether it was offered a node.
     Explain {
@@ -155,10 +153,10 @@ pub(crate) enum Reply {
     Launched(Option<Box<Pod>>, Box<SparkExecutor>),
     /// An executor's object as it is now.
     Executor(Box<SparkExecutor>),
-    /// An executor's pod is there.
-    Pod,
     /// A pod that was placed, or a driver's that was made.
     Placed(Box<Pod>),
+    /// An executor's pod is there.
+    Pod,
     /// A job as it is now, and whether its status is the one that was to be stored.
     Job(Box<SparkJob>, bool),
     /// A pool as it is now.
@@ -232,9 +230,7 @@ impl Writer {
                 };
                 delete(&pods, &name.name, &uid, grace_seconds).await
             }
-            Write::Place { name, uid, executor, node } => {
-                self.place(&name, &uid, &executor, node.as_deref()).await
-            }
+            Write::Place { name, uid, launch } => self.place(&name, &uid, &launch).await,
             Write::LaunchDriver { parts, .. } => self.launch_driver(*parts).await,
             Write::Explain { name, uid, offered, reason, message } => {
                 let condition = json!({
@@ -465,20 +461,14 @@ impl Writer {
     }
 
     /// What a pod says of nodes may have changed since it was seen, so it is read first.
-    async fn place(
-        &self,
-        name: &ObjectName,
-        uid: &str,
-        executor: &ExecutorKey,
-        node: Option<&str>,
-    ) -> Reply {
+    async fn place(&self, name: &ObjectName, uid: &str, launch: &Launch) -> Reply {
         let pods = self.api::<Pod>(&name.namespace);
         let pod = match pods.get_opt(&name.name).await {
             Ok(Some(pod)) if pod.uid().as_deref() == Some(uid) => pod,
             Ok(_) => return Reply::Missing,
             Err(error) => return Reply::Unknown(sentence(&error)),
         };
-        let patch = match placing_patch(&pod, executor, node) {
+        let patch = match placing_patch(&pod, launch) {
             Ok(Some(patch)) => patch,
             Ok(None) => return Reply::Placed(Box::new(pod)),
             Err(problem) => return Reply::Refused(problem),

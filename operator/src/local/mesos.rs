@@ -4,10 +4,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use proffer_core::event::NodeObservation;
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::cluster::LocalCluster;
 use super::progress::Progress;
-use crate::master::host::{self, Host};
+use crate::master::access::Access;
+use crate::master::host::{self, Host, Tasks};
+use crate::master::nothing::Nothing;
 use crate::master::processes::Processes;
 use crate::master::{Master, MasterSettings, agent_ports};
 
@@ -19,8 +22,8 @@ const DISK: &str = "ephemeral-storage";
 pub(super) struct MesosArguments {
     /// Serve frameworks that speak Mesos's HTTP API, until interrupted; at 127.0.0.1:5050 by default
     ///
-    /// Whoever can reach the address can run commands on this machine, so it is a loopback address;
-    /// port 0 is any that is free.
+    /// Whoever can reach the address can run commands on this machine, so it is a loopback address
+    /// unless there are credentials; port 0 is any that is free.
     #[arg(
         long,
         value_name = "ADDRESS:PORT",
@@ -28,6 +31,17 @@ pub(super) struct MesosArguments {
         default_missing_value = "127.0.0.1:5050"
     )]
     mesos: Option<SocketAddr>,
+
+    /// Serve only those whom this file names, as {"credentials": [{"principal": …, "secret": …}]}
+    ///
+    /// With a list of "roles", a principal may use these and those below, but not change the cluster; with
+    /// a number "qps" it may call so often in a second.
+    #[arg(long, value_name = "FILE", requires = "mesos")]
+    mesos_credentials: Option<PathBuf>,
+
+    /// Let tasks end as soon as they begin
+    #[arg(long, hide = true, requires = "mesos")]
+    without_processes: bool,
 
     /// Keep the sandboxes of Mesos tasks in this folder; otherwise they go when this program ends
     #[arg(long, value_name = "FOLDER", requires = "mesos")]
@@ -63,12 +77,18 @@ pub(super) async fn start(
     progress: &Progress,
 ) -> Result<Option<Sandboxes>, String> {
     let Some(address) = arguments.mesos else { return Ok(None) };
-    if !address.ip().is_loopback() {
+    let access = arguments.mesos_credentials.as_deref().map(Access::load).transpose()?;
+    let access = access.unwrap_or_default();
+    if !address.ip().is_loopback() && !access.is_required() {
         return Err(format!(
             "--mesos {address}: whoever can reach this address could run commands on this machine; \
-             take a loopback address such as 127.0.0.1:5050"
+             take a loopback address such as 127.0.0.1:5050, or give --mesos-credentials"
         ));
     }
+    // Each connection takes a file descriptor, and few are allowed at first.
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
     let listener = host::listen(address).await;
     let listener = listener.map_err(|error| format!("--mesos {address}: {error}"))?;
     let address = listener.local_addr().map_err(|error| format!("--mesos {address}: {error}"))?;
@@ -82,7 +102,11 @@ pub(super) async fn start(
     }
     let (sender, news) = host::news();
     let folder = sandboxes.folder.clone();
-    let tasks = Processes::new(cluster.children(), sender, folder, address);
+    let tasks: Box<dyn Tasks> = if arguments.without_processes {
+        Box::new(Nothing(sender))
+    } else {
+        Box::new(Processes::new(cluster.children(), sender, folder, address))
+    };
     let master = Master::new(
         cluster.now(),
         MasterSettings {
@@ -91,9 +115,10 @@ pub(super) async fn start(
             hostname: "localhost".to_owned(),
             namespace: "mesos".into(),
             least_failover_milliseconds: 0,
+            access: access.into(),
         },
     );
-    cluster.serve_mesos(Host::serve(listener, master, Box::new(tasks), news));
+    cluster.serve_mesos(Host::serve(listener, master, tasks, news));
     progress.line(&format!("Mesos frameworks are served at http://{address}"));
     Ok(Some(sandboxes))
 }

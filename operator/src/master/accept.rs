@@ -50,7 +50,7 @@ impl Master {
                         } else {
                             self.check(id, &task, agent.as_deref())
                         };
-                        self.ask_for(now, id, task, checked, &mut requests);
+                        self.ask_for(now, id, task, agent.as_ref(), checked, &mut requests);
                     }
                 }
                 Operation::LaunchGroup => {
@@ -153,9 +153,16 @@ impl Master {
         now: Milliseconds,
         id: &Arc<str>,
         task: TaskInfo,
+        agent: Option<&Arc<str>>,
         checked: Result<TaskRequest, String>,
         requests: &mut Vec<TaskRequest>,
     ) {
+        let checked = checked.and_then(|request| {
+            if let (Some(executor), Some(agent)) = (&task.executor, agent) {
+                requests.extend(self.ask_for_executor(id, executor, agent)?);
+            }
+            Ok(request)
+        });
         match checked {
             Ok(request) => {
                 let record = TaskRecord::new(id.clone(), task);
@@ -207,9 +214,6 @@ impl Master {
 
 /// What a task wants that nothing here does.
 fn unsupported(task: &TaskInfo) -> Result<(), String> {
-    if task.executor.is_some() {
-        return Err("Custom executors do not run here: launch a command instead".to_owned());
-    }
     let problem = if task.health_check.is_some() {
         "'health_check'"
     } else if task.check.is_some() {

@@ -119,9 +119,13 @@ impl Master {
                     return self.update_framework(id, update);
                 }
             }
-            // Mesos's allocator does not heed requests either, no operation is ever acknowledged, and
-            // only executors of a framework's own would hear messages.
-            CallType::Request | CallType::AcknowledgeOperationStatus | CallType::Message => {}
+            CallType::Message => {
+                if let Some(message) = call.message {
+                    self.message(id, message);
+                }
+            }
+            // Mesos's allocator does not heed requests either, and no operation is ever acknowledged.
+            CallType::Request | CallType::AcknowledgeOperationStatus => {}
             CallType::Unknown | CallType::Subscribe => {
                 return Answer::new(501, "The call is of a type that is not known");
             }

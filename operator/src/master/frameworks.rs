@@ -19,7 +19,8 @@ use proffer_mesos::validate;
 use super::ConnectionId;
 use super::agents::Agents;
 use super::amounts;
-use super::tasks::TaskRecord;
+use super::executors::ExecutorRecord;
+use super::tasks::{TaskRecord, is_terminal};
 
 /// How many executors a framework has use for.
 const EXECUTORS: &str = "proffer.dev/executors";
@@ -37,6 +38,7 @@ pub(super) struct Framework {
     pub(super) settings: Subscription,
     pub(super) connection: Option<Connection>,
     pub(super) tasks: BTreeMap<TaskId, TaskRecord>,
+    pub(super) executors: BTreeMap<TaskId, ExecutorRecord>,
     pub(super) completed_tasks: VecDeque<Task>,
     /// The offers that it may answer.
     pub(super) offers: BTreeMap<OfferId, OfferDescription>,
@@ -158,6 +160,17 @@ fn demand(info: &FrameworkInfo) -> Result<Option<Demand>, String> {
 impl Framework {
     pub(super) fn can(&self, capability: Capability) -> bool {
         validate::capabilities(&self.info).contains(&capability)
+    }
+
+    /// The tasks of one of its executors that have not ended.
+    pub(super) fn tasks_of(&self, executor: &str, agent: &str) -> Vec<TaskId> {
+        let is_of = |record: &TaskRecord| {
+            record.executor_id() == executor
+                && *record.info.agent_id.value == *agent
+                && !is_terminal(record.state)
+        };
+        let own = self.tasks.iter().filter(|(_, record)| is_of(record));
+        own.map(|(name, _)| name.clone()).collect()
     }
 
     pub(super) fn is_multi_role(&self) -> bool {

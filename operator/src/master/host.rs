@@ -7,8 +7,8 @@ use proffer_core::event::Event;
 use proffer_core::jobs::Milliseconds;
 use proffer_core::view::View;
 use proffer_mesos::content::ContentType;
-use proffer_mesos::recordio;
 use proffer_mesos::scheduler::{Call, CallSubscribe};
+use proffer_mesos::{Message, executor, recordio};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
@@ -44,6 +44,26 @@ pub(crate) enum Request {
         principal: Option<String>,
         /// The connection on which it is told events.
         stream: Option<String>,
+        /// What becomes of it.
+        reply: oneshot::Sender<Answer>,
+    },
+    /// An executor wants to be told events.
+    SubscribeExecutor {
+        /// What it says.
+        call: Box<executor::Call>,
+        /// How events are encoded.
+        content: ContentType,
+        /// What it shows.
+        token: Option<String>,
+        /// Where it is told.
+        reply: oneshot::Sender<Stream>,
+    },
+    /// An executor says something.
+    ExecutorCall {
+        /// What it says.
+        call: Box<executor::Call>,
+        /// What it shows.
+        token: Option<String>,
         /// What becomes of it.
         reply: oneshot::Sender<Answer>,
     },
@@ -112,7 +132,7 @@ impl Host {
         news: mpsc::Receiver<(TaskKey, News)>,
     ) -> Self {
         let (sender, requests) = mpsc::channel(REQUEST_QUEUE_LENGTH);
-        tokio::spawn(http::serve(listener, sender));
+        tokio::spawn(http::serve(listener, sender, master.access()));
         let connections = BTreeMap::new();
         Self { master, tasks, requests, news, connections, next_connection: 0 }
     }
@@ -150,22 +170,51 @@ impl Host {
                 self.master.disconnected(now, connection);
             }
             Input::Request(Request::Subscribe { call, principal, content, reply }) => {
-                let connection = ConnectionId(self.next_connection);
-                self.next_connection += 1;
-                let id = uuid::Uuid::new_v4().to_string();
-                let (sender, records) = mpsc::channel(EVENT_QUEUE_LENGTH);
-                // Whoever does not listen any more is told nothing.
-                if reply.send(Stream { connection, id: id.clone(), records }).is_err() {
-                    return;
+                if let Some((connection, id)) = self.open(content, reply) {
+                    self.master.subscribe(now, connection, &id, principal.as_deref(), *call);
                 }
-                self.connections.insert(connection, (content, sender));
-                self.master.subscribe(now, connection, &id, principal.as_deref(), *call);
+            }
+            Input::Request(Request::SubscribeExecutor { call, content, token, reply }) => {
+                if let Some((connection, _)) = self.open(content, reply) {
+                    self.master.subscribe_executor(now, connection, token.as_deref(), *call);
+                }
+            }
+            Input::Request(Request::ExecutorCall { call, token, reply }) => {
+                let answer = self.master.executor_call(now, token.as_deref(), *call);
+                let _ = reply.send(answer);
             }
             Input::Request(Request::Call { call, principal, stream, reply }) => {
                 let (principal, stream) = (principal.as_deref(), stream.as_deref());
                 // Whoever does not listen any more has said it all the same.
                 let _ = reply.send(self.master.call(now, principal, stream, *call));
             }
+        }
+    }
+
+    /// Opens a stream; nothing if nobody listens any more.
+    fn open(
+        &mut self,
+        content: ContentType,
+        reply: oneshot::Sender<Stream>,
+    ) -> Option<(ConnectionId, String)> {
+        let connection = ConnectionId(self.next_connection);
+        self.next_connection += 1;
+        let id = uuid::Uuid::new_v4().to_string();
+        let (sender, records) = mpsc::channel(EVENT_QUEUE_LENGTH);
+        reply.send(Stream { connection, id: id.clone(), records }).ok()?;
+        self.connections.insert(connection, (content, sender));
+        Some((connection, id))
+    }
+
+    /// Sends an event on a connection, whatever it is of.
+    fn send<M: Message>(&mut self, now: Milliseconds, connection: ConnectionId, event: &M) {
+        let Some((content, sender)) = self.connections.get(&connection) else { return };
+        let mut record = Vec::new();
+        recordio::encode(&content.encode(event), &mut record);
+        if sender.try_send(record).is_err() {
+            // It is gone, or does not read what it is told.
+            self.connections.remove(&connection);
+            self.master.disconnected(now, connection);
         }
     }
 
@@ -187,18 +236,8 @@ impl Host {
                     Effect::Close(connection) => {
                         self.connections.remove(&connection);
                     }
-                    Effect::Send(connection, event) => {
-                        let Some((content, sender)) = self.connections.get(&connection) else {
-                            continue;
-                        };
-                        let mut record = Vec::new();
-                        recordio::encode(&content.encode(&*event), &mut record);
-                        if sender.try_send(record).is_err() {
-                            // It is gone, or does not read what it is told.
-                            self.connections.remove(&connection);
-                            self.master.disconnected(now, connection);
-                        }
-                    }
+                    Effect::Send(connection, event) => self.send(now, connection, &*event),
+                    Effect::Tell(connection, event) => self.send(now, connection, &*event),
                 }
             }
         }

@@ -1,20 +1,25 @@
 //! The HTTP side: from requests to [`Request`]s, and from events to streams.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use proffer_mesos::content::{ContentProblem, ContentType, NOT_ACCEPTABLE};
 use proffer_mesos::scheduler::{Call, CallType};
-use proffer_mesos::validate;
+use proffer_mesos::{executor, validate};
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use super::access::{Access, Denied};
 use super::host::{Request, Stream};
 use super::{ConnectionId, Question};
 
@@ -24,36 +29,101 @@ const MAXIMUM_BODY_BYTES: usize = 8 << 20;
 /// How long a call may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long the head of a request may take to arrive, and how long a connection may be idle.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How many connections there are at most; others wait.
+const MAXIMUM_CONNECTIONS: usize = 10_000;
+
+/// How long it is waited when no connection can be taken in.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 /// The header that names the connection on which a framework is told events.
 const STREAM_ID: &str = "mesos-stream-id";
 
 type Requests = mpsc::Sender<Request>;
 
 /// Serves until the process ends.
-pub(super) async fn serve(listener: TcpListener, requests: Requests) {
-    let router = Router::new().fallback(answer).with_state(requests);
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!("the Mesos API is not served any more: {error}");
+pub(super) async fn serve(listener: TcpListener, requests: Requests, access: Arc<Access>) {
+    let router = Router::new().fallback(answer).with_state((requests, access));
+    let permits = Arc::new(Semaphore::new(MAXIMUM_CONNECTIONS));
+    loop {
+        let Ok(permit) = permits.clone().acquire_owned().await else { return };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // As when there are no more file descriptors: some will be free again.
+                tracing::warn!("cannot take in a connection to the Mesos API: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // Events are small and wanted at once; one that cannot be sent so soon is sent all the same.
+        let _ = stream.set_nodelay(true);
+        let service = TowerToHyperService::new(router.clone());
+        tokio::spawn(async move {
+            let served = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADER_TIMEOUT)
+                .title_case_headers(true)
+                .serve_connection(TokioIo::new(stream), service);
+            if let Err(error) = served.await {
+                tracing::debug!("a connection to the Mesos API: {error}");
+            }
+            drop(permit);
+        });
     }
 }
 
-async fn answer(State(requests): State<Requests>, request: axum::extract::Request) -> Response {
+async fn answer(
+    State((requests, access)): State<(Requests, Arc<Access>)>,
+    request: axum::extract::Request,
+) -> Response {
     let (parts, body) = request.into_parts();
-    match endpoint(parts.uri.path()) {
-        "api/v1/scheduler" => scheduler(&requests, &parts.method, &parts.headers, body)
-            .await
-            .unwrap_or_else(|refusal| refusal),
-        "api/v1" => operate(&requests, &parts.method, &parts.headers, body)
-            .await
-            .unwrap_or_else(|refusal| refusal),
+    let answer = match endpoint(parts.uri.path()) {
+        // Agents are at the same address, told apart by what comes before. Executors show what they
+        // were given.
+        other if other.ends_with("api/v1/executor") => {
+            executor_api(&requests, &parts.method, &parts.headers, body).await
+        }
         "redirect" => {
             let host = text(&parts.headers, "host").unwrap_or_default();
             let location = [(header::LOCATION, format!("//{host}"))];
-            (StatusCode::TEMPORARY_REDIRECT, location).into_response()
+            Ok((StatusCode::TEMPORARY_REDIRECT, location).into_response())
         }
-        other => read_only(&requests, other, parts.uri.query().unwrap_or_default())
-            .await
-            .unwrap_or_else(|refusal| refusal),
+        other => match access.principal(text(&parts.headers, "authorization"), Instant::now()) {
+            Err(denied) => Err(denial(denied)),
+            Ok(principal) => match other {
+                "api/v1/scheduler" => {
+                    scheduler(&requests, &parts.method, &parts.headers, principal, body).await
+                }
+                "api/v1" => {
+                    let may_change = access.may_operate(principal.as_deref());
+                    operate(&requests, &parts.method, &parts.headers, may_change, body).await
+                }
+                _ => read_only(&requests, other, parts.uri.query().unwrap_or_default()).await,
+            },
+        },
+    };
+    answer.unwrap_or_else(|refusal| refusal)
+}
+
+/// What is said to who may not say something.
+fn denial(denied: Denied) -> Response {
+    match denied {
+        Denied::Unauthenticated => {
+            let message = "The principal or its secret is missing or wrong";
+            let mut refusal = refuse(StatusCode::UNAUTHORIZED, message);
+            let realm = HeaderValue::from_static("Basic realm=\"mesos-master\"");
+            refusal.headers_mut().insert(header::WWW_AUTHENTICATE, realm);
+            refusal
+        }
+        Denied::TooOften => {
+            let message = "The principal calls more often than its qps allows";
+            let mut refusal = refuse(StatusCode::TOO_MANY_REQUESTS, message);
+            refusal.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            refusal
+        }
     }
 }
 
@@ -84,14 +154,35 @@ async fn read(body: Body) -> Result<Vec<u8>, Response> {
     }
 }
 
-fn only_post(method: &Method) -> Result<(), Response> {
+/// What is said to who does something else than POST.
+fn not_post(method: &Method) -> Option<Response> {
     if method == Method::POST {
-        return Ok(());
+        return None;
     }
     let message = format!("Expecting one of {{ 'POST' }}, but received '{method}'");
     let mut refusal = refuse(StatusCode::METHOD_NOT_ALLOWED, message);
     refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-    Err(refusal)
+    Some(refusal)
+}
+
+/// The body of a call, and how it is encoded.
+async fn read_encoded(
+    method: &Method,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(ContentType, Vec<u8>), Response> {
+    if let Some(refusal) = not_post(method) {
+        return Err(refusal);
+    }
+    let content = ContentType::of_request(text(headers, "content-type"));
+    if content == Err(ContentProblem::Missing) {
+        let message = ContentProblem::Missing.to_string();
+        return Err(refuse(StatusCode::BAD_REQUEST, message));
+    }
+    let bytes = read(body).await?;
+    let content = content
+        .map_err(|problem| refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem.to_string()))?;
+    Ok((content, bytes))
 }
 
 /// The scheduler API, with its checks in the order of Mesos.
@@ -99,19 +190,12 @@ async fn scheduler(
     requests: &Requests,
     method: &Method,
     headers: &HeaderMap,
+    principal: Option<String>,
     body: Body,
 ) -> Result<Response, Response> {
     let bad = |message: String| refuse(StatusCode::BAD_REQUEST, message);
-    only_post(method)?;
-    let content = ContentType::of_request(text(headers, "content-type"));
-    if content == Err(ContentProblem::Missing) {
-        return Err(bad(ContentProblem::Missing.to_string()));
-    }
-    let bytes = read(body).await?;
-    let content = content
-        .map_err(|problem| refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem.to_string()))?;
+    let (content, bytes) = read_encoded(method, headers, body).await?;
     let call: Call = content.decode(&bytes, "scheduler::Call").map_err(bad)?;
-    let principal = None;
     validate::check_call(&call, principal.as_deref())
         .map_err(|problem| bad(format!("Failed to validate scheduler::Call: {problem}")))?;
     let kind = call.r#type.and_then(|kind| CallType::try_from(kind).ok());
@@ -148,6 +232,42 @@ async fn scheduler(
     })
 }
 
+/// The executor API, of all agents.
+async fn executor_api(
+    requests: &Requests,
+    method: &Method,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Response> {
+    let bad = |message: String| refuse(StatusCode::BAD_REQUEST, message);
+    let (content, bytes) = read_encoded(method, headers, body).await?;
+    let call: executor::Call = content.decode(&bytes, "executor::Call").map_err(bad)?;
+    let token = text(headers, "authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let token = token.map(str::to_owned);
+    let (reply, stream) = oneshot::channel();
+    if call.r#type == Some(executor::CallType::Subscribe.into()) {
+        if call.subscribe.is_none() {
+            return Err(bad("Expecting 'subscribe' to be present".to_owned()));
+        }
+        let content = ContentType::of_answer(text(headers, "accept"));
+        let content = content.ok_or_else(|| refuse(StatusCode::NOT_ACCEPTABLE, NOT_ACCEPTABLE))?;
+        let call = Box::new(call);
+        ask(requests, Request::SubscribeExecutor { call, content, token, reply }).await?;
+        return Ok(events(requests, content, stream.await.map_err(|_| unavailable())?));
+    }
+    let (reply, answer) = oneshot::channel();
+    let call = Box::new(call);
+    ask(requests, Request::ExecutorCall { call, token, reply }).await?;
+    let answer = answer.await.map_err(|_| unavailable())?;
+    let status = StatusCode::from_u16(answer.status);
+    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Ok(if answer.message.is_empty() {
+        status.into_response()
+    } else {
+        refuse(status, answer.message)
+    })
+}
+
 /// Answers what anybody may ask.
 async fn read_only(requests: &Requests, endpoint: &str, query: &str) -> Result<Response, Response> {
     let query: BTreeMap<String, String> =
@@ -179,9 +299,12 @@ async fn operate(
     requests: &Requests,
     method: &Method,
     headers: &HeaderMap,
+    may_change: bool,
     body: Body,
 ) -> Result<Response, Response> {
-    only_post(method)?;
+    if let Some(refusal) = not_post(method) {
+        return Err(refusal);
+    }
     let content = match ContentType::of_request(text(headers, "content-type")) {
         Err(ContentProblem::Missing) => {
             return Err(refuse(StatusCode::BAD_REQUEST, ContentProblem::Missing.to_string()));
@@ -201,6 +324,10 @@ async fn operate(
         let message = "The operator API is served in JSON: expecting 'Accept' to allow \
                        'application/json'";
         return Err(refuse(StatusCode::NOT_ACCEPTABLE, message));
+    }
+    let is_question = call["type"].as_str().is_some_and(|kind| kind.starts_with("GET_"));
+    if !may_change && !is_question {
+        return Err(refuse(StatusCode::FORBIDDEN, "The principal may not change the cluster"));
     }
     let (reply, answer) = oneshot::channel();
     ask(requests, Request::Operate(Box::new(call), reply)).await?;

@@ -1,5 +1,7 @@
 //! The operator API: `POST /api/v1`, in JSON.
 
+use std::collections::BTreeMap;
+
 use proffer_core::event::{Event as EngineEvent, Maintenance, PoolObservation};
 use proffer_core::jobs::Milliseconds;
 use proffer_core::ranges::Ranges;
@@ -71,7 +73,7 @@ impl Master {
     fn answer_for(&self, kind: &str, view: &View) -> Option<Value> {
         let read = |endpoint: &str| {
             let endpoint = endpoint.to_owned();
-            self.read(&Question { endpoint, query: Default::default() }, view)
+            self.read(&Question { endpoint, query: BTreeMap::new() }, view)
         };
         Some(match kind {
             "GET_HEALTH" => json!({ "healthy": true }),
@@ -125,7 +127,7 @@ impl Master {
     fn agent_messages(&self, view: &View) -> Vec<Value> {
         let message = |agent: &super::agents::Agent| {
             let node = view.nodes.iter().find(|node| node.name == agent.node.name);
-            let none = Ranges::new();
+            let no_ports = Ranges::new();
             let list = |amounts: Option<&Vec<(Box<str>, i64)>>, ports: &Ranges| {
                 let amounts = amounts.cloned().unwrap_or_default();
                 let resources = amounts::resources(&amounts, ports);
@@ -148,8 +150,8 @@ impl Master {
                 "pid": slave["pid"],
                 "registered_time": { "nanoseconds": agent.registered_at.saturating_mul(1_000_000) },
                 "total_resources": total,
-                "allocated_resources": list(node.map(|node| &node.held), &none),
-                "offered_resources": list(node.map(|node| &node.outstanding), &none),
+                "allocated_resources": list(node.map(|node| &node.held), &no_ports),
+                "offered_resources": list(node.map(|node| &node.outstanding), &no_ports),
                 "capabilities": slave["capabilities"].as_array().into_iter().flatten()
                     .map(|kind| json!({ "type": kind })).collect::<Vec<Value>>(),
             });
@@ -201,7 +203,7 @@ impl Master {
     pub(super) fn weights(&self) -> Value {
         let others = self.pools.values().filter(|pool| pool.weight != 1000);
         let infos = others.map(|pool| {
-            let weight = f64::from(u32::try_from(pool.weight).unwrap_or(u32::MAX)) / 1000.0;
+            let weight = f64::from(pool.weight) / 1000.0;
             json!({ "role": role_of(&pool.name), "weight": weight })
         });
         infos.collect()
@@ -309,8 +311,8 @@ impl Master {
             let usable = view.nodes.iter().flat_map(|node| &node.usable);
             usable.filter(|(other, _)| **other == *name).map(|(_, amount)| *amount).sum::<i64>()
         };
-        let guaranteed = changed.iter().flat_map(|pool| &pool.guarantee);
-        let short = guaranteed.map(|(name, _)| name).find(|name| sum(name) > total(name));
+        let promised = changed.iter().flat_map(|pool| &pool.guarantee);
+        let short = promised.map(|(name, _)| name).find(|name| sum(name) > total(name));
         if let (Some(name), false) = (short, is_forced) {
             let problem = format!("the cluster has less {name} than would be guaranteed");
             return refuse(400, format!("Invalid quota configuration: {problem}"));

@@ -5,24 +5,23 @@
 
 mod fetch;
 mod memory;
+pub(crate) mod supervisor;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::net::SocketAddr;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use proffer_core::jobs::Milliseconds;
-use proffer_executor::processes::{Children, kill_group};
+use proffer_executor::processes::Children;
 use proffer_mesos::types::{
     CommandInfo, ContainerId, ContainerInfo, ContainerInfoType, ContainerStatus,
     EnvironmentVariableType, NetworkInfo, NetworkInfoIpAddress, TaskInfo, TaskState,
     TaskStatusReason as Reason, TaskStatusSource as Source,
 };
-use rustix::process::Signal;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -33,6 +32,9 @@ use super::{Ending, News, Run, TaskKey};
 
 /// How long a task may take to end if nothing else is said, as in Mesos.
 const GRACE_MILLISECONDS: Milliseconds = 3000;
+
+/// Says that the time is that of the task's own policy.
+const OWN_GRACE: Milliseconds = Milliseconds::MAX;
 
 /// What a task is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,8 +49,8 @@ enum Control {
 /// A task that runs or is about to.
 struct Running {
     control: watch::Sender<Control>,
-    /// Its first process, once there is one.
-    leader: Option<u32>,
+    /// The process around it, once it runs.
+    supervisor: Option<u32>,
     /// The memory that it may use, if that is bounded.
     limit_bytes: Option<u64>,
 }
@@ -93,7 +95,7 @@ impl Tasks for Processes {
     fn run(&mut self, run: Run) {
         let (control, told) = watch::channel(Control::Run);
         let limit_bytes = memory::limit_bytes(&run.task);
-        let running = Running { control, leader: None, limit_bytes };
+        let running = Running { control, supervisor: None, limit_bytes };
         lock(&self.shared.table).insert(run.key.clone(), running);
         let shared = self.shared.clone();
         tokio::spawn(async move {
@@ -109,7 +111,7 @@ impl Tasks for Processes {
         if let Some(running) = lock(&self.shared.table).get(task) {
             running.control.send_modify(|control| {
                 if !matches!(control, Control::OutOfMemory(_)) {
-                    *control = Control::Stop(grace.unwrap_or(Milliseconds::MAX));
+                    *control = Control::Stop(grace.unwrap_or(OWN_GRACE));
                 }
             });
         }
@@ -132,6 +134,16 @@ fn not_launched(message: impl Into<String>) -> Ending {
         message: message.into(),
         reason: Some(Reason::ContainerLaunchFailed),
         source: Source::Agent,
+    }
+}
+
+/// A command that could not be run.
+fn not_started(message: String) -> Ending {
+    Ending {
+        state: TaskState::Failed,
+        message,
+        reason: Some(Reason::CommandExecutorFailed),
+        source: Source::Executor,
     }
 }
 
@@ -173,28 +185,20 @@ impl Shared {
         }
         let status = self.container_status(&container);
         let _ = self.news.send((run.key.clone(), News::Starting(status))).await;
-        let (child, leader) = match self.start(run, &command, &sandbox) {
-            Ok(started) => started,
-            Err(message) => {
-                return Ending {
-                    state: TaskState::Failed,
-                    message,
-                    reason: Some(Reason::CommandExecutorFailed),
-                    source: Source::Executor,
-                };
-            }
+        let mut child = match self.start(run, &command, &sandbox) {
+            Ok(child) => child,
+            Err(message) => return not_started(message),
         };
-        if let Some(running) = lock(&self.table).get_mut(&run.key) {
-            running.leader = Some(leader);
-        }
-        let _ = self.news.send((run.key.clone(), News::Running)).await;
-        let ending = self.wait(run, child, leader, told).await;
-        kill_group(leader, Signal::KILL);
-        self.children.remove(leader);
-        if let Err(error) = self.children.kill_orphans().await {
+        let id = child.id().unwrap_or_default();
+        let ending = self.listen(run, &mut child, id, told).await;
+        let is_known = ending.is_some();
+        let _ = child.wait().await;
+        self.children.remove(id);
+        if !is_known && let Err(error) = self.children.kill_orphans().await {
             tracing::warn!("what task {} left behind: {error}", run.key.task);
         }
         ending
+            .unwrap_or_else(|| not_started("The process around the command was killed".to_owned()))
     }
 
     fn container_status(&self, container: &str) -> ContainerStatus {
@@ -212,25 +216,20 @@ impl Shared {
         }
     }
 
-    fn start(
-        &self,
-        run: &Run,
-        command: &CommandInfo,
-        sandbox: &Path,
-    ) -> Result<(Child, u32), String> {
+    /// Starts the process around a task.
+    fn start(&self, run: &Run, command: &CommandInfo, sandbox: &Path) -> Result<Child, String> {
         let value = command.value.clone().unwrap_or_default();
-        let mut process = if command.shell.unwrap_or(true) {
-            let mut shell = Command::new("/bin/sh");
-            shell.arg("-c").arg(&value);
-            shell
-        } else {
-            let mut program = Command::new(&value);
-            if let Some((own_name, arguments)) = command.arguments.split_first() {
-                program.arg0(own_name).args(arguments);
-            }
-            program
-        };
         let cannot = |error: std::io::Error| format!("Failed to run '{value}': {error}");
+        let mut process = Command::new(std::env::current_exe().map_err(cannot)?);
+        process.arg("task").arg("--sandbox").arg(sandbox);
+        if command.shell.unwrap_or(true) {
+            process.args(["--", "/bin/sh", "-c", &value]);
+        } else {
+            if let Some(own_name) = command.arguments.first() {
+                process.arg("--own-name").arg(own_name);
+            }
+            process.args(["--", &value]).args(command.arguments.iter().skip(1));
+        }
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             if text.starts_with("MESOS_") || text.starts_with("LIBPROCESS_") {
@@ -241,76 +240,98 @@ impl Shared {
             .env("MESOS_SANDBOX", sandbox)
             .env("MESOS_DIRECTORY", sandbox)
             .env("MESOS_FRAMEWORK_ID", &*run.key.framework)
-            .env("MESOS_EXECUTOR_ID", &*run.key.task)
-            .env("MESOS_TASK_ID", &*run.key.task)
+            .env("MESOS_EXECUTOR_ID", &*run.executor)
+            .env("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "5secs")
+            .env("MESOS_CHECKPOINT", "0")
             .env("MESOS_SLAVE_ID", &*run.agent)
             .env("MESOS_AGENT_ENDPOINT", self.address.to_string())
             .env("MESOS_CONTAINER_IP", self.address.ip().to_string());
+        if let Some(token) = &run.token {
+            process.env("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", token);
+        }
         for (name, value) in environment(command)? {
             process.env(name, value);
         }
-        let log = |name: &str| File::create(sandbox.join(name)).map_err(cannot);
         process
-            .current_dir(sandbox)
-            .stdin(Stdio::null())
-            .stdout(log("stdout")?)
-            .stderr(log("stderr")?)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            // Ctrl-C is for the master alone, which tells its tasks.
             .process_group(0);
-        let listing = self.children.starting();
+        let _listing = self.children.starting();
         let child = process.spawn().map_err(cannot)?;
-        let id = child.id().unwrap_or_default();
-        self.children.insert(id, run.key.task.clone());
-        drop(listing);
-        Ok((child, id))
+        self.children.insert(child.id().unwrap_or_default(), run.key.task.clone());
+        Ok(child)
     }
 
-    /// Waits until a task's first process has ended, and ends it when that is due.
-    async fn wait(
+    /// Hears what becomes of a task, and tells it to end when that is due. Nothing if the process
+    /// around it ended without a word.
+    async fn listen(
         &self,
         run: &Run,
-        mut child: Child,
-        leader: u32,
+        child: &mut Child,
+        id: u32,
         mut told: watch::Receiver<Control>,
-    ) -> Ending {
+    ) -> Option<Ending> {
+        let mut input = child.stdin.take()?;
+        let mut lines = BufReader::new(child.stdout.take()?).lines();
         let own = run.task.kill_policy.as_ref().and_then(grace_milliseconds);
         let own = own.unwrap_or(GRACE_MILLISECONDS);
         let longest = run.task.max_completion_time.as_ref().map(|time| time.nanoseconds);
         let longest = longest.and_then(|time| u64::try_from(time).ok()).map(Duration::from_nanos);
         let mut complete_by = longest.and_then(|time| Instant::now().checked_add(time));
         let (mut is_late, mut obeyed) = (false, Control::Run);
-        let mut kill_at: Option<Instant> = None;
         loop {
-            let news =
-                async { told.wait_for(|now| *now != obeyed).await.map(|now| now.clone()).ok() };
-            tokio::select! {
+            let news = async {
+                let news = told.wait_for(|now| *now != obeyed).await;
+                news.map(|now| now.clone()).ok()
+            };
+            let order = tokio::select! {
                 biased;
-                status = child.wait() => return ending(status, is_late, &obeyed),
+                line = lines.next_line() => {
+                    let line = line.ok()??;
+                    match line.split_once(' ') {
+                        Some(("pid", _)) => {
+                            if let Some(running) = lock(&self.table).get_mut(&run.key) {
+                                running.supervisor = Some(id);
+                            }
+                            let _ = self.news.send((run.key.clone(), News::Running)).await;
+                        }
+                        Some(("exited", code)) => {
+                            let message = format!("Command exited with status {code}");
+                            return Some(ending(code == "0", message, is_late, &obeyed));
+                        }
+                        Some(("signal", signal)) => {
+                            let name = signal_name(signal);
+                            let message = format!("Command terminated with signal {name}");
+                            return Some(ending(false, message, is_late, &obeyed));
+                        }
+                        Some((_, problem)) => return Some(not_started(problem.to_owned())),
+                        None => {}
+                    }
+                    continue;
+                }
                 Some(now) = news => {
-                    match now {
+                    let order = match now {
                         Control::Stop(grace) => {
                             if obeyed == Control::Run {
                                 let key = run.key.clone();
                                 let _ = self.news.send((key, News::Killing)).await;
                             }
-                            kill_group(leader, Signal::TERM);
-                            let grace = if grace == Milliseconds::MAX { own } else { grace };
-                            kill_at = Instant::now().checked_add(Duration::from_millis(grace));
+                            format!("stop {}\n", if grace == OWN_GRACE { own } else { grace })
                         }
-                        Control::OutOfMemory(_) => kill_group(leader, Signal::KILL),
-                        Control::Run => {}
-                    }
+                        Control::OutOfMemory(_) | Control::Run => "kill\n".to_owned(),
+                    };
                     obeyed = now;
-                }
-                () = at(kill_at), if kill_at.is_some() => {
-                    kill_group(leader, Signal::KILL);
-                    kill_at = None;
+                    order
                 }
                 () = at(complete_by), if complete_by.is_some() => {
                     (is_late, complete_by) = (true, None);
-                    kill_group(leader, Signal::TERM);
-                    kill_at = Instant::now().checked_add(Duration::from_millis(own));
+                    format!("stop {own}\n")
                 }
-            }
+            };
+            // One that does not listen any more is about to end, which is heard elsewhere.
+            let _ = input.write_all(order.as_bytes()).await;
         }
     }
 }
@@ -321,21 +342,7 @@ async fn at(time: Option<Instant>) {
     }
 }
 
-fn ending(status: std::io::Result<ExitStatus>, is_late: bool, told: &Control) -> Ending {
-    let source = Source::Executor;
-    let status = match status {
-        Ok(status) => status,
-        Err(error) => {
-            let message = format!("Failed to get the exit status of the command: {error}");
-            let reason = Some(Reason::CommandExecutorFailed);
-            return Ending { state: TaskState::Failed, message, reason, source };
-        }
-    };
-    let message = match (status.code(), status.signal()) {
-        (Some(code), _) => format!("Command exited with status {code}"),
-        (None, Some(signal)) => format!("Command terminated with signal {}", signal_name(signal)),
-        (None, None) => format!("Command ended: {status}"),
-    };
+fn ending(succeeded: bool, message: String, is_late: bool, told: &Control) -> Ending {
     let (state, message, reason) = match told {
         Control::OutOfMemory(problem) => {
             (TaskState::Failed, problem.clone(), Some(Reason::ContainerLimitationMemory))
@@ -344,22 +351,22 @@ fn ending(status: std::io::Result<ExitStatus>, is_late: bool, told: &Control) ->
             let message = "Task was killed since it exceeded its max_completion_time".to_owned();
             (TaskState::Failed, message, Some(Reason::MaxCompletionTimeReached))
         }
-        _ if status.success() => (TaskState::Finished, message, None),
+        _ if succeeded => (TaskState::Finished, message, None),
         Control::Stop(_) => (TaskState::Killed, message, None),
         Control::Run => (TaskState::Failed, message, Some(Reason::CommandExecutorFailed)),
     };
-    Ending { state, message, reason, source }
+    Ending { state, message, reason, source: Source::Executor }
 }
 
 /// The name of a signal, as Mesos gives it.
-fn signal_name(signal: i32) -> String {
+fn signal_name(signal: &str) -> &str {
     match signal {
-        2 => "Interrupt".to_owned(),
-        6 => "Aborted".to_owned(),
-        9 => "Killed".to_owned(),
-        11 => "Segmentation fault".to_owned(),
-        15 => "Terminated".to_owned(),
-        other => other.to_string(),
+        "2" => "Interrupt",
+        "6" => "Aborted",
+        "9" => "Killed",
+        "11" => "Segmentation fault",
+        "15" => "Terminated",
+        other => other,
     }
 }
 
@@ -371,7 +378,7 @@ fn sandbox(folder: &Path, run: &Run, container: &str) -> PathBuf {
         .join("frameworks")
         .join(&*run.key.framework)
         .join("executors")
-        .join(&*run.key.task)
+        .join(&*run.executor)
         .join("runs")
         .join(container)
 }

@@ -40,7 +40,7 @@ impl Master {
     /// The answer to a question; nothing if there is no such endpoint.
     pub(crate) fn read(&self, question: &Question, view: &View) -> Option<Value> {
         Some(match question.endpoint.as_str() {
-            "version" => self.version(),
+            "version" => version(),
             "health" => json!({}),
             "flags" => json!({ "flags": self.flags() }),
             "state" => self.state(view),
@@ -55,15 +55,6 @@ impl Master {
             "weights" => self.weights(),
             "quota" => self.quota(),
             _ => return None,
-        })
-    }
-
-    fn version(&self) -> Value {
-        json!({
-            "version": MESOS_VERSION,
-            "build_date": "2024-08-23 00:00:00",
-            "build_time": 1_724_371_200.0,
-            "build_user": "proffer",
         })
     }
 
@@ -118,12 +109,7 @@ impl Master {
             let count = |state: TaskState| {
                 tasks.iter().filter(|task| task.state == i32::from(state)).count()
             };
-            use TaskState::{
-                Error, Failed, Finished, Killed, Killing, Lost, Running, Staging, Starting,
-            };
-            let states =
-                [Staging, Starting, Running, Killing, Finished, Killed, Failed, Lost, Error];
-            for state in states {
+            for state in metrics::STATES {
                 value[state.text()] = json!(count(state));
             }
             value
@@ -209,4 +195,14 @@ impl Master {
         let listed: Vec<Value> = listed.map(|(task, role)| objects::task(task, role)).collect();
         json!({ "tasks": listed })
     }
+}
+
+/// The version, for tools that ask for it.
+fn version() -> Value {
+    json!({
+        "version": MESOS_VERSION,
+        "build_date": "2024-08-23 00:00:00",
+        "build_time": 1_724_371_200.0,
+        "build_user": "proffer",
+    })
 }

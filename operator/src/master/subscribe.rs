@@ -15,7 +15,7 @@ use super::frameworks::{Connection, Framework, Subscription};
 use super::tasks::TaskKey;
 use super::{
     Answer, COMPLETED_FRAMEWORKS, ConnectionId, Effect, HEARTBEAT_MILLISECONDS, Master, Timer,
-    seconds,
+    executors, seconds,
 };
 
 impl Master {
@@ -59,6 +59,10 @@ impl Master {
             offer_constraints.as_ref(),
             &self.pools,
         )?;
+        let may_use = |role: &&String| self.settings.access.may_use(principal, role);
+        if let Some(role) = settings.roles.values().find(|role| !may_use(role)) {
+            return Err(format!("Not authorized to use role '{role}'"));
+        }
         let principal = principal.map(str::to_owned).or(framework_info.principal.clone());
         let id = framework_info.id.take().map(|id| id.value).filter(|id| !id.is_empty());
         let id: Arc<str> = match id {
@@ -91,6 +95,7 @@ impl Master {
             settings,
             connection: None,
             tasks: BTreeMap::new(),
+            executors: BTreeMap::new(),
             completed_tasks: VecDeque::new(),
             offers: BTreeMap::new(),
             untold: BTreeSet::new(),
@@ -179,7 +184,10 @@ impl Master {
         let held = |framework: &&Framework| {
             framework.connection.as_ref().is_some_and(|held| held.id == connection)
         };
-        let Some(id) = self.frameworks.values().find(held).map(|f| f.id.clone()) else { return };
+        let Some(id) = self.frameworks.values().find(held).map(|f| f.id.clone()) else {
+            self.executor_disconnected(connection);
+            return;
+        };
         let least = self.settings.least_failover_milliseconds;
         let Some(framework) = self.frameworks.get_mut(&id) else { return };
         framework.connection = None;
@@ -212,14 +220,25 @@ impl Master {
         framework.unregistered_at = Some(now);
         framework.offers.clear();
         self.effects.push(Effect::Engine(EngineEvent::FrameworkGone(framework.key.clone())));
+        for (name, record) in std::mem::take(&mut framework.executors) {
+            let key = TaskKey { framework: framework.id.clone(), task: name.clone() };
+            let mut held = framework.tasks_of(&record.info.executor_id.value, &record.agent);
+            held.push(name);
+            self.orphans.insert(key.clone(), (framework.key.clone(), held));
+            if let Some(connection) = record.connection {
+                self.effects.push(Effect::Tell(connection, Box::new(executors::shutdown())));
+            }
+            self.effects.push(Effect::Kill { task: key, grace: None });
+        }
         for (name, record) in std::mem::take(&mut framework.tasks) {
             let key = TaskKey { framework: framework.id.clone(), task: name };
             if let Some(at) = record.resend_at {
                 self.timers.remove(&(at, Timer::Resend(key.clone())));
             }
-            if record.holds {
+            if record.holds && record.info.executor.is_none() {
                 // What it holds is free when it has ended.
-                self.orphans.insert(key.clone(), framework.key.clone());
+                let held = vec![key.task.clone()];
+                self.orphans.insert(key.clone(), (framework.key.clone(), held));
                 self.effects.push(Effect::Kill { task: key, grace: None });
             }
             framework.keep_completed(record.to_task());
@@ -245,6 +264,11 @@ impl Master {
         let Some(framework) = self.frameworks.get_mut(id) else {
             return Answer::new(400, "Framework cannot be found");
         };
+        let principal = framework.principal.as_deref();
+        let may_use = |role: &&String| self.settings.access.may_use(principal, role);
+        if let Some(role) = settings.roles.values().find(|role| !may_use(role)) {
+            return Answer::new(403, format!("Not authorized to use role '{role}'"));
+        }
         let (old, new) = (&framework.info, &framework_info);
         let changed = [
             ("principal", old.principal != new.principal),

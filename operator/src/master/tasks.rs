@@ -18,6 +18,7 @@ use proffer_mesos::types::{
     TaskInfo, TaskState, TaskStatus, TaskStatusReason as Reason, TaskStatusSource as Source,
 };
 
+use super::executors::{executor_name, is_executor};
 use super::frameworks::Framework;
 use super::{COMPLETED_TASKS, Effect, Master, Run, Timer, seconds};
 
@@ -207,6 +208,10 @@ impl Master {
         node: &str,
         pool: &str,
     ) {
+        if is_executor(name) {
+            self.hold_executor(id, name);
+            return;
+        }
         let agent = self.agents.on(node).map(|agent| agent.id.clone());
         let Some(framework) = self.frameworks.get_mut(id) else { return };
         let role = framework.settings.roles.get(pool).cloned();
@@ -217,9 +222,11 @@ impl Master {
             return;
         };
         if record.is_killed {
-            let agent = record.info.agent_id.clone();
+            let info = record.info.clone();
+            let agent = info.agent_id.clone();
             framework.tasks.remove(name);
             self.effects.push(Effect::Engine(gone));
+            self.drop_unused_executor(id, &info);
             let message = "Task killed before delivery to agent".to_owned();
             let reason = Some(Reason::TaskKilledDuringLaunch);
             let status = status(now, name, TaskState::Killed, reason, message);
@@ -228,7 +235,21 @@ impl Master {
         }
         (record.node, record.role, record.holds) = (Some(node.into()), role, true);
         let task = record.info.clone();
-        self.effects.push(Effect::Run(Box::new(Run { key, task, agent })));
+        if task.executor.is_none() {
+            let executor = record.executor_id().into();
+            self.effects.push(Effect::Run(Box::new(Run {
+                key,
+                task,
+                agent,
+                executor,
+                token: None,
+            })));
+        } else if !self.launch_on_executor(now, id, task, &agent) {
+            let message = "There is no room for the task's executor".to_owned();
+            let (reason, source) = (Some(Reason::TaskInvalid), Source::Master);
+            let ending = Ending { state: TaskState::Error, message, reason, source };
+            self.take_news(now, &key, News::Ended(ending));
+        }
     }
 
     /// The engine does not let a task start.
@@ -239,8 +260,16 @@ impl Master {
         name: &TaskId,
         problem: &TaskProblem,
     ) {
+        if is_executor(name) {
+            self.refuse_executor(id, name);
+            return;
+        }
         let Some(framework) = self.frameworks.get_mut(id) else { return };
-        let agent = framework.tasks.remove(name).map(|record| record.info.agent_id);
+        let info = framework.tasks.remove(name).map(|record| record.info);
+        if let Some(info) = &info {
+            self.drop_unused_executor(id, info);
+        }
+        let agent = info.map(|info| info.agent_id);
         let (state, reason, message) = if problem.is_of_offers() {
             let message = match problem {
                 TaskProblem::UnknownOffer(offer) => {
@@ -289,11 +318,16 @@ impl Master {
 
     /// Something became of a task.
     pub(crate) fn take_news(&mut self, now: Milliseconds, key: &TaskKey, news: News) {
+        if is_executor(&key.task) && self.frameworks.contains_key(&key.framework) {
+            self.take_executor_news(now, key, news);
+            return;
+        }
         let has_ended = matches!(news, News::Ended(_));
         self.count("messages_status_update", 1);
         let Some(framework) = self.frameworks.get_mut(&key.framework) else {
-            if has_ended && let Some(job) = self.orphans.remove(key) {
-                self.effects.push(Effect::Engine(EngineEvent::TaskGone(job, key.task.clone())));
+            if has_ended && let Some((job, held)) = self.orphans.remove(key) {
+                let gone = held.into_iter().map(|task| EngineEvent::TaskGone(job.clone(), task));
+                self.effects.extend(gone.map(Effect::Engine));
             }
             return;
         };
@@ -341,7 +375,7 @@ impl Master {
         self.queue_update(now, key, status);
     }
 
-    fn queue_update(&mut self, now: Milliseconds, key: &TaskKey, status: TaskStatus) {
+    pub(super) fn queue_update(&mut self, now: Milliseconds, key: &TaskKey, status: TaskStatus) {
         let framework = self.frameworks.get_mut(&key.framework);
         let record = framework.and_then(|framework| framework.tasks.get_mut(&key.task));
         let Some(record) = record else { return };
@@ -422,7 +456,8 @@ impl Master {
             return;
         }
         record.is_killed = true;
-        if record.holds {
+        let holds = record.holds;
+        if holds && !self.kill_on_executor(id, &task, call.kill_policy.as_ref()) {
             let task = TaskKey { framework: id.clone(), task };
             let grace = call.kill_policy.as_ref().and_then(grace_milliseconds);
             self.effects.push(Effect::Kill { task, grace });
@@ -431,6 +466,11 @@ impl Master {
 
     /// Ends all tasks of an executor.
     pub(super) fn shut_down(&mut self, id: &Arc<str>, executor: &str, agent: &AgentId) {
+        let name = executor_name(&agent.value, executor);
+        if self.frameworks.get(id).is_some_and(|known| known.executors.contains_key(&name)) {
+            self.shut_executor_down(id, &name);
+            return;
+        }
         let Some(framework) = self.frameworks.get(id) else { return };
         let of_executor = framework.tasks.iter().filter(|(_, record)| {
             record.holds && record.executor_id() == executor && record.info.agent_id == *agent

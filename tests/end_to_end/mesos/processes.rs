@@ -24,8 +24,10 @@ fn run(
         "sandboxes/slaves/{}/frameworks/{}/executors/t/runs",
         offer.agent_id.value, framework.id
     ));
-    let run = std::fs::read_dir(runs).unwrap().next().unwrap().unwrap().path();
-    let stdout = std::fs::read_to_string(run.join("stdout")).unwrap_or_default();
+    // One that was never started has none.
+    let run = std::fs::read_dir(runs).ok().and_then(|mut runs| runs.next()).transpose().unwrap();
+    let stdout = run.and_then(|run| std::fs::read_to_string(run.path().join("stdout")).ok());
+    let stdout = stdout.unwrap_or_default();
     (master, stdout, status)
 }
 

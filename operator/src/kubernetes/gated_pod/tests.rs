@@ -2,6 +2,7 @@ use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
 use proffer_core::ExecutorKey;
+use proffer_core::action::{Launch, Search};
 use proffer_core::jobs::JobKey;
 
 use super::{GatedFacts, Step, gated_facts, placing_patch};
@@ -24,9 +25,10 @@ fn pod(spec: &Value) -> Pod {
     serde_json::from_value(pod).unwrap()
 }
 
-fn executor() -> ExecutorKey {
+fn on(node: Option<&str>) -> Launch {
     let job = JobKey { namespace: "ns".into(), name: "job/j".into() };
-    ExecutorKey { job, index: 3, epoch: 1 }
+    let key = ExecutorKey { job, index: 3, epoch: 1 };
+    Launch { key, node: node.map(Box::from), search: Search::default() }
 }
 
 fn facts(spec: &Value) -> GatedFacts {
@@ -73,7 +75,7 @@ fn placing_pins_every_term_and_keeps_what_there_is() {
             "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms},
         }},
     }));
-    let patch = placing_patch(&pod, &executor(), Some("n1")).unwrap().unwrap();
+    let patch = placing_patch(&pod, &on(Some("n1"))).unwrap().unwrap();
     let fields = json!([{"key": "metadata.name", "operator": "In", "values": ["n1"]}]);
     assert_eq!(patch["spec"]["schedulingGates"], json!([{"name": "other"}]));
     let required = &patch["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
@@ -87,8 +89,8 @@ fn placing_pins_every_term_and_keeps_what_there_is() {
 
 #[test]
 fn placing_without_a_node_only_lifts_the_gate() {
-    let patch = placing_patch(&pod(&json!({})), &executor(), None).unwrap().unwrap();
+    let patch = placing_patch(&pod(&json!({})), &on(None)).unwrap().unwrap();
     assert_eq!(patch["spec"], json!({"schedulingGates": []}));
     let ungated = pod(&json!({"schedulingGates": []}));
-    assert_eq!(placing_patch(&ungated, &executor(), Some("n1")).unwrap(), None);
+    assert_eq!(placing_patch(&ungated, &on(Some("n1"))).unwrap(), None);
 }

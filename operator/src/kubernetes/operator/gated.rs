@@ -307,10 +307,8 @@ impl Operator {
             let Some((_, name)) = group.waiting.first().cloned() else { return };
             let Some((key, node)) = group.places.pop_first() else { return };
             self.seat(&key, &name);
-            self.queue.push(
-                Target::Pod(name),
-                Intent::Place(Launch { key, node, search: Search::default() }),
-            );
+            let launch = Launch { key, node, search: Search::default() };
+            self.queue.push(Target::Pod(name), Intent::Place(launch));
             self.note_spark(job);
         }
     }
@@ -391,7 +389,7 @@ impl Operator {
         }
         let Some(group) = self.gated.groups.get_mut(key) else { return };
         let pods = group.waiting.len() + group.placed.len();
-        if self.is_spark_group(key) {
+        if is_spark_group(key) {
             // Its job is gone, and the engine knows.
             if pods == 0 && self.gated.groups.get(key).is_some_and(|it| it.places.is_empty()) {
                 self.gated.groups.remove(key);
@@ -432,11 +430,6 @@ impl Operator {
             status: None,
         };
         self.engine.handle(now, Event::Job(Box::new(observed)));
-    }
-
-    /// Whether a job is one of Spark, whose names have no kind in front.
-    fn is_spark_group(&self, key: &JobKey) -> bool {
-        !key.name.contains('/')
     }
 
     /// Tells the engine how many places an application should have, and gives back those beyond.
@@ -493,7 +486,7 @@ impl Operator {
         let group = self.gated.groups.get(&key.job);
         let Some(name) = group.and_then(|group| group.placed.get(key)).cloned() else {
             self.gone(now, key, Departure::Asked);
-            if self.is_spark_group(&key.job) {
+            if is_spark_group(&key.job) {
                 self.tell_demand(now, &key.job);
             }
             return;
@@ -705,6 +698,11 @@ impl Operator {
             }
         }
     }
+}
+
+/// Whether a job is one of Spark, whose names have no kind in front.
+fn is_spark_group(key: &JobKey) -> bool {
+    !key.name.contains('/')
 }
 
 fn is_placed(pod: &PodFacts) -> bool {

@@ -93,9 +93,8 @@ impl Operator {
             }
             (Target::Pod(name), Intent::Place(launch)) => {
                 let uid = self.index.pod(name)?.uid.clone();
-                let node = launch.node.clone();
-                let (name, executor) = (name.clone(), launch.key.clone());
-                Some((SentKind::Place(launch), Write::Place { name, uid, executor, node }))
+                let write = Write::Place { name: name.clone(), uid, launch: launch.clone() };
+                Some((SentKind::Place(launch), write))
             }
             (Target::Pod(name), Intent::Explain { uid, offered, reason, message }) => {
                 let name = name.clone();

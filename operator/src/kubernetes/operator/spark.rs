@@ -19,6 +19,7 @@ use proffer_core::event::{
 };
 use proffer_core::jobs::{JobKey, Milliseconds};
 use proffer_core::ranges::Ranges;
+use proffer_core::view::JobStatus;
 use proffer_crds::SparkJob;
 use proffer_crds::job::{PodRetention, SparkJobStatus};
 use proffer_crds::spark::{Admission, ApplicationStatus, Place, SparkApplication};
@@ -455,6 +456,17 @@ impl Operator {
         let Some(known) = self.jobs.get(job) else { return };
         let due = known.published_at.saturating_add(STATUS_INTERVAL_MILLISECONDS);
         self.sparks.changed.entry(job.clone()).or_insert(due);
+    }
+
+    /// Says of a Spark job's one task that it is the driver.
+    pub(super) fn speak_of_driver(&self, status: &mut JobStatus) {
+        if self.spark_of(&status.key).is_some()
+            && let Some(message) = &mut status.message
+        {
+            *message = message
+                .replace("task 0 of stage driver failed once, the last time: ", "")
+                .replace("task 0 of stage driver", "the driver");
+        }
     }
 
     /// What only a Spark application's status has.

@@ -142,7 +142,7 @@ fn fields_of_the_spec() {
             "pol: a",
             "x.yaml:5: spec.pol: there is no such field; did you mean pool? The fields are: \
              deadlineSeconds, env, executor, maxExecutorFailures, maxTaskFailures, podRetention, \
-             pool, priority, restartPolicy, speculation, stages, suspend, \
+             pool, priority, restartPolicy, spark, speculation, stages, suspend, \
              ttlSecondsAfterFinished, workURI",
         ),
         (

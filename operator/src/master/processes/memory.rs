@@ -31,13 +31,13 @@ pub(super) async fn watch(table: Table) {
         if std::sync::Arc::strong_count(&table) == 1 {
             return;
         }
-        let has_tasks = lock(&table).values().any(|running| running.leader.is_some());
+        let has_tasks = lock(&table).values().any(|running| running.supervisor.is_some());
         let Ok(all) = (if has_tasks { processes::all() } else { continue }) else { continue };
         for running in lock(&table).values() {
-            let (Some(leader), Some(limit)) = (running.leader, running.limit_bytes) else {
+            let (Some(supervisor), Some(limit)) = (running.supervisor, running.limit_bytes) else {
                 continue;
             };
-            let used = used_bytes(&all, leader);
+            let used = used_bytes(&all, supervisor);
             if used > limit {
                 let (used, limit) = (used.div_ceil(1 << 20), limit >> 20);
                 let problem =
@@ -48,35 +48,20 @@ pub(super) async fn watch(table: Table) {
     }
 }
 
-/// The memory of a process, of its group and of everything below it.
-fn used_bytes(all: &[Process], leader: u32) -> u64 {
-    let below = processes::below(leader, &[], all);
-    let is_below = |id: u32| below.iter().any(|process| process.id == id);
-    let own = all
-        .iter()
-        .filter(|process| process.id == leader || process.group == leader || is_below(process.id));
-    own.map(|process| process.resident_bytes).sum()
+/// The memory of everything below a process.
+fn used_bytes(all: &[Process], supervisor: u32) -> u64 {
+    processes::below(supervisor, &[], all).iter().map(|process| process.resident_bytes).sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn process(id: u32, parent: u32, group: u32) -> Process {
-        Process { id, parent, group, resident_bytes: 10, is_zombie: false }
-    }
-
     #[test]
-    fn what_a_task_uses_is_what_all_its_processes_use() {
-        let all = [
-            process(1, 0, 1),
-            process(2, 1, 2),
-            process(3, 2, 3),
-            process(4, 3, 4),
-            process(5, 1, 2),
-            process(6, 1, 6),
-        ];
-        assert_eq!(used_bytes(&all, 2), 40);
-        assert_eq!(used_bytes(&all, 6), 10);
+    fn what_a_task_uses_is_what_is_below_the_process_around_it() {
+        let process =
+            |id, parent| Process { id, parent, group: id, resident_bytes: 10, is_zombie: false };
+        let all = [process(1, 0), process(2, 1), process(3, 2), process(4, 3), process(5, 1)];
+        assert_eq!((used_bytes(&all, 2), used_bytes(&all, 5)), (20, 0));
     }
 }

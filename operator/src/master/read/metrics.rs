@@ -9,6 +9,20 @@ use serde_json::{Map, Value, json};
 use crate::master::frameworks::role_of;
 use crate::master::{Master, amounts};
 
+/// The states that tasks are counted by.
+pub(super) const STATES: [TaskState; 10] = [
+    TaskState::Staging,
+    TaskState::Starting,
+    TaskState::Running,
+    TaskState::Killing,
+    TaskState::Finished,
+    TaskState::Failed,
+    TaskState::Killed,
+    TaskState::Lost,
+    TaskState::Error,
+    TaskState::Gone,
+];
+
 fn sum<'a>(lists: impl Iterator<Item = &'a Vec<(Box<str>, i64)>>) -> Quantities {
     let all: Vec<Resource> =
         lists.flat_map(|list| amounts::resources(list, &Ranges::new())).collect();
@@ -62,12 +76,7 @@ impl Master {
             set(format!("master/{name}"), count(number));
         }
         let tasks = self.all_tasks();
-        use TaskState::{
-            Error, Failed, Finished, Gone, Killed, Killing, Lost, Running, Staging, Starting,
-        };
-        for state in
-            [Staging, Starting, Running, Killing, Finished, Failed, Killed, Lost, Error, Gone]
-        {
+        for state in STATES {
             let number = tasks.iter().filter(|(task, _)| task.state == i32::from(state)).count();
             set(
                 format!("master/{}", state.text().to_lowercase().replacen("task", "tasks", 1)),

@@ -109,9 +109,9 @@ impl Master {
     /// An agent.
     pub(in crate::master) fn slave(&self, agent: &Agent, view: &View) -> Value {
         let node = view.nodes.iter().find(|node| node.name == agent.node.name);
-        let none = Ranges::new();
+        let no_ports = Ranges::new();
         let of = |get: fn(&NodeStatus) -> &NamedAmounts, ports: &Ranges| {
-            node.map_or_else(|| flat_amounts(&[], &none), |node| flat_amounts(get(node), ports))
+            node.map_or_else(|| flat_amounts(&[], &no_ports), |node| flat_amounts(get(node), ports))
         };
         let total = of(|node| &node.usable, &agent.node.ports);
         let mut attributes = Map::new();
@@ -137,8 +137,8 @@ impl Master {
             "attributes": attributes,
             "registered_time": seconds(agent.registered_at),
             "resources": total,
-            "used_resources": flat_amounts(&used.unwrap_or_default(), &none),
-            "offered_resources": of(|node| &node.outstanding, &none),
+            "used_resources": flat_amounts(&used.unwrap_or_default(), &no_ports),
+            "offered_resources": of(|node| &node.outstanding, &no_ports),
             "reserved_resources": {},
             "unreserved_resources": total,
             "active": agent.is_active(),
@@ -234,21 +234,21 @@ impl Master {
 
     /// The roles: one for each pool.
     pub(super) fn roles(&self, view: &View) -> Vec<Value> {
-        let none = Ranges::new();
+        let no_ports = Ranges::new();
         let role = |pool: &PoolObservation| {
             let status = view.pools.iter().find(|status| status.name == pool.name);
             let amounts = |amounts: Option<&Vec<(Box<str>, i64)>>| {
-                flat_amounts(amounts.map_or(&[][..], Vec::as_slice), &none)
+                flat_amounts(amounts.map_or(&[][..], Vec::as_slice), &no_ports)
             };
             let allocated = amounts(status.map(|status| &status.allocated));
             let frameworks = self.frameworks.values();
             let own =
                 frameworks.filter(|framework| framework.settings.roles.contains_key(&pool.name));
-            let limit = amounts::resources(&pool.limit, &none);
-            let guarantee = amounts::resources(&pool.guarantee, &none);
+            let limit = amounts::resources(&pool.limit, &no_ports);
+            let guarantee = amounts::resources(&pool.guarantee, &no_ports);
             json!({
                 "name": role_of(&pool.name),
-                "weight": f64::from(u32::try_from(pool.weight).unwrap_or(u32::MAX)) / 1000.0,
+                "weight": f64::from(pool.weight) / 1000.0,
                 "quota": {
                     "role": role_of(&pool.name),
                     "limit": scalars(&limit),

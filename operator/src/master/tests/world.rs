@@ -1,6 +1,7 @@
 //! A master on an engine, with nodes of four cores and four GiB each.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proffer_core::action::Action;
 use proffer_core::engine::{Engine, Settings};
@@ -11,7 +12,7 @@ use proffer_mesos::scheduler::{Call, CallSubscribe, Event, EventType};
 use proffer_mesos::types::{
     FrameworkInfo, Offer, OperationStatus, TaskInfo, TaskState, TaskStatus,
 };
-use proffer_mesos::{to_json, validate};
+use proffer_mesos::{executor, to_json, validate};
 
 use crate::master::{
     Answer, ConnectionId, Effect, Master, MasterSettings, News, Run, TaskKey, agent_ports,
@@ -23,6 +24,8 @@ pub(super) struct World {
     now: Milliseconds,
     pools: Vec<PoolObservation>,
     events: BTreeMap<ConnectionId, Vec<Event>>,
+    /// What executors are told.
+    pub(super) told: BTreeMap<ConnectionId, Vec<executor::Event>>,
     closed: Vec<ConnectionId>,
     pub(super) runs: Vec<Run>,
     pub(super) kills: Vec<(TaskKey, Option<Milliseconds>)>,
@@ -56,6 +59,7 @@ impl World {
                 hostname: "localhost".to_owned(),
                 namespace: "mesos".into(),
                 least_failover_milliseconds: 0,
+                access: Arc::default(),
             },
         );
         let mut world = Self {
@@ -64,6 +68,7 @@ impl World {
             now: 1_000_000,
             pools: Vec::new(),
             events: BTreeMap::new(),
+            told: BTreeMap::new(),
             closed: Vec::new(),
             runs: Vec::new(),
             kills: Vec::new(),
@@ -113,6 +118,9 @@ impl World {
                     Effect::Engine(event) => self.engine.handle(self.now, event),
                     Effect::Send(connection, event) => {
                         self.events.entry(connection).or_default().push(*event);
+                    }
+                    Effect::Tell(connection, event) => {
+                        self.told.entry(connection).or_default().push(*event);
                     }
                     Effect::Close(connection) => self.closed.push(connection),
                     Effect::Run(run) => self.runs.push(*run),

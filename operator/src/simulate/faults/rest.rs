@@ -91,8 +91,9 @@ fn reason(operator: &Operator, status: &JobStatus, spec: &JobSpec) -> Checked {
         if holds { Ok(()) } else { Err(problem.to_owned()) }
     };
     match status.reason.unwrap_or_default() {
-        "NoNodes" => ensure(suiting().next().is_none(), "there are nodes that suit"),
-        "NoNodeSuits" => ensure(suiting().next().is_none(), "there are nodes that suit"),
+        "NoNodes" | "NoNodeSuits" => {
+            ensure(suiting().next().is_none(), "there are nodes that suit")
+        }
         "NodeSelectorContradiction" => ensure(demands.contradict_each_other(), "labels agree"),
         "NamespaceMayNotUsePool" => {
             ensure(!constraints::serves(operator, &spec.pool), "the pool serves the job")

@@ -235,11 +235,11 @@ fn whoever_places_it_is_told_what_suits() {
     world.hold_departures = true;
     world.fail("s", 0, "no such file");
     let launched = |world: &World| {
-        let launches = world.log.iter().filter_map(|action| match action {
+        let mut launches = world.log.iter().filter_map(|action| match action {
             Action::Launch(launch) if launch.node.is_none() => Some(launch.search.clone()),
             _ => None,
         });
-        launches.last()
+        launches.next_back()
     };
     let search = launched(&world).expect("an executor without a node");
     let selector = [("disk", "ssd"), ("zone", "a")].map(|(key, value)| (key.into(), value.into()));

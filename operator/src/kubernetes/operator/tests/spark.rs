@@ -123,6 +123,8 @@ fn a_driver_that_fails_says_why_and_runs_again_under_another_name() {
     exit(&mut world, second, 1, "java.lang.Error: again");
     world.advance(2000);
     assert_eq!(world.status("j", "/state"), "Failed");
+    let message = "the driver exited with code 1: java.lang.Error: again";
+    assert_eq!(world.status("j", "/message"), message);
     assert_eq!(world.status("j", "/restarts"), 1);
     let pool = world.pools["default"].status.clone().unwrap();
     assert!(pool.allocated.values().all(|amount| amount.to_string() == "0"), "{pool:?}");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Node, Pod, PodCondition};
 use kube::ResourceExt;
-use proffer_core::ExecutorKey;
+use proffer_core::action::Launch;
 use proffer_core::engine::Settings;
 use proffer_core::jobs::Milliseconds;
 use proffer_crds::executor::{Assignment, AttemptResult};
@@ -245,9 +245,7 @@ impl World {
                 }
                 _ => Reply::Missing,
             },
-            Write::Place { name, uid, executor, node } => {
-                self.place(&name.name, &uid, &executor, node.as_deref())
-            }
+            Write::Place { name, uid, launch } => self.place(&name.name, &uid, &launch),
             Write::LaunchDriver { parts, .. } => self.launch_driver(parts.driver),
             Write::Explain { name, uid, offered, reason, message } => {
                 let there = self.pods.get_mut(&*name.name);
@@ -383,17 +381,11 @@ impl World {
         Reply::Placed(Box::new(self.pods[&name].clone()))
     }
 
-    fn place(
-        &mut self,
-        name: &str,
-        uid: &str,
-        executor: &ExecutorKey,
-        node: Option<&str>,
-    ) -> Reply {
+    fn place(&mut self, name: &str, uid: &str, launch: &Launch) -> Reply {
         let version = self.next_version();
         let there = self.pods.get_mut(name).filter(|pod| pod.uid().as_deref() == Some(uid));
         let Some(pod) = there else { return Reply::Missing };
-        let Some(patch) = placing_patch(pod, executor, node).unwrap() else {
+        let Some(patch) = placing_patch(pod, launch).unwrap() else {
             return Reply::Placed(Box::new(pod.clone()));
         };
         let mut value = serde_json::to_value(&*pod).unwrap();
@@ -402,7 +394,7 @@ impl World {
         pod.metadata.resource_version = Some(version);
         // The scheduler takes the pinned node at its word.
         pod.spec.as_mut().unwrap().node_name =
-            node.filter(|_| !self.scheduler_refuses).map(str::to_owned);
+            launch.node.as_deref().filter(|_| !self.scheduler_refuses).map(str::to_owned);
         let pod = pod.clone();
         self.told.push_back(pod_change(&pod));
         Reply::Placed(Box::new(pod))

@@ -1,0 +1,210 @@
+//! HTTP to the master: one stream of events, and calls beside it.
+
+use std::io::Read;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use proffer_mesos::content::PROTOBUF;
+use proffer_mesos::recordio::Decoder;
+use proffer_mesos::scheduler::{Call, Event};
+use prost::Message;
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+use crate::address::Address;
+
+const PATH: &str = "/api/v1/scheduler";
+
+/// Five heartbeats of the usual 15 seconds: a stream that says nothing for longer is broken.
+const SILENCE: Duration = Duration::from_secs(75);
+
+/// How long a call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a master may name another one as the leader.
+const MOST_REDIRECTS: u32 = 3;
+
+/// How much of an answer is read that is no stream.
+const MOST_ANSWER_BYTES: u64 = 4096;
+
+/// Why a call was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Nobody answers, or nobody who leads: it is worth trying again.
+    Unavailable(String),
+    /// The master will not take it, now or later.
+    Refused(String),
+}
+
+/// How the master is reached.
+pub(crate) struct Connection {
+    agent: Agent,
+    /// `http://host:port` of each master.
+    masters: Vec<String>,
+    authorization: Option<String>,
+}
+
+/// Where a framework is subscribed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    pub(crate) master: String,
+    stream: String,
+}
+
+/// The events of a subscription, as they come.
+pub(crate) struct Events {
+    body: ureq::BodyReader<'static>,
+    decoder: Decoder,
+    ready: std::collections::VecDeque<Vec<u8>>,
+}
+
+impl Connection {
+    /// `secure` is whether masters speak TLS.
+    pub(crate) fn new(address: &Address, secure: bool) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .no_delay(true)
+            .proxy(None)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .build();
+        let scheme = if secure { "https" } else { "http" };
+        let authorization = address.credentials.as_ref().map(|it| {
+            format!("Basic {}", STANDARD.encode(format!("{}:{}", it.principal, it.secret)))
+        });
+        Self {
+            agent: config.new_agent(),
+            masters: address.masters.iter().map(|host| format!("{scheme}://{host}")).collect(),
+            authorization,
+        }
+    }
+
+    /// Opens the stream of events at the master that leads.
+    pub(crate) fn subscribe(&self, call: &Call) -> Result<(Subscription, Events), Failure> {
+        let mut last = Failure::Unavailable("no master is known".to_owned());
+        for master in &self.masters {
+            match self.subscribe_at(master, call) {
+                Err(failure @ Failure::Unavailable(_)) => last = failure,
+                done => return done,
+            }
+        }
+        Err(last)
+    }
+
+    fn subscribe_at(&self, master: &str, call: &Call) -> Result<(Subscription, Events), Failure> {
+        let mut master = master.to_owned();
+        for _ in 0..=MOST_REDIRECTS {
+            let response = self.post(&master, None, call, None)?;
+            let status = response.status().as_u16();
+            if status == 307 {
+                master = leader(&master, &response)?;
+                continue;
+            }
+            if status != 200 {
+                return Err(failure(&master, response));
+            }
+            let stream = header(&response, "mesos-stream-id").unwrap_or_default();
+            let events = Events {
+                body: response.into_body().into_with_config().limit(u64::MAX).reader(),
+                decoder: Decoder::new(64 << 20),
+                ready: std::collections::VecDeque::new(),
+            };
+            return Ok((Subscription { master, stream }, events));
+        }
+        Err(Failure::Unavailable(format!("{master} and others name each other as the leader")))
+    }
+
+    /// Makes a call within a subscription.
+    pub(crate) fn call(&self, subscription: &Subscription, call: &Call) -> Result<(), Failure> {
+        let Subscription { master, stream } = subscription;
+        let response = self.post(master, Some(stream), call, Some(CALL_TIMEOUT))?;
+        if response.status().is_success() { Ok(()) } else { Err(failure(master, response)) }
+    }
+
+    fn post(
+        &self,
+        master: &str,
+        stream: Option<&str>,
+        call: &Call,
+        timeout: Option<Duration>,
+    ) -> Result<Response<Body>, Failure> {
+        let mut request = self
+            .agent
+            .post(format!("{master}{PATH}"))
+            .header("Content-Type", PROTOBUF)
+            .header("Accept", PROTOBUF);
+        if let Some(authorization) = &self.authorization {
+            request = request.header("Authorization", authorization);
+        }
+        if let Some(stream) = stream {
+            request = request.header("Mesos-Stream-Id", stream);
+        }
+        request
+            .config()
+            .timeout_global(timeout)
+            .timeout_per_read(Some(SILENCE))
+            .build()
+            .send(&call.encode_to_vec()[..])
+            .map_err(|error| Failure::Unavailable(format!("{master} does not answer: {error}")))
+    }
+}
+
+impl Events {
+    /// Waits for the next event; `None` when the stream ends.
+    pub(crate) fn next(&mut self) -> Result<Option<Event>, String> {
+        loop {
+            if let Some(record) = self.ready.pop_front() {
+                let event = Event::decode(&*record).map_err(|error| {
+                    format!("the master sent an event that cannot be read: {error}")
+                })?;
+                return Ok(Some(event));
+            }
+            let mut buffer = [0; 16 << 10];
+            let read = self.body.read(&mut buffer).map_err(|error| error.to_string())?;
+            if read == 0 {
+                return Ok(None);
+            }
+            let records = self.decoder.push(&buffer[..read]).map_err(|error| error.to_string())?;
+            self.ready.extend(records);
+        }
+    }
+}
+
+/// The master that another one names as the leader.
+fn leader(master: &str, response: &Response<Body>) -> Result<String, Failure> {
+    let location = header(response, "location").unwrap_or_default();
+    let scheme = master.split("//").next().unwrap_or("http:");
+    let host = location.split("//").nth(1).and_then(|rest| rest.split('/').next());
+    match host.filter(|host| !host.is_empty()) {
+        Some(host) => Ok(format!("{scheme}//{host}")),
+        None => Err(Failure::Unavailable(format!("{master} does not say who leads"))),
+    }
+}
+
+fn header(response: &Response<Body>, name: &str) -> Option<String> {
+    Some(response.headers().get(name)?.to_str().ok()?.to_owned())
+}
+
+/// What an answer means that is not the one hoped for.
+fn failure(master: &str, response: Response<Body>) -> Failure {
+    let status = response.status().as_u16();
+    let mut text = String::new();
+    let body = response.into_body().into_reader().take(MOST_ANSWER_BYTES).read_to_string(&mut text);
+    let said =
+        if body.is_ok() && !text.trim().is_empty() { text.trim() } else { "no reason given" };
+    match status {
+        401 => Failure::Refused(format!(
+            "{master} wants a name and a password that it knows ({said}); give them as \
+             mesos://USER:PASSWORD@HOST:PORT or as spark.mesos.principal and spark.mesos.secret"
+        )),
+        404 => Failure::Refused(format!(
+            "{master} is no Mesos master: there is nothing at {PATH}; is it the right port?"
+        )),
+        500.. => Failure::Unavailable(format!("{master} cannot serve now: {status}, {said}")),
+        _ => Failure::Refused(format!("{master} refused with {status}: {said}")),
+    }
+}

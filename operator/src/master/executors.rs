@@ -1,0 +1,489 @@
+//! Executors of a framework's own: processes that run several tasks and speak the executor API.
+//!
+//! Each is a process on an agent, which holds what its `ExecutorInfo` asks for beside what its tasks
+//! hold. To the engine and to whatever runs processes it is one more task, whose name no framework can
+//! give: it has slashes.
+
+use std::sync::Arc;
+
+use proffer_core::event::Event as EngineEvent;
+use proffer_core::frameworks::{TaskId, TaskRequest};
+use proffer_core::jobs::Milliseconds;
+use proffer_mesos::executor::{
+    Call, CallType, Event, EventAcknowledged, EventError, EventKill, EventLaunch, EventMessage,
+    EventSubscribed, EventType,
+};
+use proffer_mesos::scheduler::{
+    self, CallMessage, EventFailure, EventMessage as SchedulerMessage, EventType as SchedulerEvent,
+};
+use proffer_mesos::types::{
+    AgentId, AgentInfo, ContainerStatus, ExecutorId, ExecutorInfo, FrameworkId, KillPolicy,
+    TaskInfo, TaskState, TaskStatus, TaskStatusReason as Reason, TaskStatusSource as Source,
+};
+
+use super::tasks::{TaskKey, is_terminal};
+use super::{Answer, ConnectionId, Effect, Ending, Master, News, Run, Timer, amounts};
+
+/// How long an executor may take to subscribe, as in Mesos.
+const REGISTRATION_MILLISECONDS: Milliseconds = 60_000;
+
+/// How long an executor may take to end if nothing else is said, as in Mesos.
+const SHUTDOWN_MILLISECONDS: Milliseconds = 5000;
+
+/// What names of executors begin with among those of tasks.
+const PREFIX: &str = "executor/";
+
+/// An executor of a framework's own on an agent.
+#[derive(Clone, Debug)]
+pub(super) struct ExecutorRecord {
+    pub(super) info: ExecutorInfo,
+    pub(super) agent: Arc<str>,
+    /// Whether it holds something that is to be given back.
+    holds: bool,
+    /// Whether its process was started.
+    is_started: bool,
+    pub(super) connection: Option<ConnectionId>,
+    /// What it is to launch once it has subscribed.
+    waiting: Vec<TaskInfo>,
+    /// By when it has to subscribe.
+    register_by: Option<Milliseconds>,
+    container: Option<ContainerStatus>,
+    /// What it has to show when it speaks, where others have to say who they are, too.
+    token: String,
+    /// Why it is to end, if that is known.
+    ending: Option<(Reason, String)>,
+}
+
+/// The name of an executor among the tasks of its framework.
+pub(super) fn executor_name(agent: &str, executor: &str) -> TaskId {
+    format!("{PREFIX}{agent}/{executor}").into()
+}
+
+/// Whether a name is that of an executor.
+pub(super) fn is_executor(task: &str) -> bool {
+    task.starts_with(PREFIX)
+}
+
+fn event(kind: EventType) -> Event {
+    Event { r#type: Some(kind.into()), ..Event::default() }
+}
+
+/// What tells an executor to end.
+pub(super) fn shutdown() -> Event {
+    event(EventType::Shutdown)
+}
+
+impl Master {
+    /// What is to be asked of the engine for the executor of a task, beside the task itself. An error
+    /// if another executor of this id is there.
+    pub(super) fn ask_for_executor(
+        &mut self,
+        id: &str,
+        info: &ExecutorInfo,
+        agent: &Arc<str>,
+    ) -> Result<Option<TaskRequest>, String> {
+        let name = executor_name(agent, &info.executor_id.value);
+        let (amounts, ports) = amounts::request(&info.resources)
+            .map_err(|problem| format!("Executor uses invalid resources: {problem}"))?;
+        let Some(framework) = self.frameworks.get_mut(id) else { return Ok(None) };
+        if let Some(known) = framework.executors.get(&name) {
+            let (mut old, mut new) = (known.info.clone(), info.clone());
+            (old.framework_id, new.framework_id) = (None, None);
+            if old != new {
+                return Err(format!(
+                    "ExecutorInfo is not compatible with existing ExecutorInfo with same \
+                     ExecutorID '{}'",
+                    info.executor_id.value
+                ));
+            }
+            return Ok(None);
+        }
+        let record = ExecutorRecord {
+            info: info.clone(),
+            agent: agent.clone(),
+            holds: false,
+            is_started: false,
+            connection: None,
+            waiting: Vec::new(),
+            register_by: None,
+            container: None,
+            token: uuid::Uuid::new_v4().to_string(),
+            ending: None,
+        };
+        framework.executors.insert(name.clone(), record);
+        if amounts.is_empty() && ports.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(TaskRequest { task: name, amounts, ports }))
+    }
+
+    /// The engine lets an executor have what it asked for.
+    pub(super) fn hold_executor(&mut self, id: &str, name: &TaskId) {
+        let Some(framework) = self.frameworks.get_mut(id) else { return };
+        if let Some(record) = framework.executors.get_mut(name) {
+            record.holds = true;
+        } else {
+            let gone = EngineEvent::TaskGone(framework.key.clone(), name.clone());
+            self.effects.push(Effect::Engine(gone));
+        }
+    }
+
+    /// The engine does not let an executor have what it asked for; its tasks find none.
+    pub(super) fn refuse_executor(&mut self, id: &str, name: &TaskId) {
+        if let Some(framework) = self.frameworks.get_mut(id) {
+            framework.executors.remove(name);
+        }
+    }
+
+    /// Forgets an executor that was never started, and that no task is for any more.
+    pub(super) fn drop_unused_executor(&mut self, id: &str, task: &TaskInfo) {
+        let Some(info) = &task.executor else { return };
+        let Some(framework) = self.frameworks.get_mut(id) else { return };
+        let (executor, agent) = (&info.executor_id.value, &task.agent_id.value);
+        let name = executor_name(agent, executor);
+        let is_unused = framework.tasks_of(executor, agent).is_empty();
+        let record = framework.executors.get(&name).filter(|r| is_unused && !r.is_started);
+        if record.is_some_and(|record| record.holds) {
+            let gone = EngineEvent::TaskGone(framework.key.clone(), name.clone());
+            self.effects.push(Effect::Engine(gone));
+        }
+        if record.is_some() {
+            framework.executors.remove(&name);
+        }
+    }
+
+    /// Gives a task to its executor, which is started if it does not run. Says whether there is one.
+    pub(super) fn launch_on_executor(
+        &mut self,
+        now: Milliseconds,
+        id: &Arc<str>,
+        mut task: TaskInfo,
+        agent: &Arc<str>,
+    ) -> bool {
+        let Some(framework) = self.frameworks.get_mut(id) else { return false };
+        let Some(info) = &mut task.executor else { return false };
+        info.framework_id = Some(FrameworkId { value: id.to_string() });
+        let executor = info.executor_id.value.clone();
+        let name = executor_name(agent, &executor);
+        let Some(record) = framework.executors.get_mut(&name) else { return false };
+        if let Some(connection) = record.connection {
+            let launch = Event { launch: Some(EventLaunch { task }), ..event(EventType::Launch) };
+            self.effects.push(Effect::Tell(connection, Box::new(launch)));
+            return true;
+        }
+        record.waiting.push(task.clone());
+        if record.is_started {
+            return true;
+        }
+        record.is_started = true;
+        let at = now + REGISTRATION_MILLISECONDS;
+        record.register_by = Some(at);
+        let key = TaskKey { framework: id.clone(), task: name };
+        // What is run is a task that has nothing but the executor's command.
+        let info = &record.info;
+        let process = TaskInfo {
+            name: info.name.clone().unwrap_or_default(),
+            command: info.command.clone(),
+            container: info.container.clone(),
+            kill_policy: Some(KillPolicy {
+                grace_period: Some(info.shutdown_grace_period.clone().unwrap_or_else(|| {
+                    let nanoseconds = i64::try_from(SHUTDOWN_MILLISECONDS * 1_000_000);
+                    proffer_mesos::types::DurationInfo { nanoseconds: nanoseconds.unwrap_or(0) }
+                })),
+            }),
+            ..TaskInfo::default()
+        };
+        let token = Some(record.token.clone());
+        let (agent, executor) = (agent.clone(), executor.into());
+        let run = Run { key: key.clone(), task: process, agent, executor, token };
+        self.effects.push(Effect::Run(Box::new(run)));
+        self.set_timer(at, Timer::Register(key));
+        true
+    }
+
+    /// Ends an executor that has not subscribed in time.
+    pub(super) fn check_registered(&mut self, now: Milliseconds, key: &TaskKey) {
+        let framework = self.frameworks.get_mut(&key.framework);
+        let record = framework.and_then(|framework| framework.executors.get_mut(&key.task));
+        let Some(record) = record.filter(|r| r.register_by.is_some_and(|at| at <= now)) else {
+            return;
+        };
+        let message = "Executor did not register within 1mins".to_owned();
+        record.ending = Some((Reason::ExecutorRegistrationTimeout, message));
+        self.effects.push(Effect::Kill { task: key.clone(), grace: Some(0) });
+    }
+
+    /// What becomes of the process of an executor.
+    pub(super) fn take_executor_news(&mut self, now: Milliseconds, key: &TaskKey, news: News) {
+        let Some(framework) = self.frameworks.get_mut(&key.framework) else { return };
+        let Some(record) = framework.executors.get_mut(&key.task) else { return };
+        let ending = match news {
+            News::Starting(container) => {
+                record.container = Some(container);
+                return;
+            }
+            News::Running | News::Killing => return,
+            News::Ended(ending) => ending,
+        };
+        let Some(record) = framework.executors.remove(&key.task) else { return };
+        if record.holds {
+            let gone = EngineEvent::TaskGone(framework.key.clone(), key.task.clone());
+            self.effects.push(Effect::Engine(gone));
+        }
+        if let Some(connection) = record.connection {
+            self.effects.push(Effect::Close(connection));
+        }
+        let executor = record.info.executor_id.clone();
+        let own: Vec<TaskId> = framework.tasks_of(&executor.value, &record.agent);
+        let (reason, message) = record.ending.unwrap_or_else(|| {
+            let reason = match ending.reason {
+                Some(Reason::CommandExecutorFailed) | None => Reason::ExecutorTerminated,
+                Some(other) => other,
+            };
+            (reason, format!("Executor terminated: {}", ending.message))
+        });
+        let failure = EventFailure {
+            agent_id: Some(AgentId { value: record.agent.to_string() }),
+            executor_id: Some(executor),
+            status: Some(wait_status(&ending.message)),
+        };
+        for task in own {
+            let ending = Ending {
+                state: TaskState::Failed,
+                message: message.clone(),
+                reason: Some(reason),
+                source: Source::Agent,
+            };
+            let key = TaskKey { framework: key.framework.clone(), task };
+            self.take_news(now, &key, News::Ended(ending));
+        }
+        let kind = Some(SchedulerEvent::Failure.into());
+        let event = scheduler::Event {
+            r#type: kind,
+            failure: Some(failure),
+            ..scheduler::Event::default()
+        };
+        self.send(&key.framework, event);
+    }
+
+    /// Tells an executor to end one of its tasks; says whether there is one that could.
+    pub(super) fn kill_on_executor(
+        &mut self,
+        id: &str,
+        task: &str,
+        policy: Option<&KillPolicy>,
+    ) -> bool {
+        let Some(framework) = self.frameworks.get_mut(id) else { return false };
+        let Some(task) = framework.tasks.get(task).map(|record| &record.info) else { return false };
+        let Some(info) = &task.executor else { return false };
+        let name = executor_name(&task.agent_id.value, &info.executor_id.value);
+        let task_id = task.task_id.clone();
+        let connection = framework.executors.get(&name).and_then(|record| record.connection);
+        if let Some(connection) = connection {
+            let kill = EventKill { task_id, kill_policy: policy.cloned() };
+            let kill = Event { kill: Some(kill), ..event(EventType::Kill) };
+            self.effects.push(Effect::Tell(connection, Box::new(kill)));
+        }
+        true
+    }
+
+    /// Tells an executor to end.
+    pub(super) fn shut_executor_down(&mut self, id: &Arc<str>, name: &TaskId) {
+        let Some(framework) = self.frameworks.get(id) else { return };
+        let Some(record) = framework.executors.get(name) else { return };
+        if let Some(connection) = record.connection {
+            self.effects.push(Effect::Tell(connection, Box::new(shutdown())));
+        }
+        let key = TaskKey { framework: id.clone(), task: name.clone() };
+        self.effects.push(Effect::Kill { task: key, grace: None });
+    }
+
+    /// An executor wants to be told events on a connection.
+    pub(crate) fn subscribe_executor(
+        &mut self,
+        now: Milliseconds,
+        connection: ConnectionId,
+        token: Option<&str>,
+        call: Call,
+    ) {
+        let Some((id, name)) = self.find_executor(&call, token) else {
+            let message = "Executor cannot be found".to_owned();
+            let error = Event { error: Some(EventError { message }), ..event(EventType::Error) };
+            self.effects.push(Effect::Tell(connection, Box::new(error)));
+            self.effects.push(Effect::Close(connection));
+            return;
+        };
+        let Some(framework) = self.frameworks.get_mut(&id) else { return };
+        let framework_info = framework.info.clone();
+        let Some(record) = framework.executors.get_mut(&name) else { return };
+        record.register_by = None;
+        let before = record.connection.replace(connection);
+        let agent = self.agents.get(&record.agent);
+        let agent_info = AgentInfo {
+            hostname: agent.map(|agent| agent.hostname.clone()).unwrap_or_default(),
+            port: Some(i32::from(self.settings.address.port())),
+            attributes: agent.map(super::agents::Agent::attributes).unwrap_or_default(),
+            id: Some(AgentId { value: record.agent.to_string() }),
+            ..AgentInfo::default()
+        };
+        let subscribed = EventSubscribed {
+            executor_info: record.info.clone(),
+            framework_info,
+            agent_info,
+            container_id: record.container.as_ref().and_then(|c| c.container_id.clone()),
+        };
+        let waiting = std::mem::take(&mut record.waiting);
+        if let Some(before) = before {
+            self.effects.push(Effect::Close(before));
+        }
+        let subscribed = Event { subscribed: Some(subscribed), ..event(EventType::Subscribed) };
+        self.effects.push(Effect::Tell(connection, Box::new(subscribed)));
+        let subscribe = call.subscribe.unwrap_or_default();
+        for update in subscribe.unacknowledged_updates {
+            self.take_executor_update(now, &id, &name, update.status);
+        }
+        for task in waiting {
+            let launch = Event { launch: Some(EventLaunch { task }), ..event(EventType::Launch) };
+            self.effects.push(Effect::Tell(connection, Box::new(launch)));
+        }
+    }
+
+    /// An executor says something.
+    pub(crate) fn executor_call(
+        &mut self,
+        now: Milliseconds,
+        token: Option<&str>,
+        call: Call,
+    ) -> Answer {
+        let Some((id, name)) = self.find_executor(&call, token) else {
+            return Answer::new(400, "Executor cannot be found");
+        };
+        let framework = self.frameworks.get(&id);
+        let record = framework.and_then(|framework| framework.executors.get(&name));
+        if record.is_none_or(|record| record.connection.is_none()) {
+            return Answer::new(403, "Executor is not subscribed");
+        }
+        match call.r#type.and_then(|kind| CallType::try_from(kind).ok()) {
+            Some(CallType::Update) => {
+                let Some(update) = call.update else {
+                    return Answer::new(400, "Expecting 'update' to be present");
+                };
+                if update.status.uuid.as_ref().is_none_or(|uuid| uuid.len() != 16) {
+                    return Answer::new(400, "Expecting 'uuid' to be 16 bytes");
+                }
+                self.take_executor_update(now, &id, &name, update.status);
+            }
+            Some(CallType::Message) => {
+                let Some(message) = call.message else {
+                    return Answer::new(400, "Expecting 'message' to be present");
+                };
+                let message = SchedulerMessage {
+                    agent_id: AgentId {
+                        value: record.map(|r| r.agent.to_string()).unwrap_or_default(),
+                    },
+                    executor_id: call.executor_id,
+                    data: message.data,
+                };
+                let event = scheduler::Event {
+                    r#type: Some(SchedulerEvent::Message.into()),
+                    message: Some(message),
+                    ..scheduler::Event::default()
+                };
+                self.send(&id, event);
+            }
+            Some(CallType::Heartbeat) => {}
+            _ => return Answer::new(501, "The call is of a type that is not known"),
+        }
+        Answer::accepted()
+    }
+
+    /// A framework says something to an executor.
+    pub(super) fn message(&mut self, id: &str, call: CallMessage) {
+        let name = executor_name(&call.agent_id.value, &call.executor_id.value);
+        let framework = self.frameworks.get(id);
+        let record = framework.and_then(|framework| framework.executors.get(&name));
+        if let Some(connection) = record.and_then(|record| record.connection) {
+            let message = Some(EventMessage { data: call.data });
+            let told = Event { message, ..event(EventType::Message) };
+            self.effects.push(Effect::Tell(connection, Box::new(told)));
+        }
+    }
+
+    /// An executor's connection has ended. Whether it comes back or ends is seen at its process.
+    pub(super) fn executor_disconnected(&mut self, connection: ConnectionId) {
+        for framework in self.frameworks.values_mut() {
+            for record in framework.executors.values_mut() {
+                if record.connection == Some(connection) {
+                    record.connection = None;
+                }
+            }
+        }
+    }
+
+    fn find_executor(&self, call: &Call, token: Option<&str>) -> Option<(Arc<str>, TaskId)> {
+        let framework = self.frameworks.get(call.framework_id.value.as_str())?;
+        let of_id = |(_, record): &(&TaskId, &ExecutorRecord)| {
+            let is_shown = !self.settings.access.is_required() || token == Some(&record.token);
+            record.is_started && record.info.executor_id == call.executor_id && is_shown
+        };
+        let (name, _) = framework.executors.iter().find(of_id)?;
+        Some((framework.id.clone(), name.clone()))
+    }
+
+    /// What an executor says of one of its tasks. It is acknowledged at once, as it is known here now.
+    fn take_executor_update(
+        &mut self,
+        now: Milliseconds,
+        id: &Arc<str>,
+        name: &TaskId,
+        mut status: TaskStatus,
+    ) {
+        let Some(framework) = self.frameworks.get_mut(id) else { return };
+        let Some(record) = framework.executors.get(name) else { return };
+        let (connection, container) = (record.connection, record.container.clone());
+        let (executor, agent) = (record.info.executor_id.clone(), record.agent.clone());
+        let job = framework.key.clone();
+        let task: TaskId = status.task_id.value.as_str().into();
+        let uuid = status.uuid.clone().unwrap_or_default();
+        if let Some(connection) = connection {
+            let acknowledged = EventAcknowledged { task_id: status.task_id.clone(), uuid };
+            let told = Event { acknowledged: Some(acknowledged), ..event(EventType::Acknowledged) };
+            self.effects.push(Effect::Tell(connection, Box::new(told)));
+        }
+        let Some(known) = framework.tasks.get_mut(&task) else { return };
+        let is_own = known.executor_id() == executor.value && *known.info.agent_id.value == *agent;
+        let is_new = !known
+            .statuses
+            .iter()
+            .any(|seen| seen.timestamp == status.timestamp && seen.state == status.state);
+        let state = TaskState::try_from(status.state);
+        let Ok(state) = state.map_err(drop).and_then(|state| {
+            if is_own && is_new && !is_terminal(known.state) { Ok(state) } else { Err(()) }
+        }) else {
+            return;
+        };
+        known.state = state;
+        let key = TaskKey { framework: id.clone(), task: task.clone() };
+        if is_terminal(state) && std::mem::take(&mut known.holds) {
+            self.effects.push(Effect::Engine(EngineEvent::TaskGone(job, task)));
+        }
+        status.agent_id = Some(AgentId { value: agent.to_string() });
+        status.executor_id = Some(ExecutorId { value: executor.value });
+        status.source = status.source.or(Some(Source::Executor.into()));
+        status.container_status = status.container_status.or(container);
+        self.queue_update(now, &key, status);
+    }
+}
+
+/// The status with which a process ended, as `wait` gives it.
+fn wait_status(message: &str) -> i32 {
+    let last = message.rsplit(' ').next().unwrap_or_default();
+    match last.parse::<i32>() {
+        Ok(code) => code << 8,
+        Err(_) => match last {
+            "Terminated" => 15,
+            "Killed" => 9,
+            _ => 1 << 8,
+        },
+    }
+}
