@@ -1,9 +1,9 @@
 //! What the fake API server of the unit tests promises, on the real one.
 
 use kube::Client;
-use proffer_fake_api::contract::CHECKS;
+use proffer_fake_api::contract::{CHECKS, DEFINITION};
 
-use crate::cluster::{enter, shared};
+use crate::cluster::{enter, kubectl, output, shared};
 use crate::namespace::Namespace;
 
 /// The namespace in which the checks work, for the process that does them.
@@ -13,6 +13,10 @@ const NAMESPACE: &str = "PROFFER_TEST_CONTRACT_NAMESPACE";
 fn a_real_api_server_keeps_the_contract() {
     let Some(turn) = shared() else { return };
     let namespace = Namespace::new(turn, "contract");
+    output(&["kubectl", "apply", "-f", "-"], DEFINITION);
+    let definition = "crd/things.test.proffer.dev";
+    namespace.delete_too(definition);
+    kubectl(&["wait", definition, "--for=condition=Established", "--timeout=60s"]);
     // This very program again, in there: only commands that are entered reach the cluster.
     let program = std::env::current_exe().unwrap();
     let mut command =

@@ -75,6 +75,13 @@ fn an_api_server_that_is_restarted() {
     namespace.wait("sparkjob/j", "some tasks finish", |job| {
         job["status"]["stages"][0]["results"].as_object().is_some_and(|it| it.len() >= 8)
     });
+    // One that has just started knows no custom resources for a moment, and would leave those of a
+    // namespace behind that is being deleted.
+    namespace.until("other namespaces are gone", || {
+        let all = get(&["get", "namespaces"]);
+        let mut all = all["items"].as_array().unwrap().iter();
+        all.all(|it| it["metadata"]["deletionTimestamp"].is_null())
+    });
     processes::send(daemon("kube-apiserver"), Signal::KILL);
     assert!(!run(&["kubectl", "get", "--raw", "/readyz"], "").status.success());
     mend();

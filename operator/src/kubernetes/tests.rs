@@ -30,7 +30,7 @@ fn seconds(seconds: u64) -> Duration {
 fn every(nth: usize, fault: Fault, applies: impl Fn(&Request) -> bool + Send + 'static) -> Rule {
     let count = AtomicUsize::new(0);
     Rule::always(fault, move |request| {
-        applies(request) && (count.fetch_add(1, Ordering::Relaxed) + 1) % nth == 0
+        applies(request) && (count.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(nth)
     })
 }
 
@@ -63,7 +63,7 @@ async fn ends_and_leaves_nothing(world: &World) {
 #[tokio::test(start_paused = true)]
 async fn a_job_runs_to_its_end() {
     let world = World::new(2, seconds(1));
-    world.submit("j", forty_tasks());
+    world.submit("j", &forty_tasks());
     world.operate(ends_and_leaves_nothing(&world)).await;
     check_first_attempts(&world);
     assert_eq!(world.pods_seen(), 4);
@@ -117,13 +117,13 @@ async fn trouble_with_writes_costs_no_attempt() {
         eprintln!("{what}");
         let world = World::new(2, seconds(1));
         trouble(&world.api);
-        world.submit("j", forty_tasks());
+        world.submit("j", &forty_tasks());
         let half = world.until("half is done", |world| world.finished("j") >= 20);
         world
             .operate(async {
                 half.await;
                 world.api.heal();
-                ends_and_leaves_nothing(&world).await
+                ends_and_leaves_nothing(&world).await;
             })
             .await;
         check_first_attempts(&world);
@@ -136,7 +136,7 @@ async fn trouble_with_watches_costs_no_attempt() {
         eprintln!("{what}");
         let world = World::new(2, seconds(1));
         trouble(&world.api);
-        world.submit("j", forty_tasks());
+        world.submit("j", &forty_tasks());
         world.operate(ends_and_leaves_nothing(&world)).await;
         check_first_attempts(&world);
         assert_eq!(world.pods_seen(), 4, "{what}");
@@ -147,7 +147,7 @@ async fn trouble_with_watches_costs_no_attempt() {
 async fn watches_that_break_off_and_begin_anew_miss_nothing() {
     for forgets in [false, true] {
         let world = World::new(2, seconds(1));
-        world.submit("j", forty_tasks());
+        world.submit("j", &forty_tasks());
         let breaks = async {
             loop {
                 tokio::time::sleep(Duration::from_millis(350)).await;
@@ -173,7 +173,7 @@ async fn an_object_that_was_made_unheard_is_taken_for_what_it_is() {
         for _ in 0..4 {
             world.api.inject(Rule::once(Fault::LoseReply, is_create));
         }
-        world.submit("j", forty_tasks());
+        world.submit("j", &forty_tasks());
         world.operate(ends_and_leaves_nothing(&world)).await;
         check_first_attempts(&world);
         assert_eq!(world.pods_seen(), 4, "{kind}");
@@ -185,7 +185,7 @@ async fn an_operator_that_is_killed_again_and_again_loses_nothing() {
     // Each time after another while, and with what is on its way.
     for odd in [7, 110, 230, 410, 1130] {
         let world = World::new(2, seconds(2));
-        world.submit("j", forty_tasks());
+        world.submit("j", &forty_tasks());
         for moment in 0..10 {
             let while_ = Duration::from_millis(odd * (moment + 1) % 1500 + 1);
             world.operate(tokio::time::sleep(while_)).await;
@@ -203,7 +203,7 @@ async fn an_operator_that_is_killed_while_replies_are_lost_loses_no_result() {
         let world = World::new(2, seconds(1));
         world.api.inject(every(nth, Fault::LoseReply, Request::is_write));
         world.api.delay_watches(Duration::from_millis(300));
-        world.submit("j", forty_tasks());
+        world.submit("j", &forty_tasks());
         for moment in 0..10 {
             world.operate(tokio::time::sleep(Duration::from_millis(400 * moment + 50))).await;
             tokio::time::sleep(clocks().duration).await;
@@ -216,7 +216,7 @@ async fn an_operator_that_is_killed_while_replies_are_lost_loses_no_result() {
 #[tokio::test(start_paused = true)]
 async fn an_executor_whose_pod_somebody_deletes_is_replaced() {
     let world = World::new(2, seconds(1));
-    world.submit("j", forty_tasks());
+    world.submit("j", &forty_tasks());
     world
         .operate(async {
             world.until("some are done", |world| world.finished("j") >= 8).await;
@@ -232,7 +232,7 @@ async fn an_executor_whose_pod_somebody_deletes_is_replaced() {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_deleted_takes_everything_along() {
     let world = World::new(2, seconds(60));
-    world.submit("j", forty_tasks());
+    world.submit("j", &forty_tasks());
     world
         .operate(async {
             world.until("executors are there", |world| world.api.all(EXECUTORS).len() == 4).await;
@@ -296,7 +296,7 @@ async fn a_leader_that_gives_back_lets_another_begin_at_once() {
 async fn of_two_that_take_a_lease_at_once_one_has_it() {
     let api = FakeApi::new();
     let (one, other) = (candidate(&api, "one").lead(), candidate(&api, "other").lead());
-    let both = async { futures::future::join(one, other).await };
+    let both = Box::pin(futures::future::join(one, other));
     assert!(tokio::time::timeout(seconds(120), both).await.is_err());
 }
 

@@ -28,7 +28,6 @@ fn kind(kind: &str, plural: &str) -> ApiResource {
         api_version: "proffer.dev/v1alpha1".to_owned(),
         kind: kind.to_owned(),
         plural: plural.to_owned(),
-        ..ApiResource::erase::<Pod>(&())
     }
 }
 

@@ -1,8 +1,7 @@
 //! What an API server promises and Proffer relies on: a table of checks, each of which holds on the fake
 //! one and on a real one.
 //!
-//! Each check has a client and a namespace in which it makes what it needs; the definitions of Proffer's
-//! kinds have to be there.
+//! Each check has a client and a namespace in which it makes what it needs. [`DEFINITION`] has to be there.
 
 use std::fmt::Debug;
 
@@ -16,6 +15,24 @@ use kube::api::{
 use kube::{Api, Client, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+
+/// A kind that no operator looks at, with a status of its own.
+pub const DEFINITION: &str = r"
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: things.test.proffer.dev}
+spec:
+  group: test.proffer.dev
+  scope: Namespaced
+  names: {kind: Thing, plural: things, singular: thing}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      subresources: {status: {}}
+      schema:
+        openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}
+";
 
 /// A check: it panics where the promise is broken.
 pub type Check = fn(Client, String) -> BoxFuture<'static, ()>;
@@ -64,31 +81,27 @@ fn pods(client: &Client, namespace: &str) -> Api<Pod> {
     Api::namespaced(client.clone(), namespace)
 }
 
-fn jobs(client: &Client, namespace: &str) -> Api<DynamicObject> {
-    Api::namespaced_with(client.clone(), namespace, &job_kind())
-}
-
-fn job_kind() -> ApiResource {
-    ApiResource {
-        group: "proffer.dev".to_owned(),
-        version: "v1alpha1".to_owned(),
-        api_version: "proffer.dev/v1alpha1".to_owned(),
-        kind: "SparkJob".to_owned(),
-        plural: "sparkjobs".to_owned(),
-        ..ApiResource::erase::<ConfigMap>(&())
-    }
+fn things(client: &Client, namespace: &str) -> Api<DynamicObject> {
+    let kind = ApiResource {
+        group: "test.proffer.dev".to_owned(),
+        version: "v1".to_owned(),
+        api_version: "test.proffer.dev/v1".to_owned(),
+        kind: "Thing".to_owned(),
+        plural: "things".to_owned(),
+    };
+    Api::namespaced_with(client.clone(), namespace, &kind)
 }
 
 fn map(name: &str) -> ConfigMap {
     read(json!({"metadata": {"name": name}, "data": {"a": "1"}}))
 }
 
-/// A job that no operator starts.
-fn job(name: &str) -> DynamicObject {
+/// An object of a kind that nobody looks at.
+fn thing(name: &str) -> DynamicObject {
     read(json!({
-        "apiVersion": "proffer.dev/v1alpha1", "kind": "SparkJob",
+        "apiVersion": "test.proffer.dev/v1", "kind": "Thing",
         "metadata": {"name": name},
-        "spec": {"suspend": true, "pool": "nowhere", "stages": [{"name": "s", "command": ["true"]}]},
+        "spec": {"color": "red", "size": 1},
         "status": {"state": "Succeeded"},
     }))
 }
@@ -129,8 +142,8 @@ where
 }
 
 async fn a_new_object_has_what_tells_it_from_others(client: &Client, namespace: &str) {
-    let api = jobs(client, namespace);
-    let made = make(&api, &job("new")).await;
+    let api = things(client, namespace);
+    let made = make(&api, &thing("new")).await;
     assert!(made.uid().is_some_and(|uid| !uid.is_empty()));
     assert!(made.resource_version().is_some_and(|version| !version.is_empty()));
     assert!(made.creation_timestamp().is_some());
@@ -162,18 +175,18 @@ async fn what_is_not_there_is_not_found(client: &Client, namespace: &str) {
     assert_eq!(code(api.patch("nothing", &PatchParams::default(), &patch).await), missing);
     let mut wanted = map("nothing");
     wanted.metadata.resource_version = Some("1".to_owned());
-    let replaced = jobs(client, namespace)
+    let replaced = things(client, namespace)
         .replace(
             "nothing",
             &PostParams::default(),
-            &DynamicObject { metadata: wanted.metadata.clone(), ..job("nothing") },
+            &DynamicObject { metadata: wanted.metadata.clone(), ..thing("nothing") },
         )
         .await;
     assert_eq!(code(replaced), missing);
 }
 
 async fn a_status_is_not_made_with_its_object(client: &Client, namespace: &str) {
-    let made = make(&jobs(client, namespace), &job("no-status")).await;
+    let made = make(&things(client, namespace), &thing("no-status")).await;
     assert!(made.data["status"]["state"].is_null(), "{made:?}");
 }
 
@@ -193,35 +206,35 @@ async fn a_version_is_replaced_only_while_it_is_the_last(client: &Client, namesp
 }
 
 async fn a_replacement_of_ours_says_of_what(client: &Client, namespace: &str) {
-    let api = jobs(client, namespace);
-    make(&api, &job("versionless")).await;
-    let replaced = api.replace("versionless", &PostParams::default(), &job("versionless")).await;
+    let api = things(client, namespace);
+    make(&api, &thing("versionless")).await;
+    let replaced = api.replace("versionless", &PostParams::default(), &thing("versionless")).await;
     assert_eq!(code(replaced), (422, "Invalid".to_owned()));
 }
 
 async fn a_status_is_replaced_alone_and_in_its_version(client: &Client, namespace: &str) {
-    let api = jobs(client, namespace);
-    let first = make(&api, &job("status")).await;
+    let api = things(client, namespace);
+    let first = make(&api, &thing("status")).await;
     let mut wanted = first.clone();
     wanted.data["status"] = json!({"state": "Failed"});
-    wanted.data["spec"]["pool"] = json!("elsewhere");
+    wanted.data["spec"]["color"] = json!("blue");
     let parameters = PostParams::default();
     let stored = api.replace_status("status", &parameters, &wanted).await.unwrap();
     assert_eq!(stored.data["status"]["state"], "Failed");
-    assert_eq!(stored.data["spec"]["pool"], "nowhere", "the spec is not touched");
+    assert_eq!(stored.data["spec"]["color"], "red", "the spec is not touched");
     assert_eq!(stored.metadata.generation, Some(1));
     assert_eq!(code(api.replace_status("status", &parameters, &wanted).await), conflict());
     // Nor is the status by who writes the rest.
     let mut rest = stored.clone();
     rest.data["status"] = json!({"state": "Pending"});
-    rest.data["spec"]["priority"] = json!(1);
+    rest.data["spec"]["size"] = json!(2);
     let stored = api.replace("status", &parameters, &rest).await.unwrap();
     assert_eq!(stored.data["status"]["state"], "Failed");
 }
 
 async fn a_generation_counts_what_is_wanted(client: &Client, namespace: &str) {
-    let api = jobs(client, namespace);
-    make(&api, &job("generation")).await;
+    let api = things(client, namespace);
+    make(&api, &thing("generation")).await;
     let patch = |patch: Value| {
         let api = api.clone();
         async move {
@@ -231,13 +244,13 @@ async fn a_generation_counts_what_is_wanted(client: &Client, namespace: &str) {
         }
     };
     assert_eq!(patch(json!({"metadata": {"labels": {"a": "b"}}})).await, Some(1));
-    assert_eq!(patch(json!({"spec": {"priority": 1}})).await, Some(2));
+    assert_eq!(patch(json!({"spec": {"size": 2}})).await, Some(2));
 }
 
 async fn what_changes_nothing_makes_no_version(client: &Client, namespace: &str) {
-    let api = jobs(client, namespace);
-    let made = make(&api, &job("same")).await;
-    let patch = Patch::Merge(json!({"spec": {"suspend": true}}));
+    let api = things(client, namespace);
+    let made = make(&api, &thing("same")).await;
+    let patch = Patch::Merge(json!({"spec": {"size": 1}}));
     let stored = api.patch("same", &PatchParams::default(), &patch).await.unwrap();
     assert_eq!(stored.resource_version(), made.resource_version());
     let stored = api.replace("same", &PostParams::default(), &stored).await.unwrap();
@@ -245,21 +258,21 @@ async fn what_changes_nothing_makes_no_version(client: &Client, namespace: &str)
 }
 
 async fn a_patch_that_tests_what_is_not_so_is_refused(client: &Client, namespace: &str) {
-    let api = jobs(client, namespace);
-    let made = make(&api, &job("tested")).await;
-    let patch = |generation: i64, priority: i64| {
+    let api = things(client, namespace);
+    let made = make(&api, &thing("tested")).await;
+    let patch = |generation: i64, size: i64| {
         let patch = read(json!([
             {"op": "test", "path": "/metadata/uid", "value": made.uid()},
             {"op": "test", "path": "/metadata/generation", "value": generation},
-            {"op": "add", "path": "/spec/priority", "value": priority},
+            {"op": "add", "path": "/spec/size", "value": size},
         ]));
         let api = api.clone();
         async move { api.patch("tested", &PatchParams::default(), &Patch::Json::<()>(patch)).await }
     };
-    assert_eq!(patch(1, 5).await.unwrap().data["spec"]["priority"], 5);
+    assert_eq!(patch(1, 5).await.unwrap().data["spec"]["size"], 5);
     assert_eq!(code(patch(1, 6).await).0, 422);
-    assert_eq!(api.get("tested").await.unwrap().data["spec"]["priority"], 5);
-    assert_eq!(patch(2, 6).await.unwrap().data["spec"]["priority"], 6);
+    assert_eq!(api.get("tested").await.unwrap().data["spec"]["size"], 5);
+    assert_eq!(patch(2, 6).await.unwrap().data["spec"]["size"], 6);
 }
 
 async fn a_merge_names_the_version_that_it_is_for(client: &Client, namespace: &str) {

@@ -134,6 +134,10 @@ impl FakeApi {
     }
 
     /// Makes an object.
+    ///
+    /// # Panics
+    ///
+    /// If there is one of its name.
     #[track_caller]
     pub fn create(&self, kind: &str, namespace: &str, object: Value) -> Value {
         self.call(&Request::new(Verb::Create, kind, namespace, "").with(object)).unwrap()

@@ -9,19 +9,19 @@ pub(super) const CASES: &[(&str, &str, &str)] = &[
     (
         "a stage with both",
         "SparkJob",
-        "{stages: [{name: s, command: [x], tasks: [{name: t, command: [y]}]}]}",
+        "{stages: [{name: s, command: [x], tasks: [{name: t, command: [z]}]}]}",
     ),
     ("a command that is a text", "SparkJob", "{stages: [{name: s, command: echo hello}]}"),
     ("an empty command", "SparkJob", "{stages: [{name: s, command: []}]}"),
     (
         "two stages of one name",
         "SparkJob",
-        "{stages: [{name: s, command: [x]}, {name: s, command: [y]}]}",
+        "{stages: [{name: s, command: [x]}, {name: s, command: [z]}]}",
     ),
     (
         "two tasks of one name",
         "SparkJob",
-        "{stages: [{name: s, tasks: [{name: t, command: [x]}, {name: t, command: [y]}]}]}",
+        "{stages: [{name: s, tasks: [{name: t, command: [x]}, {name: t, command: [z]}]}]}",
     ),
     ("a name with capitals", "SparkJob", "{stages: [{name: Stage_1, command: [x]}]}"),
     (
@@ -144,11 +144,6 @@ pub(super) const CASES: &[(&str, &str, &str)] = &[
         "{restartPolicy: {type: Perhaps}, stages: [{name: s, command: [x]}]}",
     ),
     (
-        "speculation with one executor",
-        "SparkJob",
-        "{executor: {instances: 1}, speculation: {}, stages: [{name: s, command: [x]}]}",
-    ),
-    (
         "a quantile above one",
         "SparkJob",
         "{executor: {instances: 2}, speculation: {quantile: 2}, stages: [{name: s, command: [x]}]}",
@@ -173,4 +168,13 @@ pub(super) const CASES: &[(&str, &str, &str)] = &[
     ("a reclaim policy that does not exist", "ResourcePool", "{reclaim: {policy: Always}}"),
     ("a negative reservation", "ResourcePool", "{reservations: [{resources: {cpu: -1}}]}"),
     ("namespaces that are a text", "ResourcePool", "{namespaces: team-a}"),
+];
+
+/// Those of them that need more than a look at one field, which the API server takes: on a cluster their
+/// mistake becomes a condition.
+pub(super) const TAKEN_BY_THE_CLUSTER: &[&str] = &[
+    "more slots than an executor has",
+    "output without a place for it",
+    "a pool with a name that cannot be one",
+    "a guarantee above the limit",
 ];

@@ -340,7 +340,7 @@ impl Operator {
                 self.status_answered(now, key, uid, revision, reply);
             }
             (target, SentKind::Other(Some(again))) if failed => {
-                self.queue.push(target.clone(), again)
+                self.queue.push(target.clone(), again);
             }
             (Target::Pool(name), SentKind::Other(_)) => {
                 if let Reply::Refused(problem) = &reply {

@@ -61,7 +61,7 @@ impl World {
         world
     }
 
-    pub(super) fn submit(&self, name: &str, spec: Value) {
+    pub(super) fn submit(&self, name: &str, spec: &Value) {
         let job = json!({
             "apiVersion": "proffer.dev/v1alpha1", "kind": "SparkJob",
             "metadata": {"name": name}, "spec": spec,

@@ -269,10 +269,8 @@ impl World {
                 Some(executor) => Reply::Executor(Box::new(executor.clone())),
                 None => Reply::Missing,
             },
-            Write::ReadPod { name } => match self.pods.contains_key(&*name.name) {
-                true => Reply::Pod,
-                false => Reply::Missing,
-            },
+            Write::ReadPod { name } if self.pods.contains_key(&*name.name) => Reply::Pod,
+            Write::ReadPod { .. } => Reply::Missing,
             Write::DeleteExecutor { name, .. } => {
                 if self.executors.remove(&*name.name).is_none() {
                     return Reply::Missing;
