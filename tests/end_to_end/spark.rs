@@ -1,4 +1,4 @@
-//! Stock Apache Spark 3.5.9 from PyPI as a framework of `proffer local --mesos`, by `libmesos.so`.
+//! Stock Apache Spark 3.5.9, as it is on `PyPI`, as a framework of `proffer local --mesos`, by `libmesos.so`.
 //!
 //! `.ci/run` installs Spark in a virtual environment; `PROFFER_TEST_SPARK` names it.
 

@@ -14,7 +14,10 @@ pub(crate) struct Credentials {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Credentials").field("principal", &self.principal).finish()
+        formatter
+            .debug_struct("Credentials")
+            .field("principal", &self.principal)
+            .finish_non_exhaustive()
     }
 }
 

@@ -50,7 +50,7 @@ impl Daemon {
         // this kind, for such a thread must not use the JVM after it is destroyed: HotSpot blocks
         // it for ever then, and the process ends.
         let result =
-            unsafe { ((**raw).v1_4.AttachCurrentThreadAsDaemon)(raw, &mut env, null_mut()) };
+            unsafe { ((**raw).v1_4.AttachCurrentThreadAsDaemon)(raw, &raw mut env, null_mut()) };
         if result == jni::sys::JNI_OK {
             Ok(Self(vm))
         } else {

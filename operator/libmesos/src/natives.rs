@@ -18,7 +18,7 @@ use jni::sys::jboolean;
 use jni::{Env, EnvUnowned, JValue, jni_sig, jni_str};
 use proffer_mesos::scheduler::{
     Call, CallAccept, CallAcknowledge, CallDecline, CallKill, CallMessage, CallReconcile,
-    CallReconcileTask, CallRequest, CallType,
+    CallReconcileTask, CallRequest, CallRevive, CallSuppress, CallType,
 };
 use proffer_mesos::types::{
     Credential, Filters, FrameworkInfo, OfferId, OfferOperation, OfferOperationLaunch,
@@ -206,11 +206,11 @@ natives! {
         };
     Java_org_apache_mesos_MesosSchedulerDriver_reviveOffers() =
         |env: &mut Env<'a>, this: &_| call(env, this, CallType::Revive, |call| {
-            call.revive = Some(Default::default());
+            call.revive = Some(CallRevive::default());
         });
     Java_org_apache_mesos_MesosSchedulerDriver_suppressOffers() =
         |env: &mut Env<'a>, this: &_| call(env, this, CallType::Suppress, |call| {
-            call.suppress = Some(Default::default());
+            call.suppress = Some(CallSuppress::default());
         });
     Java_org_apache_mesos_MesosSchedulerDriver_acknowledgeStatusUpdate(update: JObject<'a>) =
         |env: &mut Env<'a>, this: &_, update: &_| {
