@@ -234,9 +234,86 @@ fn rules(schema: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
+/// A Spark application that obeys every rule, with one field changed.
+fn application(pointer: &str, value: Value) -> Value {
+    let spark = json!({
+        "sparkVersion": "4.3.0",
+        "image": "apache/spark:4.3.0",
+        "mainApplicationFile": "local:///opt/spark/work/app.py",
+        "driver": { "coreRequest": "500m", "memory": "512m" },
+        "executor": { "coreRequest": "1.5", "memory": "4g" },
+        "dynamicAllocation": { "enabled": true, "minExecutors": 1, "maxExecutors": 4 },
+    });
+    let spec = json!({ "executor": { "memory": "1Gi" }, "spark": spark });
+    let mut job = json!({ "metadata": { "name": "application" }, "spec": spec });
+    set(&mut job, &[(pointer, value)]);
+    job
+}
+
+/// The same for what is only said of Spark applications, from `spec.spark` on.
+fn spark_refusals() -> Vec<(&'static str, Value, &'static str, &'static str)> {
+    let memory = "memory is an amount in the JVM's words, such as 512m or 4g";
+    let map = json!({ "name": "app", "key": "app.py" });
+    vec![
+        (
+            "/mainApplicationConfigMap",
+            map,
+            "",
+            "a Spark application has either mainApplicationFile or mainApplicationConfigMap",
+        ),
+        (
+            "/mainApplicationFile",
+            json!("s3a://bucket/app.jar"),
+            "",
+            "mainClass says which class of the jar has the main method",
+        ),
+        (
+            "/executor/instances",
+            json!(2),
+            "",
+            "with dynamicAllocation the number of executors is initialExecutors, minExecutors and \
+             maxExecutors, not executor.instances",
+        ),
+        (
+            "/driver/coreRequest",
+            json!("half"),
+            ".driver.coreRequest",
+            "coreRequest is an amount of cpu, such as 500m, 1 or 1.5",
+        ),
+        ("/driver/memory", json!("512Mi"), ".driver.memory", memory),
+        (
+            "/dynamicAllocation/minExecutors",
+            json!(5),
+            ".dynamicAllocation",
+            "minExecutors is at most maxExecutors",
+        ),
+        (
+            "/mainApplicationFile",
+            json!("app.py"),
+            ".mainApplicationFile",
+            "mainApplicationFile is a URI such as local:///opt/spark/work/app.py or \
+             s3a://bucket/app.jar",
+        ),
+        (
+            "/sparkVersion",
+            json!("2.4.8"),
+            ".sparkVersion",
+            "sparkVersion is between 3.5 and 4.3, such as 3.5.9 or 4.3.0",
+        ),
+    ]
+}
+
 #[test]
 fn every_rule_refuses_what_it_is_there_for() {
     let mut tried = BTreeSet::new();
+    for (pointer, value, field, message) in spark_refusals() {
+        let job = application(&format!("/spec/spark{pointer}"), value);
+        tried.insert(check("sparkjobs.yaml", &job, &format!("spec.spark{field}"), message));
+    }
+    let both = application("/spec/stages", json!([{ "name": "s", "command": ["true"] }]));
+    let message = "a job has either stages, run by Proffer's executors, or spark, an application of \
+                   Apache Spark";
+    tried.insert(check("sparkjobs.yaml", &both, "spec", message));
     for (pointer, value, field, message) in refusals() {
         tried.insert(check("sparkjobs.yaml", &job(&[(pointer, value)]), field, message));
     }
@@ -248,6 +325,12 @@ fn every_rule_refuses_what_it_is_there_for() {
         rules(&schema(file), &mut all);
     }
     assert_eq!(tried, all, "each rule needs a case above");
+}
+
+#[test]
+fn a_right_application_is_accepted() {
+    let right = application("/spec/spark/arguments", json!(["10"]));
+    assert!(broken("sparkjobs.yaml", &right, None).is_empty());
 }
 
 #[test]
