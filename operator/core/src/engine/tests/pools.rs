@@ -8,8 +8,8 @@ use super::world::{World, job, stage};
 use crate::action::Action;
 use crate::engine::{Engine, Settings};
 use crate::event::{
-    Event, JobObservation, Label, NodeObservation, PoolObservation, Reservation, Taint,
-    TaintEffect, Toleration, TolerationOperator,
+    Event, IdleGuarantee, JobObservation, Label, NodeObservation, PoolObservation, Reservation,
+    Taint, TaintEffect, Toleration, TolerationOperator,
 };
 use crate::jobs::{JobKey, JobSpec, JobState};
 
@@ -486,4 +486,29 @@ fn the_fair_share_of_a_pool_is_what_it_would_hold_if_all_were_given_out_anew() {
     world.submit("second", modest);
     assert_eq!(shares(&world)[1].1, 833_333, "what one does not want is for others");
     world.check_account();
+}
+
+#[test]
+fn what_a_pool_lends_is_kept_again_for_what_it_asks_for() {
+    let lending = PoolObservation {
+        name: "a".into(),
+        guarantee: vec![("cpu".into(), 4000)],
+        idle_guarantee: IdleGuarantee::Lend,
+        ..PoolObservation::default()
+    };
+    for (asks, left) in [(false, 4), (true, 1)] {
+        let mut world = World::with_nodes(&[2, 2]);
+        world.declare(lending.clone());
+        world.pool("b", 1000);
+        if asks {
+            // It fits on no node now, but it is asked for.
+            let mut spec = job("a", 1, vec![stage("s", 1)]);
+            spec.executor.request = vec![("cpu".into(), 3000)];
+            world.submit("large", spec);
+        }
+        world.submit("small", job("b", 4, vec![stage("s", 4)]));
+        let placed: usize = world.placed("small").iter().map(|(_, count)| count).sum();
+        assert_eq!(placed, left, "{}", world.waits("small"));
+        world.check_account();
+    }
 }
