@@ -46,7 +46,7 @@ pub(super) struct Gated {
 }
 
 /// Pods that are one job for the engine.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Group {
     uid: Box<str>,
     pool: Box<str>,
@@ -288,15 +288,8 @@ impl Operator {
         self.gated.groups.entry(job.clone()).or_insert_with(|| Group {
             uid: uid.into(),
             pool: pool.into(),
-            shape: Shape::default(),
-            generation: 0,
             created_at: now,
-            waiting: BTreeSet::new(),
-            placed: BTreeMap::new(),
-            places: BTreeMap::new(),
-            told_places: 0,
-            told_at: None,
-            declines: false,
+            ..Group::default()
         })
     }
 
@@ -337,14 +330,8 @@ impl Operator {
             }),
             pool: facts.pool.clone(),
             shape: facts.shape.clone(),
-            generation: 0,
             created_at: now,
-            waiting: BTreeSet::new(),
-            placed: BTreeMap::new(),
-            places: BTreeMap::new(),
-            told_places: 0,
-            told_at: None,
-            declines: false,
+            ..Group::default()
         });
         let created_at = u64::try_from(facts.created_at).unwrap_or(0);
         group.created_at = group.created_at.min(created_at);
