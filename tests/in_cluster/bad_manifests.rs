@@ -3,7 +3,9 @@
 mod table;
 
 use std::fmt::Write;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
 
 use crate::cluster::{is_foreign, kubectl, root, run, shared};
 use crate::namespace::{Namespace, job};
@@ -97,12 +99,19 @@ fn what_no_schema_can_say_becomes_a_condition() {
     namespace.wait_for_end("good", "Complete");
 }
 
+/// Writes a definition as Helm does, so that the release goes on owning every field and label of it.
+fn apply_as_helm(definition: &Value) -> Output {
+    let apply = ["kubectl", "apply", "--server-side", "--force-conflicts", "--field-manager=helm"];
+    run(&[&apply[..], &["-f", "-"]].concat(), &definition.to_string())
+}
+
 /// Has the definition of jobs as it is installed again when a test is over, however it ends.
-struct Restored(String);
+struct Restored(Value);
 
 impl Drop for Restored {
     fn drop(&mut self) {
-        run(&["kubectl", "replace", "-f", "-"], &self.0);
+        let applied = apply_as_helm(&self.0);
+        assert!(std::thread::panicking() || applied.status.success(), "{applied:?}");
     }
 }
 
@@ -111,15 +120,24 @@ fn an_object_that_cannot_be_read() {
     let Some(turn) = crate::cluster::alone() else { return };
     let namespace = Namespace::new(turn, "unreadable");
     let name = "sparkjobs.proffer.dev";
-    let before: serde_json::Value =
+    let installed: Value =
         serde_json::from_str(&kubectl(&["get", "crd", name, "-o", "json"])).unwrap();
-    let mut plain = before.clone();
-    plain["metadata"] = serde_json::json!({"name": name});
-    plain.as_object_mut().unwrap().remove("status");
-    let restored = Restored(plain.to_string());
-    let schema = &mut plain["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
-    *schema = serde_json::json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    crate::cluster::output(&["kubectl", "replace", "-f", "-"], &plain.to_string());
+    let metadata = &installed["metadata"];
+    let mut definition = json!({
+        "apiVersion": installed["apiVersion"],
+        "kind": installed["kind"],
+        "metadata": {
+            "name": name,
+            "labels": metadata["labels"],
+            "annotations": metadata["annotations"],
+        },
+        "spec": installed["spec"],
+    });
+    let restored = Restored(definition.clone());
+    let schema = &mut definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    *schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let applied = apply_as_helm(&definition);
+    assert!(applied.status.success(), "{applied:?}");
     let bad = "{apiVersion: proffer.dev/v1alpha1, kind: SparkJob, metadata: {name: bad}, \
                spec: {stages: of another form}}";
     namespace.until("the definition is in force", || {
@@ -127,6 +145,10 @@ fn an_object_that_cannot_be_read() {
         run(&apply, bad).status.success()
     });
     drop(restored);
+    let restored: Value =
+        serde_json::from_str(&kubectl(&["get", "crd", name, "-o", "json"])).unwrap();
+    assert_eq!(restored["metadata"]["labels"], installed["metadata"]["labels"]);
+    assert_eq!(restored["spec"], installed["spec"]);
     let tells = || {
         let events = ["get", "events", "--field-selector=reason=Unreadable"];
         namespace.try_kubectl(&events).is_some_and(|events| events.contains("sparkjob/bad"))

@@ -1,6 +1,5 @@
 //! The cluster: started and furnished once for all tests.
 
-use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -45,10 +44,17 @@ pub(crate) fn alone_on_this_machine() -> Option<Turn> {
     alone()
 }
 
+/// Where the scripts of the test cluster keep what runs.
+pub(crate) fn state() -> PathBuf {
+    let name = std::env::var("PROFFER_TEST_CLUSTER_NAME").unwrap_or_default();
+    let suffix = if name.is_empty() { name } else { format!("-{name}") };
+    PathBuf::from(format!("/var/lib/proffer-test-cluster{suffix}"))
+}
+
 /// Whether it is a cluster that the user named.
 pub(crate) fn is_foreign() -> bool {
     let kubeconfig = std::env::var_os("KUBECONFIG").filter(|it| !it.is_empty());
-    kubeconfig.is_some_and(|it| it != OsStr::new("/var/lib/proffer-test-cluster/kubeconfig"))
+    kubeconfig.is_some_and(|it| Path::new(&it) != state().join("kubeconfig"))
 }
 
 fn is_there() -> bool {
@@ -81,7 +87,7 @@ fn prepare() -> Result<(), String> {
         if !rustix::process::geteuid().is_root() {
             return Err("the test cluster needs root; or set KUBECONFIG".to_owned());
         }
-        if !has_go() && !Path::new("/run/netns/proffer-test").exists() {
+        if !has_go() && !state().exists() {
             return Err(
                 "there is no Go to build one with: run tests/cluster/up, which fetches Go, \
                         or set KUBECONFIG"

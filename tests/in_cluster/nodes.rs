@@ -9,7 +9,7 @@ use crate::processes;
 
 /// The pid of a daemon of the test cluster.
 fn daemon(name: &str) -> u32 {
-    let file = format!("/var/lib/proffer-test-cluster/pids/{name}");
+    let file = crate::cluster::state().join("pids").join(name);
     let text = std::fs::read_to_string(file).unwrap();
     text.split_whitespace().next().unwrap().parse().unwrap()
 }

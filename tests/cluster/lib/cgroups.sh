@@ -2,7 +2,7 @@
 # /proffer-test/node-N for the pods of a node. Hierarchies of version 1 and the unified one both do.
 # shellcheck shell=bash
 
-CGROUP=proffer-test
+CGROUP=$CLUSTER_NAME
 
 # Where the hierarchies are mounted. A hybrid of both versions has several; runc uses them all.
 cgroup_roots() {

@@ -10,9 +10,11 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/proffer-tests
 BIN=$CACHE/bin
 
 # There is one test cluster on a machine, whichever checkout started it, so the place is fixed.
-STATE=/var/lib/proffer-test-cluster
+# Somebody who wants a second one beside it gives that a name.
+CLUSTER_NAME=proffer-test${PROFFER_TEST_CLUSTER_NAME:+-$PROFFER_TEST_CLUSTER_NAME}
+STATE=/var/lib/proffer-test-cluster${PROFFER_TEST_CLUSTER_NAME:+-$PROFFER_TEST_CLUSTER_NAME}
 CLUSTER_KUBECONFIG=$STATE/kubeconfig
-NETNS=proffer-test
+NETNS=$CLUSTER_NAME
 NETNS_FILE=/run/netns/$NETNS
 
 # One flat network inside the namespace: the API server, then the nodes 10.77.0.10, .11, …;
@@ -41,7 +43,7 @@ require_cluster() {
 
 # Two people, or two tests, may call `up` at once.
 lock_cluster() {
-  exec 9>/run/proffer-test-cluster.lock
+  exec 9>"/run/$CLUSTER_NAME-cluster.lock"
   flock -n 9 || {
     log "waiting for another tests/cluster command to end"
     flock 9

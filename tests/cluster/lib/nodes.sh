@@ -94,7 +94,7 @@ write_cni_config() {
   cat >"$2/cni/net.d/10-pods.conflist" <<EOF
 {
   "cniVersion": "1.0.0",
-  "name": "proffer-test-node-$1",
+  "name": "$CLUSTER_NAME-node-$1",
   "plugins": [{
     "type": "ptp",
     "ipMasq": false,
