@@ -35,11 +35,14 @@ use crate::spark::{Admission, ApplicationStatus, SparkApplication};
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.stages) != has(self.spark)").message("a job has either stages, run by Proffer's executors, or spark, an application of Apache Spark"))]
+#[x_kube(validation = Rule::new("!has(self.stages) || self.stages.all(stage, !has(stage.slots) || stage.slots <= self.executor.cores)").message("no task takes more slots than an executor has, which is executor.cores"))]
+#[x_kube(validation = Rule::new("!has(self.stages) || has(self.workURI) || self.stages.all(stage, !has(stage.output))").message("a stage with output needs workURI, the place where the job's data lives"))]
 pub struct SparkJobSpec {
     /// The ResourcePool that the job's resources are charged to. Defaults to `default`.
     #[serde(default = "crate::default_pool")]
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = ("self == oldSelf", "a job cannot move to another pool"))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$')").message("pool is the name of a ResourcePool: lowercase letters, digits, '-' and '.'"))]
     pub pool: String,
 
     /// The job's place among the jobs of its pool: those with a higher number are offered resources

@@ -37,6 +37,7 @@ use crate::rules;
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.guarantee) || !has(self.limit) || self.guarantee.all(name, !(name in self.limit) || quantity(string(self.guarantee[name])).compareTo(quantity(string(self.limit[name]))) <= 0)").message("no guarantee is above the limit for the same resource"))]
 pub struct ResourcePoolSpec {
     /// The pool's weight against its siblings: a pool of weight 2 gets twice the share of a pool of
     /// weight 1. A decimal, quoted when it has a point ("0.5"). A pool of weight 0 gets only what

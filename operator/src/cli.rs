@@ -133,6 +133,10 @@ enum Command {
         /// The configuration file
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+
+        /// Add to this file what is decided and why, for `proffer simulate --replay`
+        #[arg(long, value_name = "FILE.jsonl")]
+        record: Option<PathBuf>,
     },
 
     /// Replay a trace of jobs on virtual time, run scenarios, or simulate faults
@@ -232,14 +236,18 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(local::run(arguments))
         }
-        Command::Operator { config } => {
+        Command::Operator { config, record } => {
             let configuration = match &config {
                 Some(file) => configuration::load(file)?,
                 None => Configuration::default(),
             };
             logging::start(&configuration.logging);
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            let end = runtime.block_on(kubernetes::run(configuration, config.as_deref()));
+            let end = runtime.block_on(kubernetes::run(
+                configuration,
+                config.as_deref(),
+                record.as_deref(),
+            ));
             runtime.shutdown_background();
             end.map(|()| ExitCode::SUCCESS)
         }

@@ -73,7 +73,11 @@ const DRIVER_ROLE: &str = "proffer-spark-driver";
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
 /// Runs the operator until it is told to stop.
-pub async fn run(configuration: Configuration, file: Option<&Path>) -> anyhow::Result<()> {
+pub async fn run(
+    configuration: Configuration,
+    file: Option<&Path>,
+    record: Option<&Path>,
+) -> anyhow::Result<()> {
     let client = Client::try_default().await.context(
         "cannot find the API server: run in a pod, or set KUBECONFIG to the file of a cluster",
     )?;
@@ -100,6 +104,9 @@ pub async fn run(configuration: Configuration, file: Option<&Path>) -> anyhow::R
     label_own_pod(&client, true).await;
     let permit = leadership.permit();
     let mut cluster = Cluster::start(client, &configuration, Arc::clone(&health), timing);
+    if let Some(record) = record {
+        cluster.operator.record_to(record)?;
+    }
     let end = tokio::select! {
         () = leadership.lost() => bail!("the lease was lost, so another replica decides by now"),
         end = &mut server => end.context("the HTTP server broke off")?,

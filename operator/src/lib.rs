@@ -20,5 +20,6 @@ pub mod local;
 pub mod logging;
 pub mod manifests;
 mod master;
+mod record;
 pub mod simulate;
 pub mod web;

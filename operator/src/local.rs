@@ -59,6 +59,10 @@ pub struct LocalArguments {
     #[command(flatten)]
     mesos: MesosArguments,
 
+    /// Add to this file what is decided and why, for `proffer simulate --replay`
+    #[arg(long, value_name = "FILE.jsonl")]
+    record: Option<PathBuf>,
+
     /// Print the final objects, and nothing else, on standard output
     #[arg(short, long, value_name = "FORMAT")]
     output: Option<OutputFormat>,
@@ -96,7 +100,7 @@ pub async fn run(arguments: LocalArguments) -> anyhow::Result<ExitCode> {
     let mut nodes =
         machine::nodes(&arguments.nodes).context("cannot tell what this machine has")?;
     let progress = Progress::new(arguments.quiet);
-    let mut cluster = LocalCluster::new(pools, progress.clone())?;
+    let mut cluster = LocalCluster::new(pools, progress.clone(), arguments.record.as_deref())?;
     match maintenance::schedule(&mut nodes, &arguments.maintenance, cluster.now()) {
         Ok(sentences) => sentences.iter().for_each(|sentence| progress.line(sentence)),
         Err(message) => {

@@ -77,3 +77,22 @@ fn what_is_no_recorded_run_is_refused() {
     folder.run(&["simulate", "--replay", "run.jsonl", "--seed", "1"]).expect_code(2);
     folder.run(&["simulate", "--steps", "5"]).expect_code(2);
 }
+
+#[test]
+fn what_local_mode_decided_is_decided_again() {
+    let folder = Folder::new();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/sum-product.yaml");
+    let local = ["local", example.to_str().unwrap(), "--quiet", "--record", "decisions.jsonl"];
+    folder.run(&local).expect_code(0);
+    let again = folder.run(&["simulate", "--replay", "decisions.jsonl"]).expect_code(0);
+    assert!(again.stdout.starts_with("1 run, "), "{}", again.stdout);
+    assert!(again.stdout.ends_with(": decided as recorded\n"), "{}", again.stdout);
+    let aloud = ["simulate", "--replay", "decisions.jsonl", "--verbose"];
+    let aloud = folder.run(&aloud).expect_code(0);
+    assert!(aloud.stdout.contains(" hears Job(") && aloud.stdout.contains(" wants Launch("));
+    // Had the sum failed, something else would have been decided.
+    let told = folder.read("decisions.jsonl").replacen("\"finished\":[{", "\"running\":[{", 1);
+    folder.write("decisions.jsonl", told);
+    let other = folder.run(&["simulate", "--replay", "decisions.jsonl"]);
+    assert!(other.code != Some(0), "{}", other.stdout);
+}

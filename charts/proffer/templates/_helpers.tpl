@@ -71,7 +71,8 @@ app.kubernetes.io/component: operator
   "image" (include "proffer.image" (dict "image" .Values.executor.image "version" .Chart.AppVersion))
   "imagePullPolicy" .Values.executor.image.pullPolicy
   "imagePullSecrets" .Values.executor.imagePullSecrets
-  "nodeLostSeconds" .Values.executor.nodeLostSeconds }}
+  "nodeLostSeconds" .Values.executor.nodeLostSeconds
+  "startTimeoutSeconds" .Values.executor.startTimeoutSeconds }}
 {{- with .Values.executor.defaultImage }}
 {{- $_ := set $executor "defaultImage" . }}
 {{- end }}

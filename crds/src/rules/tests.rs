@@ -25,7 +25,7 @@ fn job(changes: &[(&str, Value)]) -> Value {
         "metadata": { "name": "sums" },
         "spec": {
             "workURI": "s3://bucket/path",
-            "executor": { "cpu": "500m", "memory": "2Gi", "resources": { "nvidia.com/gpu": 1 } },
+            "executor": { "cores": 1, "cpu": "500m", "memory": "2Gi", "resources": { "nvidia.com/gpu": 1 } },
             "stages": [
                 { "name": "count", "command": ["wc"], "partitions": 2, "input": { "text": "a" } },
                 { "name": "merge", "tasks": [{ "name": "all", "command": ["cat"] }] },
@@ -77,6 +77,18 @@ fn refusals() -> Vec<(&'static str, Value, &'static str, &'static str)> {
             "a job's name has at most 40 characters, so that the names of its executors fit",
         ),
         ("/spec/workURI", json!("bucket/path"), "spec.workURI", uri),
+        (
+            "/spec/pool",
+            json!("No Pool"),
+            "spec.pool",
+            "pool is the name of a ResourcePool: lowercase letters, digits, '-' and '.'",
+        ),
+        (
+            "/spec/stages/0/slots",
+            json!(2),
+            "spec",
+            "no task takes more slots than an executor has, which is executor.cores",
+        ),
         ("/spec/workURI", json!("S3://bucket"), "spec.workURI", uri),
         ("/spec/executor/cpu", json!("999u"), "spec.executor.cpu", "cpu is between 1m and 1M"),
         ("/spec/executor/cpu", json!(1_000_001), "spec.executor.cpu", "cpu is between 1m and 1M"),
@@ -186,7 +198,13 @@ fn pool_refusals() -> Vec<(&'static str, Value, &'static str, &'static str)> {
             "spec.guarantee",
             "no value of guarantee is negative",
         ),
-        ("/spec/limit/cpu", json!(-1), "spec.limit", "no value of limit is negative"),
+        ("/spec/limit/memory", json!(-1), "spec.limit", "no value of limit is negative"),
+        (
+            "/spec/limit/cpu",
+            json!("3999m"),
+            "spec",
+            "no guarantee is above the limit for the same resource",
+        ),
         (
             "/spec/reservations",
             json!([{ "resources": { "cpu": -1 } }]),
@@ -317,6 +335,11 @@ fn every_rule_refuses_what_it_is_there_for() {
     for (pointer, value, field, message) in refusals() {
         tried.insert(check("sparkjobs.yaml", &job(&[(pointer, value)]), field, message));
     }
+    let mut no_place = job(&[("/spec/stages/0/output", json!({}))]);
+    assert!(broken("sparkjobs.yaml", &no_place, None).is_empty());
+    no_place["spec"].as_object_mut().unwrap().remove("workURI");
+    let message = "a stage with output needs workURI, the place where the job's data lives";
+    tried.insert(check("sparkjobs.yaml", &no_place, "spec", message));
     for (pointer, value, field, message) in pool_refusals() {
         tried.insert(check("resourcepools.yaml", &pool(&[(pointer, value)]), field, message));
     }

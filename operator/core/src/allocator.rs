@@ -21,6 +21,7 @@ mod fluid;
 mod placement;
 mod whole;
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -79,7 +80,7 @@ pub(crate) struct WholeNodes {
 }
 
 /// How claims are compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fairness {
     /// H-DRF with weights: pools of pools are compared by what their children hold, scaled down to
     /// the one that is furthest behind (Bhattacharya et al., SoCC 2013).

@@ -24,6 +24,7 @@ mod status;
 mod writes;
 
 use due::{Due, Refused};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 use drain::Drains;
@@ -48,7 +49,7 @@ use decline::Penalties;
 use restore::Restoring;
 
 /// Settings of the engine.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
     /// The least time between two versions of a job's status; the first change and the end go at
     /// once.
@@ -166,6 +167,11 @@ impl Engine {
     /// [`Event::Synced`], and before that it wants to hear of everything that there is.
     pub fn restoring(settings: Settings) -> Self {
         Self { settings, restoring: Some(Box::default()), ..Self::default() }
+    }
+
+    /// The settings that it was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Takes in what happened.

@@ -11,9 +11,10 @@ use crate::ranges::Ranges;
 pub use crate::reclaim::{IdleGuarantee, ReclaimPolicy, ReclaimRules};
 use crate::share::WeightMilli;
 use crate::view::JobStatus;
+use serde::{Deserialize, Serialize};
 
 /// Something that happened or was seen. Each observation replaces the one before.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Event {
     /// A node as it is now.
     Node(NodeObservation),
@@ -42,7 +43,7 @@ pub enum Event {
     /// A task of a framework runs already.
     TaskRunning(Box<RunningTask>),
     /// A task of a framework is gone, and nothing of it runs any more.
-    TaskGone(JobKey, TaskId),
+    TaskGone(JobKey, #[serde(with = "crate::record::shared_text")] TaskId),
     /// What an executor should do could not be delivered to it; it is told again.
     NotDelivered(ExecutorKey),
     /// An executor's object as it is now. Of one that the engine did not launch itself it hears so.
@@ -70,7 +71,7 @@ pub enum Event {
 }
 
 /// A pool's settings. By default a pool has no name, a weight of 1, no guarantee and no limit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolObservation {
     /// The pool's name; dots separate it from its parents'.
     pub name: Box<str>,
@@ -100,7 +101,7 @@ pub struct PoolObservation {
 }
 
 /// What a pool reserves on every node with these labels.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reservation {
     /// The labels.
     pub node_selector: Vec<Label>,
@@ -128,7 +129,7 @@ impl Default for PoolObservation {
 }
 
 /// A job as observed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobObservation {
     /// The job's name.
     pub key: JobKey,
@@ -145,7 +146,7 @@ pub struct JobObservation {
 }
 
 /// An executor's object as observed: what it was told, whether or not it heard it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutorObservation {
     /// The executor's name.
     pub key: ExecutorKey,
@@ -166,7 +167,7 @@ pub struct ExecutorObservation {
 }
 
 /// What an executor says: all that it has not been told is stored, and what it runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Each report has a higher number than the one before.
     pub number: u64,
@@ -186,7 +187,7 @@ pub struct Report {
 }
 
 /// Attempts at tasks of one stage that have the same number.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageAttempts {
     /// The stage's name.
     pub stage: Box<str>,
@@ -197,7 +198,7 @@ pub struct StageAttempts {
 }
 
 /// Why an attempt failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptFailure {
     /// The stage's name.
     pub stage: Box<str>,
@@ -216,7 +217,7 @@ pub struct AttemptFailure {
 }
 
 /// What a task left as its result.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptResult {
     /// The stage's name.
     pub stage: Box<str>,
@@ -229,7 +230,7 @@ pub struct AttemptResult {
 }
 
 /// Why an executor is gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Departure {
     /// It was told to go.
     Asked,

@@ -1,5 +1,6 @@
 //! Executors: where a job's tasks run.
 
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
@@ -15,7 +16,7 @@ id! {
 }
 
 /// The name of an executor. At most one of them is alive for a job, an index and an epoch.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ExecutorKey {
     /// The job that it works for.
     pub job: JobKey,

@@ -157,6 +157,13 @@ pub enum Rejection {
         /// Why it could not.
         cause: Box<str>,
     },
+    /// The last executor that was made never ran; another one is being made.
+    NotStarted {
+        /// The node that it was on.
+        node: Box<str>,
+        /// Why it did not run.
+        cause: Box<str>,
+    },
     /// There is no pool of the name that the job gives.
     NoPool {
         /// The name.
@@ -198,6 +205,7 @@ impl Rejection {
             Self::WaitsForPreferred { .. } => "WaitingForPreferredNode",
             Self::Declines { .. } => "NodesDeclined",
             Self::Withheld { .. } => "CannotLaunch",
+            Self::NotStarted { .. } => "ExecutorNotStarted",
             Self::NoPool { .. } => "NoPool",
             Self::TooManyKinds { .. } => "TooManyResourceKinds",
         }
@@ -375,6 +383,9 @@ impl fmt::Display for Sentence<'_> {
             }
             Rejection::Withheld { cause } => {
                 write!(formatter, "an executor could not be made, tries again soon: {cause}")
+            }
+            Rejection::NotStarted { node, cause } => {
+                write!(formatter, "the last one, on node {node}, did not start: {cause}")
             }
             Rejection::NoPool { pool } => write!(formatter, "there is no pool {pool}"),
             Rejection::TooManyKinds { name } => {

@@ -6,6 +6,7 @@ pub mod graph;
 mod spec;
 mod stages;
 
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
@@ -38,11 +39,13 @@ id! {
 }
 
 /// The name of a job.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct JobKey {
     /// The job's namespace.
+    #[serde(with = "crate::record::shared_text")]
     pub namespace: Arc<str>,
     /// The job's name in it.
+    #[serde(with = "crate::record::shared_text")]
     pub name: Arc<str>,
 }
 
@@ -53,7 +56,7 @@ impl fmt::Display for JobKey {
 }
 
 /// Where a job stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JobState {
     /// It waits for its first executor.
     #[default]
@@ -101,7 +104,7 @@ pub fn failure_reason(word: &str) -> Option<&'static str> {
 }
 
 /// One attempt at a task that failed, as people see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskFailure {
     /// The stage's name.
     pub stage: Box<str>,

@@ -23,6 +23,7 @@ mod nodes;
 mod pools;
 pub mod ranges;
 pub mod reclaim;
+mod record;
 pub mod resources;
 pub mod share;
 pub mod sorter;

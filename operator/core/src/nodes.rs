@@ -7,6 +7,7 @@ mod reserve;
 mod suit;
 mod views;
 
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +40,7 @@ id! {
 }
 
 /// A node as observed. By default it has no name and nothing, and is offered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeObservation {
     /// The node's name.
     pub name: Box<str>,
@@ -68,7 +69,7 @@ pub struct NodeObservation {
 }
 
 /// A time during which nothing may be on a node: Mesos's unavailability.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Maintenance {
     /// When it starts.
     pub start: Milliseconds,

@@ -2,6 +2,7 @@
 //!
 //! Partitions finish mostly in order, so a stage of a million tasks is described in a few bytes.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
@@ -14,7 +15,8 @@ use std::str::FromStr;
 /// assert_eq!(ranges.to_string(), "0-100,105");
 /// # Ok::<(), proffer_core::ranges::InvalidRanges>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Ranges(Vec<(u32, u32)>);
 
 /// Text that is not a list of ranges.
@@ -196,6 +198,20 @@ impl fmt::Display for Ranges {
             }
         }
         Ok(())
+    }
+}
+
+impl From<Ranges> for String {
+    fn from(ranges: Ranges) -> Self {
+        ranges.to_string()
+    }
+}
+
+impl TryFrom<String> for Ranges {
+    type Error = InvalidRanges;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 

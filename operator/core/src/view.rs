@@ -1,5 +1,6 @@
 //! What the engine shows: plain data for status, pages and the command line.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::frameworks::{InverseOfferId, NamedAmounts, OfferDescription, TaskId};
@@ -24,8 +25,12 @@ pub struct View {
     pub offers: Vec<OfferDescription>,
 }
 
+/// One word out of a few. It has a name because serde takes a reference that it sees for one into what
+/// it reads.
+pub type Reason = &'static str;
+
 /// What became of a job so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobStatus {
     /// The job's name.
     pub key: JobKey,
@@ -38,7 +43,8 @@ pub struct JobStatus {
     /// Where it stands.
     pub state: JobState,
     /// One word for why it waits or failed.
-    pub reason: Option<&'static str>,
+    #[serde(deserialize_with = "crate::record::read_reason")]
+    pub reason: Option<Reason>,
     /// A sentence: what it waits for, or why it failed.
     pub message: Option<String>,
     /// Its place among the waiting jobs of its pool, from 1.
@@ -73,7 +79,7 @@ pub struct JobStatus {
 }
 
 /// What became of a stage so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageStatus {
     /// The stage's name.
     pub name: Box<str>,

@@ -14,11 +14,12 @@ mod objects;
 mod spark;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use proffer_core::ExecutorKey;
 use proffer_core::action::Action;
-use proffer_core::engine::{Engine, Settings};
+use proffer_core::engine::Settings;
 use proffer_core::event::{Departure, Event};
 use proffer_core::jobs::{JobKey, Milliseconds};
 use proffer_core::view::JobStatus;
@@ -30,6 +31,7 @@ use super::node::NodeFacts;
 use super::notices::Notice;
 use super::pod::{ObjectName, PodFacts};
 use super::queue::{Intent, Queue, Target};
+use crate::record::RecordedEngine;
 use executors::Executor;
 use gated::Gated;
 pub(crate) use intents::Sent;
@@ -114,7 +116,7 @@ struct Pool {
 
 /// The operator.
 pub(crate) struct Operator {
-    engine: Engine,
+    engine: RecordedEngine,
     settings: OperatorSettings,
     index: Index,
     jobs: BTreeMap<JobKey, Job>,
@@ -145,9 +147,14 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
+    /// Adds what is decided from now on, and why, to a file.
+    pub(crate) fn record_to(&mut self, file: &Path) -> anyhow::Result<()> {
+        self.engine.record_to(file)
+    }
+
     /// An operator that has seen nothing yet, and decides nothing before it has seen everything.
     pub(crate) fn new(settings: OperatorSettings) -> Self {
-        let engine = Engine::restoring(settings.engine.clone());
+        let engine = RecordedEngine::restoring(settings.engine.clone());
         let queue = Queue::new(settings.most_writes_in_flight, settings.writes_per_second);
         Self {
             engine,

@@ -1,6 +1,7 @@
 //! This machine as a cluster: the engine's loop, with executors as processes.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use proffer_core::ExecutorKey;
 use proffer_core::action::{Action, Assignment, Launch};
-use proffer_core::engine::{Engine, Settings};
+use proffer_core::engine::Settings;
 use proffer_core::event::{Event, JobObservation, NodeObservation};
 use proffer_core::jobs::{JobKey, JobSpec, Milliseconds};
 use proffer_core::view::{JobStatus, View};
@@ -22,6 +23,7 @@ use super::process::{Launcher, Wanted};
 use super::progress::Progress;
 use crate::convert;
 use crate::master::host::{Host, Input};
+use crate::record::RecordedEngine;
 
 /// How often an executor may report. Local reports cost little, and short tasks wait for them.
 const REPORT_INTERVAL_MILLISECONDS: i32 = 20;
@@ -34,7 +36,7 @@ const EVENT_QUEUE_LENGTH: usize = 1024;
 
 /// This machine as a cluster.
 pub(super) struct LocalCluster {
-    engine: Engine,
+    engine: RecordedEngine,
     clock: Clock,
     events: mpsc::Receiver<Event>,
     launcher: Launcher,
@@ -99,8 +101,12 @@ impl Clock {
 }
 
 impl LocalCluster {
-    /// A cluster of these pools, without nodes and jobs.
-    pub(super) fn new(pools: Vec<ResourcePool>, progress: Progress) -> anyhow::Result<Self> {
+    /// A cluster of these pools, without nodes and jobs, and the file that decisions are recorded in.
+    pub(super) fn new(
+        pools: Vec<ResourcePool>,
+        progress: Progress,
+        record: Option<&Path>,
+    ) -> anyhow::Result<Self> {
         let started_at = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .context("this machine's clock stands before 1970")?;
@@ -109,7 +115,10 @@ impl LocalCluster {
             status_interval_milliseconds: STATUS_INTERVAL_MILLISECONDS,
             ..Settings::default()
         };
-        let mut engine = Engine::new(settings);
+        let mut engine = RecordedEngine::new(settings);
+        if let Some(record) = record {
+            engine.record_to(record)?;
+        }
         for pool in &pools {
             engine.handle(clock.now(), Event::Pool(convert::pool_observation(pool)));
         }

@@ -36,7 +36,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use proffer_core::explain::Utc;
 
+use crate::record::Replay;
 use play::{Failure, Script};
 
 /// The exit code when a promise is broken.
@@ -64,7 +66,7 @@ pub(super) struct FaultArguments {
     #[arg(long, value_name = "FILE.jsonl")]
     record: Option<PathBuf>,
 
-    /// Play a run that was recorded
+    /// Play a run that was recorded, here or by `proffer local` or `proffer operator`
     #[arg(long, value_name = "FILE.jsonl", group = "faults", conflicts_with = "seed")]
     replay: Option<PathBuf>,
 
@@ -124,7 +126,40 @@ pub(super) fn run(arguments: &FaultArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Decides again what `proffer local` or `proffer operator` decided.
+fn replay_decisions(file: &Path, verbose: bool) -> ExitCode {
+    let replay = crate::record::replay(file, |at, what, it| {
+        if verbose {
+            println!("{} {what} {it:?}", Utc(at));
+        }
+    });
+    let replay = match replay {
+        Ok(replay) => replay,
+        Err(error) => {
+            eprintln!("{error:#}");
+            return ExitCode::from(BAD_INPUT);
+        }
+    };
+    let Replay { runs, events, ticks, actions, different } = replay;
+    let runs = if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") };
+    let counts = format!("{runs}, {events} events, {ticks} ticks, {actions} actions");
+    match different.first() {
+        None => {
+            println!("{counts}: decided as recorded");
+            ExitCode::SUCCESS
+        }
+        Some(line) => {
+            let count = different.len();
+            println!("{counts}: {count} ticks decided otherwise, the first in line {line}");
+            ExitCode::from(BROKEN)
+        }
+    }
+}
+
 fn replay(file: &Path, verbose: bool) -> ExitCode {
+    if crate::record::is_one(file) {
+        return replay_decisions(file, verbose);
+    }
     let script = match record::read(file) {
         Ok(script) => script,
         Err(error) => {

@@ -1,5 +1,6 @@
 //! Which node an executor goes to.
 
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::explain::Rejection;
@@ -8,7 +9,7 @@ use crate::nodes::{Accepts, Fullness, NodeId, Nodes, Reach, Suitability};
 use crate::resources::Resources;
 
 /// Which of the nodes that fit a job prefers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Placement {
     /// The node with the fewest executors of the job, then the emptiest.
     #[default]

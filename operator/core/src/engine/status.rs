@@ -88,7 +88,8 @@ impl Engine {
         // While an executor is being made that could not be made before, it is likely to fail again.
         let withheld = (job.withdrawals > 0)
             .then(|| Rejection::Withheld { cause: job.withheld_because.clone() });
-        let Some(waiting) = job.waiting.as_ref().or(withheld.as_ref()) else {
+        let trouble = withheld.or_else(|| self.not_started(job));
+        let Some(waiting) = job.waiting.as_ref().or(trouble.as_ref()) else {
             let drain = drain.map(|(reason, message)| (Some(reason), Some(message)));
             return drain.unwrap_or_else(|| waiting_for_nodes(job));
         };
@@ -96,7 +97,13 @@ impl Engine {
         let mut executors = job.executors.values();
         let is_there =
             |&id: &ExecutorId| self.state.executors.get(id).is_some_and(|it| it.confirmed);
-        let has_none = job.executors.is_empty() || withheld.is_some() && !executors.any(is_there);
+        let has_none = job.executors.is_empty()
+            || match trouble {
+                // What is there now never ran either.
+                Some(Rejection::NotStarted { .. }) => true,
+                Some(_) => !executors.any(is_there),
+                None => false,
+            };
         let message = if has_none {
             format!("waits for its first executor: {sentence}")
         } else {
@@ -107,6 +114,16 @@ impl Engine {
             Some((reason, drain)) => (Some(reason), Some(format!("{message}; {drain}"))),
             None => (Some(waiting.reason()), Some(message)),
         }
+    }
+
+    /// Why a job's last executor did not start, as long as none of them runs.
+    fn not_started(&self, job: &Job) -> Option<Rejection> {
+        let mut executors = job.executors.values().filter_map(|&id| self.state.executors.get(id));
+        if executors.any(|executor| executor.ready) {
+            return None;
+        }
+        let (node, cause) = job.declines.last_not_started()?;
+        Some(Rejection::NotStarted { node: node.into(), cause: cause.into() })
     }
 
     /// Why executors of a job are on their way out.

@@ -1,5 +1,6 @@
 //! What frameworks say, and what they are told.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use super::observation::NamedAmounts;
@@ -8,7 +9,7 @@ use crate::jobs::Milliseconds;
 use crate::ranges::Ranges;
 
 /// What a framework says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FrameworkCall {
     /// It takes parts of offers, all of one node and one pool, for tasks. The rest comes back.
     Accept {
@@ -48,9 +49,10 @@ pub enum FrameworkCall {
 }
 
 /// A task that a framework wants to run on what it was offered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskRequest {
     /// The task's name among those of the framework.
+    #[serde(with = "crate::record::shared_text")]
     pub task: TaskId,
     /// What it holds until it is gone.
     pub amounts: NamedAmounts,

@@ -1,11 +1,12 @@
 //! Conditions that a framework has on nodes: Mesos 1.11's offer constraints.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 use crate::nodes::NodeObservation;
 
 /// A condition on a node, by its labels.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Constraint {
     /// What is looked at.
     pub selector: Selector,
@@ -15,7 +16,7 @@ pub struct Constraint {
 
 /// What a constraint looks at. Mesos's pseudo-attributes for region and zone are the labels
 /// `topology.kubernetes.io/region` and `…/zone`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Selector {
     /// The label of this name: Mesos's attribute.
     Label(Box<str>),
@@ -27,7 +28,7 @@ pub enum Selector {
 ///
 /// There are no patterns here: for `TextMatches` the adapter looks which of the values that it knows
 /// match, and tells them as a set (again whenever a node brings a new value).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Predicate {
     /// There is such a label.
     Exists,

@@ -4,13 +4,14 @@ use super::constraints::Constraint;
 use super::offers::TaskId;
 use crate::jobs::{JobKey, Milliseconds};
 use crate::ranges::Ranges;
+use serde::{Deserialize, Serialize};
 
 /// Amounts by resource name; cpu in thousandths, memory and storage in bytes.
 pub type NamedAmounts = Vec<(Box<str>, i64)>;
 
 /// A framework as it is now. What the observation says holds: which pools are suppressed, too, so an
 /// adapter that repeats it keeps up with the calls that suppress and revive.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FrameworkObservation {
     /// The framework's name: a framework is a `SparkJob` too.
     pub key: JobKey,
@@ -29,7 +30,7 @@ pub struct FrameworkObservation {
 
 /// What a framework can make use of at once. Each of its tasks counts as an executor, as does each
 /// offer that it has not answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Demand {
     /// How many executors, in all its pools together.
     pub executors: u32,
@@ -38,7 +39,7 @@ pub struct Demand {
 }
 
 /// A framework in one of its pools. By default it takes all offers of all nodes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FrameworkPool {
     /// The pool's name.
     pub pool: Box<str>,
@@ -53,11 +54,12 @@ pub struct FrameworkPool {
 }
 
 /// A task of a framework that runs already, as seen after a restart. Its node was told of before.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunningTask {
     /// The framework, which need not be known yet.
     pub framework: JobKey,
     /// The task's name among those of the framework.
+    #[serde(with = "crate::record::shared_text")]
     pub task: TaskId,
     /// The pool that pays.
     pub pool: Box<str>,

@@ -1,5 +1,6 @@
 //! Offers, and the tasks that took them.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,11 +12,11 @@ use crate::ranges::Ranges;
 use crate::resources::Resources;
 
 /// The number of an offer; an engine uses none twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OfferId(pub u64);
 
 /// The number of an inverse offer; an engine uses none twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct InverseOfferId(pub u64);
 
 /// The name of a task among those of its framework.

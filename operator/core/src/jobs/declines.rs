@@ -3,6 +3,7 @@
 //! Nodes are known by name here: one that goes and comes back is still the machine that failed.
 //! All of it is soft state.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::Milliseconds;
@@ -46,6 +47,8 @@ struct Record {
     strikes: u32,
     /// Why it did not start.
     because: Box<str>,
+    /// When it last did not.
+    not_started_at: Milliseconds,
     backoff_until: Option<Milliseconds>,
     strikes_until: Milliseconds,
 }
@@ -58,7 +61,7 @@ struct Exclusion {
 }
 
 /// A node that is declined, as people see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeclinedNode {
     /// The node's name.
     pub node: Box<str>,
@@ -106,7 +109,7 @@ impl Declines {
         now: Milliseconds,
     ) -> Milliseconds {
         let record = self.nodes.entry(node.into()).or_default();
-        record.because = because.into();
+        (record.because, record.not_started_at) = (because.into(), now);
         record.strikes += 1;
         let until = now.saturating_add(backoff(record.strikes));
         record.backoff_until = Some(until);
@@ -119,6 +122,13 @@ impl Declines {
         if let Some(record) = self.nodes.get_mut(node) {
             record.strikes = 0;
         }
+    }
+
+    /// The node on which an executor did not start lately, and why; the last one, if on several.
+    pub(crate) fn last_not_started(&self) -> Option<(&str, &str)> {
+        let failing = self.nodes.iter().filter(|(_, record)| record.strikes > 0);
+        let last = failing.max_by_key(|(_, record)| record.not_started_at)?;
+        Some((last.0, &last.1.because))
     }
 
     /// Forgets what is over; says whether a node is taken again.

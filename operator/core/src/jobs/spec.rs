@@ -3,9 +3,10 @@
 use super::Milliseconds;
 use crate::allocator::Placement;
 use crate::nodes::{Label, NodeObservation, Toleration};
+use serde::{Deserialize, Serialize};
 
 /// A job's settings. By default a job is in the pool `default`, has one executor and no stage.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobSpec {
     /// The pool that pays.
     pub pool: Box<str>,
@@ -30,7 +31,7 @@ pub struct JobSpec {
 }
 
 /// What a job's executors need. By default there is one, with one slot and no resources.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutorSpec {
     /// How many task slots an executor has; at least 1.
     pub slots: u32,
@@ -59,7 +60,7 @@ pub struct ExecutorSpec {
 
 /// A number of executors that follows what there is to do, in the words of Spark's dynamic
 /// allocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Elastic {
     /// How many executors the job keeps while it runs.
     pub min_instances: u32,
@@ -69,7 +70,7 @@ pub struct Elastic {
 
 /// The nodes that a job prefers: those named, and those with all of the labels. By default there are
 /// none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreferredNodes {
     /// Nodes by name.
     pub names: Vec<Box<str>>,
@@ -82,7 +83,7 @@ pub struct PreferredNodes {
 
 /// When a job declines a node on which it fails again and again, in the words of Spark's
 /// `excludeOnFailure`. By default after 2 tasks, for 10 minutes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExcludeOnFailure {
     /// So many tasks have to fail on the node, or executors; at least 1.
     pub max_failures_per_node: u32,
@@ -92,7 +93,7 @@ pub struct ExcludeOnFailure {
 
 /// When a task counts as slow, in the words of Spark's `speculation`. The defaults are those of
 /// Spark 4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Speculation {
     /// The part of a stage's tasks that have to finish first, in thousandths.
     pub quantile_milli: u32,
@@ -104,7 +105,7 @@ pub struct Speculation {
 }
 
 /// A stage's settings. By default it has no name and one task of one slot.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageSpec {
     /// The stage's name, unique in its job.
     pub name: Box<str>,
@@ -224,7 +225,7 @@ impl StageSpec {
 }
 
 /// How a job is run again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restart {
     /// How often at most.
     pub retries: u32,

@@ -1,5 +1,6 @@
 //! How far a stage is.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::durations::Durations;
@@ -11,7 +12,7 @@ use crate::ranges::Ranges;
 const SUSPECT_DEATHS: u32 = 2;
 
 /// Where a stage stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StageState {
     /// It waits for other stages.
     #[default]
@@ -25,7 +26,7 @@ pub enum StageState {
 }
 
 /// What a task left as its result.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ResultValue {
     /// The text.
     Inline(String),

@@ -1,13 +1,14 @@
 //! Which nodes suit an executor: labels that it asks for, taints that it tolerates, both with the
 //! meaning that Kubernetes gives them (`k8s.io/component-helpers/scheduling/corev1`).
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A label, or what a selector wants of one: a key and a value.
 pub type Label = (Box<str>, Box<str>);
 
 /// A mark on a node that keeps away what does not tolerate it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Taint {
     /// What kind of mark it is.
     pub key: Box<str>,
@@ -18,7 +19,7 @@ pub struct Taint {
 }
 
 /// What a taint does to executors that do not tolerate it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TaintEffect {
     /// None is placed there.
     NoSchedule,
@@ -29,7 +30,7 @@ pub enum TaintEffect {
 }
 
 /// A taint that is put up with. By default the key is empty, the operator `Equal`, and the effect any.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Toleration {
     /// The key of the taint; empty for all of them, which goes with [`TolerationOperator::Exists`].
     pub key: Box<str>,
@@ -42,7 +43,7 @@ pub struct Toleration {
 }
 
 /// How a toleration compares values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TolerationOperator {
     /// The taint has this value.
     #[default]

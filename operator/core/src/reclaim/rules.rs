@@ -1,13 +1,14 @@
 //! The settings of reclaim.
 
 use crate::jobs::Milliseconds;
+use serde::{Deserialize, Serialize};
 
 /// What a pool takes back from others.
 ///
 /// The names are near Kueue's `reclaimWithinCohort`; the default is what people expect of the word
 /// guarantee, while losing work for the sake of equal shares has to be asked for (Armada's users
 /// found that wasteful: armadaproject/armada#5072).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ReclaimPolicy {
     /// Nothing.
     Never,
@@ -20,7 +21,7 @@ pub enum ReclaimPolicy {
 
 /// A pool's own settings of reclaim. What is `None` is as in the pool above, at the top as in the
 /// engine's settings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReclaimRules {
     /// What the pool takes back.
     pub policy: Option<ReclaimPolicy>,
@@ -35,7 +36,7 @@ pub struct ReclaimRules {
 /// By default guarantees are reclaimed after 30 seconds, the delay of `YuniKorn`'s preemption, within
 /// which much is settled by itself; and tasks have a minute to end, which most of them need less
 /// than.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReclaimDefaults {
     /// What a pool takes back.
     pub policy: ReclaimPolicy,
@@ -57,7 +58,7 @@ impl Default for ReclaimDefaults {
 }
 
 /// What becomes of a guarantee that nobody wants at the moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IdleGuarantee {
     /// It is kept free, as Mesos does: whoever comes finds it at once.
     #[default]

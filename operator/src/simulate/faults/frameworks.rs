@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use proffer_core::event::Event;
 use proffer_core::frameworks::{
-    FrameworkAction, FrameworkCall, FrameworkObservation, FrameworkPool, NamedAmounts,
-    OfferDescription, OfferId, RunningTask, TaskId, TaskRequest,
+    FrameworkAction, FrameworkCall, FrameworkObservation, FrameworkPool, InverseOfferId,
+    NamedAmounts, OfferDescription, OfferId, RunningTask, TaskId, TaskRequest,
 };
 use proffer_core::jobs::JobKey;
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,13 @@ pub(super) enum FrameworkStep {
     },
     Suppress(u32),
     Revive(u32),
+    /// It will give back what it has on a node, or not, and wants to be asked no more for so many
+    /// milliseconds.
+    AnswerInverse {
+        inverse: u32,
+        agrees: bool,
+        refuses: u32,
+    },
     EndTask(u32),
     /// It goes, and its tasks with it.
     TearDown(u32),
@@ -64,6 +71,8 @@ pub(super) struct Frameworks {
     connected: BTreeMap<JobKey, u32>,
     /// What they think that they may take.
     pub(super) offers: BTreeMap<OfferId, OfferDescription>,
+    /// What they are asked to give back: whose it is, and the node.
+    inverse: BTreeMap<InverseOfferId, (JobKey, Box<str>)>,
     /// What they asked for and have not been told about.
     asked: BTreeMap<(JobKey, TaskId), Task>,
     pub(super) tasks: BTreeMap<(JobKey, TaskId), Task>,
@@ -88,7 +97,12 @@ impl FrameworkStep {
             52..70 => Self::Decline { offer: random.pick(), refuses },
             70..74 => Self::Suppress(random.pick()),
             74..78 => Self::Revive(random.pick()),
-            78..96 => Self::EndTask(random.pick()),
+            78..82 => Self::AnswerInverse {
+                inverse: random.pick(),
+                agrees: random.below(2) == 0,
+                refuses,
+            },
+            82..96 => Self::EndTask(random.pick()),
             _ => Self::TearDown(random.pick()),
         }
     }
@@ -129,12 +143,30 @@ impl Frameworks {
             FrameworkAction::TaskLost { task, .. } => {
                 self.tasks.remove(&(key.clone(), task.clone()));
             }
-            FrameworkAction::InverseOffer { .. }
-            | FrameworkAction::RescindInverse(_)
-            | FrameworkAction::NotInPool { .. }
-            | FrameworkAction::NotSubscribed => {}
+            FrameworkAction::InverseOffer { id, node, .. } => {
+                if !self.connected.contains_key(key) {
+                    return Err(format!("framework {key} is asked for something and is not there"));
+                }
+                if !self.has_something_on(key, node) {
+                    return Err(format!("framework {key} is asked for what it has not: {node}"));
+                }
+                let asked = self.inverse.values().any(|it| (&it.0, &it.1) == (key, node));
+                if asked || self.inverse.insert(*id, (key.clone(), node.clone())).is_some() {
+                    return Err(format!("framework {key} is asked twice for what is on {node}"));
+                }
+            }
+            FrameworkAction::RescindInverse(id) => {
+                self.inverse.remove(id);
+            }
+            FrameworkAction::NotInPool { .. } | FrameworkAction::NotSubscribed => {}
         }
         Ok(None)
+    }
+
+    fn has_something_on(&self, key: &JobKey, node: &str) -> bool {
+        let mut tasks = self.tasks.iter().chain(&self.asked);
+        tasks.any(|((framework, _), task)| framework == key && *task.node == *node)
+            || self.offers.values().any(|offer| offer.framework == *key && *offer.node == *node)
     }
 
     /// The operator's process ends: nothing that was not told is true, and nobody is connected.
@@ -142,6 +174,7 @@ impl Frameworks {
     pub(super) fn restart(&mut self) -> Vec<Event> {
         self.connected.clear();
         self.offers.clear();
+        self.inverse.clear();
         self.asked.clear();
         let tasks = self.tasks.iter().map(|((framework, name), task)| RunningTask {
             framework: framework.clone(),
@@ -190,6 +223,7 @@ impl World {
                 let Some(key) = frameworks.picked(pick) else { return };
                 let pools = frameworks.connected.remove(&key).unwrap_or(0);
                 frameworks.offers.retain(|_, offer| offer.framework != key);
+                frameworks.inverse.retain(|_, (framework, _)| *framework != key);
                 vec![observation(key, pools, false)]
             }
             FrameworkStep::Accept { offer, percent, refuses } => {
@@ -222,6 +256,20 @@ impl World {
             FrameworkStep::Revive(pick) => {
                 let Some(key) = frameworks.picked(pick) else { return };
                 vec![Event::FrameworkCall(key, FrameworkCall::Revive { pools: Vec::new() })]
+            }
+            FrameworkStep::AnswerInverse { inverse, agrees, refuses } => {
+                let count = frameworks.inverse.len().max(1);
+                let picked = frameworks.inverse.iter().nth(inverse as usize % count);
+                let Some((&id, (key, _))) = picked else { return };
+                let key = key.clone();
+                // From now on it may be asked again, sooner or later.
+                frameworks.inverse.remove(&id);
+                let call = FrameworkCall::AnswerInverse {
+                    offers: vec![id],
+                    agreed: agrees,
+                    refuse_milliseconds: refuses.into(),
+                };
+                vec![Event::FrameworkCall(key, call)]
             }
             FrameworkStep::EndTask(pick) => {
                 let names = &frameworks.tasks;
@@ -264,6 +312,7 @@ impl Frameworks {
     fn tear_down(&mut self, key: &JobKey) -> Vec<Event> {
         self.connected.remove(key);
         self.offers.retain(|_, offer| offer.framework != *key);
+        self.inverse.retain(|_, (framework, _)| framework != key);
         self.asked.retain(|(framework, _), _| framework != key);
         let mut events = vec![Event::FrameworkGone(key.clone())];
         events.append(&mut self.end_tasks(|framework, _| framework == key));

@@ -4,7 +4,6 @@
 //! and not answered is forgotten with the process.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt::Write as _;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
@@ -353,24 +352,4 @@ impl Operator {
         };
         self.engine.handle(now, event);
     }
-}
-
-/// Takes what was decided into a number that tells runs apart (FNV-1a).
-pub(super) fn hash(mut hash: u64, actions: &[Action]) -> u64 {
-    struct Hasher(u64);
-    impl std::fmt::Write for Hasher {
-        fn write_str(&mut self, text: &str) -> std::fmt::Result {
-            for byte in text.bytes() {
-                self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-            }
-            Ok(())
-        }
-    }
-    for action in actions {
-        let mut hasher = Hasher(hash);
-        // Writing into a number cannot fail.
-        let _ = write!(hasher, "{action:?}");
-        hash = hasher.0;
-    }
-    hash
 }

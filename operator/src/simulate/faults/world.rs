@@ -13,11 +13,11 @@ use super::cluster::ClusterStep;
 use super::constraints::ConstraintStep;
 use super::executors::{Ending, ExecutorStep, Pod};
 use super::frameworks::{FrameworkStep, Frameworks};
-use super::operator::{Operator, Told, hash};
+use super::operator::{Operator, Told};
 use super::promises::Promises;
 use super::random::Random;
 use super::{account, rest};
-use crate::convert;
+use crate::{convert, record};
 
 /// Whether the promises hold; the error is the one that does not.
 pub(super) type Checked = Result<(), String>;
@@ -93,7 +93,7 @@ impl World {
         let operator = Operator::start(now, &settings, &api, Vec::new());
         let promises = Promises::default();
         let frameworks = Frameworks::default();
-        let hash = 0xcbf2_9ce4_8422_2325;
+        let hash = record::SEED;
         Self { now, api, operator, promises, frameworks, settings, hash, verbose }
     }
 
@@ -155,7 +155,7 @@ impl World {
     /// Lets the engine decide; says whether it wanted anything.
     fn tick(&mut self) -> Result<bool, String> {
         let actions = self.operator.engine.tick(self.now);
-        self.hash = hash(self.hash, &actions);
+        self.hash = record::hash(self.hash, &actions);
         let wanted = !actions.is_empty();
         let (mut launches, mut offers, mut answers) = (Vec::new(), Vec::new(), Vec::new());
         for action in actions {

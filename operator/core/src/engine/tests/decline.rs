@@ -248,3 +248,18 @@ fn a_node_that_refuses_an_executor_is_declined_and_the_job_is_not_to_blame() {
     world.run_to_the_end();
     assert_eq!(world.state("j"), JobState::Succeeded);
 }
+
+#[test]
+fn a_job_whose_executors_do_not_start_says_why_while_the_next_one_tries() {
+    let mut world = World::with_nodes(&[1, 1]);
+    world.submit("j", job("default", 1, vec![stage("s", 1)]));
+    world.depart_index("j", 0, &not_started());
+    assert_eq!(world.nodes("j"), ["n1"], "the next one tries elsewhere");
+    let status = world.status("j");
+    assert_eq!(status.reason, Some("ExecutorNotStarted"));
+    let expected =
+        "waits for its first executor: the last one, on node n0, did not start: no such image";
+    assert_eq!(status.message.as_deref(), Some(expected));
+    world.make_ready();
+    assert_eq!(world.status("j").message, None, "what runs is no reason to worry");
+}
