@@ -169,12 +169,3 @@ pub(super) const CASES: &[(&str, &str, &str)] = &[
     ("a negative reservation", "ResourcePool", "{reservations: [{resources: {cpu: -1}}]}"),
     ("namespaces that are a text", "ResourcePool", "{namespaces: team-a}"),
 ];
-
-/// Those of them that need more than a look at one field, which the API server takes: on a cluster their
-/// mistake becomes a condition.
-pub(super) const TAKEN_BY_THE_CLUSTER: &[&str] = &[
-    "more slots than an executor has",
-    "output without a place for it",
-    "a pool with a name that cannot be one",
-    "a guarantee above the limit",
-];
