@@ -31,8 +31,14 @@ const PROGRAM_FOLDER: &str = "/opt/proffer/application";
 /// Where shuffle files and spilled data go.
 const SCRATCH_FOLDER: &str = "/var/data/spark-local";
 const HADOOP_FOLDER: &str = "/opt/hadoop/conf";
+/// The user of Spark's images.
+const SPARK_USER: u32 = 185;
 /// How long an executor may take to hand on what it has.
 const DECOMMISSION_SECONDS: u32 = 60;
+/// How many pods an application may have that wait.
+const MAX_PENDING: &str = "spark.kubernetes.allocation.maxPendingPods";
+/// The most executors that an application asks for that does not say how many.
+const DEFAULT_MOST_EXECUTORS: u32 = 100;
 /// The longest prefix of executors' names that Spark takes.
 const PREFIX_LENGTH: usize = 47;
 
@@ -246,7 +252,11 @@ fn arguments(spark: &SparkApplication) -> Vec<String> {
         None => "org.apache.spark.deploy.RRunner",
     };
     let program = match &spark.main_application_config_map {
-        Some(program) => format!("local://{PROGRAM_FOLDER}/{}", program.key),
+        // Executors do not have the file. The driver hands them a jar of its own.
+        Some(program) => {
+            let scheme = if spark.is_script() { "local" } else { "file" };
+            format!("{scheme}://{PROGRAM_FOLDER}/{}", program.key)
+        }
         None => spark.main_application_file.clone().unwrap_or_default(),
     };
     let properties = format!("{CONF_FOLDER}/spark.properties");
@@ -273,8 +283,13 @@ fn common(pod_spec: &mut Map<String, Value>, settings: &PodSettings) -> Result<(
     if let Some(class) = &settings.priority_class_name {
         default(pod_spec, "priorityClassName", json!(class));
     }
-    // Spark's images have a user of their own, which is not root.
-    let context = json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}});
+    // The user that Spark's images have for this. Some of them name it otherwise than by its number, or
+    // begin as root, and neither may run.
+    let context = json!({
+        "runAsNonRoot": true,
+        "runAsUser": SPARK_USER,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    });
     defaults(pod_spec, "securityContext", context)?;
     let secrets = settings.image_pull_secrets.iter().map(|name| json!({"name": name}));
     let secrets: Vec<Value> = secrets.collect();
@@ -373,17 +388,20 @@ fn properties(
     set("spark.kubernetes.executor.disableConfigMap", "true".to_owned());
     set("spark.kubernetes.driver.service.deleteOnTermination", "false".to_owned());
     set("spark.kubernetes.driver.ownPersistentVolumeClaim", "false".to_owned());
-    set("spark.kubernetes.allocation.maxPendingPods", most_executors.max(1).to_string());
     if let Some(dynamic) = spark.dynamic_allocation.as_ref().filter(|it| it.enabled) {
         let least = dynamic.min_executors.unwrap_or(0).max(0);
         let most = dynamic.max_executors.and_then(|most| u32::try_from(most).ok());
-        let most = most.unwrap_or(100).min(most_executors).max(1);
+        let most = most.unwrap_or(DEFAULT_MOST_EXECUTORS).min(most_executors).max(1);
         set("spark.dynamicAllocation.shuffleTracking.enabled", "true".to_owned());
         set("spark.dynamicAllocation.minExecutors", least.to_string());
         set("spark.dynamicAllocation.initialExecutors", spark.first_executors().to_string());
         set("spark.dynamicAllocation.maxExecutors", most.to_string());
     }
     all.extend(spark.conf.clone());
+    // Users may say less than what the pool has room for, but not more.
+    let pending = all.get(MAX_PENDING).and_then(|text| text.trim().parse::<u32>().ok());
+    let pending = pending.unwrap_or(u32::MAX).min(most_executors).max(1);
+    all.insert(MAX_PENDING.to_owned(), pending.to_string());
     let mut set = |key: &str, value: String| {
         all.insert(key.to_owned(), value);
     };
