@@ -231,7 +231,10 @@ fn a_node_is_drained_under_a_shuffle() {
     assert!(log.contains("sum 49995000"), "{log}");
     // What it had was handed on, so nothing was computed again.
     assert!(!log.contains("FetchFailed"), "{log}");
-    assert!(get(&["get", "node", &node])["metadata"]["annotations"]["proffer.dev/maintenance"].is_null());
+    assert!(
+        get(&["get", "node", &node])["metadata"]["annotations"]["proffer.dev/maintenance"]
+            .is_null()
+    );
 }
 
 #[test]

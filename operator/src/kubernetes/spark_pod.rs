@@ -18,7 +18,7 @@ use super::executor_pod::{
 };
 use super::names::{
     DRIVER_CONTAINER, EPOCH_LABEL, JOB_LABEL, JOB_UID_LABEL, OFFER_GATE, POOL_LABEL,
-    SPARK_APPLICATION_LABEL, SPARK_JOB_LABEL, SPARK_ROLE_LABEL,
+    SPARK_APPLICATION_LABEL, SPARK_JOB_LABEL, SPARK_ROLE_LABEL, SPARK_VERSION_LABEL,
 };
 use crate::convert::spark::{PodSize, driver_size, executor_size};
 
@@ -156,7 +156,7 @@ fn driver(
                     "app.kubernetes.io/name": "spark",
                     "app.kubernetes.io/component": "driver",
                     "app.kubernetes.io/managed-by": "proffer",
-                    "spark-version": spark.spark_version,
+                    SPARK_VERSION_LABEL: spark.spark_version,
                     "spark-app-name": job.name_any(),
                     SPARK_APPLICATION_LABEL: attempt.application,
                     SPARK_ROLE_LABEL: "driver",

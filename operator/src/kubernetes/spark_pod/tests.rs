@@ -115,6 +115,24 @@ fn the_driver_is_that_of_spark_submit_but_for_what_proffer_adds() {
     }
 }
 
+/// What the real Spark makes of these is recorded by `spark_submit.rs`, beside what it makes without Proffer.
+#[test]
+fn settings_and_template_are_those_whose_executors_are_recorded() {
+    let (_, properties, template) = made(json!({}));
+    let lines = properties.iter().map(|(key, value)| format!("{key}={value}\n"));
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/goldens/spark-submit/");
+    for (name, text) in [
+        ("proffer.properties", lines.collect::<String>()),
+        ("proffer-template.json", serde_json::to_string_pretty(&template).unwrap() + "\n"),
+    ] {
+        let file = format!("{folder}{name}");
+        if std::env::var_os("PROFFER_UPDATE_GOLDENS").is_some() {
+            std::fs::write(&file, &text).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), text, "{name} is stale");
+    }
+}
+
 #[test]
 fn a_jar_from_a_config_map_is_handed_to_executors() {
     let (driver, _, _) = made(json!({

@@ -43,6 +43,8 @@ pub(super) struct World {
     pub(super) pods_linger: bool,
     /// Whether what would be deleted stays, and nothing certain is heard.
     pub(super) deletes_nothing: bool,
+    /// What can be read of pods' logs.
+    pub(super) logs: BTreeMap<String, String>,
     pub(super) notices: Vec<Notice>,
     pub(super) launches: usize,
     /// Whether the scheduler places no pod that was pinned.
@@ -84,6 +86,7 @@ impl World {
             is_deaf: false,
             pods_linger: false,
             deletes_nothing: false,
+            logs: BTreeMap::new(),
             notices: Vec::new(),
             launches: 0,
             scheduler_refuses: false,
@@ -271,6 +274,10 @@ impl World {
             },
             Write::ReadPod { name } if self.pods.contains_key(&*name.name) => Reply::Pod,
             Write::ReadPod { .. } => Reply::Missing,
+            Write::ReadLog { name } => match self.logs.get(&*name.name) {
+                Some(log) => Reply::Log(log.clone()),
+                None => Reply::Refused("there is no log".to_owned()),
+            },
             Write::DeleteExecutor { name, .. } => {
                 if self.executors.remove(&*name.name).is_none() {
                     return Reply::Missing;
