@@ -197,6 +197,7 @@ fn executor(home: &Path, settings: &str, more: &[(&str, &str)]) -> Value {
         .args(["--deploy-mode", "client", &application])
         .env("SPARK_HOME", home)
         .env("SPARK_LOCAL_IP", "127.0.0.1")
+        .env("SPARK_USER", "spark")
         .env("KUBECONFIG", "/dev/null")
         .env_remove("PYTHONPATH")
         .stdin(Stdio::piped())
@@ -215,15 +216,36 @@ fn by_name(value: Value) -> Value {
     match value {
         Value::Array(items) if items.iter().all(|item| item["name"].is_string()) => items
             .into_iter()
-            .map(|item| (item["name"].as_str().unwrap().to_owned(), by_name(item)))
+            .map(|item| {
+                let name = item["name"].as_str().unwrap().to_owned();
+                // The options of the JVM have numbers for names, and no order.
+                let is_option = name.starts_with("SPARK_JAVA_OPT_");
+                let item = by_name(if is_option { item["value"].clone() } else { item });
+                match item {
+                    Value::String(option) => (option, Value::Bool(true)),
+                    item => (name, item),
+                }
+            })
             .collect(),
         Value::Array(items) => items.into_iter().map(by_name).collect(),
         Value::Object(fields) => {
             fields.into_iter().map(|(key, value)| (key, by_name(value))).collect()
         }
-        Value::String(text) => without_ids(&text).into(),
+        Value::String(text) => without_places(&without_ids(&text)).into(),
         other => other,
     }
+}
+
+/// Without ports and the names of folders that are another one each time.
+fn without_places(text: &str) -> String {
+    for (start, word) in
+        [("/var/data/spark-", "ID"), ("@127.0.0.1:", "PORT"), ("-Dspark.driver.port=", "PORT")]
+    {
+        if let Some(at) = text.find(start) {
+            return format!("{}{word}", &text[..at + start.len()]);
+        }
+    }
+    text.to_owned()
 }
 
 /// What differs between two objects, a line each.

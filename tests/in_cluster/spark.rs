@@ -253,8 +253,9 @@ fn two_applications_share_by_drf() {
     namespace.until("the first one grows", || runs("physics") == 5);
     namespace.apply(biology);
     namespace.until("each has its half", || runs("physics") == 2 && runs("biology") == 2);
-    for job in ["physics", "biology"] {
-        wait_for_line(&namespace, job, "sum 1770");
+    for job in ["biology", "physics"] {
+        let sum = if job == "physics" { "sum 11175" } else { "sum 780" };
+        wait_for_line(&namespace, job, sum);
         namespace.until("it keeps no executor without work", || runs(job) == 0);
     }
     for job in ["physics", "biology"] {

@@ -52,12 +52,13 @@ fn ask(world: &mut World, job: &str, driver: &str, number: i32) -> String {
 fn ask_with(world: &mut World, job: &str, driver: &str, number: i32, version: &str) -> String {
     let application =
         world.pods[driver].metadata.labels.as_ref().unwrap()["spark-app-selector"].clone();
+    let pool = world.jobs[job].spec.pool.clone();
     let name = format!("{driver}-exec-{number}");
     world.make_pod(json!({
         "metadata": {
             "namespace": "ns", "name": name,
             "labels": {
-                "proffer.dev/pool": "default", "proffer.dev/spark-job": job, "spark-role": "executor",
+                "proffer.dev/pool": pool, "proffer.dev/spark-job": job, "spark-role": "executor",
                 "spark-app-selector": application, "spark-version": version,
             },
             "ownerReferences": [{
@@ -325,4 +326,32 @@ fn an_image_with_another_version_of_spark_is_named_once() {
         let is_named = world.reasons().contains(&"SparkVersionMismatch");
         assert_ne!(is_named, is_same, "{wanted}, {found}");
     }
+}
+
+#[test]
+fn an_application_gives_back_executors_and_keeps_its_driver() {
+    let mut world = World::new(&["n1", "n2"]);
+    for name in ["a", "b"] {
+        world.set_pool(json!({
+            "metadata": {"name": name},
+            "spec": {"reclaim": {
+                "policy": "FairShare", "gracePeriodSeconds": 1, "drainSeconds": 1,
+            }},
+        }));
+    }
+    world.submit("j", with(spark(3), "pool", json!("a")));
+    run(&mut world, DRIVER);
+    let first: Vec<String> = (1..4).map(|number| ask(&mut world, "j", DRIVER, number)).collect();
+    assert!(first.iter().all(|name| !world.node_of(name).is_empty()));
+    // Its half of four cpus is the driver and an executor.
+    world.submit("k", with(spark(1), "pool", json!("b")));
+    world.advance(30_000);
+    let left = first.iter().filter(|name| world.pods.contains_key(*name)).count();
+    assert_eq!(left, 1, "{:?}", world.pod_names());
+    assert!(world.pods.contains_key(DRIVER) && world.pods.contains_key("k-k-uid-driver-0"));
+    // Spark asks for others in place of those that went, and they wait.
+    let again = ask(&mut world, "j", DRIVER, 4);
+    world.advance(30_000);
+    assert!(world.node_of(&again).is_empty());
+    assert_eq!(world.status("j", "/failures"), Value::Null);
 }
