@@ -18,6 +18,9 @@ const LOG_BYTES: usize = 2048;
 /// How many lines of the log's end are read for what went wrong: what Spark says of its own end comes after that.
 pub(crate) const LOG_LINES: i64 = 400;
 
+/// The exit codes of what is told to end (SIGTERM), and of what is killed as it does not (SIGKILL).
+const SIGNALLED: [i32; 2] = [143, 137];
+
 /// The word for a driver that ended with an error of its program.
 const DRIVER_FAILED: &str = "DriverFailed";
 
@@ -44,7 +47,13 @@ pub(crate) enum DriverEnd {
     /// The application succeeded.
     Succeeded,
     /// It failed: a word, a sentence and the end of the log, as far as the pod's status has it.
-    Failed { reason: Box<str>, message: String, log: String },
+    Failed {
+        reason: Box<str>,
+        message: String,
+        log: String,
+        /// Whether it was told to end, or killed.
+        by_signal: bool,
+    },
     /// It was lost through no fault of its own, or refused by its node.
     Lost(Departure),
 }
@@ -76,7 +85,8 @@ fn end(status: &PodStatus, has_ended: bool) -> Option<DriverEnd> {
     let ended = container_state(status, DRIVER_CONTAINER).and_then(|it| it.terminated.as_ref());
     let failed = |reason: &str, message: String| {
         let log = ended.and_then(|ended| ended.message.clone()).unwrap_or_default();
-        DriverEnd::Failed { reason: reason.into(), message, log }
+        let by_signal = ended.is_some_and(|ended| SIGNALLED.contains(&ended.exit_code));
+        DriverEnd::Failed { reason: reason.into(), message, log, by_signal }
     };
     Some(match departure {
         Departure::Exited(message) => match ended {
@@ -109,14 +119,14 @@ impl DriverEnd {
     /// the course of things.
     pub(crate) fn with_log(self, read: Option<&str>) -> Self {
         let is_for_its_log = self.is_for_its_log_to_say();
-        let Self::Failed { reason, mut message, log } = self else { return self };
+        let Self::Failed { reason, mut message, log, by_signal } = self else { return self };
         let log = read.filter(|read| !read.is_empty()).unwrap_or(&log);
         if let Some(cause) = cause(log).filter(|_| is_for_its_log) {
             message = format!("{message}: {cause}");
         }
         let lines: Vec<&str> =
             log.lines().filter(|line| !is_of_logger(line, &[" INFO "])).collect();
-        Self::Failed { reason, message, log: end_of(&lines.join("\n")).to_owned() }
+        Self::Failed { reason, message, log: end_of(&lines.join("\n")).to_owned(), by_signal }
     }
 }
 
@@ -210,11 +220,13 @@ mod tests {
             reason: reason.into(),
             message: "it failed".to_owned(),
             log: "26/11/28 15:00:01 INFO ShutdownHookManager: called".to_owned(),
+            by_signal: false,
         };
         let failed = |reason: &str, message: &str, log: &str| DriverEnd::Failed {
             reason: reason.into(),
             message: message.to_owned(),
             log: log.to_owned(),
+            by_signal: false,
         };
         let read = "ValueError: no\n26/11/28 15:00:01 INFO ShutdownHookManager: called\n";
         assert_eq!(

@@ -7,7 +7,7 @@
 //! ```
 
 // A program for who works on Proffer: it ends with what went wrong.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_precision_loss)]
 
 #[path = "../cluster/measure.rs"]
 #[allow(dead_code)]

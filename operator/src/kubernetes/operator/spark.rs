@@ -278,6 +278,7 @@ impl Operator {
                     reason: "DriverNotStarted".into(),
                     message: trouble.message,
                     log: String::new(),
+                    by_signal: false,
                 };
                 self.take_end(now, &key, failed);
             }
@@ -351,13 +352,18 @@ impl Operator {
     /// Takes in what became of a driver, as what became of its task.
     fn take_end(&mut self, now: Milliseconds, key: &ExecutorKey, end: DriverEnd) {
         let Some(driver) = self.sparks.drivers.get_mut(&key.job) else { return };
-        let is_removing = driver.is_removing || driver.told.as_ref().is_some_and(|told| told.1);
-        let Some(attempt) = driver.attempt else {
-            if is_removing {
-                self.end_driver(now, key, Departure::Asked, false, "Lost");
-            }
-            return;
+        let is_deleting = self.index.pod(&driver.pod).is_some_and(|pod| pod.is_deleting);
+        // What has to make room, or goes with its node, is not to blame for it.
+        let was_sent_away = match &end {
+            DriverEnd::Failed { by_signal, .. } => driver.is_removing || is_deleting && *by_signal,
+            DriverEnd::Succeeded | DriverEnd::Lost(_) => false,
         };
+        if was_sent_away {
+            let lost = Departure::Lost("the driver's pod was deleted".to_owned());
+            self.end_driver(now, key, lost, false, "Lost");
+            return;
+        }
+        let Some(attempt) = driver.attempt else { return };
         let end = match &driver.log {
             Log::Read(log) => end.with_log(Some(log)),
             Log::Asked => return,
@@ -378,7 +384,7 @@ impl Operator {
                 report.finished.push(attempts(attempt));
                 (Departure::Asked, "Succeeded")
             }
-            DriverEnd::Failed { reason, message, log } => {
+            DriverEnd::Failed { reason, message, log, .. } => {
                 report.failures.push(AttemptFailure {
                     stage: DRIVER_STAGE.into(),
                     partition: 0,

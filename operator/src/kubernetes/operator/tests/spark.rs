@@ -260,6 +260,40 @@ fn a_driver_that_is_lost_is_replaced_and_one_that_cannot_start_is_not() {
     assert!(message.as_str().unwrap().contains("no such image"), "{message}");
 }
 
+/// A pod that is deleted ends first, and is gone a moment later.
+#[test]
+fn a_driver_that_is_sent_away_is_not_to_blame() {
+    let mut world = World::new(&["n1", "n2"]);
+    world.pods_linger = true;
+    world.submit("j", spark(1));
+    run(&mut world, DRIVER);
+    // By somebody else, as for its node.
+    world.delete_pod(DRIVER);
+    exit(&mut world, DRIVER, 143, "26/11/28 19:00:00 ERROR Utils: no");
+    world.lose_pod(DRIVER);
+    world.advance(2000);
+    let second = "j-j-uid-driver-1";
+    assert_eq!(world.pod_names(), [second]);
+    assert_eq!(world.status("j", "/failures"), Value::Null);
+    // By Proffer.
+    run(&mut world, second);
+    world.edit("j", |job| job.spec.suspend = true);
+    exit(&mut world, second, 143, "");
+    world.lose_pod(second);
+    world.advance(2000);
+    assert_eq!(world.status("j", "/state"), "Suspended");
+    assert_eq!(world.status("j", "/failures"), Value::Null);
+    // What is killed with nobody having deleted it has failed.
+    world.edit("j", |job| job.spec.suspend = false);
+    world.advance(2000);
+    let third = "j-j-uid-driver-2";
+    run(&mut world, third);
+    exit(&mut world, third, 137, "");
+    world.advance(2000);
+    assert_eq!(world.status("j", "/state"), "Failed");
+    assert_eq!(world.status("j", "/message"), "the driver exited with code 137");
+}
+
 #[test]
 fn a_suspended_application_gives_back_everything() {
     let mut world = World::new(&["n1", "n2"]);

@@ -237,10 +237,7 @@ impl World {
             Write::DeletePod { name, uid, .. } => match self.pods.get_mut(&*name.name) {
                 Some(pod) if uid.as_deref().is_none_or(|uid| pod.uid().as_deref() == Some(uid)) => {
                     if self.pods_linger {
-                        let now = serde_json::from_value(json!("2026-11-24T00:00:00Z")).unwrap();
-                        pod.metadata.deletion_timestamp = Some(now);
-                        let change = pod_change(pod);
-                        self.told.push_back(change);
+                        self.delete_pod(&name.name);
                     } else {
                         self.lose_pod(&name.name);
                     }
@@ -532,6 +529,15 @@ impl World {
                 "state": {"terminated": {"exitCode": code, "reason": "Error"}},
             }]}),
         );
+    }
+
+    /// A pod is told to go.
+    pub(super) fn delete_pod(&mut self, name: &str) {
+        let now = serde_json::from_value(json!("2026-11-24T00:00:00Z")).unwrap();
+        let pod = self.pods.get_mut(name).unwrap();
+        pod.metadata.deletion_timestamp = Some(now);
+        let change = pod_change(pod);
+        self.told.push_back(change);
     }
 
     /// A pod is gone.
