@@ -301,7 +301,7 @@ fn a_history_server_shows_what_was() {
     namespace.until("the server has it", || {
         let shown = namespace.try_kubectl(&["get", "--raw", &path]).unwrap_or_default();
         let shown: Value = serde_json::from_str(&shown).unwrap_or_default();
-        shown["name"] == "with-history" && shown["attempts"][0]["completed"] == true
+        shown["id"] == id && shown["attempts"][0]["completed"] == true
     });
 }
 
