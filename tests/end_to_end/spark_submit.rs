@@ -204,8 +204,9 @@ fn executor(home: &Path, settings: &str, more: &[(&str, &str)]) -> Value {
         .stdout(Stdio::null())
         .stderr(std::fs::File::create(folder.path().join("log")).unwrap());
     let driver = Driver(command.spawn().unwrap());
-    let is_pod = |object: &Value| object["kind"] == "Pod";
-    let pod = std::iter::from_fn(|| sent.recv_timeout(PATIENCE).ok()).find(is_pod);
+    // They are asked for side by side.
+    let is_first = |object: &Value| object["metadata"]["labels"]["spark-exec-id"] == "1";
+    let pod = std::iter::from_fn(|| sent.recv_timeout(PATIENCE).ok()).find(is_first);
     let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
     drop(driver);
     pod.unwrap_or_else(|| panic!("no executor was asked for: {log}"))
