@@ -173,6 +173,7 @@ fn cause(log: &str) -> Option<String> {
     };
     let line = line(main.or(found.last()).copied().or_else(before_stack)?);
     let line = line.strip_prefix("Exception in thread \"main\" ").unwrap_or(line);
+    let line = line.strip_prefix("Caused by: ").unwrap_or(line);
     let end = (0..=line.len().min(500)).rev().find(|&at| line.is_char_boundary(at)).unwrap_or(0);
     Some(line[..end].to_owned())
 }
@@ -205,6 +206,8 @@ mod tests {
             cause("\tat org.apache.Foo.bar(Foo.scala:1)\n\tat java.Bar.baz(Bar.java)"),
             None
         );
+        let inner = "\tat org.apache.Foo.bar(Foo.java)\nCaused by: java.io.IOException: inner\n\tat a.b(C.java)";
+        assert_eq!(cause(inner).unwrap(), "java.io.IOException: inner");
         let logged = "ZeroDivisionError: integer division or modulo by zero\n\n\
                       26/11/28 18:42:59 ERROR Utils: Uncaught exception in thread dispatcher\n\
                       org.apache.spark.SparkException: Could not find CoarseGrainedScheduler.\n\

@@ -244,6 +244,17 @@ fn driver(
 /// The service account of drivers that name none.
 pub(crate) const DEFAULT_ACCOUNT: &str = "proffer-spark";
 
+/// Where the program is. Executors do not have the file of a `ConfigMap`: the driver hands them a jar of its own.
+fn program(spark: &SparkApplication) -> String {
+    match &spark.main_application_config_map {
+        Some(program) => {
+            let scheme = if spark.is_script() { "local" } else { "file" };
+            format!("{scheme}://{PROGRAM_FOLDER}/{}", program.key)
+        }
+        None => spark.main_application_file.clone().unwrap_or_default(),
+    }
+}
+
 /// What the entry point of Spark's images is started with. Kubernetes puts the addresses in.
 fn arguments(spark: &SparkApplication) -> Vec<String> {
     let class = match &spark.main_class {
@@ -251,14 +262,7 @@ fn arguments(spark: &SparkApplication) -> Vec<String> {
         None if spark.is_python() => "org.apache.spark.deploy.PythonRunner",
         None => "org.apache.spark.deploy.RRunner",
     };
-    let program = match &spark.main_application_config_map {
-        // Executors do not have the file. The driver hands them a jar of its own.
-        Some(program) => {
-            let scheme = if spark.is_script() { "local" } else { "file" };
-            format!("{scheme}://{PROGRAM_FOLDER}/{}", program.key)
-        }
-        None => spark.main_application_file.clone().unwrap_or_default(),
-    };
+    let program = program(spark);
     let properties = format!("{CONF_FOLDER}/spark.properties");
     let fixed = [
         "driver",
@@ -427,9 +431,12 @@ fn properties(
     set("spark.kubernetes.executor.request.cores", format!("{}m", executor.cpu));
     set("spark.executor.memory", format!("{}m", executor.heap_mebibytes));
     set("spark.executor.memoryOverhead", format!("{}m", executor.overhead_mebibytes));
-    if spark.is_python() {
-        set("spark.kubernetes.resource.type", "python".to_owned());
-    }
+    let kind = match (spark.is_python(), spark.is_script()) {
+        (true, _) => "python",
+        (false, true) => "r",
+        (false, false) => "java",
+    };
+    set("spark.kubernetes.resource.type", kind.to_owned());
     if spark.is_dynamic() {
         set("spark.dynamicAllocation.enabled", "true".to_owned());
     } else {
@@ -442,7 +449,10 @@ fn properties(
         set("spark.eventLog.enabled", "true".to_owned());
         set("spark.eventLog.dir", log.dir.clone());
     }
-    let deps = spark.deps.clone().unwrap_or_default();
+    let mut deps = spark.deps.clone().unwrap_or_default();
+    if !spark.is_script() {
+        deps.jars.push(program(spark));
+    }
     let lists = [
         ("spark.jars", deps.jars),
         ("spark.files", deps.files),

@@ -135,10 +135,15 @@ fn settings_and_template_are_those_whose_executors_are_recorded() {
 
 #[test]
 fn a_jar_from_a_config_map_is_handed_to_executors() {
-    let (driver, _, _) = made(json!({
-        "mainApplicationFile": null, "mainClass": "Main",
+    let (driver, properties, _) = made(json!({
+        "mainApplicationFile": null, "mainClass": "Main", "deps": {"jars": ["s3a://b/more.jar"]},
         "mainApplicationConfigMap": {"name": "program", "key": "app.jar"},
     }));
+    assert_eq!(
+        properties["spark.jars"],
+        "s3a://b/more.jar,file:///opt/proffer/application/app.jar"
+    );
+    assert_eq!(properties["spark.kubernetes.resource.type"], "java");
     let container = &driver["spec"]["containers"][0];
     let arguments = container["args"].as_array().unwrap();
     let end = ["--class", "Main", "file:///opt/proffer/application/app.jar", "10"];
