@@ -49,7 +49,12 @@ fn log_of(namespace: &Namespace, job: &str) -> String {
     log.unwrap_or_default()
 }
 
+/// Waits until the driver of a job says something, once its executors run: where there is much to do, each of
+/// both takes a while.
 fn wait_for_line(namespace: &Namespace, job: &str, line: &str) {
+    namespace.wait(&format!("sparkjob/{job}"), "it has executors", |job| {
+        job["status"]["application"]["executorsRunning"].as_i64() > Some(0)
+    });
     namespace.until(&format!("{job} says {line:?}"), || log_of(namespace, job).contains(line));
 }
 
@@ -250,12 +255,14 @@ fn two_applications_share_by_drf() {
     }
     let runs = |job: &str| namespace.status(job)["application"]["executorsRunning"].clone();
     namespace.apply(others);
-    namespace.until("the first one grows", || runs("physics") == 5);
+    namespace.until("the first one begins", || runs("physics").as_i64() > Some(0));
+    namespace.until("it grows", || runs("physics") == 5);
     namespace.apply(biology);
+    namespace.until("the second one begins", || runs("biology").as_i64() > Some(0));
     namespace.until("each has its half", || runs("physics") == 2 && runs("biology") == 2);
     for job in ["biology", "physics"] {
         let sum = if job == "physics" { "sum 11175" } else { "sum 780" };
-        wait_for_line(&namespace, job, sum);
+        namespace.until("it is done", || log_of(&namespace, job).contains(sum));
         namespace.until("it keeps no executor without work", || runs(job) == 0);
     }
     for job in ["physics", "biology"] {
