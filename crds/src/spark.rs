@@ -18,7 +18,7 @@ use crate::rules;
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("has(self.mainApplicationFile) != has(self.mainApplicationConfigMap)").message("a Spark application has either mainApplicationFile or mainApplicationConfigMap"),
-    validation = Rule::new("!has(self.mainApplicationFile) || has(self.mainClass) || self.mainApplicationFile.endsWith('.py') || self.mainApplicationFile.endsWith('.R')").message("mainClass says which class of the jar has the main method"),
+    validation = Rule::new("has(self.mainClass) != (has(self.mainApplicationFile) && (self.mainApplicationFile.endsWith('.py') || self.mainApplicationFile.endsWith('.R')) || has(self.mainApplicationConfigMap) && !self.mainApplicationConfigMap.key.endsWith('.jar'))").message("mainClass says which class of a jar has the main method; a Python or R file has none"),
     validation = Rule::new("!has(self.executor) || !has(self.executor.instances) || !has(self.dynamicAllocation) || !self.dynamicAllocation.enabled").message("with dynamicAllocation the number of executors is initialExecutors, minExecutors and maxExecutors, not executor.instances")
 )]
 pub struct SparkApplication {
@@ -28,7 +28,8 @@ pub struct SparkApplication {
     pub spark_version: String,
 
     /// The image of driver and executors, with Spark in `/opt/spark` and the entry point of Spark's
-    /// own images, such as `apache/spark:4.3.0`.
+    /// own images, such as `apache/spark:4.3.0`. It runs as their user, 185, unless the templates'
+    /// `securityContext` says otherwise.
     #[schemars(length(min = 1, max = 1024))]
     pub image: String,
 
@@ -39,7 +40,8 @@ pub struct SparkApplication {
     #[x_kube(validation = Rule::new("self.matches('^[a-z][a-z0-9+.-]*:/')").message("mainApplicationFile is a URI such as local:///opt/spark/work/app.py or s3a://bucket/app.jar"))]
     pub main_application_file: Option<String>,
 
-    /// The program as a key of a ConfigMap in the job's namespace, whose name ends in `.py`.
+    /// The program as a key of a ConfigMap in the job's namespace, whose name ends in `.py`, `.R` or
+    /// `.jar`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub main_application_config_map: Option<ConfigMapKey>,
 
@@ -94,7 +96,7 @@ pub struct ConfigMapKey {
     pub name: String,
 
     /// The key, such as `app.py`.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+\.(py|R)$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+\.(py|R|jar)$"))]
     pub key: String,
 }
 

@@ -17,7 +17,7 @@ executor)
   options=()
   for name in $(compgen -v SPARK_JAVA_OPT_ | sort -V); do options+=("${!name}"); done
   set -- java "${options[@]}" "-Xms$SPARK_EXECUTOR_MEMORY" "-Xmx$SPARK_EXECUTOR_MEMORY" \
-    -cp "$classpath:${SPARK_DIST_CLASSPATH:-}" \
+    -cp "$classpath:$PWD:${SPARK_DIST_CLASSPATH:-}" \
     org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBackend \
     --driver-url "$SPARK_DRIVER_URL" --executor-id "$SPARK_EXECUTOR_ID" --cores "$SPARK_EXECUTOR_CORES" \
     --app-id "$SPARK_APPLICATION_ID" --hostname "$SPARK_EXECUTOR_POD_IP" \

@@ -5,9 +5,12 @@ package=$1 spark=$2/opt/spark
 unpacked=$(mktemp -d)
 tar -xzf "$package" -C "$unpacked" --strip-components=1
 mkdir -p "$spark/python/lib" "$spark/work-dir"
-for part in bin sbin jars examples data; do
+for part in bin sbin jars data; do
   [ ! -e "$unpacked/deps/$part" ] || mv "$unpacked/deps/$part" "$spark/"
 done
+# Where Spark's own distribution has them.
+mkdir -p "$spark/examples/src/main"
+mv "$unpacked/deps/examples" "$spark/examples/src/main/python"
 mv "$unpacked/pyspark" "$spark/python/"
 mv "$unpacked"/lib/*.zip "$spark/python/lib/"
 if compgen -G "$spark/jars/spark-mesos_*" >/dev/null; then

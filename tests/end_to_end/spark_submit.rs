@@ -1,23 +1,34 @@
-//! What Spark's own spark-submit sends to an API server in cluster mode: recorded from the real one, and
-//! compared with the golden that Proffer's drivers are compared with (`spark_pod/tests.rs`).
+//! What Spark's own spark-submit sends to an API server in cluster mode, and what its driver sends for its
+//! executors: recorded from the real ones, and compared with goldens. Proffer's drivers are compared with the
+//! one (`spark_pod/tests.rs`); the other has the executor of a driver with Proffer's settings beside it.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+
+/// How long a driver may take until it asks for executors.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where Spark is unpacked: where the test says, or where tests/cluster/spark-image keeps it.
 fn spark_home() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("PROFFER_TEST_SPARK_HOME") {
         return Some(named.into());
     }
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
-    let home = cache.join("proffer-tests/spark/files-4.3.0/out/opt/spark");
-    home.join("bin/spark-submit").exists().then_some(home)
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/cluster/spark-image");
+    let output = Command::new(script).arg("--home").output().unwrap();
+    if !output.status.success() {
+        eprintln!(
+            "skipped, as there is no Spark: run tests/cluster/spark-image, or set PROFFER_TEST_SPARK_HOME"
+        );
+        return None;
+    }
+    Some(String::from_utf8_lossy(&output.stdout).trim().into())
 }
 
 /// Answers as if everything were made, and passes on what was sent.
@@ -29,7 +40,7 @@ fn serve(connection: TcpStream, sent: &mpsc::Sender<Value>) -> Option<()> {
         if reader.read_line(&mut line).ok()? == 0 {
             return None;
         }
-        let is_read = line.starts_with("GET ");
+        let read = line.strip_prefix("GET ").map(|rest| rest.contains("/pods/"));
         loop {
             let mut header = String::new();
             reader.read_line(&mut header).ok()?;
@@ -43,12 +54,20 @@ fn serve(connection: TcpStream, sent: &mpsc::Sender<Value>) -> Option<()> {
         let mut body = vec![0; length];
         reader.read_exact(&mut body).ok()?;
         let mut object: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        let (status, reply) = if is_read {
-            (200, json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": []}))
-        } else {
-            sent.send(object.clone()).ok()?;
-            object["metadata"]["uid"] = json!("uid");
-            (201, object)
+        let (status, reply) = match read {
+            // Its own pod, of which a driver makes its executors' owner.
+            Some(true) => (
+                200,
+                json!({"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "driver", "uid": "uid"}}),
+            ),
+            Some(false) => {
+                (200, json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": []}))
+            }
+            None => {
+                sent.send(object.clone()).ok()?;
+                object["metadata"]["uid"] = json!("uid");
+                (201, object)
+            }
         };
         let reply = reply.to_string();
         write!(
@@ -58,6 +77,20 @@ fn serve(connection: TcpStream, sent: &mpsc::Sender<Value>) -> Option<()> {
         )
         .ok()?;
     }
+}
+
+/// An API server: its port, and what is sent to it.
+fn record() -> (u16, mpsc::Receiver<Value>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sender, sent) = mpsc::channel();
+    std::thread::spawn(move || {
+        for connection in listener.incoming().map_while(Result::ok) {
+            let sender = sender.clone();
+            std::thread::spawn(move || serve(connection, &sender));
+        }
+    });
+    (port, sent)
 }
 
 /// Without what is another one each time: ids are long and hexadecimal.
@@ -84,21 +117,8 @@ fn without_ids(text: &str) -> String {
 
 #[test]
 fn what_the_real_one_sends_is_what_drivers_are_compared_with() {
-    let Some(home) = spark_home() else {
-        eprintln!(
-            "skipped, as there is no Spark: run tests/cluster/spark-image, or set PROFFER_TEST_SPARK_HOME"
-        );
-        return;
-    };
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let (sender, sent) = mpsc::channel();
-    std::thread::spawn(move || {
-        for connection in listener.incoming().map_while(Result::ok) {
-            let sender = sender.clone();
-            std::thread::spawn(move || serve(connection, &sender));
-        }
-    });
+    let Some(home) = spark_home() else { return };
+    let (port, sent) = record();
     let output = Command::new(home.join("bin/spark-submit"))
         .args(["--master", &format!("k8s://http://127.0.0.1:{port}"), "--deploy-mode", "cluster"])
         .args(["--name", "my-job", "--conf", "spark.kubernetes.container.image=spark:4"])
@@ -132,4 +152,138 @@ fn what_the_real_one_sends_is_what_drivers_are_compared_with() {
     let recorded = json!({"driver": driver, "properties": lines});
     let text = without_ids(&serde_json::to_string_pretty(&recorded).unwrap()) + "\n";
     super::chart::expect_file("tests/goldens/spark-submit/4.3.0.json", &text);
+}
+
+/// A driver that is killed when it is no longer needed.
+struct Driver(std::process::Child);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The pod of an executor that a real driver with these settings asks for.
+fn executor(home: &Path, settings: &str, more: &[(&str, &str)]) -> Value {
+    let (port, sent) = record();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let token = file("token", "token");
+    let server = format!("http://127.0.0.1:{port}");
+    let application = file(
+        "app.py",
+        "import sys\nfrom pyspark import SparkContext\ncontext = SparkContext()\nsys.stdin.read()\n",
+    );
+    // Where it runs is not where it says; the rest is as it is in a cluster.
+    let here = [
+        ("spark.kubernetes.driver.master", server.as_str()),
+        ("spark.kubernetes.authenticate.driver.mounted.oauthTokenFile", &token),
+        ("spark.driver.host", "127.0.0.1"),
+        ("spark.driver.port", "0"),
+        ("spark.driver.blockManager.port", "0"),
+        ("spark.ui.enabled", "false"),
+    ];
+    let mut command = Command::new(home.join("bin/spark-submit"));
+    command.args(["--properties-file", &file("spark.properties", settings)]);
+    for (key, value) in here.iter().chain(more) {
+        command.args(["--conf", &format!("{key}={value}")]);
+    }
+    command
+        .args(["--deploy-mode", "client", &application])
+        .env("SPARK_HOME", home)
+        .env("SPARK_LOCAL_IP", "127.0.0.1")
+        .env("SPARK_USER", "spark")
+        .env("KUBECONFIG", "/dev/null")
+        .env_remove("PYTHONPATH")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(folder.path().join("log")).unwrap());
+    let driver = Driver(command.spawn().unwrap());
+    // They are asked for side by side.
+    let is_first = |object: &Value| object["metadata"]["labels"]["spark-exec-id"] == "1";
+    let pod = std::iter::from_fn(|| sent.recv_timeout(PATIENCE).ok()).find(is_first);
+    let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
+    drop(driver);
+    pod.unwrap_or_else(|| panic!("no executor was asked for: {log}"))
+}
+
+/// Lists by the names of what is in them, without what is another one each time.
+fn by_name(value: Value) -> Value {
+    match value {
+        Value::Array(items) if items.iter().all(|item| item["name"].is_string()) => items
+            .into_iter()
+            .map(|item| {
+                let name = item["name"].as_str().unwrap().to_owned();
+                // The options of the JVM have numbers for names, and no order.
+                let is_option = name.starts_with("SPARK_JAVA_OPT_");
+                let item = by_name(if is_option { item["value"].clone() } else { item });
+                match item {
+                    Value::String(option) => (option, Value::Bool(true)),
+                    item => (name, item),
+                }
+            })
+            .collect(),
+        Value::Array(items) => items.into_iter().map(by_name).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(key, value)| (key, by_name(value))).collect()
+        }
+        Value::String(text) => without_places(&without_ids(&text)).into(),
+        other => other,
+    }
+}
+
+/// Without ports and the names of folders that are another one each time.
+fn without_places(text: &str) -> String {
+    for (start, word) in
+        [("/var/data/spark-", "ID"), ("@127.0.0.1:", "PORT"), ("-Dspark.driver.port=", "PORT")]
+    {
+        if let Some(at) = text.find(start) {
+            return format!("{}{word}", &text[..at + start.len()]);
+        }
+    }
+    text.to_owned()
+}
+
+/// What differs between two objects, a line each.
+fn differences(place: &str, stock: &Value, ours: &Value, lines: &mut Vec<String>) {
+    match (stock, ours) {
+        (Value::Object(left), Value::Object(right)) => {
+            let keys: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+            for key in keys {
+                differences(&format!("{place}/{key}"), &stock[key], &ours[key], lines);
+            }
+        }
+        _ if stock == ours => {}
+        (Value::Null, ours) => lines.push(format!("{place}: added {ours}")),
+        (stock, Value::Null) => lines.push(format!("{place}: left out {stock}")),
+        (stock, ours) => lines.push(format!("{place}: {ours} instead of {stock}")),
+    }
+}
+
+#[test]
+fn executors_are_those_of_spark_but_for_what_proffer_adds() {
+    let Some(home) = spark_home() else { return };
+    let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("goldens/spark-submit");
+    let golden = |name: &str| std::fs::read_to_string(goldens.join(name)).unwrap();
+    let stock: Value = serde_json::from_str(&golden("4.3.0.json")).unwrap();
+    let lines = stock["properties"].as_array().unwrap().iter().map(|it| it.as_str().unwrap());
+    let mut settings = lines.collect::<Vec<_>>().join("\n");
+    settings.push_str("\nspark.master=k8s://https://kubernetes.default.svc\n");
+    let template = goldens.join("proffer-template.json");
+    let template = ("spark.kubernetes.executor.podTemplateFile", template.to_str().unwrap());
+    let (stock, ours) = std::thread::scope(|scope| {
+        let stock = scope.spawn(|| executor(&home, &settings, &[]));
+        let ours = executor(&home, &golden("proffer.properties"), &[template]);
+        (stock.join().unwrap(), ours)
+    });
+    let mut lines = Vec::new();
+    differences("", &by_name(stock.clone()), &by_name(ours), &mut lines);
+    let recorded = json!({"stock": by_name(stock), "proffer": lines});
+    let text = serde_json::to_string_pretty(&recorded).unwrap() + "\n";
+    super::chart::expect_file("tests/goldens/spark-submit/4.3.0-executor.json", &text);
 }

@@ -283,7 +283,7 @@ fn spark_refusals() -> Vec<(&'static str, Value, &'static str, &'static str)> {
             "/mainApplicationFile",
             json!("s3a://bucket/app.jar"),
             "",
-            "mainClass says which class of the jar has the main method",
+            "mainClass says which class of a jar has the main method; a Python or R file has none",
         ),
         (
             "/executor/instances",

@@ -277,10 +277,16 @@ impl Job {
         filled.min(executor.instances).max(executor.min_instances())
     }
 
-    /// With fewer executors than this the job can do nothing.
+    /// With fewer executors than this the job can do nothing. What holds a fixed number of them begins with
+    /// all and goes on with any.
     pub(crate) fn least_executors(&self) -> u32 {
-        let gang = self.spec.executor.gang_timeout_milliseconds.is_some();
-        if gang { self.wanted_executors() } else { 0 }
+        let executor = &self.spec.executor;
+        let goes_on = executor.fixed && !self.gang_forming;
+        if executor.gang_timeout_milliseconds.is_some() && !goes_on {
+            self.wanted_executors()
+        } else {
+            0
+        }
     }
 
     /// The number of executors that hold resources.

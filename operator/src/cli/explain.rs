@@ -1,10 +1,12 @@
 //! `proffer explain JOB`: where a job stands, why, and what could be done about it.
 
 mod advice;
+mod application;
 
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{Api, ResourceExt};
 use proffer_core::ranges::Ranges;
@@ -13,11 +15,13 @@ use proffer_crds::{ResourcePool, SparkExecutor, SparkJob, SparkJobStatus};
 
 use super::connection::{Connection, ConnectionArguments, list};
 use super::print::{Table, age, since};
+use crate::kubernetes::names::SPARK_APPLICATION_LABEL;
 
 pub(super) const HELP: &str = "\
 Everything is read from the status of the SparkJob and of its SparkExecutors: the place of the job among
 those of its pool that wait, what it waits for and what would help, how far each stage is, which nodes it
-declines, and the last failures with the end of what the task wrote to its standard error.
+declines, and the last failures with the end of what the task wrote to its standard error. Of an application
+of Apache Spark, the pods of driver and executors are shown, each with what it waits for.
 
 Examples:
   proffer explain sum-product
@@ -43,7 +47,13 @@ pub(super) async fn run(arguments: &ExplainArguments) -> anyhow::Result<()> {
     let pools: Api<ResourcePool> = Api::all(connection.client.clone());
     // Not everybody who may see jobs may see pools.
     let pool = pools.get_opt(&job.spec.pool).await.ok().flatten();
-    print!("{}", explain(&job, pool.as_ref(), &executors, Timestamp::now()));
+    let now = Timestamp::now();
+    print!("{}", explain(&job, pool.as_ref(), &executors, now));
+    if let Some(of_spark) = job.status.as_ref().and_then(|status| status.application.as_ref()) {
+        let selector = format!("{SPARK_APPLICATION_LABEL}={}", of_spark.id);
+        let pods: Api<Pod> = connection.api(false);
+        print!("{}", application::explain(of_spark, &list(&pods, Some(&selector)).await?, now));
+    }
     Ok(())
 }
 

@@ -44,7 +44,7 @@ impl PodSize {
 }
 
 /// What Proffer decides, and where to say it instead.
-const DECIDED: [(&str, &str); 20] = [
+const DECIDED: [(&str, &str); 23] = [
     ("spark.master", ""),
     ("spark.submit.deployMode", ""),
     ("spark.app.id", ""),
@@ -64,6 +64,9 @@ const DECIDED: [(&str, &str); 20] = [
     ("spark.driver.cores", "spec.spark.driver.cores"),
     ("spark.driver.memory", "spec.spark.driver.memory"),
     ("spark.dynamicAllocation.enabled", "spec.spark.dynamicAllocation"),
+    ("spark.dynamicAllocation.minExecutors", "spec.spark.dynamicAllocation.minExecutors"),
+    ("spark.dynamicAllocation.initialExecutors", "spec.spark.dynamicAllocation.initialExecutors"),
+    ("spark.dynamicAllocation.maxExecutors", "spec.spark.dynamicAllocation.maxExecutors"),
     ("spark.kubernetes.allocation.pods.allocator", ""),
 ];
 

@@ -15,6 +15,15 @@ use super::pod::{Trouble, container_state, departure, trouble};
 /// How much of the log's end is kept with a failure.
 const LOG_BYTES: usize = 2048;
 
+/// How many lines of the log's end are read for what went wrong: what Spark says of its own end comes after that.
+pub(crate) const LOG_LINES: i64 = 400;
+
+/// The exit codes of what is told to end (SIGTERM), and of what is killed as it does not (SIGKILL).
+const SIGNALLED: [i32; 2] = [143, 137];
+
+/// The word for a driver that ended with an error of its program.
+const DRIVER_FAILED: &str = "DriverFailed";
+
 /// What is remembered of a driver's pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DriverFacts {
@@ -37,8 +46,14 @@ pub(crate) struct DriverFacts {
 pub(crate) enum DriverEnd {
     /// The application succeeded.
     Succeeded,
-    /// It failed: a word, a sentence and the end of the log.
-    Failed { reason: Box<str>, message: String, log: String },
+    /// It failed: a word, a sentence and the end of the log, as far as the pod's status has it.
+    Failed {
+        reason: Box<str>,
+        message: String,
+        log: String,
+        /// Whether it was told to end, or killed.
+        by_signal: bool,
+    },
     /// It was lost through no fault of its own, or refused by its node.
     Lost(Departure),
 }
@@ -70,15 +85,14 @@ fn end(status: &PodStatus, has_ended: bool) -> Option<DriverEnd> {
     let ended = container_state(status, DRIVER_CONTAINER).and_then(|it| it.terminated.as_ref());
     let failed = |reason: &str, message: String| {
         let log = ended.and_then(|ended| ended.message.clone()).unwrap_or_default();
-        DriverEnd::Failed { reason: reason.into(), message, log: end_of(&log).to_owned() }
+        let by_signal = ended.is_some_and(|ended| SIGNALLED.contains(&ended.exit_code));
+        DriverEnd::Failed { reason: reason.into(), message, log, by_signal }
     };
     Some(match departure {
         Departure::Exited(message) => match ended {
             Some(ended) if ended.exit_code == 0 => DriverEnd::Succeeded,
             Some(ended) => {
-                let what = format!("the driver exited with code {}", ended.exit_code);
-                let cause = ended.message.as_deref().and_then(cause);
-                failed("DriverFailed", cause.map_or(what.clone(), |it| format!("{what}: {it}")))
+                failed(DRIVER_FAILED, format!("the driver exited with code {}", ended.exit_code))
             }
             None => failed("DriverFailed", message),
         },
@@ -95,6 +109,34 @@ fn end(status: &PodStatus, has_ended: bool) -> Option<DriverEnd> {
     })
 }
 
+impl DriverEnd {
+    /// Whether its log says more of it.
+    pub(crate) fn is_for_its_log_to_say(&self) -> bool {
+        matches!(self, Self::Failed { reason, .. } if &**reason == DRIVER_FAILED)
+    }
+
+    /// The same, with what its log says: the cause in the sentence, and its end without what only tells of
+    /// the course of things.
+    pub(crate) fn with_log(self, read: Option<&str>) -> Self {
+        let is_for_its_log = self.is_for_its_log_to_say();
+        let Self::Failed { reason, mut message, log, by_signal } = self else { return self };
+        let log = read.filter(|read| !read.is_empty()).unwrap_or(&log);
+        if let Some(cause) = cause(log).filter(|_| is_for_its_log) {
+            message = format!("{message}: {cause}");
+        }
+        let lines: Vec<&str> =
+            log.lines().filter(|line| !is_of_logger(line, &[" INFO "])).collect();
+        Self::Failed { reason, message, log: end_of(&lines.join("\n")).to_owned(), by_signal }
+    }
+}
+
+/// Whether a line is one of Spark's logger, of one of these levels.
+fn is_of_logger(line: &str, levels: &[&str]) -> bool {
+    let has_time = line.starts_with(|first: char| first.is_ascii_digit());
+    let start = line.get(..40).unwrap_or(line);
+    has_time && levels.iter().any(|level| start.contains(level))
+}
+
 /// The end of a log, without half a line.
 fn end_of(log: &str) -> &str {
     let log = log.trim_end();
@@ -107,29 +149,38 @@ fn end_of(log: &str) -> &str {
 }
 
 /// The line of a log that says why the program failed: the last one that names an error, but for those of a
-/// stack and of the logger.
-pub(super) fn cause(log: &str) -> Option<String> {
-    let says_why = |line: &&str| {
-        let words = ["Error", "Exception", "can't open file", "Could not ", "cannot "];
-        let is_of_logger = [" INFO ", " WARN ", " DEBUG "].iter().any(|level| line.contains(level));
-        let is_of_stack = line.starts_with("at ") || line.starts_with("... ");
-        !is_of_logger && !is_of_stack && words.iter().any(|word| line.contains(word))
+/// stack and of the logger. Where the log is cut within a long stack, it is the line before that.
+fn cause(log: &str) -> Option<String> {
+    let is_of_stack = |line: &str| line.starts_with("at ") || line.starts_with("... ");
+    let lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let line = |at: usize| lines.get(at).copied().unwrap_or_default();
+    let words = ["Error", "Exception", "can't open file", "Could not ", "cannot "];
+    let says_why = |&at: &usize| {
+        // The logger prints what it was told of below its own line.
+        let levels = [" INFO ", " WARN ", " DEBUG ", " ERROR "];
+        let is_logged = at > 0 && is_of_logger(line(at - 1), &levels) && is_of_stack(line(at + 1));
+        !is_logged
+            && !is_of_logger(line(at), &levels[..3])
+            && !is_of_stack(line(at))
+            && words.iter().any(|word| line(at).contains(word))
     };
-    let mut lines = log.lines().map(str::trim).filter(says_why).collect::<Vec<_>>();
+    let found: Vec<usize> = (0..lines.len()).filter(says_why).collect();
     // What is wrapped around a cause comes first, and says more of what was to be done.
-    let main = lines.iter().rposition(|line| line.starts_with("Exception in thread"));
-    let line = match main {
-        Some(main) => lines.swap_remove(main),
-        None => lines.pop()?,
+    let main = found.iter().rfind(|&&at| line(at).starts_with("Exception in thread"));
+    let before_stack = || {
+        let start = (1..lines.len()).find(|&at| is_of_stack(line(at)))? - 1;
+        (!is_of_stack(line(start))).then_some(start)
     };
+    let line = line(main.or(found.last()).copied().or_else(before_stack)?);
     let line = line.strip_prefix("Exception in thread \"main\" ").unwrap_or(line);
+    let line = line.strip_prefix("Caused by: ").unwrap_or(line);
     let end = (0..=line.len().min(500)).rev().find(|&at| line.is_char_boundary(at)).unwrap_or(0);
     Some(line[..end].to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{cause, end_of};
+    use super::{DRIVER_FAILED, DriverEnd, cause, end_of};
 
     #[test]
     fn the_cause_is_found_in_the_log() {
@@ -145,7 +196,52 @@ mod tests {
         let java = "Exception in thread \"main\" org.apache.spark.SparkException: no\n\
                     \tat org.apache.Foo.bar(Foo.java)\nCaused by: java.io.IOException: inner";
         assert_eq!(cause(java).unwrap(), "org.apache.spark.SparkException: no");
+        let cut = "config \"spark.task.cpus\" is invalid. It should be a 'decimal' value.\n\
+                   \tat org.apache.Foo.bar(Foo.scala:1)\n\tat py4j.Gateway.invoke(Gateway.java:238)\n";
+        assert_eq!(
+            cause(cut).unwrap(),
+            "config \"spark.task.cpus\" is invalid. It should be a 'decimal' value."
+        );
+        assert_eq!(
+            cause("\tat org.apache.Foo.bar(Foo.scala:1)\n\tat java.Bar.baz(Bar.java)"),
+            None
+        );
+        let inner = "\tat org.apache.Foo.bar(Foo.java)\nCaused by: java.io.IOException: inner\n\tat a.b(C.java)";
+        assert_eq!(cause(inner).unwrap(), "java.io.IOException: inner");
+        let logged = "ZeroDivisionError: integer division or modulo by zero\n\n\
+                      26/11/28 18:42:59 ERROR Utils: Uncaught exception in thread dispatcher\n\
+                      org.apache.spark.SparkException: Could not find CoarseGrainedScheduler.\n\
+                      \tat org.apache.spark.rpc.netty.Dispatcher.postMessage(Dispatcher.scala:180)\n\
+                      26/11/28 18:43:00 INFO MemoryStore: MemoryStore cleared\n";
+        assert_eq!(cause(logged).unwrap(), "ZeroDivisionError: integer division or modulo by zero");
         assert_eq!(cause("all is well"), None);
+    }
+
+    #[test]
+    fn what_was_read_of_the_log_goes_before_what_the_status_has_of_it() {
+        let end = |reason: &str| DriverEnd::Failed {
+            reason: reason.into(),
+            message: "it failed".to_owned(),
+            log: "26/11/28 15:00:01 INFO ShutdownHookManager: called".to_owned(),
+            by_signal: false,
+        };
+        let failed = |reason: &str, message: &str, log: &str| DriverEnd::Failed {
+            reason: reason.into(),
+            message: message.to_owned(),
+            log: log.to_owned(),
+            by_signal: false,
+        };
+        let read = "ValueError: no\n26/11/28 15:00:01 INFO ShutdownHookManager: called\n";
+        assert_eq!(
+            end(DRIVER_FAILED).with_log(Some(read)),
+            failed(DRIVER_FAILED, "it failed: ValueError: no", "ValueError: no")
+        );
+        for nothing in [None, Some("")] {
+            let unread = end(DRIVER_FAILED).with_log(nothing);
+            assert_eq!(unread, failed(DRIVER_FAILED, "it failed", ""));
+        }
+        let killed = end("DriverOOMKilled").with_log(Some(read));
+        assert_eq!(killed, failed("DriverOOMKilled", "it failed", "ValueError: no"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::executor_pod::{node_fields, require};
 use super::names::{
     EXECUTOR_ANNOTATION, JOB_UID_LABEL, OFFER_GATE, PLACED_ANNOTATION, POOL_LABEL,
-    SPARK_APPLICATION_LABEL, SPARK_JOB_LABEL, SPARK_ROLE_LABEL,
+    SPARK_APPLICATION_LABEL, SPARK_JOB_LABEL, SPARK_ROLE_LABEL, SPARK_VERSION_LABEL,
 };
 use super::requests::pod_requests;
 
@@ -28,6 +28,8 @@ pub(crate) struct GatedFacts {
     pub(crate) owner: Option<Owner>,
     /// The Spark job and the application that it is an executor of.
     pub(crate) application: Option<(Box<str>, Box<str>)>,
+    /// The version of Spark that made it.
+    pub(crate) spark_version: Option<Box<str>>,
     /// How far it is.
     pub(crate) step: Step,
     /// The index and the epoch of the executor that it is, once it was placed.
@@ -108,6 +110,7 @@ pub(crate) fn gated_facts(pod: &Pod) -> Option<GatedFacts> {
             let application = labels.get(SPARK_APPLICATION_LABEL).map(String::as_str);
             (job.as_str().into(), application.unwrap_or_default().into())
         }),
+        spark_version: labels.get(SPARK_VERSION_LABEL).map(|version| version.as_str().into()),
         step,
         executor: pod.annotations().get(EXECUTOR_ANNOTATION).and_then(|text| {
             let (index, epoch) = text.split_once('-')?;

@@ -47,3 +47,6 @@ pub(crate) fn executor_name(key: &ExecutorKey, job_uid: &str) -> String {
     let uid: String = job_uid.chars().take(5).collect();
     format!("{name}-{uid}-{index}-{epoch}")
 }
+
+/// Spark's label of the version that made a pod.
+pub(crate) const SPARK_VERSION_LABEL: &str = "spark-version";

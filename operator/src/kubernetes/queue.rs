@@ -61,6 +61,8 @@ pub(crate) enum Intent {
     Read,
     /// Read whether an executor's pod is there.
     ReadPod,
+    /// Read the end of a Spark driver's log.
+    ReadLog,
     /// Delete what an executor left.
     Discard,
     /// Store a job's status.

@@ -18,7 +18,7 @@ use super::executor_pod::{
 };
 use super::names::{
     DRIVER_CONTAINER, EPOCH_LABEL, JOB_LABEL, JOB_UID_LABEL, OFFER_GATE, POOL_LABEL,
-    SPARK_APPLICATION_LABEL, SPARK_JOB_LABEL, SPARK_ROLE_LABEL,
+    SPARK_APPLICATION_LABEL, SPARK_JOB_LABEL, SPARK_ROLE_LABEL, SPARK_VERSION_LABEL,
 };
 use crate::convert::spark::{PodSize, driver_size, executor_size};
 
@@ -31,8 +31,14 @@ const PROGRAM_FOLDER: &str = "/opt/proffer/application";
 /// Where shuffle files and spilled data go.
 const SCRATCH_FOLDER: &str = "/var/data/spark-local";
 const HADOOP_FOLDER: &str = "/opt/hadoop/conf";
+/// The user of Spark's images.
+const SPARK_USER: u32 = 185;
 /// How long an executor may take to hand on what it has.
 const DECOMMISSION_SECONDS: u32 = 60;
+/// How many pods an application may have that wait.
+const MAX_PENDING: &str = "spark.kubernetes.allocation.maxPendingPods";
+/// The most executors that an application asks for that does not say how many.
+const DEFAULT_MOST_EXECUTORS: u32 = 100;
 /// The longest prefix of executors' names that Spark takes.
 const PREFIX_LENGTH: usize = 47;
 
@@ -150,7 +156,7 @@ fn driver(
                     "app.kubernetes.io/name": "spark",
                     "app.kubernetes.io/component": "driver",
                     "app.kubernetes.io/managed-by": "proffer",
-                    "spark-version": spark.spark_version,
+                    SPARK_VERSION_LABEL: spark.spark_version,
                     "spark-app-name": job.name_any(),
                     SPARK_APPLICATION_LABEL: attempt.application,
                     SPARK_ROLE_LABEL: "driver",
@@ -238,6 +244,17 @@ fn driver(
 /// The service account of drivers that name none.
 pub(crate) const DEFAULT_ACCOUNT: &str = "proffer-spark";
 
+/// Where the program is. Executors do not have the file of a `ConfigMap`: the driver hands them a jar of its own.
+fn program(spark: &SparkApplication) -> String {
+    match &spark.main_application_config_map {
+        Some(program) => {
+            let scheme = if spark.is_script() { "local" } else { "file" };
+            format!("{scheme}://{PROGRAM_FOLDER}/{}", program.key)
+        }
+        None => spark.main_application_file.clone().unwrap_or_default(),
+    }
+}
+
 /// What the entry point of Spark's images is started with. Kubernetes puts the addresses in.
 fn arguments(spark: &SparkApplication) -> Vec<String> {
     let class = match &spark.main_class {
@@ -245,10 +262,7 @@ fn arguments(spark: &SparkApplication) -> Vec<String> {
         None if spark.is_python() => "org.apache.spark.deploy.PythonRunner",
         None => "org.apache.spark.deploy.RRunner",
     };
-    let program = match &spark.main_application_config_map {
-        Some(program) => format!("local://{PROGRAM_FOLDER}/{}", program.key),
-        None => spark.main_application_file.clone().unwrap_or_default(),
-    };
+    let program = program(spark);
     let properties = format!("{CONF_FOLDER}/spark.properties");
     let fixed = [
         "driver",
@@ -273,8 +287,13 @@ fn common(pod_spec: &mut Map<String, Value>, settings: &PodSettings) -> Result<(
     if let Some(class) = &settings.priority_class_name {
         default(pod_spec, "priorityClassName", json!(class));
     }
-    // Spark's images have a user of their own, which is not root.
-    let context = json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}});
+    // The user that Spark's images have for this. Some of them name it otherwise than by its number, or
+    // begin as root, and neither may run.
+    let context = json!({
+        "runAsNonRoot": true,
+        "runAsUser": SPARK_USER,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    });
     defaults(pod_spec, "securityContext", context)?;
     let secrets = settings.image_pull_secrets.iter().map(|name| json!({"name": name}));
     let secrets: Vec<Value> = secrets.collect();
@@ -373,17 +392,20 @@ fn properties(
     set("spark.kubernetes.executor.disableConfigMap", "true".to_owned());
     set("spark.kubernetes.driver.service.deleteOnTermination", "false".to_owned());
     set("spark.kubernetes.driver.ownPersistentVolumeClaim", "false".to_owned());
-    set("spark.kubernetes.allocation.maxPendingPods", most_executors.max(1).to_string());
     if let Some(dynamic) = spark.dynamic_allocation.as_ref().filter(|it| it.enabled) {
         let least = dynamic.min_executors.unwrap_or(0).max(0);
         let most = dynamic.max_executors.and_then(|most| u32::try_from(most).ok());
-        let most = most.unwrap_or(100).min(most_executors).max(1);
+        let most = most.unwrap_or(DEFAULT_MOST_EXECUTORS).min(most_executors).max(1);
         set("spark.dynamicAllocation.shuffleTracking.enabled", "true".to_owned());
         set("spark.dynamicAllocation.minExecutors", least.to_string());
         set("spark.dynamicAllocation.initialExecutors", spark.first_executors().to_string());
         set("spark.dynamicAllocation.maxExecutors", most.to_string());
     }
     all.extend(spark.conf.clone());
+    // Users may say less than what the pool has room for, but not more.
+    let pending = all.get(MAX_PENDING).and_then(|text| text.trim().parse::<u32>().ok());
+    let pending = pending.unwrap_or(u32::MAX).min(most_executors).max(1);
+    all.insert(MAX_PENDING.to_owned(), pending.to_string());
     let mut set = |key: &str, value: String| {
         all.insert(key.to_owned(), value);
     };
@@ -409,9 +431,12 @@ fn properties(
     set("spark.kubernetes.executor.request.cores", format!("{}m", executor.cpu));
     set("spark.executor.memory", format!("{}m", executor.heap_mebibytes));
     set("spark.executor.memoryOverhead", format!("{}m", executor.overhead_mebibytes));
-    if spark.is_python() {
-        set("spark.kubernetes.resource.type", "python".to_owned());
-    }
+    let kind = match (spark.is_python(), spark.is_script()) {
+        (true, _) => "python",
+        (false, true) => "r",
+        (false, false) => "java",
+    };
+    set("spark.kubernetes.resource.type", kind.to_owned());
     if spark.is_dynamic() {
         set("spark.dynamicAllocation.enabled", "true".to_owned());
     } else {
@@ -424,7 +449,10 @@ fn properties(
         set("spark.eventLog.enabled", "true".to_owned());
         set("spark.eventLog.dir", log.dir.clone());
     }
-    let deps = spark.deps.clone().unwrap_or_default();
+    let mut deps = spark.deps.clone().unwrap_or_default();
+    if !spark.is_script() {
+        deps.jars.push(program(spark));
+    }
     let lists = [
         ("spark.jars", deps.jars),
         ("spark.files", deps.files),

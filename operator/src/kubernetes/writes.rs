@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, LogParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::Status;
 use kube::{Api, Client, ResourceExt};
 use proffer_core::action::Launch;
@@ -16,10 +16,14 @@ use proffer_crds::pool::ResourcePoolSpec;
 use proffer_crds::{ResourcePool, ResourcePoolStatus, SparkExecutor, SparkJob};
 use serde_json::{Value, json};
 
+use super::driver_pod::LOG_LINES;
 use super::gated_pod::placing_patch;
-use super::names::{FIELD_MANAGER, OFFERED_CONDITION, POOL_FINALIZER};
+use super::names::{DRIVER_CONTAINER, FIELD_MANAGER, OFFERED_CONDITION, POOL_FINALIZER};
 use super::pod::ObjectName;
 use super::spark_pod::Parts;
+
+/// The most that is read of a log.
+const LOG_BYTES: i64 = 1 << 20;
 
 /// A write, with all that it needs.
 #[derive(Clone, Debug)]
@@ -106,6 +110,11 @@ pub(crate) enum Write {
         /// The pod's name.
         name: ObjectName,
     },
+    /// Reads the end of a Spark driver's log.
+    ReadLog {
+        /// The pod's name.
+        name: ObjectName,
+    },
     /// Deletes an executor's object.
     DeleteExecutor {
         /// The object's name.
@@ -157,6 +166,8 @@ pub(crate) enum Reply {
     Placed(Box<Pod>),
     /// An executor's pod is there.
     Pod,
+    /// The end of a log.
+    Log(String),
     /// A job as it is now, and whether its status is the one that was to be stored.
     Job(Box<SparkJob>, bool),
     /// A pool as it is now.
@@ -267,6 +278,18 @@ impl Writer {
                     Ok(Some(_)) => Reply::Pod,
                     Ok(None) => Reply::Missing,
                     Err(error) => Reply::Unknown(sentence(&error)),
+                }
+            }
+            Write::ReadLog { name } => {
+                let parameters = LogParams {
+                    container: Some(DRIVER_CONTAINER.to_owned()),
+                    tail_lines: Some(LOG_LINES),
+                    limit_bytes: Some(LOG_BYTES),
+                    ..LogParams::default()
+                };
+                match self.api::<Pod>(&name.namespace).logs(&name.name, &parameters).await {
+                    Ok(log) => Reply::Log(log),
+                    Err(error) => Reply::Refused(sentence(&error)),
                 }
             }
             Write::DeleteExecutor { name, uid } => {

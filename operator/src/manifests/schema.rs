@@ -284,7 +284,7 @@ fn mismatch(pattern: &str, text: &str) -> String {
 
 fn pattern_in_words(pattern: &str) -> Option<&'static str> {
     Some(match pattern {
-        r"^[-._a-zA-Z0-9]+\.(py|R)$" => "the name of a file that ends in .py or .R",
+        r"^[-._a-zA-Z0-9]+\.(py|R|jar)$" => "the name of a file that ends in .py, .R or .jar",
         QUANTITY => "a quantity such as 2, 500m, 0.5, 512Mi or 4Gi",
         LABEL => "made of lower-case letters, digits and '-', with a letter or digit at both ends",
         SUBDOMAIN => {

@@ -190,6 +190,7 @@ impl Operator {
             && pod.gated.as_ref().is_some_and(|facts| facts.step == Step::Waits)
             && let Some(group) = self.join_group(now, name)
         {
+            self.check_version(&group, name);
             self.tell_demand(now, &group);
             self.fill_places(&group);
             self.note_spark(&group);

@@ -42,6 +42,7 @@ enum SentKind {
     Explain,
     Read,
     ReadPod,
+    ReadLog,
     Discard,
     Status {
         uid: Box<str>,
@@ -108,6 +109,9 @@ impl Operator {
             (Target::Executor(key), Intent::ReadPod) => {
                 let name = self.executors.get(key)?.name.clone();
                 Some((SentKind::ReadPod, Write::ReadPod { name }))
+            }
+            (Target::Pod(name), Intent::ReadLog) => {
+                Some((SentKind::ReadLog, Write::ReadLog { name: name.clone() }))
             }
             (Target::Executor(key), Intent::Discard) => {
                 let Some(executor) = self.executors.get(key) else {
@@ -331,6 +335,10 @@ impl Operator {
                 Reply::Missing => self.pod_is_missing(now, key),
                 _ => self.queue.push(sent.target.clone(), Intent::ReadPod),
             },
+            (Target::Pod(name), SentKind::ReadLog) => {
+                let log = if let Reply::Log(log) = reply { log } else { String::new() };
+                self.take_log(now, name, log);
+            }
             (Target::Executor(key), SentKind::Discard) => match reply {
                 Reply::Missing => self.forget_executor(now, key),
                 Reply::Done => {}

@@ -25,6 +25,7 @@ use proffer_crds::job::{PodRetention, SparkJobStatus};
 use proffer_crds::spark::{Admission, ApplicationStatus, Place, SparkApplication};
 
 use super::super::driver_pod::DriverEnd;
+use super::super::notices::Notice;
 use super::super::pod::ObjectName;
 use super::super::queue::{Intent, Target};
 use super::super::spark_pod::{Attempt, DEFAULT_ACCOUNT, parts, ui_service_name};
@@ -74,6 +75,19 @@ struct Driver {
     attempt: Option<u32>,
     is_removing: bool,
     made_at: Milliseconds,
+    /// Whether it was said that its image has another version of Spark.
+    version_told: bool,
+    log: Log,
+}
+
+/// The end of a driver's log.
+#[derive(Debug, Default, PartialEq)]
+enum Log {
+    #[default]
+    Unread,
+    Asked,
+    /// Nothing, if it could not be read.
+    Read(String),
 }
 
 impl Sparks {
@@ -143,6 +157,8 @@ impl Operator {
             attempt: None,
             is_removing: false,
             made_at: now,
+            version_told: false,
+            log: Log::default(),
         };
         let known = self.sparks.drivers.get(&job).filter(|known| known.key == launch.key);
         if known.is_none() {
@@ -262,6 +278,7 @@ impl Operator {
                     reason: "DriverNotStarted".into(),
                     message: trouble.message,
                     log: String::new(),
+                    by_signal: false,
                 };
                 self.take_end(now, &key, failed);
             }
@@ -334,13 +351,28 @@ impl Operator {
 
     /// Takes in what became of a driver, as what became of its task.
     fn take_end(&mut self, now: Milliseconds, key: &ExecutorKey, end: DriverEnd) {
-        let Some(driver) = self.sparks.drivers.get(&key.job) else { return };
-        let is_removing = driver.is_removing || driver.told.as_ref().is_some_and(|told| told.1);
-        let Some(attempt) = driver.attempt else {
-            if is_removing {
-                self.end_driver(now, key, Departure::Asked, false, "Lost");
-            }
+        let Some(driver) = self.sparks.drivers.get_mut(&key.job) else { return };
+        let is_deleting = self.index.pod(&driver.pod).is_some_and(|pod| pod.is_deleting);
+        // What has to make room, or goes with its node, is not to blame for it.
+        let was_sent_away = match &end {
+            DriverEnd::Failed { by_signal, .. } => driver.is_removing || is_deleting && *by_signal,
+            DriverEnd::Succeeded | DriverEnd::Lost(_) => false,
+        };
+        if was_sent_away {
+            let lost = Departure::Lost("the driver's pod was deleted".to_owned());
+            self.end_driver(now, key, lost, false, "Lost");
             return;
+        }
+        let Some(attempt) = driver.attempt else { return };
+        let end = match &driver.log {
+            Log::Read(log) => end.with_log(Some(log)),
+            Log::Asked => return,
+            Log::Unread if end.is_for_its_log_to_say() => {
+                driver.log = Log::Asked;
+                self.queue.push(Target::Pod(driver.pod.clone()), Intent::ReadLog);
+                return;
+            }
+            Log::Unread => end.with_log(None),
         };
         let mut report = Report { number: 3, ready: true, ..Report::default() };
         let (departure, shown) = match end {
@@ -352,7 +384,7 @@ impl Operator {
                 report.finished.push(attempts(attempt));
                 (Departure::Asked, "Succeeded")
             }
-            DriverEnd::Failed { reason, message, log } => {
+            DriverEnd::Failed { reason, message, log, .. } => {
                 report.failures.push(AttemptFailure {
                     stage: DRIVER_STAGE.into(),
                     partition: 0,
@@ -367,6 +399,15 @@ impl Operator {
         };
         self.engine.handle(now, Event::Report(key.clone(), report));
         self.end_driver(now, key, departure, true, shown);
+    }
+
+    /// Takes in the end of a driver's log.
+    pub(super) fn take_log(&mut self, now: Milliseconds, pod: &ObjectName, log: String) {
+        let Some(job) = self.job_of_driver(pod) else { return };
+        if let Some(driver) = self.sparks.drivers.get_mut(&job) {
+            driver.log = Log::Read(log);
+        }
+        self.review_driver(now, pod);
     }
 
     /// Tells the engine that a driver is gone.
@@ -440,6 +481,28 @@ impl Operator {
             }
         }
         self.engine.handle(now, Event::Discarded(key.clone()));
+    }
+
+    /// Says so, once, if an executor was made by another version of Spark than the job's. It runs all the
+    /// same: what differs between them is for whoever wrote the program to know.
+    pub(super) fn check_version(&mut self, job: &JobKey, executor: &ObjectName) {
+        let facts = self.index.pod(executor).and_then(|pod| pod.gated.as_deref());
+        let Some(found) = facts.and_then(|facts| facts.spark_version.as_deref()) else { return };
+        let Some((object, spark)) = self.spark_of(job) else { return };
+        let (wanted, image) = (&spark.spark_version, &spark.image);
+        let rest = found.strip_prefix(wanted.as_str());
+        if rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit())) {
+            return;
+        }
+        let note = format!(
+            "the image {image} has Spark {found}, but spec.spark.sparkVersion says {wanted}"
+        );
+        let notice = Notice::of_job(object, true, "SparkVersionMismatch", &note);
+        if let Some(driver) = self.sparks.drivers.get_mut(job)
+            && !std::mem::replace(&mut driver.version_told, true)
+        {
+            self.notices.push(notice);
+        }
     }
 
     fn show_driver(&mut self, job: &JobKey, state: &str) {
@@ -531,6 +594,8 @@ impl Operator {
                     attempt: Some(used),
                     is_removing: false,
                     made_at: now,
+                    version_told: false,
+                    log: Log::default(),
                 };
                 self.sparks.drivers.insert(job.clone(), driver);
                 self.tell_driver(now, &job, true);

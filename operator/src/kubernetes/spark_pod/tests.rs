@@ -115,6 +115,50 @@ fn the_driver_is_that_of_spark_submit_but_for_what_proffer_adds() {
     }
 }
 
+/// What the real Spark makes of these is recorded by `spark_submit.rs`, beside what it makes without Proffer.
+#[test]
+fn settings_and_template_are_those_whose_executors_are_recorded() {
+    let (_, properties, template) = made(json!({}));
+    let lines = properties.iter().map(|(key, value)| format!("{key}={value}\n"));
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/goldens/spark-submit/");
+    for (name, text) in [
+        ("proffer.properties", lines.collect::<String>()),
+        ("proffer-template.json", serde_json::to_string_pretty(&template).unwrap() + "\n"),
+    ] {
+        let file = format!("{folder}{name}");
+        if std::env::var_os("PROFFER_UPDATE_GOLDENS").is_some() {
+            std::fs::write(&file, &text).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), text, "{name} is stale");
+    }
+}
+
+#[test]
+fn a_jar_from_a_config_map_is_handed_to_executors() {
+    let (driver, properties, _) = made(json!({
+        "mainApplicationFile": null, "mainClass": "Main", "deps": {"jars": ["s3a://b/more.jar"]},
+        "mainApplicationConfigMap": {"name": "program", "key": "app.jar"},
+    }));
+    assert_eq!(
+        properties["spark.jars"],
+        "s3a://b/more.jar,file:///opt/proffer/application/app.jar"
+    );
+    assert_eq!(properties["spark.kubernetes.resource.type"], "java");
+    let container = &driver["spec"]["containers"][0];
+    let arguments = container["args"].as_array().unwrap();
+    let end = ["--class", "Main", "file:///opt/proffer/application/app.jar", "10"];
+    assert_eq!(arguments[arguments.len() - 4..], end.map(Value::from));
+}
+
+#[test]
+fn pods_run_as_the_user_of_the_image_unless_the_template_says_otherwise() {
+    let (driver, _, template) = made(json!({
+        "executor": {"template": {"spec": {"securityContext": {"runAsUser": 1000}}}},
+    }));
+    assert_eq!(driver["spec"]["securityContext"]["runAsUser"], 185);
+    assert_eq!(template["spec"]["securityContext"]["runAsUser"], 1000);
+}
+
 #[test]
 fn executors_carry_the_gate_and_what_the_template_says() {
     let (_, properties, template) = made(json!({"executor": {
@@ -143,6 +187,11 @@ fn executors_that_follow_the_work_are_bounded_by_the_pool() {
     assert_eq!(properties["spark.dynamicAllocation.initialExecutors"], "1");
     assert_eq!(properties["spark.decommission.enabled"], "false", "users may say otherwise");
     assert_eq!(properties.get("spark.executor.instances"), None);
+    for (said, expected) in [("3", "3"), ("50", "7"), ("many", "7")] {
+        let key = "spark.kubernetes.allocation.maxPendingPods";
+        let (_, properties, _) = made(json!({"conf": {key: said}}));
+        assert_eq!(properties[key], expected, "of {said}");
+    }
 }
 
 #[test]

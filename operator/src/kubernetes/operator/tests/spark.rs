@@ -45,15 +45,21 @@ fn exit(world: &mut World, driver: &str, code: i32, log: &str) {
 
 /// The driver asks for an executor.
 fn ask(world: &mut World, job: &str, driver: &str, number: i32) -> String {
+    ask_with(world, job, driver, number, "4.3.0")
+}
+
+/// The driver, of some version of Spark, asks for an executor.
+fn ask_with(world: &mut World, job: &str, driver: &str, number: i32, version: &str) -> String {
     let application =
         world.pods[driver].metadata.labels.as_ref().unwrap()["spark-app-selector"].clone();
+    let pool = world.jobs[job].spec.pool.clone();
     let name = format!("{driver}-exec-{number}");
     world.make_pod(json!({
         "metadata": {
             "namespace": "ns", "name": name,
             "labels": {
-                "proffer.dev/pool": "default", "proffer.dev/spark-job": job, "spark-role": "executor",
-                "spark-app-selector": application,
+                "proffer.dev/pool": pool, "proffer.dev/spark-job": job, "spark-role": "executor",
+                "spark-app-selector": application, "spark-version": version,
             },
             "ownerReferences": [{
                 "apiVersion": "v1", "kind": "Pod", "name": driver, "controller": true,
@@ -131,6 +137,23 @@ fn a_driver_that_fails_says_why_and_runs_again_under_another_name() {
 }
 
 #[test]
+fn the_cause_is_found_where_the_status_does_not_reach() {
+    let mut world = World::new(&["n1", "n2"]);
+    world.submit("j", spark(1));
+    run(&mut world, DRIVER);
+    let log = "ValueError: too far up\n26/11/28 18:43:09 INFO MemoryStore: MemoryStore cleared\n";
+    world.logs.insert(DRIVER.to_owned(), log.to_owned());
+    exit(&mut world, DRIVER, 1, "26/11/28 18:43:09 INFO MemoryStore: MemoryStore cleared");
+    world.advance(2000);
+    assert_eq!(world.status("j", "/state"), "Failed");
+    assert_eq!(
+        world.status("j", "/message"),
+        "the driver exited with code 1: ValueError: too far up"
+    );
+    assert_eq!(world.status("j", "/failures/0/stderr"), "ValueError: too far up");
+}
+
+#[test]
 fn a_process_that_takes_over_goes_on_with_the_same_driver_and_places() {
     let mut world = World::new(&["n1", "n2"]);
     world.submit("j", spark(2));
@@ -156,6 +179,36 @@ fn a_process_that_takes_over_goes_on_with_the_same_driver_and_places() {
     world.advance(10_000);
     assert_eq!(world.status("j", "/state"), "Succeeded");
     assert_eq!((world.pod_names(), world.launches), (vec![DRIVER], 1));
+}
+
+#[test]
+fn a_process_that_takes_over_goes_on_with_the_driver_of_the_second_attempt() {
+    let mut world = World::new(&["n1", "n2"]);
+    let again = json!({
+        "type": "OnFailure", "onFailureRetries": 1, "onFailureRetryIntervalSeconds": 1,
+    });
+    world.submit("j", with(spark(1), "restartPolicy", again));
+    run(&mut world, DRIVER);
+    exit(&mut world, DRIVER, 137, "");
+    world.advance(10_000);
+    let second = "j-j-uid-driver-1";
+    assert_eq!(world.pod_names(), [DRIVER, second]);
+    for _ in 0..2 {
+        world.restart();
+        world.advance(10_000);
+        assert_eq!(world.pod_names(), [DRIVER, second]);
+    }
+    run(&mut world, second);
+    let executor = ask(&mut world, "j", second, 1);
+    for _ in 0..2 {
+        world.restart();
+        world.advance(10_000);
+        assert_eq!(world.pod_names(), [DRIVER, second, &executor]);
+    }
+    exit(&mut world, second, 0, "");
+    world.advance(2000);
+    assert_eq!(world.status("j", "/state"), "Succeeded");
+    assert_eq!(world.status("j", "/restarts"), 1);
 }
 
 #[test]
@@ -207,6 +260,40 @@ fn a_driver_that_is_lost_is_replaced_and_one_that_cannot_start_is_not() {
     assert!(message.as_str().unwrap().contains("no such image"), "{message}");
 }
 
+/// A pod that is deleted ends first, and is gone a moment later.
+#[test]
+fn a_driver_that_is_sent_away_is_not_to_blame() {
+    let mut world = World::new(&["n1", "n2"]);
+    world.pods_linger = true;
+    world.submit("j", spark(1));
+    run(&mut world, DRIVER);
+    // By somebody else, as for its node.
+    world.delete_pod(DRIVER);
+    exit(&mut world, DRIVER, 143, "26/11/28 19:00:00 ERROR Utils: no");
+    world.lose_pod(DRIVER);
+    world.advance(2000);
+    let second = "j-j-uid-driver-1";
+    assert_eq!(world.pod_names(), [second]);
+    assert_eq!(world.status("j", "/failures"), Value::Null);
+    // By Proffer.
+    run(&mut world, second);
+    world.edit("j", |job| job.spec.suspend = true);
+    exit(&mut world, second, 143, "");
+    world.lose_pod(second);
+    world.advance(2000);
+    assert_eq!(world.status("j", "/state"), "Suspended");
+    assert_eq!(world.status("j", "/failures"), Value::Null);
+    // What is killed with nobody having deleted it has failed.
+    world.edit("j", |job| job.spec.suspend = false);
+    world.advance(2000);
+    let third = "j-j-uid-driver-2";
+    run(&mut world, third);
+    exit(&mut world, third, 137, "");
+    world.advance(2000);
+    assert_eq!(world.status("j", "/state"), "Failed");
+    assert_eq!(world.status("j", "/message"), "the driver exited with code 137");
+}
+
 #[test]
 fn a_suspended_application_gives_back_everything() {
     let mut world = World::new(&["n1", "n2"]);
@@ -247,4 +334,58 @@ fn places_that_are_not_asked_for_are_given_back() {
     }
     world.advance(2000);
     assert_eq!(world.pools["default"].status.as_ref().unwrap().allocated["cpu"].to_string(), "1");
+}
+
+#[test]
+fn an_image_with_another_version_of_spark_is_named_once() {
+    let mut world = World::new(&["n1", "n2"]);
+    world.submit("j", spark(2));
+    run(&mut world, DRIVER);
+    for number in [1, 2] {
+        ask_with(&mut world, "j", DRIVER, number, "3.5.9");
+    }
+    let mut notices = world.notices.iter().filter(|it| it.reason == "SparkVersionMismatch");
+    let note = &notices.next().unwrap().note;
+    assert_eq!(note, "the image spark:4 has Spark 3.5.9, but spec.spark.sparkVersion says 4.3.0");
+    assert_eq!(notices.next(), None);
+    for (wanted, found, is_same) in
+        [("4.3", "4.3.0", true), ("4.3.0", "4.3.0-custom", true), ("4.3.1", "4.3.10", false)]
+    {
+        let mut world = World::new(&["n1", "n2"]);
+        let mut spec = spark(1);
+        spec["spark"]["sparkVersion"] = wanted.into();
+        world.submit("j", spec);
+        run(&mut world, DRIVER);
+        ask_with(&mut world, "j", DRIVER, 1, found);
+        let is_named = world.reasons().contains(&"SparkVersionMismatch");
+        assert_ne!(is_named, is_same, "{wanted}, {found}");
+    }
+}
+
+#[test]
+fn an_application_gives_back_executors_and_keeps_its_driver() {
+    let mut world = World::new(&["n1", "n2"]);
+    for name in ["a", "b"] {
+        world.set_pool(json!({
+            "metadata": {"name": name},
+            "spec": {"reclaim": {
+                "policy": "FairShare", "gracePeriodSeconds": 1, "drainSeconds": 1,
+            }},
+        }));
+    }
+    world.submit("j", with(spark(3), "pool", json!("a")));
+    run(&mut world, DRIVER);
+    let first: Vec<String> = (1..4).map(|number| ask(&mut world, "j", DRIVER, number)).collect();
+    assert!(first.iter().all(|name| !world.node_of(name).is_empty()));
+    // Its half of four cpus is the driver and an executor.
+    world.submit("k", with(spark(1), "pool", json!("b")));
+    world.advance(30_000);
+    let left = first.iter().filter(|name| world.pods.contains_key(*name)).count();
+    assert_eq!(left, 1, "{:?}", world.pod_names());
+    assert!(world.pods.contains_key(DRIVER) && world.pods.contains_key("k-k-uid-driver-0"));
+    // Spark asks for others in place of those that went, and they wait.
+    let again = ask(&mut world, "j", DRIVER, 4);
+    world.advance(30_000);
+    assert!(world.node_of(&again).is_empty());
+    assert_eq!(world.status("j", "/failures"), Value::Null);
 }

@@ -43,6 +43,8 @@ pub(super) struct World {
     pub(super) pods_linger: bool,
     /// Whether what would be deleted stays, and nothing certain is heard.
     pub(super) deletes_nothing: bool,
+    /// What can be read of pods' logs.
+    pub(super) logs: BTreeMap<String, String>,
     pub(super) notices: Vec<Notice>,
     pub(super) launches: usize,
     /// Whether the scheduler places no pod that was pinned.
@@ -84,6 +86,7 @@ impl World {
             is_deaf: false,
             pods_linger: false,
             deletes_nothing: false,
+            logs: BTreeMap::new(),
             notices: Vec::new(),
             launches: 0,
             scheduler_refuses: false,
@@ -234,10 +237,7 @@ impl World {
             Write::DeletePod { name, uid, .. } => match self.pods.get_mut(&*name.name) {
                 Some(pod) if uid.as_deref().is_none_or(|uid| pod.uid().as_deref() == Some(uid)) => {
                     if self.pods_linger {
-                        let now = serde_json::from_value(json!("2026-11-24T00:00:00Z")).unwrap();
-                        pod.metadata.deletion_timestamp = Some(now);
-                        let change = pod_change(pod);
-                        self.told.push_back(change);
+                        self.delete_pod(&name.name);
                     } else {
                         self.lose_pod(&name.name);
                     }
@@ -271,6 +271,10 @@ impl World {
             },
             Write::ReadPod { name } if self.pods.contains_key(&*name.name) => Reply::Pod,
             Write::ReadPod { .. } => Reply::Missing,
+            Write::ReadLog { name } => match self.logs.get(&*name.name) {
+                Some(log) => Reply::Log(log.clone()),
+                None => Reply::Refused("there is no log".to_owned()),
+            },
             Write::DeleteExecutor { name, .. } => {
                 if self.executors.remove(&*name.name).is_none() {
                     return Reply::Missing;
@@ -525,6 +529,15 @@ impl World {
                 "state": {"terminated": {"exitCode": code, "reason": "Error"}},
             }]}),
         );
+    }
+
+    /// A pod is told to go.
+    pub(super) fn delete_pod(&mut self, name: &str) {
+        let now = serde_json::from_value(json!("2026-11-24T00:00:00Z")).unwrap();
+        let pod = self.pods.get_mut(name).unwrap();
+        pod.metadata.deletion_timestamp = Some(now);
+        let change = pod_change(pod);
+        self.told.push_back(change);
     }
 
     /// A pod is gone.
