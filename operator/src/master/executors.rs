@@ -83,8 +83,9 @@ impl Master {
         agent: &Arc<str>,
     ) -> Result<Option<TaskRequest>, String> {
         let name = executor_name(agent, &info.executor_id.value);
-        let (amounts, ports) = amounts::request(&info.resources)
+        let (mut amounts, ports) = amounts::request(&info.resources)
             .map_err(|problem| format!("Executor uses invalid resources: {problem}"))?;
+        self.add_pod(agent, &mut amounts);
         let Some(framework) = self.frameworks.get_mut(id) else { return Ok(None) };
         if let Some(known) = framework.executors.get(&name) {
             let (mut old, mut new) = (known.info.clone(), info.clone());
@@ -222,7 +223,7 @@ impl Master {
                 record.container = Some(container);
                 return;
             }
-            News::Running | News::Killing => return,
+            News::Running(_) | News::Killing => return,
             News::Ended(ending) => ending,
         };
         let Some(record) = framework.executors.remove(&key.task) else { return };

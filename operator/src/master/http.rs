@@ -17,12 +17,11 @@ use proffer_mesos::scheduler::{Call, CallType};
 use proffer_mesos::{executor, validate};
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::access::{Access, Denied};
 use super::files::{Files, Found};
-use super::host::{Request, Stream};
+use super::connections::{Request, Service, Stream};
 use super::{ConnectionId, Question};
 
 /// The longest body of a call.
@@ -46,12 +45,8 @@ const STREAM_ID: &str = "mesos-stream-id";
 type Requests = mpsc::Sender<Request>;
 
 /// Serves until the process ends.
-pub(super) async fn serve(
-    listener: TcpListener,
-    requests: Requests,
-    access: Arc<Access>,
-    files: Files,
-) {
+pub(super) async fn serve(service: Service, requests: Requests) {
+    let Service { listener, access, files } = service;
     let router = Router::new().fallback(answer).with_state((requests, access, files));
     let permits = Arc::new(Semaphore::new(MAXIMUM_CONNECTIONS));
     loop {

@@ -297,7 +297,7 @@ impl Shared {
                             if let Some(running) = lock(&self.table).get_mut(&run.key) {
                                 running.supervisor = Some(id);
                             }
-                            let _ = self.news.send((run.key.clone(), News::Running)).await;
+                            let _ = self.news.send((run.key.clone(), News::Running(None))).await;
                         }
                         Some(("exited", code)) => {
                             let message = format!("Command exited with status {code}");

@@ -40,8 +40,8 @@ pub(crate) struct TaskKey {
 pub(crate) enum News {
     /// It is about to run in this container.
     Starting(ContainerStatus),
-    /// It runs.
-    Running,
+    /// It runs, in this container if more is known of that now.
+    Running(Option<ContainerStatus>),
     /// It was told to end.
     Killing,
     /// It has ended, and nothing of it is left.
@@ -83,7 +83,7 @@ pub(super) struct TaskRecord {
     resend_milliseconds: Milliseconds,
     /// What was said of it, each state once.
     pub(super) statuses: Vec<TaskStatus>,
-    container: Option<ContainerStatus>,
+    pub(super) container: Option<ContainerStatus>,
 }
 
 pub(super) fn is_terminal(state: TaskState) -> bool {
@@ -179,6 +179,18 @@ pub(super) fn status(
         timestamp: Some(seconds(now)),
         ..TaskStatus::default()
     }
+}
+
+/// What an update is acknowledged by. It follows from the container and the state, so that a master that
+/// takes over gives it the same.
+fn update_uuid(container: Option<&ContainerStatus>, state: TaskState) -> Vec<u8> {
+    let container = container.and_then(|container| container.container_id.as_ref());
+    let Some(container) = container else { return uuid::Uuid::new_v4().as_bytes().to_vec() };
+    let text = format!("{} {}", container.value, state.text());
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.as_ref()[..16]);
+    uuid::Builder::from_random_bytes(bytes).into_uuid().as_bytes().to_vec()
 }
 
 fn update_event(status: TaskStatus) -> Event {
@@ -313,7 +325,8 @@ impl Master {
         let failure = EventFailure { agent_id: agent, ..EventFailure::default() };
         let kind = Some(EventType::Failure.into());
         self.send(id, Event { r#type: kind, failure: Some(failure), ..Event::default() });
-        self.effects.push(Effect::Kill { task: key, grace: None });
+        self.effects.push(Effect::Kill { task: key.clone(), grace: None });
+        self.effects.push(Effect::Settled(key));
     }
 
     /// Something became of a task.
@@ -340,7 +353,12 @@ impl Master {
                 record.container = Some(container);
                 of_executor(TaskState::Starting)
             }
-            News::Running => of_executor(TaskState::Running),
+            News::Running(container) => {
+                if container.is_some() {
+                    record.container = container;
+                }
+                of_executor(TaskState::Running)
+            }
             News::Killing if knows_killing => of_executor(TaskState::Killing),
             News::Killing => return,
             News::Ended(ending) => {
@@ -363,7 +381,7 @@ impl Master {
             agent_id: Some(record.info.agent_id.clone()),
             executor_id: Some(ExecutorId { value: record.executor_id().to_owned() }),
             timestamp: Some(seconds(now)),
-            uuid: Some(uuid::Uuid::new_v4().as_bytes().to_vec()),
+            uuid: Some(update_uuid(record.container.as_ref(), state)),
             container_status: record.container.clone(),
             ..TaskStatus::default()
         };
@@ -373,6 +391,7 @@ impl Master {
             self.effects.push(Effect::Engine(gone));
         }
         self.queue_update(now, key, status);
+        self.touch(&key.framework);
     }
 
     pub(super) fn queue_update(&mut self, now: Milliseconds, key: &TaskKey, status: TaskStatus) {
@@ -438,6 +457,8 @@ impl Master {
             let task = record.to_task();
             framework.tasks.remove(&key.task);
             framework.keep_completed(task);
+            self.touch(id);
+            self.effects.push(Effect::Settled(key));
             return;
         }
         record.resend_milliseconds = FIRST_RESEND_MILLISECONDS;
