@@ -47,11 +47,13 @@ use proffer_mesos::{executor, scheduler};
 use access::Access;
 use agents::Agents;
 pub(crate) use amounts::agent_ports;
+pub(crate) use executors::is_executor;
 pub(crate) use frameworks::End;
 use frameworks::Framework;
 pub(crate) use operator_api::ApiAnswer;
+pub(crate) use processes::GRACE_MILLISECONDS;
 pub(crate) use read::Question;
-pub(crate) use tasks::{Ending, News, TaskKey};
+pub(crate) use tasks::{Ending, News, TaskKey, grace_milliseconds};
 
 /// The version of Mesos whose behaviour this is.
 pub(crate) const MESOS_VERSION: &str = "1.11.0";
@@ -121,6 +123,10 @@ pub(crate) struct Run {
     pub(crate) task: TaskInfo,
     /// The agent that it runs on.
     pub(crate) agent: Arc<str>,
+    /// The node that this is.
+    pub(crate) node: Box<str>,
+    /// The pool that pays.
+    pub(crate) pool: Box<str>,
     /// The executor that runs it.
     pub(crate) executor: Box<str>,
     /// What it has to show when it speaks, if it is an executor of a framework's own.

@@ -12,6 +12,7 @@ use super::driver_pod::{DriverFacts, driver_facts};
 use super::gated_pod::{GatedFacts, gated_facts};
 use super::names::{EPOCH_LABEL, EXECUTOR_CONTAINER, INDEX_LABEL, JOB_LABEL, JOB_UID_LABEL};
 use super::requests::{Amounts, pod_requests};
+use super::task_pod::{TaskFacts, task_facts};
 
 /// A namespaced object's name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +48,8 @@ pub(crate) struct PodFacts {
     pub(crate) gated: Option<Box<GatedFacts>>,
     /// What there is to know if it is a Spark driver that Proffer made.
     pub(crate) driver: Option<Box<DriverFacts>>,
+    /// What there is to know if it is a task of a Mesos framework.
+    pub(crate) task: Option<Box<TaskFacts>>,
 }
 
 /// What is remembered of an executor's pod beside that.
@@ -93,6 +96,7 @@ pub(crate) fn pod_facts(pod: &Pod) -> PodFacts {
         executor: executor_facts(pod, has_ended).map(Box::new),
         gated: gated_facts(pod).map(Box::new),
         driver: driver_facts(pod, has_ended).map(Box::new),
+        task: task_facts(pod, has_ended).map(Box::new),
     }
 }
 

@@ -9,8 +9,11 @@ use proffer_core::view::View;
 use proffer_mesos::content::ContentType;
 use proffer_mesos::scheduler::{Call, CallSubscribe};
 use proffer_mesos::{Message, executor, recordio};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
+use tokio_rustls::TlsAcceptor;
 
 use super::access::Access;
 use super::files::Files;
@@ -99,6 +102,23 @@ pub(crate) struct Service {
     pub(crate) access: Arc<Access>,
     /// The sandboxes of tasks, if they are here.
     pub(crate) files: Files,
+    /// What connections are encrypted with, if they are.
+    pub(crate) tls: Option<TlsAcceptor>,
+}
+
+/// Encryption with a certificate and its key, in PEM; the error is a sentence.
+pub(crate) fn tls(certificate: &str, key: &str) -> Result<TlsAcceptor, String> {
+    let failed = |file: &str, error: &dyn std::fmt::Display| format!("cannot read {file}: {error}");
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| failed(certificate, &error))?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| failed(key, &error))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let configuration = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+        .map_err(|error| format!("{certificate} does not serve: {error}"))?;
+    Ok(TlsAcceptor::from(Arc::new(configuration)))
 }
 
 impl Connections {

@@ -18,7 +18,8 @@ use proffer_mesos::scheduler::{
 };
 use proffer_mesos::types::{
     AgentId, AgentInfo, ContainerStatus, ExecutorId, ExecutorInfo, FrameworkId, KillPolicy,
-    TaskInfo, TaskState, TaskStatus, TaskStatusReason as Reason, TaskStatusSource as Source,
+    TaskId as WireTaskId, TaskInfo, TaskState, TaskStatus, TaskStatusReason as Reason,
+    TaskStatusSource as Source, ValueScalar,
 };
 
 use super::tasks::{TaskKey, is_terminal};
@@ -60,7 +61,7 @@ pub(super) fn executor_name(agent: &str, executor: &str) -> TaskId {
 }
 
 /// Whether a name is that of an executor.
-pub(super) fn is_executor(task: &str) -> bool {
+pub(crate) fn is_executor(task: &str) -> bool {
     task.starts_with(PREFIX)
 }
 
@@ -159,7 +160,7 @@ impl Master {
         now: Milliseconds,
         id: &Arc<str>,
         mut task: TaskInfo,
-        agent: &Arc<str>,
+        (agent, node, pool): (&Arc<str>, &str, &str),
     ) -> bool {
         let Some(framework) = self.frameworks.get_mut(id) else { return false };
         let Some(info) = &mut task.executor else { return false };
@@ -180,10 +181,15 @@ impl Master {
         let at = now + REGISTRATION_MILLISECONDS;
         record.register_by = Some(at);
         let key = TaskKey { framework: id.clone(), task: name };
-        // What is run is a task that has nothing but the executor's command.
+        // What is run is a task that has nothing but the executor's command, and room for its first task.
         let info = &record.info;
         let process = TaskInfo {
             name: info.name.clone().unwrap_or_default(),
+            task_id: WireTaskId { value: key.task.to_string() },
+            agent_id: task.agent_id.clone(),
+            resources: info.resources.iter().chain(&task.resources).cloned().collect(),
+            // Further tasks come later.
+            limits: [("mem".to_owned(), ValueScalar { value: f64::INFINITY })].into(),
             command: info.command.clone(),
             container: info.container.clone(),
             kill_policy: Some(KillPolicy {
@@ -196,7 +202,8 @@ impl Master {
         };
         let token = Some(record.token.clone());
         let (agent, executor) = (agent.clone(), executor.into());
-        let run = Run { key: key.clone(), task: process, agent, executor, token };
+        let (node, pool) = (node.into(), pool.into());
+        let run = Run { key: key.clone(), task: process, agent, node, pool, executor, token };
         self.effects.push(Effect::Run(Box::new(run)));
         self.set_timer(at, Timer::Register(key));
         true

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use proffer_core::event::Event as EngineEvent;
 use proffer_core::frameworks::RunningTask;
 use proffer_core::jobs::{JobKey, Milliseconds};
-use proffer_mesos::types::{AgentId, FrameworkInfo, TaskId as WireTaskId, TaskInfo, TaskStatus};
+use proffer_mesos::types::{
+    AgentId, ContainerStatus, FrameworkInfo, TaskId as WireTaskId, TaskInfo, TaskStatus,
+};
 
 use super::frameworks::{Framework, Subscription, pool_of};
 use super::tasks::{TaskRecord, is_terminal};
@@ -33,8 +35,6 @@ pub(crate) struct Stored<'a> {
     pub(crate) connected: bool,
     /// How many of its tasks have not ended.
     pub(crate) tasks: usize,
-    /// When it subscribed first.
-    pub(crate) registered_at: Milliseconds,
     /// How and when it ended, if it did.
     pub(crate) end: Option<(&'a End, Milliseconds)>,
 }
@@ -112,7 +112,6 @@ impl Master {
             pool: pool_of(role.unwrap_or("*")),
             connected: framework.connection.is_some(),
             tasks: live.count(),
-            registered_at: framework.registered_at,
             end: framework.end.as_ref().zip(framework.unregistered_at),
         })
     }
@@ -147,7 +146,10 @@ impl Master {
             let task = TaskInfo {
                 name: status.task_id.value.clone(),
                 task_id: WireTaskId { value: status.task_id.value.clone() },
-                agent_id: status.agent_id.clone().unwrap_or_else(|| AgentId { value: String::new() }),
+                agent_id: status
+                    .agent_id
+                    .clone()
+                    .unwrap_or_else(|| AgentId { value: String::new() }),
                 ..TaskInfo::default()
             };
             let mut record = TaskRecord::new(id.clone(), task);
@@ -163,9 +165,23 @@ impl Master {
         self.observe_framework(&id);
     }
 
+    /// Takes in what is known of the container of a task.
+    pub(crate) fn set_container(&mut self, key: &TaskKey, container: ContainerStatus) {
+        let framework = self.frameworks.get_mut(&key.framework);
+        if let Some(record) = framework.and_then(|framework| framework.tasks.get_mut(&key.task)) {
+            record.container = Some(container);
+        }
+    }
+
     /// Takes in a task that was launched by another master and holds something; says whether its
     /// framework is known.
-    pub(crate) fn restore_task(&mut self, key: &TaskKey, info: TaskInfo, node: &str, pool: &str) -> bool {
+    pub(crate) fn restore_task(
+        &mut self,
+        key: &TaskKey,
+        info: TaskInfo,
+        node: &str,
+        pool: &str,
+    ) -> bool {
         let mut amounts = amounts::request(&info.resources).unwrap_or_default();
         self.add_pod(&info.agent_id.value, &mut amounts.0);
         let Some(framework) = self.frameworks.get_mut(&key.framework) else { return false };

@@ -200,7 +200,8 @@ impl Master {
 
     /// Removes a framework that cannot be, and tells it why.
     pub(crate) fn refuse_framework(&mut self, now: Milliseconds, id: &str, message: String) {
-        let connection = self.frameworks.get(id).and_then(|framework| framework.connection.as_ref());
+        let connection =
+            self.frameworks.get(id).and_then(|framework| framework.connection.as_ref());
         if let Some(connection) = connection.map(|connection| connection.id) {
             self.refuse(connection, message.clone());
         }
@@ -243,6 +244,8 @@ impl Master {
                 let held = vec![key.task.clone()];
                 self.orphans.insert(key.clone(), (framework.key.clone(), held));
                 self.effects.push(Effect::Kill { task: key, grace: None });
+            } else {
+                self.effects.push(Effect::Settled(key));
             }
             framework.keep_completed(record.to_task());
         }

@@ -156,10 +156,14 @@ impl Framework {
 
     /// The state for a task that is gone, as the framework understands it.
     pub(super) fn understood(&self, state: TaskState) -> TaskState {
-        use TaskState::{Dropped, Gone, GoneByOperator, Lost, Unknown, Unreachable};
-        let is_new = matches!(state, Dropped | Unreachable | Gone | GoneByOperator | Unknown);
-        if is_new && !self.can(FrameworkInfoCapabilityType::PartitionAware) { Lost } else { state }
+        understood(self.can(FrameworkInfoCapabilityType::PartitionAware), state)
     }
+}
+
+fn understood(is_aware: bool, state: TaskState) -> TaskState {
+    use TaskState::{Dropped, Gone, GoneByOperator, Lost, Unknown, Unreachable};
+    let is_new = matches!(state, Dropped | Unreachable | Gone | GoneByOperator | Unknown);
+    if is_new && !is_aware { Lost } else { state }
 }
 
 /// A status that the master makes.
@@ -253,10 +257,12 @@ impl Master {
                 key,
                 task,
                 agent,
+                node: node.into(),
+                pool: pool.into(),
                 executor,
                 token: None,
             })));
-        } else if !self.launch_on_executor(now, id, task, &agent) {
+        } else if !self.launch_on_executor(now, id, task, (&agent, node, pool)) {
             let message = "There is no room for the task's executor".to_owned();
             let (reason, source) = (Some(Reason::TaskInvalid), Source::Master);
             let ending = Ending { state: TaskState::Error, message, reason, source };
@@ -346,6 +352,7 @@ impl Master {
         };
         let job = framework.key.clone();
         let knows_killing = framework.can(FrameworkInfoCapabilityType::TaskKillingState);
+        let is_aware = framework.can(FrameworkInfoCapabilityType::PartitionAware);
         let Some(record) = framework.tasks.get_mut(&key.task) else { return };
         let of_executor = |state| (state, None, None, Source::Executor);
         let (state, message, reason, source) = match news {
@@ -365,7 +372,7 @@ impl Master {
                 let message = Some(ending.message).filter(|message| !message.is_empty());
                 let is_drained = record.is_drained && ending.state == TaskState::Killed;
                 let reason = if is_drained { Some(Reason::AgentDraining) } else { ending.reason };
-                (ending.state, message, reason, ending.source)
+                (understood(is_aware, ending.state), message, reason, ending.source)
             }
         };
         if is_terminal(record.state) {

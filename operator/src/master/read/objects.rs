@@ -253,7 +253,13 @@ impl Master {
         });
         let listed = built_in.chain(own).map(|(executor, agent, container)| {
             let folder = self.settings.sandboxes.as_deref();
-            let directory = sandbox(folder.unwrap_or(Path::new("/")), agent, &framework.id, executor, &container);
+            let directory = sandbox(
+                folder.unwrap_or(Path::new("/")),
+                agent,
+                &framework.id,
+                executor,
+                &container,
+            );
             json!({
                 "id": executor,
                 "executor_id": executor,
