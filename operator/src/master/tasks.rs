@@ -250,6 +250,7 @@ impl Master {
             return;
         }
         (record.node, record.role, record.holds) = (Some(node.into()), role, true);
+        self.touched.insert(id.clone());
         let task = record.info.clone();
         if task.executor.is_none() {
             let executor = record.executor_id().into();

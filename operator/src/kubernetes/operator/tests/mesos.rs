@@ -128,6 +128,11 @@ impl World {
         self.contain(pod, phase, &json!({"terminated": ended}));
     }
 
+    fn is_acknowledged(&self, pod: &str) -> bool {
+        let annotations = self.pods[pod].metadata.annotations.as_ref();
+        annotations.is_some_and(|it| it.contains_key("proffer.dev/acknowledged"))
+    }
+
     fn only_job(&self) -> &str {
         self.jobs.keys().next().unwrap()
     }
@@ -159,24 +164,10 @@ fn a_framework_is_a_job_and_its_tasks_are_pods() {
     world.end(&pod, 0);
     world.acknowledge(&framework);
     assert_eq!(world.states(&framework), [Starting, Running, Finished]);
-    assert!(
-        !world.pods[&pod]
-            .metadata
-            .annotations
-            .as_ref()
-            .unwrap()
-            .contains_key("proffer.dev/acknowledged")
-    );
+    assert!(!world.is_acknowledged(&pod));
     world.acknowledge(&framework);
     // It stays for its log, and says that its framework knows.
-    assert!(
-        world.pods[&pod]
-            .metadata
-            .annotations
-            .as_ref()
-            .unwrap()
-            .contains_key("proffer.dev/acknowledged")
-    );
+    assert!(world.is_acknowledged(&pod));
     world.advance(2000);
     assert_eq!(world.status(&job, "/mesos/tasks"), 0);
 }
@@ -364,6 +355,7 @@ fn a_task_whose_node_does_not_answer_is_gone() {
         world.set_node("n1", true);
         world.lose_pod(&pod);
         world.settle();
+        world.say(&framework, json!({"type": "TEARDOWN"}));
     }
 }
 
@@ -401,7 +393,7 @@ fn weights_and_quota_are_written_to_pools() {
     assert_eq!(master.operate(now, &quota, &view).0, 200);
     world.settle();
     let pool = serde_json::to_value(&world.pools["default"].spec).unwrap();
-    assert_eq!((&pool["weight"], &pool["limit"]["cpu"]), (&json!("2.5"), &json!("1.5")));
+    assert_eq!((&pool["weight"], &pool["limit"]["cpu"]), (&json!("2500m"), &json!("1500m")));
     assert_eq!(pool["limit"]["memory"], "64Mi");
 }
 
