@@ -143,7 +143,6 @@ impl Drop for Master {
         for pool in &self.pools {
             run(&["kubectl", "delete", "resourcepool", pool, "--timeout=60s"], "");
         }
-        run(&["kubectl", "uncordon", "node-1"], "");
     }
 }
 
@@ -160,13 +159,24 @@ fn story() -> String {
     .join("\n")
 }
 
-/// Whether the operator can be reached from here.
-fn is_here(turn: Option<Turn>) -> Option<Turn> {
+/// The cluster, for tests that cordon one of its nodes.
+struct Here {
+    _turn: Turn,
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        run(&["kubectl", "uncordon", "node-1"], "");
+    }
+}
+
+/// The cluster, if the operator can be reached from here.
+fn is_here(turn: Option<Turn>) -> Option<Here> {
     if turn.is_some() && cluster::is_foreign() {
         say("skipped, as the Service of the operator is reached in clusters of tests/cluster only");
         return None;
     }
-    turn
+    turn.map(|turn| Here { _turn: turn })
 }
 
 fn pods(labels: &str) -> Vec<Value> {
@@ -196,7 +206,7 @@ fn launch(framework: &mut Framework, name: &str, line: &str, more: &Value) -> Of
 
 #[test]
 fn mesos_behaves_so_in_a_cluster() {
-    let Some(_turn) = is_here(alone()) else { return };
+    let Some(_here) = is_here(alone()) else { return };
     // One can be chosen: PROFFER_TEST_BEHAVIOUR=KillTask
     let chosen = std::env::var("PROFFER_TEST_BEHAVIOUR").unwrap_or_default();
     let played = behaviours::play(|name| name.contains(&chosen) && !NOT_HERE.contains(&name));
@@ -205,7 +215,7 @@ fn mesos_behaves_so_in_a_cluster() {
 
 #[test]
 fn tasks_are_pods_that_kubectl_shows() {
-    let Some(_turn) = is_here(alone()) else { return };
+    let Some(_here) = is_here(alone()) else { return };
     let master = Master::start("1", &[]);
     let mut framework = Framework::subscribe(&master, &json!({"name": "shown"}));
     let offer = launch(&mut framework, "web.1", "sleep 1000", &json!({}));
@@ -236,7 +246,7 @@ fn tasks_are_pods_that_kubectl_shows() {
 
 #[test]
 fn commands_have_files_environment_and_ports() {
-    let Some(_turn) = is_here(alone()) else { return };
+    let Some(_here) = is_here(alone()) else { return };
     let master = Master::start("1", &[]);
     let mut framework = Framework::subscribe(&master, &json!({}));
     let uris = json!([
@@ -277,7 +287,7 @@ fn commands_have_files_environment_and_ports() {
 
 #[test]
 fn images_that_do_not_exist_fail_their_tasks() {
-    let Some(_turn) = is_here(alone()) else { return };
+    let Some(_here) = is_here(alone()) else { return };
     let master = Master::start("1", &[]);
     let mut framework = Framework::subscribe(&master, &json!({}));
     let container = json!({"type": "DOCKER", "docker": {"image": "localhost/no-such-image:1"}});
@@ -289,7 +299,7 @@ fn images_that_do_not_exist_fail_their_tasks() {
 
 #[test]
 fn a_killed_operator_loses_no_task_and_no_update() {
-    let Some(_turn) = is_here(alone_on_this_machine()) else { return };
+    let Some(_here) = is_here(alone_on_this_machine()) else { return };
     let master = Master::start("2x", &[]);
     let fields = json!({"name": "survivor", "failover_timeout": 3600});
     let mut framework = Framework::subscribe(&master, &fields);
@@ -346,7 +356,7 @@ fn a_killed_operator_loses_no_task_and_no_update() {
 
 #[test]
 fn deleting_the_job_is_a_teardown() {
-    let Some(_turn) = is_here(alone()) else { return };
+    let Some(_here) = is_here(alone()) else { return };
     let master = Master::start("1", &[]);
     let mut framework = Framework::subscribe(&master, &json!({"failover_timeout": 3600}));
     launch(&mut framework, "t", "sleep 1000", &json!({}));
@@ -364,7 +374,7 @@ fn deleting_the_job_is_a_teardown() {
 
 #[test]
 fn a_framework_that_does_not_come_back_fails() {
-    let Some(_turn) = is_here(alone()) else { return };
+    let Some(_here) = is_here(alone()) else { return };
     let master = Master::start("1", &[]);
     let mut framework = Framework::subscribe(&master, &json!({"failover_timeout": 1}));
     launch(&mut framework, "t", "sleep 1000", &json!({}));

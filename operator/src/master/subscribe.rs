@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use proffer_core::event::Event as EngineEvent;
 use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_core::namespaces::Claims;
 use proffer_mesos::scheduler::{
     CallSubscribe, CallUpdateFramework, Event, EventError, EventSubscribed, EventType,
 };
@@ -64,6 +65,7 @@ impl Master {
             return Err(format!("Not authorized to use role '{role}'"));
         }
         let principal = principal.map(str::to_owned).or(framework_info.principal.clone());
+        self.check_claims(&self.namespace_of(principal.as_deref()), &settings)?;
         let id = framework_info.id.take().map(|id| id.value).filter(|id| !id.is_empty());
         let id: Arc<str> = match id {
             None => self.new_id(),
@@ -92,6 +94,13 @@ impl Master {
         self.by_key.insert(framework.key.clone(), id.clone());
         self.frameworks.insert(id.clone(), framework);
         Ok(id)
+    }
+
+    /// Whether frameworks of a namespace may use pools, as with jobs.
+    fn check_claims(&self, namespace: &str, settings: &Subscription) -> Result<(), String> {
+        let pools = self.pools.values().map(|pool| (&*pool.name, &*pool.namespaces));
+        let claims = Claims::new(pools);
+        settings.roles.keys().try_for_each(|pool| claims.check(namespace, pool))
     }
 
     /// The namespace of the frameworks of a principal.
@@ -267,13 +276,16 @@ impl Master {
             Ok(settings) => settings,
             Err(message) => return Answer::new(400, message),
         };
-        let Some(framework) = self.frameworks.get_mut(id) else {
+        let Some(framework) = self.frameworks.get(id) else {
             return Answer::new(400, "Framework cannot be found");
         };
         let principal = framework.principal.as_deref();
         let may_use = |role: &&String| self.settings.access.may_use(principal, role);
         if let Some(role) = settings.roles.values().find(|role| !may_use(role)) {
             return Answer::new(403, format!("Not authorized to use role '{role}'"));
+        }
+        if let Err(problem) = self.check_claims(&framework.key.namespace, &settings) {
+            return Answer::new(403, problem);
         }
         let (old, new) = (&framework.info, &framework_info);
         let changed = [
@@ -284,8 +296,10 @@ impl Master {
         if let Some((field, _)) = changed.iter().find(|(_, changed)| *changed) {
             return Answer::new(400, format!("Updating 'FrameworkInfo.{field}' is unsupported"));
         }
-        framework.update(framework_info, settings);
         let id = framework.id.clone();
+        if let Some(framework) = self.frameworks.get_mut(&id) {
+            framework.update(framework_info, settings);
+        }
         self.touch(&id);
         self.observe_framework(&id);
         Answer::new(200, "")

@@ -225,6 +225,20 @@ fn a_framework_without_a_namespace_is_told_so() {
 }
 
 #[test]
+fn pools_of_other_namespaces_are_refused() {
+    let mut world = World::new(&["n1"]);
+    world.set_pool(json!({
+        "apiVersion": "proffer.dev/v1alpha1", "kind": "ResourcePool",
+        "metadata": {"name": "theirs", "generation": 1}, "spec": {"namespaces": ["theirs"]},
+    }));
+    let connection = world.connect(&json!({"role": "theirs"}));
+    let (_, event) = world.events.iter().rfind(|(to, _)| *to == connection).unwrap();
+    let error = event.error.as_ref().unwrap();
+    assert!(error.message.contains("may not use pool theirs"), "{}", error.message);
+    assert!(world.jobs.is_empty());
+}
+
+#[test]
 fn a_killed_task_is_known_beyond_its_pod() {
     let mut world = World::new(&["n1"]);
     world.pods_linger = true;
