@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use proffer_mesos::content::ContentType;
 use proffer_mesos::scheduler::EventType;
-use proffer_mesos::types::{Offer, TaskState};
+use proffer_mesos::types::{Offer, TaskState, TaskStatus, TaskStatusReason as Reason};
 use rustix::process::Signal;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::{Value, json};
@@ -195,6 +195,35 @@ fn job_of(framework: &Framework) -> Value {
     jobs.find(is_it).cloned().unwrap_or_default()
 }
 
+/// Runs a task until it is in a state. An offer that holds no more, as its node has changed, is followed
+/// by another one.
+#[track_caller]
+fn run_until(
+    framework: &mut Framework,
+    task: (&str, &str, &Value),
+    wanted: TaskState,
+) -> TaskStatus {
+    let (name, line, more) = task;
+    launch(framework, name, line, more);
+    loop {
+        let status = framework.next_update();
+        if status.task_id.value != name {
+            continue;
+        }
+        if state(&status) == wanted {
+            return status;
+        }
+        framework.acknowledge(&status);
+        match state(&status) {
+            TaskState::Starting | TaskState::Running => {}
+            TaskState::Lost if status.reason == Some(Reason::InvalidOffers.into()) => {
+                launch(framework, name, line, more);
+            }
+            _ => panic!("{status:?} instead of {wanted:?}"),
+        }
+    }
+}
+
 /// Launches a task that runs a line of shell, with more fields.
 fn launch(framework: &mut Framework, name: &str, line: &str, more: &Value) -> Offer {
     let offer = framework.offer();
@@ -237,8 +266,8 @@ fn tasks_are_pods_that_kubectl_shows() {
     let name = job_of(&framework)["metadata"]["name"].as_str().unwrap().to_owned();
     assert!(kubectl(&["-n", NAMESPACE, "get", "sparkjobs"]).contains(&name));
     // What a task writes is the log of its pod, which stays when it has ended.
-    launch(&mut framework, "hello", "echo hello from $MESOS_TASK_ID", &json!({}));
-    let last = framework.update("hello", TaskState::Finished);
+    let hello = ("hello", "echo hello from $MESOS_TASK_ID", &json!({}));
+    let last = run_until(&mut framework, hello, TaskState::Finished);
     framework.acknowledge(&last);
     let pod = pod_of("hello")["metadata"]["name"].as_str().unwrap().to_owned();
     assert_eq!(kubectl(&["-n", NAMESPACE, "logs", &pod]), "hello from hello\n");
@@ -256,24 +285,23 @@ fn commands_have_files_environment_and_ports() {
     let variables = json!([{"name": "WORD", "value": "a $(b) c"}]);
     let line = "test -s etc/known && ./busybox true && test \"$WORD\" = 'a $(b) c' && echo fine";
     let command = json!({"value": line, "uris": uris, "environment": {"variables": variables}});
-    launch(&mut framework, "files", "", &json!({"command": command}));
-    let last = framework.update("files", TaskState::Finished);
+    let files = ("files", "", &json!({"command": command}));
+    let last = run_until(&mut framework, files, TaskState::Finished);
     framework.acknowledge(&last);
     // What cannot be fetched is named.
     let missing = json!({"value": "true", "uris": [{"value": "file:///no/such/file"}]});
-    launch(&mut framework, "missing", "", &json!({"command": missing}));
-    let last = framework.update("missing", TaskState::Failed);
+    let missing = ("missing", "", &json!({"command": missing}));
+    let last = run_until(&mut framework, missing, TaskState::Failed);
     assert!(last.message.clone().unwrap().contains("/no/such/file"), "{last:?}");
     framework.acknowledge(&last);
     // A port that a task holds is one of its node.
-    let offer = framework.offer();
-    let mut server = task("server", &offer, "echo here | nc -l -p 31005");
-    server["resources"].as_array_mut().unwrap().push(json!({
+    let mut all = framework::resources(0.5, 64.0);
+    all.as_array_mut().unwrap().push(json!({
         "name": "ports", "type": "RANGES", "ranges": {"range": [{"begin": 31005, "end": 31005}]},
     }));
-    framework.launch(&[&offer], &[server]);
-    framework.update("server", TaskState::Running);
-    let node = get_json(&["get", "node", &offer.hostname]);
+    let server = ("server", "echo here | nc -l -p 31005", &json!({"resources": all}));
+    run_until(&mut framework, server, TaskState::Running);
+    let node = get_json(&["get", "node", "node-0"]);
     let addresses = node["status"]["addresses"].as_array().unwrap();
     let address = addresses.iter().find(|it| it["type"] == "InternalIP").unwrap();
     let address = format!("{}:31005", address["address"].as_str().unwrap());
@@ -291,10 +319,76 @@ fn images_that_do_not_exist_fail_their_tasks() {
     let master = Master::start("1", &[]);
     let mut framework = Framework::subscribe(&master, &json!({}));
     let container = json!({"type": "DOCKER", "docker": {"image": "localhost/no-such-image:1"}});
-    launch(&mut framework, "t", "true", &json!({"container": container}));
-    let last = framework.update("t", TaskState::Failed);
+    let task = ("t", "true", &json!({"container": container}));
+    let last = run_until(&mut framework, task, TaskState::Failed);
     assert!(last.message.unwrap().contains("no-such-image"));
     master.until("its pod is gone", || pods("proffer.dev/task=t").is_empty());
+}
+
+/// An executor of a framework's own: its pod only sleeps, and the test says what it would say.
+#[test]
+fn executors_run_tasks_in_one_pod() {
+    let Some(_here) = is_here(alone()) else { return };
+    let master = Master::start("1", &[]);
+    let mut framework = Framework::subscribe(&master, &json!({}));
+    let offer = framework.offer();
+    let executor = json!({
+        "executor_id": {"value": "e"}, "command": {"value": "sleep 1000"},
+        "resources": framework::resources(0.1, 32.0),
+    });
+    let task = |name: &str| {
+        json!({
+            "name": name, "task_id": {"value": name}, "executor": executor,
+            "agent_id": {"value": offer.agent_id.value},
+            "resources": framework::resources(0.1, 32.0),
+        })
+    };
+    framework.launch(&[&offer], &[task("a"), task("b")]);
+    master.until("its only pod runs", || {
+        let pods = pods("app.kubernetes.io/name=mesos-task");
+        pods.len() == 1 && pods[0]["status"]["phase"] == "Running"
+    });
+    let pod = pods("app.kubernetes.io/name=mesos-task").pop().unwrap();
+    let env = pod["spec"]["containers"][0]["env"].as_array().unwrap();
+    let value = |name: &str| {
+        let found = env.iter().find(|it| it["name"] == name).unwrap();
+        found["value"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(value("MESOS_AGENT_ENDPOINT"), "proffer-mesos.proffer-system.svc:5050");
+    let named = |kind: &str| {
+        json!({
+            "type": kind, "executor_id": {"value": value("MESOS_EXECUTOR_ID")},
+            "framework_id": {"value": value("MESOS_FRAMEWORK_ID")},
+        })
+    };
+    let token = format!("Bearer {}", value("MESOS_EXECUTOR_AUTHENTICATION_TOKEN"));
+    let headers = [("Content-Type", "application/json"), ("Authorization", &token)];
+    let path = "/slave(1)/api/v1/executor";
+    let mut call = named("SUBSCRIBE");
+    call["subscribe"] = json!({});
+    let body = call.to_string();
+    let mut stream =
+        http::Connection::open(&master.address, "POST", path, &headers, body.as_bytes());
+    assert_eq!(stream.head().status, 200);
+    let mut told = String::new();
+    while !(told.contains("SUBSCRIBED") && told.matches("LAUNCH").count() == 2) {
+        told.push_str(&String::from_utf8(stream.chunk().unwrap()).unwrap());
+    }
+    let mut call = named("UPDATE");
+    call["update"] = json!({"status": {
+        "task_id": {"value": "b"}, "state": "TASK_RUNNING", "source": "SOURCE_EXECUTOR",
+        "uuid": "AAECAwQFBgcICQoLDA0ODw==", "timestamp": 1.0,
+    }});
+    let body = call.to_string();
+    let reply = http::request(&master.address, "POST", path, &headers, body.as_bytes());
+    assert_eq!(reply.status, 202, "{}", reply.text());
+    framework.update("b", TaskState::Running);
+    // They end with their executor.
+    framework.accepted(json!({"type": "SHUTDOWN", "shutdown": {
+        "executor_id": {"value": "e"}, "agent_id": {"value": offer.agent_id.value},
+    }}));
+    framework.update("a", TaskState::Failed);
+    master.until("its pod is gone", || pods("app.kubernetes.io/name=mesos-task").is_empty());
 }
 
 #[test]
@@ -303,14 +397,13 @@ fn a_killed_operator_loses_no_task_and_no_update() {
     let master = Master::start("2x", &[]);
     let fields = json!({"name": "survivor", "failover_timeout": 3600});
     let mut framework = Framework::subscribe(&master, &fields);
-    launch(&mut framework, "stays", "sleep 1000", &json!({}));
-    let running = framework.update("stays", TaskState::Running);
-    framework.acknowledge(&running);
-    launch(&mut framework, "killed", "sleep 1000", &json!({}));
-    let running = framework.update("killed", TaskState::Running);
-    framework.acknowledge(&running);
-    launch(&mut framework, "ends", "exit 7", &json!({}));
-    let failed = framework.update("ends", TaskState::Failed);
+    for name in ["stays", "killed"] {
+        let task = (name, "sleep 1000", &json!({}));
+        let running = run_until(&mut framework, task, TaskState::Running);
+        framework.acknowledge(&running);
+    }
+    let ends = ("ends", "exit 7", &json!({}));
+    let failed = run_until(&mut framework, ends, TaskState::Failed);
     // Nothing of these two is acknowledged, and one of them has no pod any more.
     framework.kill("killed");
     let killed = framework.update("killed", TaskState::Killed);
@@ -323,7 +416,6 @@ fn a_killed_operator_loses_no_task_and_no_update() {
     processes::send(id, Signal::KILL);
     kubectl(&["-n", "proffer-system", "delete", "pod", &pod, "--wait=false"]);
     master.until("another operator leads", || leader().is_some_and(|now| now != pod));
-    // A task that ends while nobody is subscribed.
     let subscribe = json!({"framework_info": info(&{
         let mut again = fields.clone();
         again["id"] = json!({"value": framework.id});

@@ -87,16 +87,19 @@ pub(crate) fn pod_facts(pod: &Pod) -> PodFacts {
     let has_ended = matches!(phase, "Succeeded" | "Failed");
     let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
     let node = node.or_else(|| status.and_then(|status| status.nominated_node_name.as_deref()));
+    let task = task_facts(pod, has_ended);
+    // The phase of a task's pod follows when its only container has ended.
+    let is_over = has_ended || task.as_ref().is_some_and(|task| task.end.is_some());
     PodFacts {
         uid: pod.uid().unwrap_or_default().into(),
         node: node.filter(|node| !node.is_empty()).map(Box::from),
-        requests: if has_ended { Amounts::new() } else { pod_requests(pod) },
+        requests: if is_over { Amounts::new() } else { pod_requests(pod) },
         has_ended,
         is_deleting: pod.metadata.deletion_timestamp.is_some(),
         executor: executor_facts(pod, has_ended).map(Box::new),
         gated: gated_facts(pod).map(Box::new),
         driver: driver_facts(pod, has_ended).map(Box::new),
-        task: task_facts(pod, has_ended).map(Box::new),
+        task: task.map(Box::new),
     }
 }
 

@@ -234,6 +234,7 @@ impl Master {
             News::Ended(ending) => ending,
         };
         let Some(record) = framework.executors.remove(&key.task) else { return };
+        self.effects.push(Effect::Settled(key.clone()));
         if record.holds {
             let gone = EngineEvent::TaskGone(framework.key.clone(), key.task.clone());
             self.effects.push(Effect::Engine(gone));
@@ -430,11 +431,14 @@ impl Master {
 
     fn find_executor(&self, call: &Call, token: Option<&str>) -> Option<(Arc<str>, TaskId)> {
         let framework = self.frameworks.get(call.framework_id.value.as_str())?;
-        let of_id = |(_, record): &(&TaskId, &ExecutorRecord)| {
-            let is_shown = !self.settings.access.is_required() || token == Some(&record.token);
-            record.is_started && record.info.executor_id == call.executor_id && is_shown
-        };
-        let (name, _) = framework.executors.iter().find(of_id)?;
+        let mut of_id = framework
+            .executors
+            .iter()
+            .filter(|(_, record)| record.is_started && record.info.executor_id == call.executor_id);
+        // Agents have executors of the same id, and their tokens differ.
+        let shown = of_id.clone().find(|(_, record)| token == Some(&record.token));
+        let any = || of_id.find(|_| !self.settings.access.is_required());
+        let (name, _) = shown.or_else(any)?;
         Some((framework.id.clone(), name.clone()))
     }
 

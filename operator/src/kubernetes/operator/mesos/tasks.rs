@@ -256,8 +256,10 @@ impl Operator {
     pub(super) fn settle_task(&mut self, key: &TaskKey) {
         let Some(task) = self.task(key) else { return };
         let (name, uid) = (task.name.clone(), task.uid.clone());
-        let pod = self.index.pod(&name);
-        let stays = pod.is_some_and(|pod| pod.has_ended && !pod.is_deleting);
+        // That a pod has ended is said somewhat later than that its container has.
+        let stays = self.index.pod(&name).is_some_and(|pod| {
+            !pod.is_deleting && pod.task.as_ref().is_some_and(|facts| facts.end.is_some())
+        });
         if let (Some(uid), true) = (uid, stays) {
             let intent = Intent::Acknowledge { uid: uid.clone() };
             self.queue.push(Target::Pod(name.clone()), intent);
@@ -457,7 +459,8 @@ impl Operator {
             }
             return;
         };
-        if pod.is_deleting || pod.has_ended || pod.task.is_none() || self.mesos.is_none() {
+        let runs = pod.task.as_ref().is_some_and(|facts| facts.end.is_none());
+        if pod.is_deleting || !runs || self.mesos.is_none() {
             return;
         }
         let intent = Intent::DeletePod { uid: pod.uid.clone(), grace_seconds: None };

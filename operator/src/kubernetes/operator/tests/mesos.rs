@@ -173,6 +173,21 @@ fn a_framework_is_a_job_and_its_tasks_are_pods() {
 }
 
 #[test]
+fn a_pod_stays_whose_container_has_ended_before_it() {
+    let mut world = World::new(&["n1"]);
+    let framework = world.subscribe(&none());
+    let pod = world.run(&framework, "t", &none()).unwrap();
+    let ended = json!({"exitCode": 0, "startedAt": "2026-11-24T00:00:00Z"});
+    world.contain(&pod, "Running", &json!({"terminated": ended}));
+    for _ in 0..3 {
+        world.acknowledge(&framework);
+    }
+    world.end(&pod, 0);
+    assert!(world.is_acknowledged(&pod));
+    assert!(world.pods[&pod].metadata.deletion_timestamp.is_none());
+}
+
+#[test]
 fn few_pods_stay_for_their_logs() {
     let mut world = World::new(&["n1"]);
     let framework = world.subscribe(&none());
