@@ -117,12 +117,13 @@ impl Master {
                 roles.iter().any(|known| known["name"] == json!(role))
             };
             active.filter(|slave| slave["active"] == json!(true)).count() == wanted
-                && pools.iter().all(|pool| is_there(pool))
+                && pools.iter().all(is_there)
         });
         master
     }
 
     /// Waits until something is so.
+    #[allow(clippy::unused_self)] // Whoever serves says how.
     #[track_caller]
     pub(crate) fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
         let start = Instant::now();
@@ -294,7 +295,9 @@ fn commands_have_files_environment_and_ports() {
     let last = run_until(&mut framework, missing, TaskState::Failed);
     assert!(last.message.clone().unwrap().contains("/no/such/file"), "{last:?}");
     framework.acknowledge(&last);
+    framework.teardown();
     // A port that a task holds is one of its node.
+    let mut framework = Framework::subscribe(&master, &json!({}));
     let mut all = framework::resources(0.5, 64.0);
     all.as_array_mut().unwrap().push(json!({
         "name": "ports", "type": "RANGES", "ranges": {"range": [{"begin": 31005, "end": 31005}]},

@@ -18,8 +18,8 @@ struct Framework {
 impl World {
     fn subscribe(&mut self, fields: &Value) -> Framework {
         let connection = self.connect(fields);
-        let told = self.events.iter().filter(|(to, _)| *to == connection);
-        let id = told.filter_map(|(_, event)| event.subscribed.as_ref()).next();
+        let mut told = self.events.iter().filter(|(to, _)| *to == connection);
+        let id = told.find_map(|(_, event)| event.subscribed.as_ref());
         Framework { connection, id: id.unwrap().framework_id.value.clone() }
     }
 
@@ -329,8 +329,8 @@ fn a_framework_that_does_not_come_back_is_given_up() {
     // Its id is used, for other processes as well.
     world.restart();
     let connection = world.connect(&json!({"id": {"value": framework.id}}));
-    let told = world.events.iter().filter(|(to, _)| *to == connection);
-    let error = told.filter_map(|(_, event)| event.error.clone()).next().unwrap();
+    let mut told = world.events.iter().filter(|(to, _)| *to == connection);
+    let error = told.find_map(|(_, event)| event.error.clone()).unwrap();
     assert_eq!(error.message, "Framework has been removed");
 }
 
