@@ -8,6 +8,7 @@ use proffer_core::ranges::Ranges;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::mesos::{MesosFramework, MesosStatus};
 use crate::quantity::Quantity;
 use crate::rules;
 use crate::spark::{Admission, ApplicationStatus, SparkApplication};
@@ -34,7 +35,7 @@ use crate::spark::{Admission, ApplicationStatus, SparkApplication};
     validation = Rule::new("self.metadata.name.size() <= 40").message("a job's name has at most 40 characters, so that the names of its executors fit")
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.stages) != has(self.spark)").message("a job has either stages, run by Proffer's executors, or spark, an application of Apache Spark"))]
+#[x_kube(validation = Rule::new("[has(self.stages), has(self.spark), has(self.mesos)].filter(set, set).size() == 1").message("a job has exactly one of stages, run by Proffer's executors, spark, an application of Apache Spark, and mesos, a framework that subscribed"))]
 #[x_kube(validation = Rule::new("!has(self.stages) || self.stages.all(stage, !has(stage.slots) || stage.slots <= self.executor.cores)").message("no task takes more slots than an executor has, which is executor.cores"))]
 #[x_kube(validation = Rule::new("!has(self.stages) || has(self.workURI) || self.stages.all(stage, !has(stage.output))").message("a stage with output needs workURI, the place where the job's data lives"))]
 pub struct SparkJobSpec {
@@ -65,6 +66,11 @@ pub struct SparkJobSpec {
     /// `workURI` are about stages; a Spark application has settings of its own for these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spark: Option<SparkApplication>,
+
+    /// A framework that speaks Mesos's HTTP API. The operator makes such a job when a framework
+    /// subscribes; deleting it ends the framework and its tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mesos: Option<MesosFramework>,
 
     /// Where the job's data lives: a mounted volume as `file:///mnt/work`, or an object store as
     /// `s3://bucket/path`. Stages with output or with input from files need it.
@@ -566,6 +572,10 @@ pub struct SparkJobStatus {
     /// executors are admitted together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admission: Option<Admission>,
+
+    /// The framework, if the job is one of Mesos.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mesos: Option<MesosStatus>,
 
     /// Nodes that the job declines for a while, at most twenty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

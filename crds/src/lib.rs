@@ -15,6 +15,7 @@
 mod definitions;
 pub mod executor;
 pub mod job;
+pub mod mesos;
 pub mod pool;
 pub mod quantity;
 mod ranges;

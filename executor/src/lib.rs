@@ -18,6 +18,7 @@ mod arguments;
 mod attempt;
 mod ending;
 mod failure;
+pub mod fetch;
 mod input;
 mod install;
 mod kubernetes;

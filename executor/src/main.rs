@@ -1,9 +1,12 @@
 //! The program that runs in executor pods.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
+use proffer_executor::fetch::{Uri, fetch};
+use proffer_executor::processes::Children;
 use proffer_executor::{ExecutorArguments, install, log_to_stderr};
 
 /// Run the tasks of a Proffer executor
@@ -24,6 +27,16 @@ enum Command {
     Install {
         /// The folder, made when it is not there
         folder: PathBuf,
+    },
+
+    /// Fetch the files of a Mesos task into its sandbox
+    Fetch {
+        /// The sandbox
+        folder: PathBuf,
+
+        /// The files, each as {"value": URI}, with the other fields that Mesos has
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<String>,
     },
 }
 
@@ -47,6 +60,7 @@ fn main() -> ExitCode {
         Command::Install { folder } => install(&folder).map(|target| {
             println!("{}", target.display());
         }),
+        Command::Fetch { folder, files } => get(&folder, &files),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -55,6 +69,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn get(folder: &Path, files: &[String]) -> anyhow::Result<()> {
+    let file = |text: &String| {
+        serde_json::from_str(text).with_context(|| format!("\"{text}\" does not name a file"))
+    };
+    let files: Vec<Uri> = files.iter().map(file).collect::<anyhow::Result<_>>()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let fetched = runtime.block_on(fetch(&files, folder, &Children::default()));
+    fetched.map_err(|problem| anyhow::anyhow!("Failed to fetch all URIs of the task: {problem}"))
 }
 
 fn run(arguments: ExecutorArguments) -> anyhow::Result<()> {

@@ -13,6 +13,7 @@
 
 mod check;
 mod executor;
+mod mesos;
 mod scheduling;
 
 use std::path::Path;
@@ -25,6 +26,7 @@ use serde_json::Value;
 use crate::manifests::{ManifestErrors, document, read_text};
 
 pub use executor::{Executor, ImagePullPolicy, ImagePullSecret};
+pub use mesos::{Mesos, Tls};
 pub use scheduling::{Fairness, Reclaim, ReclaimPolicy, Scheduling};
 
 /// The version of the file.
@@ -66,6 +68,9 @@ pub struct Configuration {
 
     /// The pool of jobs that name none.
     pub default_pool: DefaultPool,
+
+    /// How software written for Apache Mesos is served.
+    pub mesos: Mesos,
 }
 
 /// The version of the file; the type says that there is no other one.

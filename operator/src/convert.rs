@@ -2,6 +2,7 @@
 
 mod job;
 mod labels;
+pub(crate) mod mesos;
 mod pool;
 mod report;
 mod restore;
@@ -10,6 +11,7 @@ mod status;
 
 pub use job::job_spec;
 pub(crate) use labels::label_problem;
+pub(crate) use pool::pool_shape;
 pub use pool::{namespace_claims, pool_family_problems, pool_observation, pool_problems};
 pub use report::{assigned_spec, executor_observation, launched_spec, report};
 pub use restore::restored_status;

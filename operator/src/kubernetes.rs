@@ -15,6 +15,7 @@ pub(crate) mod gated_pod;
 mod index;
 mod leadership;
 mod lenient;
+mod mesos;
 pub(crate) mod names;
 mod node;
 mod notices;
@@ -23,6 +24,7 @@ mod pod;
 mod queue;
 mod requests;
 mod spark_pod;
+mod task_pod;
 mod watches;
 mod writes;
 
@@ -46,12 +48,13 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::configuration::{Configuration, ImagePullPolicy};
+use crate::master::connections::{Connections, Request};
 use crate::web::{self, Health};
 use executor_pod::PodSettings;
 use leadership::{Candidate, Leadership, Permit, Timing};
 use names::LEADER_LABEL;
 use notices::Notice;
-use operator::{Change, Kind, Operator, OperatorSettings, Sent, wall_clock};
+use operator::{Change, Kind, MesosSettings, Operator, OperatorSettings, Sent, wall_clock};
 use writes::{Reply, Write, Writer};
 
 /// Changes that wait to be taken in; watches wait when there are more.
@@ -103,7 +106,8 @@ pub async fn run(
     health.lead();
     label_own_pod(&client, true).await;
     let permit = leadership.permit();
-    let mut cluster = Cluster::start(client, &configuration, Arc::clone(&health), timing);
+    let mesos = mesos::serve(&configuration.mesos).await?;
+    let mut cluster = Cluster::start(client, &configuration, Arc::clone(&health), timing, mesos);
     if let Some(record) = record {
         cluster.operator.record_to(record)?;
     }
@@ -175,6 +179,8 @@ struct Cluster {
     sender: mpsc::Sender<Change>,
     notices: mpsc::Sender<Notice>,
     in_flight: FuturesUnordered<tokio::task::JoinHandle<(Sent, Reply)>>,
+    /// Frameworks of Mesos, if they are served.
+    connections: Option<Connections>,
     health: Arc<Health>,
     write_timeout: Duration,
     clock: Clock,
@@ -201,6 +207,7 @@ impl Cluster {
         configuration: &Configuration,
         health: Arc<Health>,
         timing: Timing,
+        mesos: Option<(MesosSettings, Connections)>,
     ) -> Self {
         let (sender, changes) = mpsc::channel(CHANGE_QUEUE_LENGTH);
         // Pods are listed when executors' objects are: what then has no pod has none any more.
@@ -209,8 +216,12 @@ impl Cluster {
         }
         let (notices, heard) = mpsc::channel(NOTICE_QUEUE_LENGTH);
         tokio::spawn(publish(client.clone(), heard));
+        let (mesos, connections) = mesos.unzip();
+        let mut clock = Clock { read: wall_clock, last: 0 };
+        let settings = OperatorSettings { mesos, ..settings(configuration) };
         Self {
-            operator: Operator::new(settings(configuration)),
+            operator: Operator::new(clock.now(), settings),
+            connections,
             writer: Writer::new(client.clone()),
             client,
             changes,
@@ -219,7 +230,7 @@ impl Cluster {
             in_flight: FuturesUnordered::new(),
             health,
             write_timeout: timing.write_timeout(),
-            clock: Clock { read: wall_clock, last: 0 },
+            clock,
             watches_pods: false,
             bound: BTreeSet::new(),
         }
@@ -235,6 +246,7 @@ impl Cluster {
                 histogram.observe(started.elapsed().as_secs_f64());
             }
             self.begin_writes(permit).await?;
+            self.tell_frameworks(now);
             self.tell();
             self.note_health();
             let wakeup = self.operator.next_wakeup(now).map_or(LONGEST_SLEEP, |at| {
@@ -246,12 +258,21 @@ impl Cluster {
                     None => bail!("all watches have ended"),
                 },
                 Some(reply) = self.in_flight.next() => self.answer(reply)?,
+                // Frameworks wait until it is known what there is.
+                request = next_request(&mut self.connections), if self.operator.is_synced() => {
+                    self.take_request(request);
+                }
                 () = tokio::time::sleep(wakeup) => {}
             }
             // What has come meanwhile is decided on at once.
             for _ in 0..CHANGES_AT_ONCE {
                 let Ok(change) = self.changes.try_recv() else { break };
                 self.take(change);
+            }
+            while self.operator.is_synced()
+                && let Some(request) = self.connections.as_mut().and_then(Connections::try_next)
+            {
+                self.take_request(request);
             }
             while let Some(Some(reply)) = futures::FutureExt::now_or_never(self.in_flight.next()) {
                 self.answer(reply)?;
@@ -266,6 +287,26 @@ impl Cluster {
         if !self.watches_pods && self.operator.has_listed(Kind::Executor) {
             self.watches_pods = true;
             tokio::spawn(watches::watch(Kind::Pod, self.client.clone(), self.sender.clone()));
+        }
+    }
+
+    fn take_request(&mut self, request: Request) {
+        let now = self.clock.now();
+        if let (Some(connections), Some((master, engine))) =
+            (&mut self.connections, self.operator.mesos())
+        {
+            connections.take(now, request, master, || engine.view());
+        }
+    }
+
+    /// Tells frameworks what they are to be told.
+    fn tell_frameworks(&mut self, now: Milliseconds) {
+        for effect in self.operator.take_told() {
+            if let (Some(connections), Some((master, _))) =
+                (&mut self.connections, self.operator.mesos())
+            {
+                connections.tell(now, effect, master);
+            }
         }
     }
 
@@ -371,6 +412,13 @@ impl Cluster {
     }
 }
 
+async fn next_request(connections: &mut Option<Connections>) -> Request {
+    match connections {
+        Some(connections) => connections.next().await,
+        None => std::future::pending().await,
+    }
+}
+
 fn settings(configuration: &Configuration) -> OperatorSettings {
     let executor = &configuration.executor;
     let policy = match executor.image_pull_policy {
@@ -398,6 +446,7 @@ fn settings(configuration: &Configuration) -> OperatorSettings {
         writes_per_second: configuration.client.writes_per_second,
         namespaces: configuration.watch.namespaces.iter().cloned().collect(),
         makes_default_pool: configuration.default_pool.create,
+        mesos: None,
     }
 }
 

@@ -1,21 +1,23 @@
 //! The Mesos master's HTTP API: software written for Mesos gets offers.
 //!
 //! ```text
-//! HTTP ─► http ─► host ─► Master ─► Effect: tell the engine, send an event, start or kill a task
-//!                           ▲
-//!            what the engine says, what becomes of tasks, the time
+//! HTTP ─► http ─► connections ─► Master ─► Effect: tell the engine, send an event, start or kill a task
+//!                                  ▲
+//!                   what the engine says, what becomes of tasks, the time
 //! ```
 //!
-//! [`Master`] decides and does nothing itself; `host` does what it wants; `processes` runs tasks on
-//! this machine.
+//! [`Master`] decides and does nothing itself. In local mode `host` does what it wants, and `processes`
+//! runs tasks on this machine; in a cluster the operator does, and tasks are pods
+//! (`kubernetes/operator/mesos.rs`).
 
 mod accept;
 pub(crate) mod access;
 mod agents;
 mod amounts;
 mod calls;
+pub(crate) mod connections;
 mod executors;
-mod files;
+pub(crate) mod files;
 mod frameworks;
 pub(crate) mod host;
 mod http;
@@ -25,6 +27,7 @@ mod operator_api;
 pub(crate) mod processes;
 mod read;
 mod reconcile;
+pub(crate) mod restore;
 mod subscribe;
 mod tasks;
 
@@ -44,11 +47,13 @@ use proffer_mesos::{executor, scheduler};
 use access::Access;
 use agents::Agents;
 pub(crate) use amounts::agent_ports;
-use files::Files;
+pub(crate) use executors::is_executor;
+pub(crate) use frameworks::End;
 use frameworks::Framework;
 pub(crate) use operator_api::ApiAnswer;
+pub(crate) use processes::GRACE_MILLISECONDS;
 pub(crate) use read::Question;
-pub(crate) use tasks::{Ending, News, TaskKey};
+pub(crate) use tasks::{Ending, News, TaskKey, grace_milliseconds};
 
 /// The version of Mesos whose behaviour this is.
 pub(crate) const MESOS_VERSION: &str = "1.11.0";
@@ -71,12 +76,12 @@ pub(crate) struct MasterSettings {
     pub(crate) address: SocketAddr,
     /// The name of its host.
     pub(crate) hostname: String,
-    /// The namespace of the frameworks.
+    /// The namespace of the frameworks whose principal has none of its own.
     pub(crate) namespace: Arc<str>,
     /// The least time for which a framework that went away is waited for.
     pub(crate) least_failover_milliseconds: Milliseconds,
-    /// Where the sandboxes of tasks are.
-    pub(crate) sandboxes: PathBuf,
+    /// Where the sandboxes of tasks are, if they are on this machine.
+    pub(crate) sandboxes: Option<PathBuf>,
     /// Who may use which roles.
     pub(crate) access: Arc<Access>,
 }
@@ -105,6 +110,8 @@ pub(crate) enum Effect {
         /// How long it may take to end, if that is not what its own policy says.
         grace: Option<Milliseconds>,
     },
+    /// The end of a task is known to its framework: nothing of the task is needed any more.
+    Settled(TaskKey),
 }
 
 /// A task that should run.
@@ -116,6 +123,10 @@ pub(crate) struct Run {
     pub(crate) task: TaskInfo,
     /// The agent that it runs on.
     pub(crate) agent: Arc<str>,
+    /// The node that this is.
+    pub(crate) node: Box<str>,
+    /// The pool that pays.
+    pub(crate) pool: Box<str>,
     /// The executor that runs it.
     pub(crate) executor: Box<str>,
     /// What it has to show when it speaks, if it is an executor of a framework's own.
@@ -172,6 +183,8 @@ pub(crate) struct Master {
     orphans: BTreeMap<TaskKey, (JobKey, Vec<TaskId>)>,
     /// Frameworks with offers that they were not told of yet.
     offered: BTreeSet<Arc<str>>,
+    /// Frameworks of which something is to be stored that is not as it was.
+    touched: BTreeSet<Arc<str>>,
     /// When machines are not available.
     windows: Vec<operator_api::Window>,
     /// How often what happened, by the name of the metric.
@@ -194,6 +207,7 @@ impl Master {
             next_framework: 0,
             orphans: BTreeMap::new(),
             offered: BTreeSet::new(),
+            touched: BTreeSet::new(),
             windows: Vec::new(),
             counts: BTreeMap::new(),
             timers: BTreeSet::new(),
@@ -204,6 +218,16 @@ impl Master {
     /// The pools that there are: Mesos's roles.
     pub(crate) fn set_pools(&mut self, pools: impl IntoIterator<Item = PoolObservation>) {
         self.pools = pools.into_iter().map(|pool| (pool.name.clone(), pool)).collect();
+    }
+
+    /// A pool as it is now.
+    pub(crate) fn observe_pool(&mut self, pool: PoolObservation) {
+        self.pools.insert(pool.name.clone(), pool);
+    }
+
+    /// There is no such pool any more.
+    pub(crate) fn forget_pool(&mut self, name: &str) {
+        self.pools.remove(name);
     }
 
     /// A node as it is now, on a host of this name. It gets an id if it has none of its own.
@@ -217,9 +241,21 @@ impl Master {
         let known = self.agents.on(&node.name).map(|agent| agent.id.clone());
         let made = || format!("{}-S{}", self.settings.id, self.agents.next_number() - 1).into();
         let id = id.or(known).unwrap_or_else(made);
-        self.agents.insert(now, id, hostname.to_owned(), node);
+        let is_other = self.agents.insert(now, id, hostname.to_owned(), node);
+        self.observe_dependents(is_other);
+    }
+
+    /// There is no such node any more. Of its tasks the engine tells.
+    pub(crate) fn forget_node(&mut self, node: &str) {
+        let is_other = self.agents.remove(node);
+        self.observe_dependents(is_other);
+    }
+
+    /// Tells the engine again of frameworks that say something of nodes, which are others now; of all of
+    /// them if that concerns all.
+    fn observe_dependents(&mut self, all: bool) {
         // What a constraint compares with may have come with the node.
-        let looks = |framework: &&Framework| framework.depends_on_nodes();
+        let looks = |framework: &&Framework| all || framework.depends_on_nodes();
         let ids: Vec<Arc<str>> =
             self.frameworks.values().filter(looks).map(|framework| framework.id.clone()).collect();
         ids.iter().for_each(|id| self.observe_framework(id));
@@ -273,14 +309,13 @@ impl Master {
         self.timers.first().map(|&(at, _)| at)
     }
 
-    /// The sandboxes of tasks.
-    fn files(&self) -> Files {
-        Files { folder: self.settings.sandboxes.clone() }
+    /// Frameworks of which something is to be stored that was not when this was last asked.
+    pub(crate) fn take_touched(&mut self) -> BTreeSet<Arc<str>> {
+        std::mem::take(&mut self.touched)
     }
 
-    /// Who may say something.
-    fn access(&self) -> Arc<Access> {
-        self.settings.access.clone()
+    fn touch(&mut self, id: &Arc<str>) {
+        self.touched.insert(id.clone());
     }
 
     /// What is to be done since this was last asked.

@@ -6,15 +6,16 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 #[allow(dead_code)]
-#[path = "../end_to_end/mesos/framework.rs"]
+#[path = "../mesos/framework.rs"]
 mod framework;
 #[allow(dead_code)]
-#[path = "../end_to_end/mesos/http.rs"]
+#[path = "../mesos/http.rs"]
 mod http;
 #[allow(dead_code)]
 #[path = "../end_to_end/run.rs"]
 mod run;
 
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use proffer_mesos::types::TaskState;
@@ -35,6 +36,10 @@ const NODES: &str = "100x4cpu,16Gi";
 
 /// How often something is freed.
 const FREED: usize = 50;
+
+fn connect(address: &str) -> TcpStream {
+    TcpStream::connect(address).unwrap()
+}
 
 pub(crate) struct Master {
     _running: Running,

@@ -127,8 +127,13 @@ fn all_options() {
     assert_eq!(configuration.executor.default_image.as_deref(), Some("tools/batch:1"));
     assert_eq!(configuration.executor.service_account_name.as_deref(), Some("runner"));
     assert!(!configuration.default_pool.create);
+    let mesos = &configuration.mesos;
+    assert!(mesos.enabled && mesos.tls.is_some() && mesos.credentials_file.is_some());
+    assert_eq!(mesos.advertised_host.as_deref(), Some("offers-mesos.proffer-system.svc"));
+    assert_eq!((mesos.minimum_failover_seconds, mesos.host_ports), (0, false));
     let container = &find(&objects, "Deployment")["spec"]["template"]["spec"]["containers"][0];
     assert_eq!(container["ports"][0]["containerPort"], 9090);
+    assert_eq!(container["ports"][1]["containerPort"], 5050);
 }
 
 #[test]
@@ -222,6 +227,7 @@ fn mistakes_in_values_are_refused() {
             "metrics.serviceMonitor.enabled needs metrics.service.enabled",
         ),
         ("priorityClass.name=", "name the class or do not create it"),
+        ("mesos.enabled=true", "set mesos.credentialsSecret"),
     ] {
         let Some(stderr) = refusal(&["--set", values]) else { return };
         assert!(stderr.contains(expected), "{values}: {stderr}");

@@ -2,12 +2,17 @@
 
 mod access;
 mod bad_input;
+#[path = "../mesos/behaviours.rs"]
 mod behaviours;
 mod clients;
 mod executors;
+#[path = "../mesos/framework.rs"]
 mod framework;
+#[path = "../mesos/http.rs"]
 mod http;
 mod processes;
+
+use std::net::TcpStream;
 
 use crate::run::{Folder, Running};
 
@@ -18,7 +23,23 @@ pub(crate) struct Master {
     pub(crate) folder: Folder,
 }
 
+#[test]
+fn mesos_behaves_so() {
+    behaviours::play(|_| true);
+}
+
+/// A connection to a master.
+fn connect(address: &str) -> TcpStream {
+    TcpStream::connect(address).unwrap()
+}
+
 impl Master {
+    /// Waits until something is so.
+    #[allow(clippy::unused_self)] // Whoever serves says how.
+    pub(crate) fn until(&self, what: &str, is_so: impl FnMut() -> bool) {
+        crate::run::until(what, is_so);
+    }
+
     /// A master of these nodes, with these pools beside `default`.
     pub(crate) fn start(nodes: &str, pools: &[&str]) -> Self {
         Self::start_with(Folder::new(), nodes, pools, &[])

@@ -13,6 +13,7 @@ mod examples;
 mod executors;
 mod gates;
 mod lifecycle;
+mod mesos;
 mod namespace;
 mod nodes;
 mod operators;

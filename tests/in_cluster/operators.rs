@@ -20,7 +20,7 @@ stages:
 "#;
 
 /// The pod of the operator that decides, by the lease.
-fn leader() -> Option<String> {
+pub(crate) fn leader() -> Option<String> {
     let lease = get(&["-n", "proffer-system", "get", "lease", "proffer"]);
     let holder = lease["spec"]["holderIdentity"].as_str()?;
     holder.split_once('_').map(|(pod, _)| pod.to_owned())
@@ -160,8 +160,11 @@ fn rolled_out_anew() {
 
 /// Waits until both operators can take over.
 fn wait_for_operators(namespace: &Namespace) {
-    namespace.until("both operators are there", || {
-        let deployment = get(&["-n", "proffer-system", "get", "deployment", "proffer"]);
-        deployment["status"]["availableReplicas"] == 2
-    });
+    namespace.until("both operators are there", both_are_there);
+}
+
+/// Whether both operators can take over.
+pub(crate) fn both_are_there() -> bool {
+    let deployment = get(&["-n", "proffer-system", "get", "deployment", "proffer"]);
+    deployment["status"]["availableReplicas"] == 2
 }

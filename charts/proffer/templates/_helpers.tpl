@@ -65,6 +65,34 @@ app.kubernetes.io/component: operator
 {{- include "proffer.address" . | regexFind "[0-9]+$" }}
 {{- end }}
 
+{{/* Where software written for Mesos is served. */}}
+{{- define "proffer.mesosAddress" -}}
+{{- dig "mesos" "address" "0.0.0.0:5050" .Values.config }}
+{{- end }}
+
+{{- define "proffer.mesosPort" -}}
+{{- include "proffer.mesosAddress" . | regexFind "[0-9]+$" }}
+{{- end }}
+
+{{/* How software written for Mesos is served, in the operator's configuration file. */}}
+{{- define "proffer.mesosConfiguration" -}}
+{{- $mesos := dict
+  "enabled" true
+  "address" (include "proffer.mesosAddress" .)
+  "advertisedHost" (printf "%s-mesos.%s.svc" (include "proffer.fullname" .) .Release.Namespace)
+  "namespace" .Values.mesos.namespace
+  "allowAnonymous" .Values.mesos.allowAnonymous }}
+{{- if .Values.mesos.credentialsSecret }}
+{{- $_ := set $mesos "credentialsFile" "/etc/proffer-mesos/credentials/credentials.json" }}
+{{- end }}
+{{- if .Values.mesos.tlsSecret }}
+{{- $_ := set $mesos "tls" (dict
+  "certificateFile" "/etc/proffer-mesos/tls/tls.crt"
+  "keyFile" "/etc/proffer-mesos/tls/tls.key") }}
+{{- end }}
+{{- toYaml $mesos }}
+{{- end }}
+
 {{/* The operator's configuration file. */}}
 {{- define "proffer.configuration" -}}
 {{- $executor := dict
@@ -91,6 +119,9 @@ app.kubernetes.io/component: operator
   "logging" .Values.logging
   "executor" $executor
   "defaultPool" .Values.defaultPool }}
+{{- if .Values.mesos.enabled }}
+{{- $_ := set $configuration "mesos" (include "proffer.mesosConfiguration" . | fromYaml) }}
+{{- end }}
 {{- mustMergeOverwrite $configuration (deepCopy .Values.config) | toYaml }}
 {{- end }}
 

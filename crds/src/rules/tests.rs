@@ -329,8 +329,8 @@ fn every_rule_refuses_what_it_is_there_for() {
         tried.insert(check("sparkjobs.yaml", &job, &format!("spec.spark{field}"), message));
     }
     let both = application("/spec/stages", json!([{ "name": "s", "command": ["true"] }]));
-    let message = "a job has either stages, run by Proffer's executors, or spark, an application of \
-                   Apache Spark";
+    let message = "a job has exactly one of stages, run by Proffer's executors, spark, an application \
+                   of Apache Spark, and mesos, a framework that subscribed";
     tried.insert(check("sparkjobs.yaml", &both, "spec", message));
     for (pointer, value, field, message) in refusals() {
         tried.insert(check("sparkjobs.yaml", &job(&[(pointer, value)]), field, message));

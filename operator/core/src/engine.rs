@@ -38,12 +38,12 @@ use crate::decay::Decay;
 use crate::event::Event;
 use crate::executors::{ExecutorId, ExecutorKey};
 use crate::frameworks::NamedAmounts;
-use crate::jobs::{JobId, JobState, Milliseconds};
+use crate::jobs::{JobId, JobKey, JobState, Milliseconds};
 use crate::namespaces::Claims;
 use crate::reclaim::ReclaimDefaults;
 use crate::share::SHARED_RESOURCES;
 use crate::state::State;
-use crate::view::{PoolStatus, View};
+use crate::view::{FrameworkStatus, PoolStatus, View};
 pub(crate) use check::ensure;
 use decline::Penalties;
 use restore::Restoring;
@@ -260,6 +260,11 @@ impl Engine {
     /// The pools at this moment.
     pub fn pools(&self) -> Vec<PoolStatus> {
         self.pool_statuses()
+    }
+
+    /// A framework at this moment.
+    pub fn framework(&self, key: &JobKey) -> Option<FrameworkStatus> {
+        self.framework_of(key)
     }
 
     /// Everything at this moment.

@@ -99,6 +99,11 @@ fn bad_input_is_named_with_its_line() {
         ("one attempt", "leaderElection:\n  retryPeriodSeconds: 10\n"),
         ("a shared resource", "scheduling:\n  extendedResourcesInShares: [cpu]\n"),
         ("a secret", "executor:\n  imagePullSecrets: [pull]\n"),
+        ("frameworks of anybody", "mesos:\n  enabled: true\n"),
+        (
+            "frameworks in a namespace that is not looked at",
+            "mesos: {enabled: true, allowAnonymous: true}\nwatch: {namespaces: [team]}\n",
+        ),
         ("no YAML", "http: [\n"),
         ("two documents", "---\nkind: OperatorConfiguration\n"),
         ("two mistakes", "http: {port: 1}\nlogging: {format: xml}\n"),

@@ -8,10 +8,11 @@ use proffer_core::event::{
     IdleGuarantee, PoolObservation, ReclaimPolicy, ReclaimRules, Reservation,
 };
 use proffer_core::namespaces::Claims;
+use proffer_crds::pool::ResourcePoolSpec;
 use proffer_crds::{Quantity, ResourcePool, pool};
 
 use super::labels::{self, labels};
-use super::{Problem, amount, milliseconds};
+use super::{Problem, amount, milliseconds, quantity};
 
 /// The engine's settings of a pool.
 pub fn pool_observation(pool: &ResourcePool) -> PoolObservation {
@@ -47,6 +48,19 @@ pub fn pool_observation(pool: &ResourcePool) -> PoolObservation {
             grace_milliseconds: spec.reclaim.grace_period_seconds.map(milliseconds),
             drain_milliseconds: spec.reclaim.drain_seconds.map(milliseconds),
         },
+    }
+}
+
+/// Weight, guarantee and limit of a pool, back from the engine's.
+pub(crate) fn pool_shape(pool: &PoolObservation) -> ResourcePoolSpec {
+    let quantities = |amounts: &[(Box<str>, i64)]| {
+        amounts.iter().map(|(name, amount)| (name.to_string(), quantity(name, *amount))).collect()
+    };
+    ResourcePoolSpec {
+        weight: Quantity::from_milli(pool.weight.into()),
+        guarantee: quantities(&pool.guarantee),
+        limit: quantities(&pool.limit),
+        ..ResourcePoolSpec::default()
     }
 }
 

@@ -41,6 +41,7 @@ pub fn job_status(status: &JobStatus, previous: &[Condition], now: Milliseconds)
         declined_nodes: status.declined_nodes.iter().take(DECLINED_NODES).map(declined).collect(),
         application: None,
         admission: None,
+        mesos: None,
         executor_epochs: counted(&status.epochs),
         gang_formed: status.gang_formed,
         tasks: format!("{finished}/{tasks}"),

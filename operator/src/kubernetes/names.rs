@@ -37,6 +37,16 @@ pub(crate) const SPARK_APPLICATION_LABEL: &str = "spark-app-selector";
 pub(crate) const SPARK_ROLE_LABEL: &str = "spark-role";
 /// The job of an executor's pod that Spark made.
 pub(crate) const SPARK_JOB_LABEL: &str = "proffer.dev/spark-job";
+/// The container that a task of a Mesos framework runs in.
+pub(crate) const TASK_CONTAINER: &str = "task";
+/// The id of a task, as far as it can be a label.
+pub(crate) const TASK_LABEL: &str = "proffer.dev/task";
+/// The task that a pod runs, as its framework told it.
+pub(crate) const TASK_ANNOTATION: &str = "proffer.dev/mesos-task";
+/// Set on the pod of a task when its framework knows how that ended.
+pub(crate) const ACKNOWLEDGED_ANNOTATION: &str = "proffer.dev/acknowledged";
+/// Who writes what Mesos's operator API says, as the API server records it.
+pub(crate) const MESOS_FIELD_MANAGER: &str = "proffer-mesos";
 /// Who writes, as the API server records it.
 pub(crate) const FIELD_MANAGER: &str = "proffer-operator";
 

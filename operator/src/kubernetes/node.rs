@@ -11,6 +11,8 @@ use super::requests::amounts;
 /// What is remembered of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NodeFacts {
+    /// Its uid.
+    pub(crate) uid: Box<str>,
     /// Whether its kubelet answers.
     pub(crate) is_ready: bool,
     /// The node without what others take of it.
@@ -48,7 +50,7 @@ pub(crate) fn node_facts(node: &Node) -> NodeFacts {
         },
         ..NodeObservation::default()
     };
-    NodeFacts { is_ready, observation, problem }
+    NodeFacts { uid: node.uid().unwrap_or_default().into(), is_ready, observation, problem }
 }
 
 /// What the annotation says.

@@ -3,6 +3,7 @@
 //!
 //! - `executors` follows each executor through its pod and its object.
 //! - `gated` is about pods that others make and that wait for offers.
+//! - `mesos` is about frameworks of Mesos and the pods of their tasks.
 //! - `objects` is about jobs and pools.
 //! - `spark` is about drivers of Spark and the places of their executors.
 //! - `intents` turns what is wanted into writes, and takes in what came of them.
@@ -10,6 +11,7 @@
 mod executors;
 mod gated;
 mod intents;
+mod mesos;
 mod objects;
 mod spark;
 
@@ -35,6 +37,8 @@ use crate::record::RecordedEngine;
 use executors::Executor;
 use gated::Gated;
 pub(crate) use intents::Sent;
+use mesos::Mesos;
+pub(crate) use mesos::MesosSettings;
 pub(crate) use objects::wall_clock;
 use spark::Sparks;
 
@@ -94,6 +98,8 @@ pub(crate) struct OperatorSettings {
     pub(crate) namespaces: BTreeSet<String>,
     /// Whether to make the pool of jobs that name none, if there is none.
     pub(crate) makes_default_pool: bool,
+    /// How frameworks of Mesos are served, if they are.
+    pub(crate) mesos: Option<MesosSettings>,
 }
 
 /// A job as last seen.
@@ -125,6 +131,7 @@ pub(crate) struct Operator {
     executor_names: BTreeMap<ObjectName, ExecutorKey>,
     gated: Gated,
     sparks: Sparks,
+    mesos: Option<Mesos>,
     queue: Queue,
     /// Names of a kind that were told since it is listed.
     listing: BTreeMap<Kind, BTreeSet<ObjectName>>,
@@ -153,7 +160,8 @@ impl Operator {
     }
 
     /// An operator that has seen nothing yet, and decides nothing before it has seen everything.
-    pub(crate) fn new(settings: OperatorSettings) -> Self {
+    pub(crate) fn new(now: Milliseconds, settings: OperatorSettings) -> Self {
+        let mesos = settings.mesos.clone().map(|settings| Mesos::new(now, settings));
         let engine = RecordedEngine::restoring(settings.engine.clone());
         let queue = Queue::new(settings.most_writes_in_flight, settings.writes_per_second);
         Self {
@@ -166,6 +174,7 @@ impl Operator {
             executor_names: BTreeMap::new(),
             gated: Gated::default(),
             sparks: Sparks::default(),
+            mesos,
             queue,
             listing: BTreeMap::new(),
             listed: BTreeSet::new(),
@@ -239,17 +248,21 @@ impl Operator {
         if !self.is_synced {
             return;
         }
-        for node in self.index.take_changed() {
-            self.engine.handle(now, Event::Node(node));
-        }
+        self.tell_nodes(now);
         self.fire_timers(now);
-        let actions = self.engine.tick(now);
-        if !actions.is_empty() {
-            self.pools_due.get_or_insert(now);
+        loop {
+            let actions = self.engine.tick(now);
+            if !actions.is_empty() {
+                self.pools_due.get_or_insert(now);
+            }
+            for action in actions {
+                self.ask(now, action);
+            }
+            if !self.perform_mesos(now) {
+                break;
+            }
         }
-        for action in actions {
-            self.ask(now, action);
-        }
+        self.write_due(now);
         self.publish_pools(now);
     }
 
@@ -265,6 +278,7 @@ impl Operator {
             self.pools_due,
             self.gated.wakeup(),
             self.sparks.wakeup(),
+            self.mesos.as_ref().and_then(Mesos::wakeup),
         ];
         timers.into_iter().flatten().min()
     }
@@ -312,8 +326,11 @@ impl Operator {
                 self.explain_waiting(now, &status);
                 self.queue.push(Target::Job(status.key.clone()), Intent::Status(status));
             }
-            // Frameworks reach the operator over HTTP, which is not served yet.
-            Action::Framework(..) => {}
+            Action::Framework(key, action) => {
+                if let Some(mesos) = &mut self.mesos {
+                    mesos.take_action(now, &key, action);
+                }
+            }
         }
     }
 
@@ -362,9 +379,8 @@ impl Operator {
             self.restore_sparks(now);
             self.restore_gated(now);
             self.restore_places(now);
-            for node in self.index.take_changed() {
-                self.engine.handle(now, Event::Node(node));
-            }
+            self.tell_nodes(now);
+            self.restore_mesos(now);
             self.pass_over_names(now);
             self.engine.handle(now, Event::Synced);
             self.review_all(now);
@@ -392,7 +408,9 @@ impl Operator {
             self.leaving_nodes.remove(name);
         }
         if was_ready != is_ready {
-            let pods: Vec<ObjectName> = self.index.executors_on(name).cloned().collect();
+            let tasks = self.mesos.iter().flat_map(|mesos| mesos.pods_on(name));
+            let pods: Vec<ObjectName> =
+                self.index.executors_on(name).cloned().chain(tasks).collect();
             for pod in pods {
                 self.review_pod(now, &pod);
             }
@@ -410,11 +428,13 @@ impl Operator {
             self.executors.values().any(is_there)
                 || self.gated.is_on(node)
                 || self.sparks.is_on(node)
+                || self.mesos.as_ref().is_some_and(|mesos| mesos.is_on(node))
         };
         let gone: Vec<Box<str>> =
             self.leaving_nodes.iter().filter(|node| !is_on(node)).cloned().collect();
         for node in gone {
             self.leaving_nodes.remove(&node);
+            self.forget_agent(&node);
             self.engine.handle(now, Event::NodeGone(node));
         }
     }
@@ -422,6 +442,7 @@ impl Operator {
     fn fire_timers(&mut self, now: Milliseconds) {
         self.fire_gated_timers(now);
         self.fire_spark_timers(now);
+        self.fire_mesos_timers(now);
         while let Some((at, key)) = self.expiries.first().filter(|(at, _)| *at <= now).cloned() {
             self.expiries.remove(&(at, key.clone()));
             if let Some(uid) = self.jobs.get(&key).and_then(|job| job.object.metadata.uid.clone()) {

@@ -12,6 +12,7 @@ use super::driver_pod::{DriverFacts, driver_facts};
 use super::gated_pod::{GatedFacts, gated_facts};
 use super::names::{EPOCH_LABEL, EXECUTOR_CONTAINER, INDEX_LABEL, JOB_LABEL, JOB_UID_LABEL};
 use super::requests::{Amounts, pod_requests};
+use super::task_pod::{TaskFacts, task_facts};
 
 /// A namespaced object's name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +48,8 @@ pub(crate) struct PodFacts {
     pub(crate) gated: Option<Box<GatedFacts>>,
     /// What there is to know if it is a Spark driver that Proffer made.
     pub(crate) driver: Option<Box<DriverFacts>>,
+    /// What there is to know if it is a task of a Mesos framework.
+    pub(crate) task: Option<Box<TaskFacts>>,
 }
 
 /// What is remembered of an executor's pod beside that.
@@ -84,15 +87,19 @@ pub(crate) fn pod_facts(pod: &Pod) -> PodFacts {
     let has_ended = matches!(phase, "Succeeded" | "Failed");
     let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
     let node = node.or_else(|| status.and_then(|status| status.nominated_node_name.as_deref()));
+    let task = task_facts(pod, has_ended);
+    // The phase of a task's pod follows when its only container has ended.
+    let is_over = has_ended || task.as_ref().is_some_and(|task| task.end.is_some());
     PodFacts {
         uid: pod.uid().unwrap_or_default().into(),
         node: node.filter(|node| !node.is_empty()).map(Box::from),
-        requests: if has_ended { Amounts::new() } else { pod_requests(pod) },
+        requests: if is_over { Amounts::new() } else { pod_requests(pod) },
         has_ended,
         is_deleting: pod.metadata.deletion_timestamp.is_some(),
         executor: executor_facts(pod, has_ended).map(Box::new),
         gated: gated_facts(pod).map(Box::new),
         driver: driver_facts(pod, has_ended).map(Box::new),
+        task: task.map(Box::new),
     }
 }
 

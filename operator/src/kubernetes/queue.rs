@@ -2,9 +2,11 @@
 //! that double for objects whose writes fail.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use proffer_core::ExecutorKey;
 use proffer_core::action::{Assignment, Launch};
+use proffer_core::event::PoolObservation;
 use proffer_core::jobs::{JobKey, Milliseconds};
 use proffer_core::view::JobStatus;
 use proffer_crds::ResourcePoolStatus;
@@ -78,6 +80,26 @@ pub(crate) enum Intent {
     CreatePool,
     /// Keep a pool until its jobs are gone, or let it go.
     Keep(bool),
+    /// Make the job that a framework of this id is.
+    MakeFramework(Arc<str>),
+    /// Store what a framework says of itself now.
+    UpdateFramework(Arc<str>),
+    /// Make the pod of a task.
+    RunTask,
+    /// Delete the pod of a task.
+    DeleteTask {
+        /// The pod's uid; unknown of one that may not have been made.
+        uid: Option<Box<str>>,
+        /// How long it may take; what the pod says if nothing is said here.
+        grace_seconds: Option<u32>,
+    },
+    /// Note on the pod of a task that its framework knows how it ended.
+    Acknowledge {
+        /// The pod's uid.
+        uid: Box<str>,
+    },
+    /// Give a pool the weight, guarantee and limit that Mesos's operator API says.
+    ShapePool(Box<PoolObservation>),
 }
 
 /// What waits to be written.

@@ -12,13 +12,17 @@ use kube::core::Status;
 use kube::{Api, Client, ResourceExt};
 use proffer_core::action::Launch;
 use proffer_crds::executor::Assignment;
+use proffer_crds::mesos::FrameworkDocument;
 use proffer_crds::pool::ResourcePoolSpec;
 use proffer_crds::{ResourcePool, ResourcePoolStatus, SparkExecutor, SparkJob};
 use serde_json::{Value, json};
 
 use super::driver_pod::LOG_LINES;
 use super::gated_pod::placing_patch;
-use super::names::{DRIVER_CONTAINER, FIELD_MANAGER, OFFERED_CONDITION, POOL_FINALIZER};
+use super::names::{
+    ACKNOWLEDGED_ANNOTATION, DRIVER_CONTAINER, FIELD_MANAGER, MESOS_FIELD_MANAGER,
+    OFFERED_CONDITION, POOL_FINALIZER,
+};
 use super::pod::ObjectName;
 use super::spark_pod::Parts;
 
@@ -127,6 +131,39 @@ pub(crate) enum Write {
         /// The job with the new status, in the version that it replaces.
         job: Box<SparkJob>,
     },
+    /// Makes the job that a framework of Mesos is.
+    MakeJob {
+        /// The job.
+        job: Box<SparkJob>,
+    },
+    /// Stores what a framework says of itself.
+    UpdateFramework {
+        /// The job's name.
+        name: ObjectName,
+        /// The uid that it has to have.
+        uid: Box<str>,
+        /// What it says.
+        info: FrameworkDocument,
+    },
+    /// Makes the pod of a task.
+    MakePod {
+        /// The pod.
+        pod: Box<Pod>,
+    },
+    /// Notes on the pod of a task that its framework knows how it ended.
+    Acknowledge {
+        /// The pod's name.
+        name: ObjectName,
+        /// The uid that it has to have.
+        uid: Box<str>,
+    },
+    /// Gives a pool weight, guarantee and limit.
+    ShapePool {
+        /// The pool.
+        pool: Arc<ResourcePool>,
+        /// These of its settings.
+        spec: Box<ResourcePoolSpec>,
+    },
     /// Deletes a job.
     DeleteJob {
         /// The job's name.
@@ -162,7 +199,7 @@ pub(crate) enum Reply {
     Launched(Option<Box<Pod>>, Box<SparkExecutor>),
     /// An executor's object as it is now.
     Executor(Box<SparkExecutor>),
-    /// A pod that was placed, or a driver's that was made.
+    /// A pod that was placed, or one of a driver or a task that was made.
     Placed(Box<Pod>),
     /// An executor's pod is there.
     Pod,
@@ -297,6 +334,60 @@ impl Writer {
                 delete(&executors, &name.name, &uid, None).await
             }
             Write::JobStatus { job } => self.store_status(*job).await,
+            Write::MakeJob { job } => self.make_job(*job).await,
+            Write::UpdateFramework { name, uid, info } => {
+                let patch = json!([
+                    {"op": "test", "path": "/metadata/uid", "value": uid},
+                    {"op": "add", "path": "/spec/mesos/info", "value": info},
+                ]);
+                let jobs = self.api::<SparkJob>(&name.namespace);
+                let patch = match serde_json::from_value(patch) {
+                    Ok(patch) => Patch::Json::<()>(patch),
+                    Err(error) => return Reply::Unknown(format!("cannot make a patch: {error}")),
+                };
+                match jobs.patch(&name.name, &PatchParams::default(), &patch).await {
+                    Ok(job) => Reply::Job(Box::new(job), true),
+                    Err(kube::Error::Api(status)) if is_final(&status) => Reply::Missing,
+                    Err(error) => Reply::Unknown(sentence(&error)),
+                }
+            }
+            Write::MakePod { pod } => {
+                let owner = pod.owner_references().first().map(|owner| owner.uid.clone());
+                self.make_pod(&pod, &owner.unwrap_or_default()).await
+            }
+            Write::Acknowledge { name, uid } => {
+                let patch = json!({
+                    "metadata": {"uid": uid, "annotations": {ACKNOWLEDGED_ANNOTATION: "true"}},
+                });
+                let pods = self.api::<Pod>(&name.namespace);
+                let patch = Patch::Merge(patch);
+                match pods.patch(&name.name, &PatchParams::default(), &patch).await {
+                    Ok(_) => Reply::Done,
+                    Err(kube::Error::Api(status)) if is_final(&status) || status.code == 409 => {
+                        Reply::Missing
+                    }
+                    Err(error) => Reply::Unknown(sentence(&error)),
+                }
+            }
+            Write::ShapePool { pool, spec } => {
+                let pools: Api<ResourcePool> = Api::all(self.client.clone());
+                let name = pool.name_any();
+                // With the uid of the one that is meant, no other one is changed or made.
+                let shape = json!({
+                    "apiVersion": "proffer.dev/v1alpha1",
+                    "kind": "ResourcePool",
+                    "metadata": {"name": name, "uid": pool.uid()},
+                    "spec": {"weight": spec.weight, "guarantee": spec.guarantee, "limit": spec.limit},
+                });
+                let parameters = PatchParams::apply(MESOS_FIELD_MANAGER).force();
+                let shaped = pools.patch(&name, &parameters, &Patch::Apply(shape)).await;
+                match shaped {
+                    Err(kube::Error::Api(status)) if is_final(&status) => {
+                        Reply::Refused(refusal(&status))
+                    }
+                    shaped => self.pool_reply(&pools, &name, shaped).await,
+                }
+            }
             Write::DeleteJob { name, uid } => {
                 let jobs = self.api::<SparkJob>(&name.namespace);
                 delete(&jobs, &name.name, &uid, None).await
@@ -412,13 +503,40 @@ impl Writer {
                 error => return Reply::Unknown(sentence(&error)),
             }
         }
+        self.make_pod(&driver, &owner).await
+    }
+
+    /// Makes a job, unless it is there.
+    async fn make_job(&self, job: SparkJob) -> Reply {
+        let jobs = self.api::<SparkJob>(&job.namespace().unwrap_or_default());
+        let id = |job: &SparkJob| job.spec.mesos.as_ref().map(|it| it.framework_id.clone());
+        match jobs.create(&parameters(), &job).await {
+            Ok(made) => Reply::Job(Box::new(made), true),
+            Err(kube::Error::Api(status)) if status.code == 409 || is_final(&status) => {
+                match jobs.get_opt(&job.name_any()).await {
+                    Ok(Some(there)) if id(&there) == id(&job) => Reply::Job(Box::new(there), true),
+                    Ok(Some(_)) => {
+                        Reply::Refused("there is another SparkJob of its name".to_owned())
+                    }
+                    Ok(None) if status.code != 409 => Reply::Refused(refusal(&status)),
+                    Ok(None) => Reply::Unknown(sentence(&kube::Error::Api(status))),
+                    Err(error) => Reply::Unknown(sentence(&error)),
+                }
+            }
+            Err(error) => Reply::Unknown(sentence(&error)),
+        }
+    }
+
+    /// Makes a pod, unless it is there.
+    async fn make_pod(&self, pod: &Pod, owner: &str) -> Reply {
+        let namespace = pod.namespace().unwrap_or_default();
         let pods = self.api::<Pod>(&namespace);
-        let name = driver.name_any();
-        match pods.create(&parameters(), &driver).await {
+        let name = pod.name_any();
+        match pods.create(&parameters(), pod).await {
             Ok(pod) => Reply::Placed(Box::new(pod)),
             Err(kube::Error::Api(status)) if status.code == 409 || is_final(&status) => {
                 match pods.get_opt(&name).await {
-                    Ok(Some(there)) if is_of(&there, &owner) => Reply::Placed(Box::new(there)),
+                    Ok(Some(there)) if is_of(&there, owner) => Reply::Placed(Box::new(there)),
                     Ok(None) if status.code != 409 => Reply::Refused(refusal(&status)),
                     Ok(_) => Reply::Unknown(format!("there is another pod {namespace}/{name}")),
                     Err(error) => Reply::Unknown(sentence(&error)),

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use proffer_core::event::NodeObservation;
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -9,6 +10,8 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use super::cluster::LocalCluster;
 use super::progress::Progress;
 use crate::master::access::Access;
+use crate::master::connections::{Service, listen};
+use crate::master::files::Files;
 use crate::master::host::{self, Host, Tasks};
 use crate::master::nothing::Nothing;
 use crate::master::processes::Processes;
@@ -78,7 +81,7 @@ pub(super) async fn start(
 ) -> Result<Option<Sandboxes>, String> {
     let Some(address) = arguments.mesos else { return Ok(None) };
     let access = arguments.mesos_credentials.as_deref().map(Access::load).transpose()?;
-    let access = access.unwrap_or_default();
+    let access: Arc<Access> = access.unwrap_or_default().into();
     if !address.ip().is_loopback() && !access.is_required() {
         return Err(format!(
             "--mesos {address}: whoever can reach this address could run commands on this machine; \
@@ -89,7 +92,7 @@ pub(super) async fn start(
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     let _ = setrlimit(Resource::Nofile, limit);
-    let listener = host::listen(address).await;
+    let listener = listen(address).await;
     let listener = listener.map_err(|error| format!("--mesos {address}: {error}"))?;
     let address = listener.local_addr().map_err(|error| format!("--mesos {address}: {error}"))?;
     let sandboxes = sandboxes(arguments.sandboxes.as_deref())?;
@@ -115,11 +118,13 @@ pub(super) async fn start(
             hostname: "localhost".to_owned(),
             namespace: "mesos".into(),
             least_failover_milliseconds: 0,
-            sandboxes: sandboxes.folder.clone(),
-            access: access.into(),
+            sandboxes: Some(sandboxes.folder.clone()),
+            access: access.clone(),
         },
     );
-    cluster.serve_mesos(Host::serve(listener, master, tasks, news));
+    let files = Files { folder: Some(sandboxes.folder.clone()) };
+    let service = Service { listener, access, files, tls: None };
+    cluster.serve_mesos(Host::serve(service, master, tasks, news));
     progress.line(&format!("Mesos frameworks are served at http://{address}"));
     Ok(Some(sandboxes))
 }

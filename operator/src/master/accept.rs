@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proffer_core::event::Event as EngineEvent;
-use proffer_core::frameworks::{FrameworkCall, OfferId, TaskId, TaskRequest};
+use proffer_core::frameworks::{FrameworkCall, NamedAmounts, OfferId, TaskId, TaskRequest};
 use proffer_core::jobs::Milliseconds;
 use proffer_mesos::scheduler::{
     CallAccept, CallDecline, Event, EventType, EventUpdateOperationStatus,
@@ -142,9 +142,19 @@ impl Master {
         }
         validate::check_task(task, agent)?;
         unsupported(task)?;
-        let (amounts, ports) = amounts::request(&task.resources)
+        let (mut amounts, ports) = amounts::request(&task.resources)
             .map_err(|problem| format!("Task uses invalid resources: {problem}"))?;
+        if task.executor.is_none() {
+            self.add_pod(agent, &mut amounts);
+        }
         Ok(TaskRequest { task: name, amounts, ports })
+    }
+
+    /// Adds that something is one of the pods on its agent, where these are counted.
+    pub(super) fn add_pod(&self, agent: &str, amounts: &mut NamedAmounts) {
+        if self.agents.get(agent).is_some_and(super::agents::Agent::counts_pods) {
+            amounts.push((amounts::PODS.into(), 1));
+        }
     }
 
     /// Asks the engine for what a task needs, unless something is wrong with the task.

@@ -29,6 +29,8 @@ struct Credential {
     roles: Option<Vec<String>>,
     /// How many calls it may make in a second; any number if nothing is said.
     qps: Option<f64>,
+    /// The namespace of its frameworks and their tasks, in a cluster.
+    namespace: Option<String>,
 }
 
 /// Who may say something. By default everybody, without a name.
@@ -125,6 +127,11 @@ impl Access {
             bucket.left -= 1.0;
         }
         has_one
+    }
+
+    /// The namespace of a principal's frameworks, if it has one of its own.
+    pub(crate) fn namespace(&self, principal: &str) -> Option<&str> {
+        self.credentials.as_ref()?.get(principal)?.namespace.as_deref()
     }
 
     /// Whether a principal's frameworks may use a role.

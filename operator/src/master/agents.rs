@@ -1,13 +1,15 @@
 //! Nodes as agents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use proffer_core::event::NodeObservation;
+use proffer_core::event::{NodeObservation, Taint, TaintEffect};
 use proffer_core::frameworks::{Constraint, Predicate, Selector};
 use proffer_core::jobs::Milliseconds;
 use proffer_mesos::constraints;
 use proffer_mesos::types::{Address, Attribute, Url, ValueText, ValueType};
+
+use super::amounts::PODS;
 
 /// The labels that are Mesos's region and zone.
 const REGION: &str = "topology.kubernetes.io/region";
@@ -30,34 +32,61 @@ pub(super) struct Agent {
 pub(super) struct Agents {
     by_node: BTreeMap<Box<str>, Agent>,
     nodes: BTreeMap<Arc<str>, Box<str>>,
+    /// The nodes that keep away what does not tolerate their taints, which no task does.
+    tainted: BTreeSet<Box<str>>,
     last: usize,
 }
 
 impl Agents {
-    /// Takes in a node as it is now.
+    /// Takes in a node as it is now. Says whether it keeps tasks away and did not before, or the other
+    /// way round.
     pub(super) fn insert(
         &mut self,
         now: Milliseconds,
         id: Arc<str>,
         hostname: String,
         node: NodeObservation,
-    ) {
-        if let Some(known) = self.by_node.get_mut(&node.name).filter(|known| known.id == id) {
+    ) -> bool {
+        let keeps_away = |taint: &Taint| taint.effect != TaintEffect::PreferNoSchedule;
+        let (name, is_tainted) = (node.name.clone(), node.taints.iter().any(keeps_away));
+        let was_tainted = self.tainted.contains(&name);
+        if let Some(known) = self.by_node.get_mut(&name).filter(|known| known.id == id) {
             (known.node, known.hostname) = (node, hostname);
-            return;
+        } else {
+            self.remove(&name);
+            self.last += 1;
+            self.nodes.insert(id.clone(), name.clone());
+            let number = self.last;
+            let agent = Agent { id, number, node, hostname, registered_at: now };
+            self.by_node.insert(name.clone(), agent);
         }
-        self.remove(&node.name.clone());
-        self.last += 1;
-        self.nodes.insert(id.clone(), node.name.clone());
-        let (name, number) = (node.name.clone(), self.last);
-        self.by_node.insert(name, Agent { id, number, node, hostname, registered_at: now });
+        if is_tainted {
+            self.tainted.insert(name);
+        } else {
+            self.tainted.remove(&name);
+        }
+        is_tainted != was_tainted
     }
 
-    /// Forgets a node.
-    pub(super) fn remove(&mut self, node: &str) {
+    /// Forgets a node. Says whether it kept tasks away.
+    pub(super) fn remove(&mut self, node: &str) -> bool {
         if let Some(agent) = self.by_node.remove(node) {
             self.nodes.remove(&agent.id);
         }
+        self.tainted.remove(node)
+    }
+
+    /// That a node does not keep tasks away, if any does.
+    pub(super) fn untainted(&self) -> Option<Constraint> {
+        (!self.tainted.is_empty()).then(|| Constraint {
+            selector: Selector::NodeName,
+            predicate: Predicate::TextNotAmong(self.tainted.clone()),
+        })
+    }
+
+    /// Whether nodes hold only so many pods.
+    pub(super) fn count_pods(&self) -> bool {
+        self.by_node.values().next().is_some_and(Agent::counts_pods)
     }
 
     /// The agent that a node is.
@@ -121,6 +150,11 @@ impl Agents {
 }
 
 impl Agent {
+    /// Whether the node holds only so many pods, so that each task takes one of them.
+    pub(super) fn counts_pods(&self) -> bool {
+        self.node.allocatable.iter().any(|(name, _)| **name == *PODS)
+    }
+
     /// The node's labels as attributes.
     pub(super) fn attributes(&self) -> Vec<Attribute> {
         let attribute = |(name, value): &(Box<str>, Box<str>)| Attribute {

@@ -18,7 +18,7 @@ use proffer_mesos::types::Resource;
 const MEBIBYTE: i128 = 1 << 20;
 
 /// The resource of which every pod takes one; frameworks need not know of it.
-const PODS: &str = "pods";
+pub(super) const PODS: &str = "pods";
 
 /// The names of Mesos and of the engine, in the order in which offers show them.
 const NAMES: [(&str, &str); 4] =

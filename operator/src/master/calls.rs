@@ -11,7 +11,7 @@ use proffer_mesos::scheduler::{
 use proffer_mesos::types::{OperationState, OperationStatus};
 use proffer_mesos::validate;
 
-use super::frameworks::pool_of;
+use super::frameworks::{End, pool_of};
 use super::{Answer, Master};
 
 impl Master {
@@ -62,7 +62,7 @@ impl Master {
             self.count(name, 1);
         }
         match kind {
-            CallType::Teardown => self.remove(now, id),
+            CallType::Teardown => self.remove(now, id, End::TornDown),
             CallType::Accept => {
                 if let Some(accept) = call.accept {
                     self.accept(now, id, accept);

@@ -18,7 +18,8 @@ use proffer_mesos::scheduler::{
 };
 use proffer_mesos::types::{
     AgentId, AgentInfo, ContainerStatus, ExecutorId, ExecutorInfo, FrameworkId, KillPolicy,
-    TaskInfo, TaskState, TaskStatus, TaskStatusReason as Reason, TaskStatusSource as Source,
+    TaskId as WireTaskId, TaskInfo, TaskState, TaskStatus, TaskStatusReason as Reason,
+    TaskStatusSource as Source, ValueScalar,
 };
 
 use super::tasks::{TaskKey, is_terminal};
@@ -60,7 +61,7 @@ pub(super) fn executor_name(agent: &str, executor: &str) -> TaskId {
 }
 
 /// Whether a name is that of an executor.
-pub(super) fn is_executor(task: &str) -> bool {
+pub(crate) fn is_executor(task: &str) -> bool {
     task.starts_with(PREFIX)
 }
 
@@ -83,8 +84,9 @@ impl Master {
         agent: &Arc<str>,
     ) -> Result<Option<TaskRequest>, String> {
         let name = executor_name(agent, &info.executor_id.value);
-        let (amounts, ports) = amounts::request(&info.resources)
+        let (mut amounts, ports) = amounts::request(&info.resources)
             .map_err(|problem| format!("Executor uses invalid resources: {problem}"))?;
+        self.add_pod(agent, &mut amounts);
         let Some(framework) = self.frameworks.get_mut(id) else { return Ok(None) };
         if let Some(known) = framework.executors.get(&name) {
             let (mut old, mut new) = (known.info.clone(), info.clone());
@@ -158,7 +160,7 @@ impl Master {
         now: Milliseconds,
         id: &Arc<str>,
         mut task: TaskInfo,
-        agent: &Arc<str>,
+        (agent, node, pool): (&Arc<str>, &str, &str),
     ) -> bool {
         let Some(framework) = self.frameworks.get_mut(id) else { return false };
         let Some(info) = &mut task.executor else { return false };
@@ -179,10 +181,15 @@ impl Master {
         let at = now + REGISTRATION_MILLISECONDS;
         record.register_by = Some(at);
         let key = TaskKey { framework: id.clone(), task: name };
-        // What is run is a task that has nothing but the executor's command.
+        // What is run is a task that has nothing but the executor's command, and room for its first task.
         let info = &record.info;
         let process = TaskInfo {
             name: info.name.clone().unwrap_or_default(),
+            task_id: WireTaskId { value: key.task.to_string() },
+            agent_id: task.agent_id.clone(),
+            resources: info.resources.iter().chain(&task.resources).cloned().collect(),
+            // Further tasks come later.
+            limits: [("mem".to_owned(), ValueScalar { value: f64::INFINITY })].into(),
             command: info.command.clone(),
             container: info.container.clone(),
             kill_policy: Some(KillPolicy {
@@ -195,7 +202,8 @@ impl Master {
         };
         let token = Some(record.token.clone());
         let (agent, executor) = (agent.clone(), executor.into());
-        let run = Run { key: key.clone(), task: process, agent, executor, token };
+        let (node, pool) = (node.into(), pool.into());
+        let run = Run { key: key.clone(), task: process, agent, node, pool, executor, token };
         self.effects.push(Effect::Run(Box::new(run)));
         self.set_timer(at, Timer::Register(key));
         true
@@ -222,10 +230,11 @@ impl Master {
                 record.container = Some(container);
                 return;
             }
-            News::Running | News::Killing => return,
+            News::Running(_) | News::Killing => return,
             News::Ended(ending) => ending,
         };
         let Some(record) = framework.executors.remove(&key.task) else { return };
+        self.effects.push(Effect::Settled(key.clone()));
         if record.holds {
             let gone = EngineEvent::TaskGone(framework.key.clone(), key.task.clone());
             self.effects.push(Effect::Engine(gone));
@@ -422,11 +431,14 @@ impl Master {
 
     fn find_executor(&self, call: &Call, token: Option<&str>) -> Option<(Arc<str>, TaskId)> {
         let framework = self.frameworks.get(call.framework_id.value.as_str())?;
-        let of_id = |(_, record): &(&TaskId, &ExecutorRecord)| {
-            let is_shown = !self.settings.access.is_required() || token == Some(&record.token);
-            record.is_started && record.info.executor_id == call.executor_id && is_shown
-        };
-        let (name, _) = framework.executors.iter().find(of_id)?;
+        let mut of_id = framework
+            .executors
+            .iter()
+            .filter(|(_, record)| record.is_started && record.info.executor_id == call.executor_id);
+        // Agents have executors of the same id, and their tokens differ.
+        let shown = of_id.clone().find(|(_, record)| token == Some(&record.token));
+        let any = || of_id.find(|_| !self.settings.access.is_required());
+        let (name, _) = shown.or_else(any)?;
         Some((framework.id.clone(), name.clone()))
     }
 

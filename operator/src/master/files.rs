@@ -15,10 +15,11 @@ const MAXIMUM_READ_BYTES: u64 = 64 << 10;
 /// What is found, or why nothing is.
 pub(super) type Found<T> = Result<T, (StatusCode, String)>;
 
-/// The sandboxes of tasks, all in one folder.
+/// The sandboxes of tasks, all in one folder if they are on this machine.
 #[derive(Clone, Debug)]
-pub(super) struct Files {
-    pub(super) folder: PathBuf,
+pub(crate) struct Files {
+    /// The folder.
+    pub(crate) folder: Option<PathBuf>,
 }
 
 impl Files {
@@ -27,10 +28,14 @@ impl Files {
         let Some(path) = query.get("path").filter(|path| !path.is_empty()) else {
             return Err((StatusCode::BAD_REQUEST, "Expecting 'path=value' in query.".to_owned()));
         };
+        let Some(folder) = &self.folder else {
+            let message = "Tasks are pods here: kubectl logs shows what they have written";
+            return Err((StatusCode::NOT_FOUND, message.to_owned()));
+        };
         let not_there = |_| (StatusCode::NOT_FOUND, format!("There is no '{path}'"));
         // Links are followed before it is looked whether they lead outside.
         let real = fs::canonicalize(path).await.map_err(not_there)?;
-        if real.starts_with(&self.folder) {
+        if real.starts_with(folder) {
             Ok(real)
         } else {
             Err((StatusCode::NOT_FOUND, format!("There is no '{path}'")))

@@ -50,6 +50,19 @@ pub(super) struct Framework {
     pub(super) unregistered_at: Option<Milliseconds>,
     /// When it is given up, if it does not come back before.
     pub(super) failover_at: Option<Milliseconds>,
+    /// How it ended.
+    pub(super) end: Option<End>,
+}
+
+/// How a framework ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// As it or an operator wanted.
+    TornDown,
+    /// It did not come back in time.
+    FailedOver,
+    /// It could not be taken in.
+    Refused(String),
 }
 
 /// What a framework said when it subscribed, understood.
@@ -202,10 +215,17 @@ impl Framework {
             let engine_group = |group: &Vec<constraints::Constraint>| {
                 group.iter().map(|constraint| agents.constraint(constraint)).collect()
             };
+            let mut groups: Vec<Vec<_>> = groups.map(engine_group).collect();
+            if let Some(untainted) = agents.untainted() {
+                if groups.is_empty() {
+                    groups.push(Vec::new());
+                }
+                groups.iter_mut().for_each(|group| group.push(untainted.clone()));
+            }
             FrameworkPool {
                 pool: pool.into(),
                 suppressed: self.settings.suppressed.contains(pool),
-                constraints: groups.map(engine_group).collect(),
+                constraints: groups,
                 minimum: self.minimum(role),
             }
         };
@@ -215,7 +235,12 @@ impl Framework {
             connected: self.connection.is_some(),
             pools: self.settings.roles.iter().map(|(pool, role)| in_pool(pool, role)).collect(),
             offer_timeout_milliseconds: None,
-            demand: self.settings.demand.clone(),
+            demand: self.settings.demand.clone().map(|mut demand| {
+                if agents.count_pods() {
+                    demand.amounts.push((amounts::PODS.into(), 1));
+                }
+                demand
+            }),
         }
     }
 

@@ -16,13 +16,12 @@ use proffer_mesos::content::{ContentProblem, ContentType, NOT_ACCEPTABLE};
 use proffer_mesos::scheduler::{Call, CallType};
 use proffer_mesos::{executor, validate};
 use serde_json::Value;
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::access::{Access, Denied};
+use super::connections::{Request, Service, Stream};
 use super::files::{Files, Found};
-use super::host::{Request, Stream};
 use super::{ConnectionId, Question};
 
 /// The longest body of a call.
@@ -46,12 +45,8 @@ const STREAM_ID: &str = "mesos-stream-id";
 type Requests = mpsc::Sender<Request>;
 
 /// Serves until the process ends.
-pub(super) async fn serve(
-    listener: TcpListener,
-    requests: Requests,
-    access: Arc<Access>,
-    files: Files,
-) {
+pub(super) async fn serve(service: Service, requests: Requests) {
+    let Service { listener, access, files, tls } = service;
     let router = Router::new().fallback(answer).with_state((requests, access, files));
     let permits = Arc::new(Semaphore::new(MAXIMUM_CONNECTIONS));
     loop {
@@ -68,17 +63,33 @@ pub(super) async fn serve(
         // Events are small and wanted at once; one that cannot be sent so soon is sent all the same.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
+        let tls = tls.clone();
         tokio::spawn(async move {
-            let served = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_TIMEOUT)
-                .title_case_headers(true)
-                .serve_connection(TokioIo::new(stream), service);
-            if let Err(error) = served.await {
-                tracing::debug!("a connection to the Mesos API: {error}");
+            match tls {
+                None => speak(stream, service).await,
+                Some(tls) => match tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => speak(stream, service).await,
+                    Ok(Err(error)) => tracing::debug!("a connection to the Mesos API: {error}"),
+                    Err(_) => tracing::debug!("a connection to the Mesos API: it says nothing"),
+                },
             }
             drop(permit);
         });
+    }
+}
+
+/// Serves a connection until it ends.
+async fn speak<S>(stream: S, service: TowerToHyperService<Router>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .title_case_headers(true)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = served.await {
+        tracing::debug!("a connection to the Mesos API: {error}");
     }
 }
 

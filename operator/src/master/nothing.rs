@@ -20,7 +20,7 @@ impl Tasks for Nothing {
                 source: Source::Executor,
             };
             // Nobody wants to know any more when the program ends.
-            let _ = news.send((run.key.clone(), News::Running)).await;
+            let _ = news.send((run.key.clone(), News::Running(None))).await;
             let _ = news.send((run.key, News::Ended(ending))).await;
         });
     }

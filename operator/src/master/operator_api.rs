@@ -10,7 +10,7 @@ use proffer_mesos::resources::{scalar_resource, thousandths};
 use proffer_mesos::types::AgentId;
 use serde_json::{Map, Value, json};
 
-use super::frameworks::{pool_of, role_of};
+use super::frameworks::{End, pool_of, role_of};
 use super::read::{Question, scalars, value};
 use super::tasks::TaskKey;
 use super::{Effect, Master, amounts};
@@ -55,7 +55,7 @@ impl Master {
                 if !self.frameworks.contains_key(id) {
                     return refuse(400, format!("No framework found with ID {id}"));
                 }
-                self.remove(now, id);
+                self.remove(now, id, End::TornDown);
                 done()
             }
             _ if kind.starts_with("GET_") => match self.answer_for(kind, view) {

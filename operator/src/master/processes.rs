@@ -3,7 +3,6 @@
 //! Each task has a *sandbox*, a folder in which it runs and that holds its standard output and error.
 //! The rest of its environment is that of this program.
 
-mod fetch;
 mod memory;
 pub(crate) mod supervisor;
 
@@ -15,9 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use proffer_core::jobs::Milliseconds;
+use proffer_executor::fetch::{Uri, fetch};
 use proffer_executor::processes::Children;
 use proffer_mesos::types::{
-    CommandInfo, ContainerId, ContainerInfo, ContainerInfoType, ContainerStatus,
+    CommandInfo, CommandInfoUri, ContainerId, ContainerInfo, ContainerInfoType, ContainerStatus,
     EnvironmentVariableType, NetworkInfo, NetworkInfoIpAddress, TaskInfo, TaskState,
     TaskStatusReason as Reason, TaskStatusSource as Source,
 };
@@ -32,7 +32,7 @@ use super::tasks::grace_milliseconds;
 use super::{Ending, News, Run, TaskKey};
 
 /// How long a task may take to end if nothing else is said, as in Mesos.
-const GRACE_MILLISECONDS: Milliseconds = 3000;
+pub(crate) const GRACE_MILLISECONDS: Milliseconds = 3000;
 
 /// Says that the time is that of the task's own policy.
 const OWN_GRACE: Milliseconds = Milliseconds::MAX;
@@ -170,6 +170,7 @@ impl Shared {
         if let Err(error) = tokio::fs::create_dir_all(&sandbox).await {
             return not_launched(format!("Cannot make the sandbox {}: {error}", sandbox.display()));
         }
+        let uris: Vec<Uri> = command.uris.iter().map(uri).collect();
         let stopped = async {
             // Without anyone who could tell it, it is not told.
             if told.wait_for(|told| *told != Control::Run).await.is_err() {
@@ -177,7 +178,7 @@ impl Shared {
             }
         };
         tokio::select! {
-            fetched = fetch::fetch(&command.uris, &sandbox, &self.children) => {
+            fetched = fetch(&uris, &sandbox, &self.children) => {
                 if let Err(problem) = fetched {
                     let message = format!("Failed to fetch all URIs of the task: {problem}");
                     return not_launched(message);
@@ -297,7 +298,7 @@ impl Shared {
                             if let Some(running) = lock(&self.table).get_mut(&run.key) {
                                 running.supervisor = Some(id);
                             }
-                            let _ = self.news.send((run.key.clone(), News::Running)).await;
+                            let _ = self.news.send((run.key.clone(), News::Running(None))).await;
                         }
                         Some(("exited", code)) => {
                             let message = format!("Command exited with status {code}");
@@ -369,6 +370,15 @@ fn signal_name(signal: &str) -> &str {
         "11" => "Segmentation fault",
         "15" => "Terminated",
         other => other,
+    }
+}
+
+fn uri(uri: &CommandInfoUri) -> Uri {
+    Uri {
+        value: uri.value.clone(),
+        executable: uri.executable,
+        extract: uri.extract,
+        output_file: uri.output_file.clone(),
     }
 }
 

@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use proffer_core::event::Event as EngineEvent;
 use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_core::namespaces::Claims;
 use proffer_mesos::scheduler::{
     CallSubscribe, CallUpdateFramework, Event, EventError, EventSubscribed, EventType,
 };
 use proffer_mesos::types::{FrameworkId, FrameworkInfo};
 use proffer_mesos::validate;
 
-use super::frameworks::{Connection, Framework, Subscription};
+use super::frameworks::{Connection, End, Framework, Subscription};
 use super::tasks::TaskKey;
 use super::{
     Answer, COMPLETED_FRAMEWORKS, ConnectionId, Effect, HEARTBEAT_MILLISECONDS, Master, Timer,
-    executors, seconds,
+    executors, restore, seconds,
 };
 
 impl Master {
@@ -64,6 +65,7 @@ impl Master {
             return Err(format!("Not authorized to use role '{role}'"));
         }
         let principal = principal.map(str::to_owned).or(framework_info.principal.clone());
+        self.check_claims(&self.namespace_of(principal.as_deref()), &settings)?;
         let id = framework_info.id.take().map(|id| id.value).filter(|id| !id.is_empty());
         let id: Arc<str> = match id {
             None => self.new_id(),
@@ -73,6 +75,7 @@ impl Master {
             Some(id) => id.into(),
         };
         framework_info.id = Some(FrameworkId { value: id.to_string() });
+        self.touch(&id);
         if let Some(known) = self.frameworks.get_mut(&id) {
             if known.principal != principal {
                 let (named, known) = (principal.as_deref(), known.principal.as_deref());
@@ -85,28 +88,25 @@ impl Master {
             known.reregistered_at = Some(now);
             return Ok(id);
         }
-        let key = JobKey { namespace: self.settings.namespace.clone(), name: id.clone() };
-        self.by_key.insert(key.clone(), id.clone());
-        let framework = Framework {
-            id: id.clone(),
-            key,
-            info: framework_info,
-            principal,
-            settings,
-            connection: None,
-            tasks: BTreeMap::new(),
-            executors: BTreeMap::new(),
-            completed_tasks: VecDeque::new(),
-            offers: BTreeMap::new(),
-            untold: BTreeSet::new(),
-            inverse: BTreeSet::new(),
-            registered_at: now,
-            reregistered_at: None,
-            unregistered_at: None,
-            failover_at: None,
-        };
+        let namespace = self.namespace_of(principal.as_deref());
+        let key = JobKey { namespace, name: restore::job_name(&framework_info.name, &id).into() };
+        let framework = Framework::new(now, id.clone(), key, framework_info, principal, settings);
+        self.by_key.insert(framework.key.clone(), id.clone());
         self.frameworks.insert(id.clone(), framework);
         Ok(id)
+    }
+
+    /// Whether frameworks of a namespace may use pools, as with jobs.
+    fn check_claims(&self, namespace: &str, settings: &Subscription) -> Result<(), String> {
+        let pools = self.pools.values().map(|pool| (&*pool.name, &*pool.namespaces));
+        let claims = Claims::new(pools);
+        settings.roles.keys().try_for_each(|pool| claims.check(namespace, pool))
+    }
+
+    /// The namespace of the frameworks of a principal.
+    pub(super) fn namespace_of(&self, principal: Option<&str>) -> Arc<str> {
+        let own = principal.and_then(|principal| self.settings.access.namespace(principal));
+        own.map_or_else(|| self.settings.namespace.clone(), Arc::from)
     }
 
     fn new_id(&mut self) -> Arc<str> {
@@ -191,6 +191,7 @@ impl Master {
         let least = self.settings.least_failover_milliseconds;
         let Some(framework) = self.frameworks.get_mut(&id) else { return };
         framework.connection = None;
+        self.touched.insert(id.clone());
         let at = now.saturating_add(framework.failover_milliseconds().max(least));
         framework.failover_at = Some(at);
         self.timers.retain(|(_, timer)| *timer != Timer::Heartbeat(id.clone(), connection));
@@ -202,13 +203,25 @@ impl Master {
     pub(super) fn give_up(&mut self, now: Milliseconds, id: &str) {
         let framework = self.frameworks.get(id);
         if framework.and_then(|framework| framework.failover_at).is_some_and(|at| at <= now) {
-            self.remove(now, id);
+            self.remove(now, id, End::FailedOver);
         }
     }
 
+    /// Removes a framework that cannot be, and tells it why.
+    pub(crate) fn refuse_framework(&mut self, now: Milliseconds, id: &str, message: String) {
+        let connection =
+            self.frameworks.get(id).and_then(|framework| framework.connection.as_ref());
+        if let Some(connection) = connection.map(|connection| connection.id) {
+            self.refuse(connection, message.clone());
+        }
+        self.remove(now, id, End::Refused(message));
+    }
+
     /// Removes a framework: its tasks are killed, and it cannot come back.
-    pub(super) fn remove(&mut self, now: Milliseconds, id: &str) {
+    pub(crate) fn remove(&mut self, now: Milliseconds, id: &str, end: End) {
         let Some(mut framework) = self.frameworks.remove(id) else { return };
+        self.touched.insert(framework.id.clone());
+        framework.end = Some(end);
         if let Some(connection) = framework.connection.take() {
             self.timers.retain(|(_, timer)| {
                 *timer != Timer::Heartbeat(framework.id.clone(), connection.id)
@@ -240,6 +253,8 @@ impl Master {
                 let held = vec![key.task.clone()];
                 self.orphans.insert(key.clone(), (framework.key.clone(), held));
                 self.effects.push(Effect::Kill { task: key, grace: None });
+            } else {
+                self.effects.push(Effect::Settled(key));
             }
             framework.keep_completed(record.to_task());
         }
@@ -261,13 +276,16 @@ impl Master {
             Ok(settings) => settings,
             Err(message) => return Answer::new(400, message),
         };
-        let Some(framework) = self.frameworks.get_mut(id) else {
+        let Some(framework) = self.frameworks.get(id) else {
             return Answer::new(400, "Framework cannot be found");
         };
         let principal = framework.principal.as_deref();
         let may_use = |role: &&String| self.settings.access.may_use(principal, role);
         if let Some(role) = settings.roles.values().find(|role| !may_use(role)) {
             return Answer::new(403, format!("Not authorized to use role '{role}'"));
+        }
+        if let Err(problem) = self.check_claims(&framework.key.namespace, &settings) {
+            return Answer::new(403, problem);
         }
         let (old, new) = (&framework.info, &framework_info);
         let changed = [
@@ -278,13 +296,47 @@ impl Master {
         if let Some((field, _)) = changed.iter().find(|(_, changed)| *changed) {
             return Answer::new(400, format!("Updating 'FrameworkInfo.{field}' is unsupported"));
         }
-        framework.update(framework_info, settings);
-        self.observe_framework(id);
+        let id = framework.id.clone();
+        if let Some(framework) = self.frameworks.get_mut(&id) {
+            framework.update(framework_info, settings);
+        }
+        self.touch(&id);
+        self.observe_framework(&id);
         Answer::new(200, "")
     }
 }
 
 impl Framework {
+    /// A framework without tasks that is not connected.
+    pub(super) fn new(
+        now: Milliseconds,
+        id: Arc<str>,
+        key: JobKey,
+        info: FrameworkInfo,
+        principal: Option<String>,
+        settings: Subscription,
+    ) -> Self {
+        Self {
+            id,
+            key,
+            info,
+            principal,
+            settings,
+            connection: None,
+            tasks: BTreeMap::new(),
+            executors: BTreeMap::new(),
+            completed_tasks: VecDeque::new(),
+            offers: BTreeMap::new(),
+            untold: BTreeSet::new(),
+            inverse: BTreeSet::new(),
+            registered_at: now,
+            reregistered_at: None,
+            unregistered_at: None,
+            failover_at: None,
+            end: None,
+        }
+    }
+
     /// Takes in what may change. What may not keeps its old value, as in Mesos.
     fn update(&mut self, info: FrameworkInfo, settings: Subscription) {
         let FrameworkInfo { user, checkpoint, principal, .. } = self.info.clone();

@@ -40,8 +40,8 @@ pub(crate) struct TaskKey {
 pub(crate) enum News {
     /// It is about to run in this container.
     Starting(ContainerStatus),
-    /// It runs.
-    Running,
+    /// It runs, in this container if more is known of that now.
+    Running(Option<ContainerStatus>),
     /// It was told to end.
     Killing,
     /// It has ended, and nothing of it is left.
@@ -83,7 +83,7 @@ pub(super) struct TaskRecord {
     resend_milliseconds: Milliseconds,
     /// What was said of it, each state once.
     pub(super) statuses: Vec<TaskStatus>,
-    container: Option<ContainerStatus>,
+    pub(super) container: Option<ContainerStatus>,
 }
 
 pub(super) fn is_terminal(state: TaskState) -> bool {
@@ -156,10 +156,14 @@ impl Framework {
 
     /// The state for a task that is gone, as the framework understands it.
     pub(super) fn understood(&self, state: TaskState) -> TaskState {
-        use TaskState::{Dropped, Gone, GoneByOperator, Lost, Unknown, Unreachable};
-        let is_new = matches!(state, Dropped | Unreachable | Gone | GoneByOperator | Unknown);
-        if is_new && !self.can(FrameworkInfoCapabilityType::PartitionAware) { Lost } else { state }
+        understood(self.can(FrameworkInfoCapabilityType::PartitionAware), state)
     }
+}
+
+fn understood(is_aware: bool, state: TaskState) -> TaskState {
+    use TaskState::{Dropped, Gone, GoneByOperator, Lost, Unknown, Unreachable};
+    let is_new = matches!(state, Dropped | Unreachable | Gone | GoneByOperator | Unknown);
+    if is_new && !is_aware { Lost } else { state }
 }
 
 /// A status that the master makes.
@@ -179,6 +183,18 @@ pub(super) fn status(
         timestamp: Some(seconds(now)),
         ..TaskStatus::default()
     }
+}
+
+/// What an update is acknowledged by. It follows from the container and the state, so that a master that
+/// takes over gives it the same.
+fn update_uuid(container: Option<&ContainerStatus>, state: TaskState) -> Vec<u8> {
+    let container = container.and_then(|container| container.container_id.as_ref());
+    let Some(container) = container else { return uuid::Uuid::new_v4().as_bytes().to_vec() };
+    let text = format!("{} {}", container.value, state.text());
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.as_ref()[..16]);
+    uuid::Builder::from_random_bytes(bytes).into_uuid().as_bytes().to_vec()
 }
 
 fn update_event(status: TaskStatus) -> Event {
@@ -234,6 +250,7 @@ impl Master {
             return;
         }
         (record.node, record.role, record.holds) = (Some(node.into()), role, true);
+        self.touched.insert(id.clone());
         let task = record.info.clone();
         if task.executor.is_none() {
             let executor = record.executor_id().into();
@@ -241,10 +258,12 @@ impl Master {
                 key,
                 task,
                 agent,
+                node: node.into(),
+                pool: pool.into(),
                 executor,
                 token: None,
             })));
-        } else if !self.launch_on_executor(now, id, task, &agent) {
+        } else if !self.launch_on_executor(now, id, task, (&agent, node, pool)) {
             let message = "There is no room for the task's executor".to_owned();
             let (reason, source) = (Some(Reason::TaskInvalid), Source::Master);
             let ending = Ending { state: TaskState::Error, message, reason, source };
@@ -313,7 +332,8 @@ impl Master {
         let failure = EventFailure { agent_id: agent, ..EventFailure::default() };
         let kind = Some(EventType::Failure.into());
         self.send(id, Event { r#type: kind, failure: Some(failure), ..Event::default() });
-        self.effects.push(Effect::Kill { task: key, grace: None });
+        self.effects.push(Effect::Kill { task: key.clone(), grace: None });
+        self.effects.push(Effect::Settled(key));
     }
 
     /// Something became of a task.
@@ -333,6 +353,7 @@ impl Master {
         };
         let job = framework.key.clone();
         let knows_killing = framework.can(FrameworkInfoCapabilityType::TaskKillingState);
+        let is_aware = framework.can(FrameworkInfoCapabilityType::PartitionAware);
         let Some(record) = framework.tasks.get_mut(&key.task) else { return };
         let of_executor = |state| (state, None, None, Source::Executor);
         let (state, message, reason, source) = match news {
@@ -340,14 +361,19 @@ impl Master {
                 record.container = Some(container);
                 of_executor(TaskState::Starting)
             }
-            News::Running => of_executor(TaskState::Running),
+            News::Running(container) => {
+                if container.is_some() {
+                    record.container = container;
+                }
+                of_executor(TaskState::Running)
+            }
             News::Killing if knows_killing => of_executor(TaskState::Killing),
             News::Killing => return,
             News::Ended(ending) => {
                 let message = Some(ending.message).filter(|message| !message.is_empty());
                 let is_drained = record.is_drained && ending.state == TaskState::Killed;
                 let reason = if is_drained { Some(Reason::AgentDraining) } else { ending.reason };
-                (ending.state, message, reason, ending.source)
+                (understood(is_aware, ending.state), message, reason, ending.source)
             }
         };
         if is_terminal(record.state) {
@@ -363,7 +389,7 @@ impl Master {
             agent_id: Some(record.info.agent_id.clone()),
             executor_id: Some(ExecutorId { value: record.executor_id().to_owned() }),
             timestamp: Some(seconds(now)),
-            uuid: Some(uuid::Uuid::new_v4().as_bytes().to_vec()),
+            uuid: Some(update_uuid(record.container.as_ref(), state)),
             container_status: record.container.clone(),
             ..TaskStatus::default()
         };
@@ -373,6 +399,7 @@ impl Master {
             self.effects.push(Effect::Engine(gone));
         }
         self.queue_update(now, key, status);
+        self.touch(&key.framework);
     }
 
     pub(super) fn queue_update(&mut self, now: Milliseconds, key: &TaskKey, status: TaskStatus) {
@@ -438,6 +465,8 @@ impl Master {
             let task = record.to_task();
             framework.tasks.remove(&key.task);
             framework.keep_completed(task);
+            self.touch(id);
+            self.effects.push(Effect::Settled(key));
             return;
         }
         record.resend_milliseconds = FIRST_RESEND_MILLISECONDS;

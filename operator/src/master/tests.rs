@@ -100,7 +100,7 @@ fn a_task_runs_and_its_updates_come_one_by_one() {
     let run = world.runs.pop().unwrap();
     assert_eq!((&*run.agent, &*run.key.task), ("m-S0", "t"));
     world.news("t", News::Starting(ContainerStatus::default()));
-    world.news("t", News::Running);
+    world.news("t", News::Running(None));
     world.news("t", finished());
     // Nothing is acknowledged yet.
     assert_eq!(world.states(stream), [TaskState::Starting]);
@@ -125,7 +125,7 @@ fn what_is_not_acknowledged_is_said_again_after_twice_as_long_each_time() {
     let mut world = World::new(1);
     let stream = world.subscribe(framework("{}"));
     world.launch(stream, &[task("t", "m-S0", 1.0)]);
-    world.news("t", News::Running);
+    world.news("t", News::Running(None));
     for (seconds, count) in [(9, 1), (1, 2), (19, 2), (1, 3), (39, 3), (1, 4)] {
         world.advance(seconds * SECOND);
         assert_eq!(world.states(stream).len(), count);
@@ -189,7 +189,7 @@ fn tasks_that_make_no_sense_are_errors_and_the_others_run() {
         assert_eq!(update.state, i32::from(TaskState::Error));
         assert_eq!(update.reason, Some(Reason::TaskInvalid.into()));
     }
-    world.news("good", News::Running);
+    world.news("good", News::Running(None));
     assert_eq!(world.states(stream).last(), Some(&TaskState::Running), "it is still known");
 }
 
@@ -214,7 +214,7 @@ fn all_that_is_known_is_told_on_request() {
     let aware = framework(r#"{"capabilities":[{"type":"PARTITION_AWARE"}]}"#);
     let stream = world.subscribe(aware);
     world.launch(stream, &[task("one", "m-S0", 1.0), task("two", "m-S0", 1.0)]);
-    world.news("one", News::Running);
+    world.news("one", News::Running(None));
     world.reconcile(stream, &[]);
     let told = |world: &World| -> Vec<(String, TaskState)> {
         let updates = world.updates(stream).into_iter().filter(|update| update.uuid.is_none());
@@ -237,7 +237,7 @@ fn a_framework_that_comes_back_takes_over() {
     let first = world.subscribe(framework(r#"{"failover_timeout":60}"#));
     let id = world.framework_id(first);
     world.launch(first, &[task("t", "m-S0", 1.0)]);
-    world.news("t", News::Running);
+    world.news("t", News::Running(None));
     let again = framework(&format!(r#"{{"failover_timeout":60,"id":{{"value":"{id}"}}}}"#));
     let second = world.subscribe(again);
     assert_eq!(world.errors(first), ["Framework failed over"]);

@@ -10,7 +10,8 @@ fn name(name: &str) -> ObjectName {
 
 fn node(index: &mut Index, name: &str) {
     let observation = NodeObservation { name: name.into(), ..NodeObservation::default() };
-    index.set_node(name, Some(NodeFacts { is_ready: true, observation, problem: None }));
+    let uid = "".into();
+    index.set_node(name, Some(NodeFacts { uid, is_ready: true, observation, problem: None }));
 }
 
 fn pod(node: &str, cpu: i64) -> PodFacts {
@@ -22,6 +23,7 @@ fn pod(node: &str, cpu: i64) -> PodFacts {
         is_deleting: false,
         gated: None,
         driver: None,
+        task: None,
         executor: None,
     }
 }

@@ -192,6 +192,7 @@ impl Operator {
             self.review_orphan(name);
             self.review_gated(now, name);
             self.review_driver(now, name);
+            self.review_task_pod(now, name);
         }
     }
 
@@ -224,6 +225,7 @@ impl Operator {
                 self.review_orphan(&pod);
                 self.review_gated(now, &pod);
                 self.review_driver(now, &pod);
+                self.review_task_pod(now, &pod);
             }
         }
     }

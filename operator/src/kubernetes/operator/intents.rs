@@ -40,6 +40,9 @@ enum SentKind {
     DeletePod,
     Place(Launch),
     Explain,
+    Framework(Arc<str>),
+    RunTask,
+    DeleteTask,
     Read,
     ReadPod,
     ReadLog,
@@ -101,6 +104,30 @@ impl Operator {
                 let name = name.clone();
                 let write = Write::Explain { name, uid, offered, reason, message };
                 Some((SentKind::Explain, write))
+            }
+            (Target::Job(_), Intent::MakeFramework(id)) => {
+                Some((SentKind::Framework(id.clone()), self.framework_write(&id)?))
+            }
+            (Target::Job(_), Intent::UpdateFramework(id)) => {
+                let write = self.framework_update(&id)?;
+                Some((SentKind::Other(Some(Intent::UpdateFramework(id))), write))
+            }
+            (Target::Pod(name), Intent::RunTask) => {
+                Some((SentKind::RunTask, self.task_write(now, name)?))
+            }
+            (Target::Pod(name), Intent::DeleteTask { uid, grace_seconds }) => {
+                let write = Write::DeletePod { name: name.clone(), uid, grace_seconds };
+                Some((SentKind::DeleteTask, write))
+            }
+            (Target::Pod(name), Intent::Acknowledge { uid }) => {
+                let again = SentKind::Other(Some(Intent::Acknowledge { uid: uid.clone() }));
+                Some((again, Write::Acknowledge { name: name.clone(), uid }))
+            }
+            (Target::Pool(name), Intent::ShapePool(shape)) => {
+                let pool = Arc::clone(&self.pools.get(name)?.object);
+                let again = SentKind::Other(Some(Intent::ShapePool(shape.clone())));
+                let spec = convert::pool_shape(&shape);
+                Some((again, Write::ShapePool { pool, spec: Box::new(spec) }))
             }
             (Target::Executor(key), Intent::Read) => {
                 let name = self.executors.get(key)?.name.clone();
@@ -304,6 +331,11 @@ impl Operator {
                 _ => self.delete_again(now, key),
             },
             (Target::Pod(_), SentKind::Place(launch)) => self.placed(now, &launch, reply),
+            (Target::Job(key), SentKind::Framework(id)) => {
+                self.framework_made(now, key, &id, reply);
+            }
+            (Target::Pod(name), SentKind::RunTask) => self.task_made(now, name, reply),
+            (Target::Pod(name), SentKind::DeleteTask) => self.task_deleted(now, name, &reply),
             (Target::Pod(name), SentKind::DeletePod) => match reply {
                 Reply::Missing => self.miss_gated(now, name),
                 Reply::Done => {}
@@ -470,6 +502,7 @@ impl Operator {
                 if is_stored {
                     Event::StatusWritten { job, uid, revision }
                 } else {
+                    self.status_failed(now, key);
                     Event::StatusNotWritten { job, uid }
                 }
             }
@@ -477,7 +510,10 @@ impl Operator {
                 tracing::error!(job = %key, "its status is refused: {problem}");
                 Event::StatusNotWritten { job, uid }
             }
-            _ => Event::StatusNotWritten { job, uid },
+            _ => {
+                self.status_failed(now, key);
+                Event::StatusNotWritten { job, uid }
+            }
         };
         self.engine.handle(now, event);
     }

@@ -32,13 +32,16 @@ impl Operator {
         let is_served = namespaces.is_empty() || namespaces.contains(&*key.namespace);
         // What is being deleted only waits for what belongs to it.
         let stays = |job: &Arc<SparkJob>| job.metadata.deletion_timestamp.is_none() && is_served;
-        match object.filter(stays) {
-            Some(object) => self.see_job(now, key, &object),
-            None => {
-                if self.jobs.remove(&key).is_some() || !self.is_synced {
-                    self.engine.handle(now, Event::JobGone(key));
-                }
-            }
+        if let Some(object) = object.filter(stays) {
+            self.see_job(now, key, &object);
+            return;
+        }
+        let known = self.jobs.remove(&key);
+        if let Some(known) = &known {
+            self.miss_framework(now, &known.object);
+        }
+        if known.is_some() || !self.is_synced {
+            self.engine.handle(now, Event::JobGone(key));
         }
     }
 
@@ -52,7 +55,9 @@ impl Operator {
                 return;
             }
             job.object = Arc::clone(object);
-            if is_edited {
+            if object.spec.mesos.is_some() {
+                self.see_framework(now, &key);
+            } else if is_edited {
                 self.tell_engine(now, key, object, None);
             }
             return;
@@ -64,7 +69,13 @@ impl Operator {
             published_at: 0,
             retained: Vec::new(),
         };
-        self.jobs.insert(key.clone(), job);
+        if let Some(replaced) = self.jobs.insert(key.clone(), job) {
+            self.miss_framework(now, &replaced.object);
+        }
+        if object.spec.mesos.is_some() {
+            self.see_framework(now, &key);
+            return;
+        }
         self.tell_engine(now, key, object, restored);
     }
 
@@ -134,6 +145,7 @@ impl Operator {
         let previous = object.status.as_ref().map(|status: &SparkJobStatus| &*status.conditions);
         let mut new = convert::job_status(status, previous.unwrap_or_default(), now);
         self.add_application(&status.key, &mut new);
+        self.add_framework(&status.key, &mut new);
         object.status = Some(new);
         object.metadata.managed_fields = None;
         Some(object)
@@ -148,6 +160,9 @@ impl Operator {
         self.pools_due.get_or_insert(now.saturating_add(POOLS_INTERVAL_MILLISECONDS));
         let Some(object) = object else {
             self.pools.remove(name);
+            if let Some((master, _)) = self.mesos() {
+                master.forget_pool(name);
+            }
             self.engine.handle(now, Event::PoolGone(name.into()));
             return;
         };
@@ -157,7 +172,11 @@ impl Operator {
                 || before.object.metadata.deletion_timestamp != object.metadata.deletion_timestamp
         });
         if is_news {
-            self.engine.handle(now, Event::Pool(convert::pool_observation(&object)));
+            let pool = convert::pool_observation(&object);
+            if let Some((master, _)) = self.mesos() {
+                master.observe_pool(pool.clone());
+            }
+            self.engine.handle(now, Event::Pool(pool));
         }
         let is_deleting = object.metadata.deletion_timestamp.is_some();
         let is_kept = object.finalizers().iter().any(|finalizer| finalizer == POOL_FINALIZER);

@@ -2,6 +2,7 @@
 #![allow(clippy::needless_pass_by_value)]
 
 mod gated;
+mod mesos;
 mod spark;
 mod world;
 

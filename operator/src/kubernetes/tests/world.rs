@@ -142,7 +142,7 @@ pub(super) fn clocks() -> Timing {
 
 pub(super) fn cluster(api: &FakeApi) -> Cluster {
     let mut cluster =
-        Cluster::start(api.client(), &configuration(), Arc::new(Health::new()), clocks());
+        Cluster::start(api.client(), &configuration(), Arc::new(Health::new()), clocks(), None);
     cluster.clock.read = virtual_clock;
     cluster
 }

@@ -141,8 +141,8 @@ fn fields_of_the_spec() {
         (
             "pol: a",
             "x.yaml:5: spec.pol: there is no such field; did you mean pool? The fields are: \
-             deadlineSeconds, env, executor, maxExecutorFailures, maxTaskFailures, podRetention, \
-             pool, priority, restartPolicy, spark, speculation, stages, suspend, \
+             deadlineSeconds, env, executor, maxExecutorFailures, maxTaskFailures, mesos, \
+             podRetention, pool, priority, restartPolicy, spark, speculation, stages, suspend, \
              ttlSecondsAfterFinished, workURI",
         ),
         (

@@ -1,5 +1,7 @@
 //! Agents, frameworks, tasks and roles as JSON in the words of Mesos's first API.
 
+use std::path::Path;
+
 use proffer_core::event::PoolObservation;
 use proffer_core::frameworks::NamedAmounts;
 use proffer_core::ranges::Ranges;
@@ -250,8 +252,14 @@ impl Master {
             Some((id, &*record.agent, container(record.container.as_ref())?))
         });
         let listed = built_in.chain(own).map(|(executor, agent, container)| {
-            let folder = &self.settings.sandboxes;
-            let directory = sandbox(folder, agent, &framework.id, executor, &container);
+            let folder = self.settings.sandboxes.as_deref();
+            let directory = sandbox(
+                folder.unwrap_or(Path::new("/")),
+                agent,
+                &framework.id,
+                executor,
+                &container,
+            );
             json!({
                 "id": executor,
                 "executor_id": executor,

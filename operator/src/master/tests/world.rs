@@ -59,7 +59,7 @@ impl World {
                 hostname: "localhost".to_owned(),
                 namespace: "mesos".into(),
                 least_failover_milliseconds: 0,
-                sandboxes: "/sandboxes".into(),
+                sandboxes: Some("/sandboxes".into()),
                 access: Arc::default(),
             },
         );
@@ -126,6 +126,7 @@ impl World {
                     Effect::Close(connection) => self.closed.push(connection),
                     Effect::Run(run) => self.runs.push(*run),
                     Effect::Kill { task, grace } => self.kills.push((task, grace)),
+                    Effect::Settled(_) => {}
                 }
             }
         }

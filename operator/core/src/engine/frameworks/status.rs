@@ -3,6 +3,7 @@
 use crate::engine::Engine;
 use crate::explain::Rejection;
 use crate::frameworks::{Client, Framework, FrameworkId, OfferDescription, Task, TaskId};
+use crate::jobs::JobKey;
 use crate::view::{FrameworkPoolStatus, FrameworkStatus, FrameworkTaskStatus, InverseOfferStatus};
 
 impl Engine {
@@ -10,6 +11,11 @@ impl Engine {
         let frameworks = &self.state.frameworks;
         let known = frameworks.by_key.values();
         known.filter_map(|&id| Some(self.framework_status(id, frameworks.by_id.get(id)?))).collect()
+    }
+
+    pub(in crate::engine) fn framework_of(&self, key: &JobKey) -> Option<FrameworkStatus> {
+        let id = *self.state.frameworks.by_key.get(key)?;
+        Some(self.framework_status(id, self.state.frameworks.by_id.get(id)?))
     }
 
     pub(in crate::engine) fn offer_statuses(&self) -> Vec<OfferDescription> {

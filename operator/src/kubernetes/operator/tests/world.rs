@@ -11,6 +11,7 @@ use proffer_core::engine::Settings;
 use proffer_core::jobs::Milliseconds;
 use proffer_crds::executor::{Assignment, AttemptResult};
 use proffer_crds::{ResourcePool, SparkExecutor, SparkExecutorStatus, SparkJob};
+use proffer_mesos::scheduler::Event;
 use serde_json::{Value, json};
 
 use super::super::super::executor_pod::PodSettings;
@@ -18,8 +19,10 @@ use super::super::super::gated_pod::placing_patch;
 use super::super::super::node::node_facts;
 use super::super::super::notices::Notice;
 use super::super::super::pod::{ObjectName, pod_facts};
+use super::super::super::task_pod::TaskSettings;
 use super::super::super::writes::{Reply, Write};
-use super::super::{Change, Kind, Operator, OperatorSettings};
+use super::super::{Change, Kind, MesosSettings, Operator, OperatorSettings};
+use crate::master::{ConnectionId, Effect, MasterSettings};
 
 // Each of the flags can be set whatever the others are.
 #[allow(clippy::struct_excessive_bools)]
@@ -49,7 +52,28 @@ pub(super) struct World {
     pub(super) launches: usize,
     /// Whether the scheduler places no pod that was pinned.
     pub(super) scheduler_refuses: bool,
+    /// What frameworks were told on their connections.
+    pub(super) events: Vec<(ConnectionId, Event)>,
+    /// Connections that were closed.
+    pub(super) closed: Vec<ConnectionId>,
+    pub(super) connections: u64,
     version: u64,
+}
+
+fn mesos() -> MesosSettings {
+    MesosSettings {
+        master: MasterSettings {
+            id: uuid::Uuid::new_v4().to_string(),
+            address: "127.0.0.1:5050".parse().unwrap(),
+            hostname: "mesos".to_owned(),
+            namespace: "ns".into(),
+            least_failover_milliseconds: 60_000,
+            sandboxes: None,
+            access: Arc::default(),
+        },
+        tasks: TaskSettings::default(),
+        ttl_seconds: 3600,
+    }
 }
 
 fn settings() -> OperatorSettings {
@@ -66,6 +90,7 @@ fn settings() -> OperatorSettings {
         writes_per_second: 10_000,
         namespaces: [].into(),
         makes_default_pool: true,
+        mesos: Some(mesos()),
     }
 }
 
@@ -73,7 +98,7 @@ impl World {
     /// A cluster of nodes with two cpus, in which nothing was seen yet.
     pub(super) fn unseen(nodes: &[&str]) -> Self {
         let mut world = Self {
-            operator: Operator::new(settings()),
+            operator: Operator::new(1_000_000, settings()),
             now: 1_000_000,
             jobs: BTreeMap::new(),
             executors: BTreeMap::new(),
@@ -90,6 +115,9 @@ impl World {
             notices: Vec::new(),
             launches: 0,
             scheduler_refuses: false,
+            events: Vec::new(),
+            closed: Vec::new(),
+            connections: 0,
             version: 0,
         };
         for node in nodes {
@@ -107,7 +135,7 @@ impl World {
 
     /// Another process takes over: it lists everything first.
     pub(super) fn restart(&mut self) {
-        self.operator = Operator::new(settings());
+        self.operator = Operator::new(self.now, settings());
         for kind in [Kind::Node, Kind::Pool, Kind::Job, Kind::Executor, Kind::Pod] {
             self.list(kind);
         }
@@ -135,7 +163,7 @@ impl World {
 
     pub(super) fn set_node(&mut self, name: &str, is_ready: bool) {
         let node = json!({
-            "metadata": {"name": name},
+            "metadata": {"name": name, "uid": format!("{name}-uid")},
             "status": {
                 "allocatable": {"cpu": "2", "memory": "8Gi"},
                 "conditions": [{"type": "Ready", "status": if is_ready { "True" } else { "Unknown" }}],
@@ -144,6 +172,39 @@ impl World {
         let node: Node = serde_json::from_value(node).unwrap();
         self.told.push_back(node_change(&node));
         self.nodes.insert(name.to_owned(), node);
+    }
+
+    /// A node gets a taint that nothing tolerates.
+    pub(super) fn taint_node(&mut self, name: &str) {
+        let node = self.nodes.get_mut(name).unwrap();
+        let taint = json!({"key": "k", "effect": "NoSchedule"});
+        node.spec.get_or_insert_default().taints =
+            Some(vec![serde_json::from_value(taint).unwrap()]);
+        let change = node_change(node);
+        self.told.push_back(change);
+        self.settle();
+    }
+
+    /// Somebody deletes a job, and Kubernetes what belongs to it.
+    pub(super) fn delete_job(&mut self, name: &str) {
+        let job = self.jobs.remove(name).unwrap();
+        let is_of =
+            |pod: &Pod| pod.owner_references().iter().any(|it| Some(&it.uid) == job.uid().as_ref());
+        let own: Vec<String> =
+            self.pods.values().filter(|pod| is_of(pod)).map(ResourceExt::name_any).collect();
+        self.told.push_back(Change::Job(object_name(&job), None));
+        own.iter().for_each(|pod| self.lose_pod(pod));
+        self.settle();
+    }
+
+    /// Somebody tells a pod to go.
+    pub(super) fn evict(&mut self, name: &str) {
+        let pod = self.pods.get_mut(name).unwrap();
+        let now = serde_json::from_value(json!("2026-11-24T00:00:00Z")).unwrap();
+        pod.metadata.deletion_timestamp = Some(now);
+        let change = pod_change(pod);
+        self.told.push_back(change);
+        self.settle();
     }
 
     pub(super) fn remove_node(&mut self, name: &str) {
@@ -202,6 +263,13 @@ impl World {
             }
             self.operator.tick(self.now);
             self.notices.extend(self.operator.take_notices());
+            for effect in self.operator.take_told() {
+                match effect {
+                    Effect::Send(connection, event) => self.events.push((connection, *event)),
+                    Effect::Close(connection) => self.closed.push(connection),
+                    _ => {}
+                }
+            }
             let mut wrote = false;
             while let Some((sent, write)) = self.operator.next_write(self.now) {
                 wrote = true;
@@ -217,7 +285,7 @@ impl World {
         panic!("it does not come to rest");
     }
 
-    fn next_version(&mut self) -> String {
+    pub(super) fn next_version(&mut self) -> String {
         self.version += 1;
         self.version.to_string()
     }
@@ -294,6 +362,31 @@ impl World {
                 self.told.push_back(job_change(&there));
                 Reply::Job(Box::new(there), true)
             }
+            Write::MakeJob { job } => self.make_job(*job),
+            Write::UpdateFramework { name, info, .. } => {
+                let version = self.next_version();
+                let Some(job) = self.jobs.get_mut(&*name.name) else { return Reply::Missing };
+                job.spec.mesos.as_mut().unwrap().info = info;
+                job.metadata.resource_version = Some(version);
+                let job = job.clone();
+                self.told.push_back(job_change(&job));
+                Reply::Job(Box::new(job), true)
+            }
+            Write::MakePod { pod } => self.launch_driver(*pod),
+            Write::Acknowledge { name, .. } => {
+                let Some(pod) = self.pods.get_mut(&*name.name) else { return Reply::Missing };
+                let note = ("proffer.dev/acknowledged".to_owned(), "true".to_owned());
+                pod.metadata.annotations.get_or_insert_default().extend([note]);
+                let change = pod_change(pod);
+                self.told.push_back(change);
+                Reply::Done
+            }
+            Write::ShapePool { pool, spec } => {
+                let mut pool = ResourcePool::clone(&pool);
+                (pool.spec.weight, pool.spec.guarantee) = (spec.weight, spec.guarantee);
+                pool.spec.limit = spec.limit;
+                self.store_pool(pool)
+            }
             Write::DeleteJob { name, .. } => {
                 let Some(job) = self.jobs.remove(&*name.name) else { return Reply::Missing };
                 self.told.push_back(Change::Job(object_name(&job), None));
@@ -319,6 +412,24 @@ impl World {
                 self.store_pool(pool)
             }
         }
+    }
+
+    fn make_job(&mut self, mut job: SparkJob) -> Reply {
+        if let Some(refusal) = &self.refusal {
+            return Reply::Refused(refusal.clone());
+        }
+        let name = job.name_any();
+        if !self.jobs.contains_key(&name) {
+            let version = self.next_version();
+            job.metadata.uid = Some(format!("{name}-uid"));
+            job.metadata.generation = Some(1);
+            job.metadata.creation_timestamp =
+                Some(serde_json::from_value(json!("2026-11-24T00:00:00Z")).unwrap());
+            job.metadata.resource_version = Some(version);
+            self.told.push_back(job_change(&job));
+            self.jobs.insert(name.clone(), job);
+        }
+        Reply::Job(Box::new(self.jobs[&name].clone()), true)
     }
 
     fn store_pool(&mut self, mut pool: ResourcePool) -> Reply {

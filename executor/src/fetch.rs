@@ -1,4 +1,4 @@
-//! Fetches the files that a command names into its sandbox.
+//! Fetches the files that a task of a Mesos framework names into its sandbox, and unpacks archives.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
@@ -6,18 +6,32 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::Once;
 
-use proffer_executor::processes::Children;
-use proffer_mesos::types::CommandInfoUri;
+use serde::Deserialize;
 use tokio::fs;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
+use crate::processes::Children;
+
 /// Chooses how HTTP is encrypted, once.
 static PROVIDER: Once = Once::new();
 
-/// Fetches all files, one after the other.
-pub(super) async fn fetch(
-    uris: &[CommandInfoUri],
+/// A file, as `CommandInfo.URI` of Mesos has it.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Uri {
+    /// Where it is.
+    pub value: String,
+    /// Whether it is to be made executable, and not unpacked.
+    pub executable: Option<bool>,
+    /// Whether it is unpacked if its name says that it is an archive; it is unless this says no.
+    pub extract: Option<bool>,
+    /// What it is called in the sandbox.
+    pub output_file: Option<String>,
+}
+
+/// Fetches all files, one after the other; the error is a sentence.
+pub async fn fetch(
+    uris: &[Uri],
     sandbox: &Path,
     children: &Children<Arc<str>>,
 ) -> Result<(), String> {
@@ -41,7 +55,7 @@ pub(super) async fn fetch(
 }
 
 /// What a file is called in the sandbox, by its output file or the end of its path.
-fn file_name(uri: &CommandInfoUri) -> Result<PathBuf, String> {
+fn file_name(uri: &Uri) -> Result<PathBuf, String> {
     if let Some(output) = uri.output_file.as_deref().filter(|name| !name.is_empty()) {
         let path = Path::new(output);
         if path.components().all(|part| matches!(part, Component::Normal(_))) {
@@ -134,11 +148,7 @@ mod tests {
 
     fn name(value: &str, output_file: Option<&str>) -> Result<PathBuf, String> {
         let output_file = output_file.map(str::to_owned);
-        file_name(&CommandInfoUri {
-            value: value.to_owned(),
-            output_file,
-            ..CommandInfoUri::default()
-        })
+        file_name(&Uri { value: value.to_owned(), output_file, ..Uri::default() })
     }
 
     #[test]

@@ -109,15 +109,14 @@ pub(super) fn task_finished() {
     let master = one_node();
     let mut framework = Framework::subscribe(&master, &json!({}));
     let offer = framework.offer();
-    let flag = master.folder.path().join("finish");
-    let wait = format!("until test -e {}; do sleep 0.01; done", flag.display());
-    let mut all = task("t", &offer, &wait);
+    // It finishes when it is told to end.
+    let mut all = task("t", &offer, "trap 'exit 0' TERM; while :; do sleep 0.01; done");
     all["resources"] = resources(2.0, 64.0);
     framework.launch(&[&offer], &[all]);
     framework.update("t", TaskState::Running);
     let mut other = Framework::subscribe(&master, &json!({}));
     assert!(amount(&other.offer(), "cpus") < 0.01, "there are only memory and disk");
-    std::fs::write(flag, "").unwrap();
+    framework.kill("t");
     while amount(&other.offer(), "cpus") < 2.0 {}
 }
 

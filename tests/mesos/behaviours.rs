@@ -14,7 +14,7 @@ use super::Master;
 use super::framework::resources;
 
 /// A behaviour: the test of Mesos, and what is played here.
-type Behaviour = (&'static str, fn());
+pub(super) type Behaviour = (&'static str, fn());
 
 const BEHAVIOURS: &[Behaviour] = &[
     ("SchedulerHttpApiTest.Subscribe", http_api::subscribe),
@@ -117,9 +117,10 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("PartitionTest.MasterToScheduler", http_api::calls_after_a_broken_stream),
 ];
 
-#[test]
-fn mesos_behaves_so() {
-    let failed: Vec<&str> = BEHAVIOURS
+/// Plays all behaviours of names that are chosen; says how many these are.
+pub(super) fn play(is_chosen: impl Fn(&str) -> bool) -> usize {
+    let chosen: Vec<&Behaviour> = BEHAVIOURS.iter().filter(|(name, _)| is_chosen(name)).collect();
+    let failed: Vec<&str> = chosen
         .iter()
         .filter(|(name, play)| {
             let failed = catch_unwind(AssertUnwindSafe(play)).is_err();
@@ -130,7 +131,8 @@ fn mesos_behaves_so() {
         })
         .map(|(name, _)| *name)
         .collect();
-    assert!(failed.is_empty(), "{} of {} failed: {failed:#?}", failed.len(), BEHAVIOURS.len());
+    assert!(failed.is_empty(), "{} of {} failed: {failed:#?}", failed.len(), chosen.len());
+    chosen.len()
 }
 
 const ONE_NODE: &str = "2cpu,1Gi";

@@ -88,7 +88,8 @@ pub(super) fn teardown() {
     framework.accepted(json!({ "type": "TEARDOWN" }));
     assert_eq!(framework.try_next(EventType::Failure), None, "the connection is closed");
     let frameworks = get(&master.address, "/frameworks").json();
-    assert_eq!(frameworks["completed_frameworks"][0]["id"], json!(framework.id));
+    let mut completed = frameworks["completed_frameworks"].as_array().unwrap().iter();
+    assert!(completed.any(|known| known["id"] == json!(framework.id)));
 }
 
 pub(super) fn malformed_uuid() {
@@ -173,7 +174,6 @@ pub(super) fn calls_after_a_broken_stream() {
     let master = one_node();
     let framework = Framework::subscribe(&master, &patient());
     framework.disconnect();
-    crate::run::until("the master notices", || {
-        framework.call(json!({ "type": "REVIVE" })).status == 403
-    });
+    master
+        .until("the master notices", || framework.call(json!({ "type": "REVIVE" })).status == 403);
 }

@@ -1,0 +1,242 @@
+//! Connections of frameworks and executors: what comes in on them, and what they are told.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use proffer_core::jobs::Milliseconds;
+use proffer_core::view::View;
+use proffer_mesos::content::ContentType;
+use proffer_mesos::scheduler::{Call, CallSubscribe};
+use proffer_mesos::{Message, executor, recordio};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio_rustls::TlsAcceptor;
+
+use super::access::Access;
+use super::files::Files;
+use super::{Answer, ApiAnswer, ConnectionId, Effect, Master, Question, http};
+
+/// Calls that wait to be taken in; those who call wait when there are more.
+const REQUEST_QUEUE_LENGTH: usize = 1024;
+
+/// Events that wait to be read by a framework. One that reads no more than that is disconnected.
+const EVENT_QUEUE_LENGTH: usize = 8192;
+
+/// Something that the master is asked.
+pub(crate) enum Request {
+    /// A framework wants to be told events.
+    Subscribe {
+        /// What it says.
+        call: Box<CallSubscribe>,
+        /// Who says so, if that was checked.
+        principal: Option<String>,
+        /// How events are encoded.
+        content: ContentType,
+        /// Where it is told.
+        reply: oneshot::Sender<Stream>,
+    },
+    /// A framework says something.
+    Call {
+        /// What it says.
+        call: Box<Call>,
+        /// Who says so, if that was checked.
+        principal: Option<String>,
+        /// The connection on which it is told events.
+        stream: Option<String>,
+        /// What becomes of it.
+        reply: oneshot::Sender<Answer>,
+    },
+    /// An executor wants to be told events.
+    SubscribeExecutor {
+        /// What it says.
+        call: Box<executor::Call>,
+        /// How events are encoded.
+        content: ContentType,
+        /// What it shows.
+        token: Option<String>,
+        /// Where it is told.
+        reply: oneshot::Sender<Stream>,
+    },
+    /// An executor says something.
+    ExecutorCall {
+        /// What it says.
+        call: Box<executor::Call>,
+        /// What it shows.
+        token: Option<String>,
+        /// What becomes of it.
+        reply: oneshot::Sender<Answer>,
+    },
+    /// Somebody asks something.
+    Ask(Question, oneshot::Sender<Option<serde_json::Value>>),
+    /// An operator says something.
+    Operate(Box<serde_json::Value>, oneshot::Sender<ApiAnswer>),
+    /// A connection has ended.
+    Ended(ConnectionId),
+}
+
+/// The events of a framework, encoded.
+pub(crate) struct Stream {
+    /// The number of the connection.
+    pub(crate) connection: ConnectionId,
+    /// Its name, as the framework has to repeat it.
+    pub(crate) id: String,
+    /// What it is told.
+    pub(crate) records: mpsc::Receiver<Vec<u8>>,
+}
+
+/// All connections.
+pub(crate) struct Connections {
+    requests: mpsc::Receiver<Request>,
+    open: BTreeMap<ConnectionId, (ContentType, mpsc::Sender<Vec<u8>>)>,
+    next: u64,
+}
+
+/// How connections are served.
+pub(crate) struct Service {
+    /// Where.
+    pub(crate) listener: TcpListener,
+    /// To whom.
+    pub(crate) access: Arc<Access>,
+    /// The sandboxes of tasks, if they are here.
+    pub(crate) files: Files,
+    /// What connections are encrypted with, if they are.
+    pub(crate) tls: Option<TlsAcceptor>,
+}
+
+/// Encryption with a certificate and its key, in PEM; the error is a sentence.
+pub(crate) fn tls(certificate: &str, key: &str) -> Result<TlsAcceptor, String> {
+    let failed = |file: &str, error: &dyn std::fmt::Display| format!("cannot read {file}: {error}");
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| failed(certificate, &error))?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| failed(key, &error))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let configuration = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+        .map_err(|error| format!("{certificate} does not serve: {error}"))?;
+    Ok(TlsAcceptor::from(Arc::new(configuration)))
+}
+
+impl Connections {
+    /// Serves what comes in at a listener.
+    pub(crate) fn serve(service: Service) -> Self {
+        let (sender, requests) = mpsc::channel(REQUEST_QUEUE_LENGTH);
+        tokio::spawn(http::serve(service, sender));
+        Self { requests, open: BTreeMap::new(), next: 0 }
+    }
+
+    /// Waits until something comes in.
+    pub(crate) async fn next(&mut self) -> Request {
+        match self.requests.recv().await {
+            Some(request) => request,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What has come in already, if anything has.
+    pub(crate) fn try_next(&mut self) -> Option<Request> {
+        self.requests.try_recv().ok()
+    }
+
+    /// Has the master take in what came in. Who asks something is shown the cluster as it is.
+    pub(crate) fn take(
+        &mut self,
+        now: Milliseconds,
+        request: Request,
+        master: &mut Master,
+        view: impl FnOnce() -> View,
+    ) {
+        match request {
+            // Whoever does not listen any more needs no answer.
+            Request::Ask(question, reply) => {
+                let _ = reply.send(master.read(&question, &view()));
+            }
+            Request::Operate(call, reply) => {
+                let _ = reply.send(master.operate(now, &call, &view()));
+            }
+            Request::Ended(connection) => {
+                self.open.remove(&connection);
+                master.disconnected(now, connection);
+            }
+            Request::Subscribe { call, principal, content, reply } => {
+                if let Some((connection, id)) = self.open(content, reply) {
+                    master.subscribe(now, connection, &id, principal.as_deref(), *call);
+                }
+            }
+            Request::SubscribeExecutor { call, content, token, reply } => {
+                if let Some((connection, _)) = self.open(content, reply) {
+                    master.subscribe_executor(now, connection, token.as_deref(), *call);
+                }
+            }
+            Request::ExecutorCall { call, token, reply } => {
+                let answer = master.executor_call(now, token.as_deref(), *call);
+                let _ = reply.send(answer);
+            }
+            Request::Call { call, principal, stream, reply } => {
+                let (principal, stream) = (principal.as_deref(), stream.as_deref());
+                // Whoever does not listen any more has said it all the same.
+                let _ = reply.send(master.call(now, principal, stream, *call));
+            }
+        }
+    }
+
+    /// Opens a stream; nothing if nobody listens any more.
+    fn open(
+        &mut self,
+        content: ContentType,
+        reply: oneshot::Sender<Stream>,
+    ) -> Option<(ConnectionId, String)> {
+        let connection = ConnectionId(self.next);
+        self.next += 1;
+        let id = uuid::Uuid::new_v4().to_string();
+        let (sender, records) = mpsc::channel(EVENT_QUEUE_LENGTH);
+        reply.send(Stream { connection, id: id.clone(), records }).ok()?;
+        self.open.insert(connection, (content, sender));
+        Some((connection, id))
+    }
+
+    /// Tells what is to be told; what the effect is beside that is returned.
+    pub(crate) fn tell(
+        &mut self,
+        now: Milliseconds,
+        effect: Effect,
+        master: &mut Master,
+    ) -> Option<Effect> {
+        match effect {
+            Effect::Send(connection, event) => self.send(now, connection, &*event, master),
+            Effect::Tell(connection, event) => self.send(now, connection, &*event, master),
+            Effect::Close(connection) => {
+                self.open.remove(&connection);
+            }
+            other => return Some(other),
+        }
+        None
+    }
+
+    /// Sends an event on a connection, whatever it is of. Nobody is waited for.
+    fn send<M: Message>(
+        &mut self,
+        now: Milliseconds,
+        connection: ConnectionId,
+        event: &M,
+        master: &mut Master,
+    ) {
+        let Some((content, sender)) = self.open.get(&connection) else { return };
+        let mut record = Vec::new();
+        recordio::encode(&content.encode(event), &mut record);
+        if sender.try_send(record).is_err() {
+            // It is gone, or does not read what it is told.
+            self.open.remove(&connection);
+            master.disconnected(now, connection);
+        }
+    }
+}
+
+/// Listens at an address.
+pub(crate) async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}

@@ -1,0 +1,218 @@
+//! What is stored of frameworks and their tasks, and a master that goes on where another one stopped.
+//!
+//! A framework that was stored is known and not connected. It is not given up before this master has seen
+//! it connected: how long it was waited for before, nobody knows.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use proffer_core::event::Event as EngineEvent;
+use proffer_core::frameworks::RunningTask;
+use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_mesos::types::{
+    AgentId, ContainerStatus, FrameworkInfo, TaskId as WireTaskId, TaskInfo, TaskStatus,
+};
+
+use super::frameworks::{Framework, Subscription, pool_of};
+use super::tasks::{TaskRecord, is_terminal};
+use super::{COMPLETED_FRAMEWORKS, Effect, End, Master, TaskKey, amounts};
+
+/// How much of a framework's name the name of its job has.
+const NAME_LENGTH: usize = 24;
+
+/// A framework as it is to be stored.
+#[derive(Debug)]
+pub(crate) struct Stored<'a> {
+    /// The name of its job.
+    pub(crate) key: &'a JobKey,
+    /// What it said of itself.
+    pub(crate) info: &'a FrameworkInfo,
+    /// Who subscribed it.
+    pub(crate) principal: Option<&'a str>,
+    /// The pool of its first role.
+    pub(crate) pool: Box<str>,
+    /// Whether it is connected.
+    pub(crate) connected: bool,
+    /// How many of its tasks have not ended.
+    pub(crate) tasks: usize,
+    /// How and when it ended, if it did.
+    pub(crate) end: Option<(&'a End, Milliseconds)>,
+}
+
+/// A framework as it was stored.
+#[derive(Debug)]
+pub(crate) struct Restored {
+    /// Its id.
+    pub(crate) id: Arc<str>,
+    /// The name of its job.
+    pub(crate) key: JobKey,
+    /// What it said of itself.
+    pub(crate) info: FrameworkInfo,
+    /// Who subscribed it.
+    pub(crate) principal: Option<String>,
+    /// When it subscribed first.
+    pub(crate) registered_at: Milliseconds,
+    /// Ends of tasks that it has not acknowledged.
+    pub(crate) updates: Vec<TaskStatus>,
+    /// When it ended, if it did.
+    pub(crate) ended_at: Option<Milliseconds>,
+}
+
+/// The name of a framework's job: some of its own name, and a mark that other ids do not have.
+pub(super) fn job_name(framework: &str, id: &str) -> String {
+    let letters = framework.chars().map(|letter| match letter.to_ascii_lowercase() {
+        letter @ ('a'..='z' | '0'..='9') => letter,
+        _ => '-',
+    });
+    let plain: String = letters.take(NAME_LENGTH).collect();
+    let plain = plain.trim_matches('-');
+    let plain = if plain.is_empty() { "framework" } else { plain };
+    format!("{plain}-{}", mark(id))
+}
+
+/// Ten letters that differ from text to text.
+pub(crate) fn mark(text: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().take(5).fold(String::new(), |mut mark, byte| {
+        let _ = write!(mark, "{byte:02x}");
+        mark
+    })
+}
+
+impl Master {
+    /// The job that a framework is.
+    pub(crate) fn key_of(&self, id: &str) -> Option<&JobKey> {
+        self.known(id).map(|framework| &framework.key)
+    }
+
+    /// Whether a framework is known, even if it has ended.
+    pub(crate) fn knows(&self, id: &str) -> bool {
+        self.known(id).is_some()
+    }
+
+    /// Whether a framework may have tasks.
+    pub(crate) fn is_live(&self, id: &str) -> bool {
+        self.frameworks.contains_key(id)
+    }
+
+    fn known(&self, id: &str) -> Option<&Framework> {
+        let ended = || self.completed.iter().rev().find(|framework| *framework.id == *id);
+        self.frameworks.get(id).or_else(ended)
+    }
+
+    /// A framework as it is to be stored.
+    pub(crate) fn stored(&self, id: &str) -> Option<Stored<'_>> {
+        let framework = self.known(id)?;
+        let role = proffer_mesos::validate::roles(&framework.info).into_iter().next();
+        let live = framework.tasks.values().filter(|record| !is_terminal(record.state));
+        Some(Stored {
+            key: &framework.key,
+            info: &framework.info,
+            principal: framework.principal.as_deref(),
+            pool: pool_of(role.unwrap_or("*")),
+            connected: framework.connection.is_some(),
+            tasks: live.count(),
+            end: framework.end.as_ref().zip(framework.unregistered_at),
+        })
+    }
+
+    /// The last update of each task of a framework that has ended, as far as it is not acknowledged.
+    pub(crate) fn ends(&self, id: &str) -> impl Iterator<Item = (TaskKey, &TaskStatus)> {
+        let tasks = self.frameworks.get(id).into_iter().flat_map(|framework| &framework.tasks);
+        let ended = tasks.filter(|(_, record)| is_terminal(record.state));
+        ended.filter_map(|(task, record)| {
+            let key = TaskKey { framework: record.framework.clone(), task: task.clone() };
+            Some((key, record.updates.back()?))
+        })
+    }
+
+    /// Takes in a framework that subscribed at another master.
+    pub(crate) fn restore_framework(&mut self, restored: Restored) {
+        let Restored { id, key, mut info, principal, registered_at, updates, ended_at } = restored;
+        info.id = Some(proffer_mesos::types::FrameworkId { value: id.to_string() });
+        // Its pool may be gone; then it is told so when it subscribes.
+        let settings = Subscription::of(&info, &[], None, &self.pools).unwrap_or_default();
+        let mut framework =
+            Framework::new(registered_at, id.clone(), key.clone(), info, principal, settings);
+        if ended_at.is_some() {
+            framework.unregistered_at = ended_at;
+            self.completed.push_back(framework);
+            if self.completed.len() > COMPLETED_FRAMEWORKS {
+                self.completed.pop_front();
+            }
+            return;
+        }
+        for status in updates {
+            let task = TaskInfo {
+                name: status.task_id.value.clone(),
+                task_id: WireTaskId { value: status.task_id.value.clone() },
+                agent_id: status
+                    .agent_id
+                    .clone()
+                    .unwrap_or_else(|| AgentId { value: String::new() }),
+                ..TaskInfo::default()
+            };
+            let mut record = TaskRecord::new(id.clone(), task);
+            record.state = status.state.try_into().unwrap_or(record.state);
+            record.statuses.push(TaskStatus { uuid: None, ..status.clone() });
+            framework.tasks.insert(status.task_id.value.as_str().into(), record);
+            if let Some(record) = framework.tasks.get_mut(status.task_id.value.as_str()) {
+                record.updates.push_back(status);
+            }
+        }
+        self.by_key.insert(key, id.clone());
+        self.frameworks.insert(id.clone(), framework);
+        self.observe_framework(&id);
+    }
+
+    /// Takes in what is known of the container of a task.
+    pub(crate) fn set_container(&mut self, key: &TaskKey, container: ContainerStatus) {
+        let framework = self.frameworks.get_mut(&key.framework);
+        if let Some(record) = framework.and_then(|framework| framework.tasks.get_mut(&key.task)) {
+            record.container = Some(container);
+        }
+    }
+
+    /// Takes in a task that was launched by another master and holds something; says whether its
+    /// framework is known.
+    pub(crate) fn restore_task(
+        &mut self,
+        key: &TaskKey,
+        info: TaskInfo,
+        node: &str,
+        pool: &str,
+    ) -> bool {
+        let mut amounts = amounts::request(&info.resources).unwrap_or_default();
+        self.add_pod(&info.agent_id.value, &mut amounts.0);
+        let Some(framework) = self.frameworks.get_mut(&key.framework) else { return false };
+        let mut record = TaskRecord::new(key.framework.clone(), info);
+        record.node = Some(node.into());
+        record.role = framework.settings.roles.get(pool).cloned();
+        record.holds = true;
+        framework.tasks.insert(key.task.clone(), record);
+        let (amounts, ports) = amounts;
+        self.effects.push(Effect::Engine(EngineEvent::TaskRunning(Box::new(RunningTask {
+            framework: framework.key.clone(),
+            task: key.task.clone(),
+            pool: pool.into(),
+            node: node.into(),
+            amounts,
+            ports,
+        }))));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::job_name;
+
+    #[test]
+    fn jobs_are_named_after_their_frameworks() {
+        let name = job_name("Spark Pi (nightly)", "a");
+        assert!(name.starts_with("spark-pi--nightly-"), "{name}");
+        assert_ne!(name, job_name("Spark Pi (nightly)", "b"));
+        assert!(job_name("…", "a").starts_with("framework-"));
+        assert!(job_name(&"x".repeat(100), "a").len() <= 40);
+    }
+}
