@@ -34,6 +34,7 @@ impl JsonSchema for FrameworkDocument {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "object",
+            "maxProperties": 64,
             "x-kubernetes-preserve-unknown-fields": true,
         })
     }
