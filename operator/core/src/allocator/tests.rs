@@ -191,6 +191,18 @@ fn drf_breaks_ties_by_the_number_of_allocations() {
     assert_eq!(first(Fairness::Hdrf), Some(0), "the one that came first");
 }
 
+/// The same between pools: what they are given in the round counts, too.
+#[test]
+fn drf_breaks_ties_of_pools_by_what_they_were_given() {
+    let cluster = Cluster { fairness: Fairness::Drf, ..Cluster::new(&[(6, 0)]) };
+    let cluster = cluster.weighted("a", 1.0).weighted("b", 1.0);
+    let cluster = cluster.job("a", 1, 0, PLENTY).job("b", 2, 0, PLENTY);
+    let mut nodes = cluster.nodes.clone();
+    let mut round = cluster.round(&mut nodes);
+    let order: Vec<usize> = std::iter::from_fn(|| Some(round.next_grant()?.claim)).collect();
+    assert_eq!(order, [0, 1, 0, 1], "with 2 cpu each, b was given something less often");
+}
+
 #[test]
 fn a_subtree_shares_what_its_root_may_have() {
     let cluster = Cluster::new(&[(12, 0)]).weighted("a", 1.0).weighted("b", 2.0);
@@ -282,6 +294,27 @@ fn spread_and_pack_choose_nodes() {
     };
     assert_eq!(nodes_of(Placement::Spread), [1, 1, 2]);
     assert_eq!(nodes_of(Placement::Pack), [4, 0, 0]);
+}
+
+#[test]
+fn spread_and_pack_choose_among_preferred_nodes() {
+    let nodes_of = |placement| {
+        let cluster = Cluster::new(&[(4, 4), (4, 4), (4, 4)]).weighted("a", 1.0);
+        let preferred: Vec<NodeId> = cluster.nodes.iter().map(|(id, _)| id).skip(1).collect();
+        let cluster = cluster.job("a", 1, 1, 3).change(|claim| {
+            claim.placement = placement;
+            claim.choice.preferred = preferred.iter().copied().collect();
+        });
+        let mut charged = cluster.nodes.clone();
+        let mut round = cluster.round(&mut charged);
+        let mut per_node = [0; 3];
+        while let Some(grant) = round.next_grant() {
+            grant.nodes.iter().for_each(|&node| per_node[crate::arena::Id::index(node)] += 1);
+        }
+        per_node
+    };
+    assert_eq!(nodes_of(Placement::Spread), [0, 2, 1]);
+    assert_eq!(nodes_of(Placement::Pack), [0, 3, 0]);
 }
 
 #[test]
