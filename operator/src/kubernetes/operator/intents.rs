@@ -387,11 +387,12 @@ impl Operator {
                     tracing::error!(pool = %name, "cannot be written: {problem}");
                 }
                 if let Reply::Pool(pool) = reply {
-                    let is_older = self
+                    // A pool that is not known has gone since then, or its watch is about to tell.
+                    let is_newer = self
                         .pools
                         .get(name)
-                        .is_some_and(|known| version(&known.object) > version(&pool));
-                    if !is_older {
+                        .is_some_and(|known| version(&known.object) <= version(&pool));
+                    if is_newer {
                         self.observe_pool(now, name, Some(Arc::new(*pool)));
                     }
                 }

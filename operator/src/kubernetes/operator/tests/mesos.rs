@@ -1,11 +1,16 @@
 //! Frameworks of Mesos: their jobs, the pods of their tasks, and processes that take over.
 
+use std::sync::Arc;
+
+use proffer_crds::ResourcePool;
 use proffer_mesos::from_value;
 use proffer_mesos::scheduler::{Call, CallSubscribe};
 use proffer_mesos::to_json;
 use proffer_mesos::types::{Offer, TaskState, TaskStatus};
 use serde_json::{Value, json};
 
+use super::super::super::writes::Reply;
+use super::super::Change;
 use super::world::World;
 use crate::master::ConnectionId;
 
@@ -424,6 +429,28 @@ fn weights_and_quota_are_written_to_pools() {
     let pool = serde_json::to_value(&world.pools["default"].spec).unwrap();
     assert_eq!((&pool["weight"], &pool["limit"]["cpu"]), (&json!("2500m"), &json!("1500m")));
     assert_eq!(pool["limit"]["memory"], "64Mi");
+}
+
+#[test]
+fn an_answer_does_not_bring_back_a_pool_that_is_gone() {
+    let mut world = World::new(&["n1"]);
+    let now = world.now;
+    let pool: ResourcePool = serde_json::from_value(json!({
+        "apiVersion": "proffer.dev/v1alpha1",
+        "kind": "ResourcePool",
+        "metadata": {"name": "a", "uid": "a-uid", "resourceVersion": "900", "generation": 1},
+        "spec": {"guarantee": {"cpu": "1"}},
+    }))
+    .unwrap();
+    world.operator.observe(now, Change::Pool("a".into(), Some(Arc::new(pool.clone()))));
+    world.operator.tick(now);
+    let (sent, _) = world.operator.next_write(now).unwrap();
+    // The watch is faster than the answer to what was written before.
+    world.operator.observe(now, Change::Pool("a".into(), None));
+    world.operator.answered(now, sent, Reply::Pool(Box::new(pool)));
+    world.operator.tick(now);
+    let (_, engine) = world.operator.mesos().unwrap();
+    assert!(engine.pools().iter().all(|pool| &*pool.name != "a"));
 }
 
 #[test]
