@@ -235,7 +235,6 @@ fn launch(framework: &mut Framework, name: &str, line: &str, more: &Value) -> Of
 }
 
 #[test]
-#[ignore = "does not pass reliably after other tests; run by name it played all of its behaviours"]
 fn mesos_behaves_so_in_a_cluster() {
     let Some(_here) = is_here(alone()) else { return };
     // One can be chosen: PROFFER_TEST_BEHAVIOUR=KillTask
