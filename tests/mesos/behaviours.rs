@@ -7,11 +7,11 @@ mod tasks;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use proffer_mesos::types::TaskState;
+use proffer_mesos::types::{Offer, TaskState};
 use serde_json::{Value, json};
 
 use super::Master;
-use super::framework::resources;
+use super::framework::{Framework, resources};
 
 /// A behaviour: the test of Mesos, and what is played here.
 pub(super) type Behaviour = (&'static str, fn());
@@ -139,6 +139,14 @@ const ONE_NODE: &str = "2cpu,1Gi";
 
 fn one_node() -> Master {
     Master::start(ONE_NODE, &[])
+}
+
+/// A master with one node, a framework that says this of itself, and its first offer.
+fn offered(fields: &Value) -> (Master, Framework, Offer) {
+    let master = one_node();
+    let mut framework = Framework::subscribe(&master, fields);
+    let offer = framework.offer();
+    (master, framework, offer)
 }
 
 fn aware() -> Value {

@@ -1,6 +1,6 @@
 //! What tools and operators ask and change.
 
-use super::{ONE_NODE, one_node};
+use super::{ONE_NODE, offered, one_node};
 use crate::mesos::Master;
 use crate::mesos::framework::{Framework, task, thousandths};
 use crate::mesos::http::{get, post};
@@ -9,9 +9,7 @@ use proffer_mesos::types::{TaskState, TaskStatusReason as Reason};
 use serde_json::{Value, json};
 
 pub(super) fn state_endpoint() {
-    let master = one_node();
-    let mut framework = Framework::subscribe(&master, &json!({}));
-    let offer = framework.offer();
+    let (master, mut framework, offer) = offered(&json!({}));
     framework.launch(&[&offer], &[task("t", &offer, "sleep 1000")]);
     framework.update("t", TaskState::Running);
     for path in ["/state", "/master/state", "/master/state/"] {
@@ -38,12 +36,8 @@ pub(super) fn state_endpoint() {
 }
 
 pub(super) fn state_summary_endpoint() {
-    let master = one_node();
-    let mut framework = Framework::subscribe(&master, &json!({}));
-    let offer = framework.offer();
-    framework.launch(&[&offer], &[task("t", &offer, "exit 0")]);
-    let last = framework.update("t", TaskState::Finished);
-    framework.acknowledge(&last);
+    let (master, mut framework, offer) = offered(&json!({}));
+    framework.run(&offer, "exit 0", TaskState::Finished);
     let summary = get(&master.address, "/state-summary").json();
     assert_eq!(summary["frameworks"][0]["TASK_FINISHED"], json!(1));
     assert_eq!(summary["slaves"][0]["TASK_FINISHED"], json!(1));
@@ -51,9 +45,7 @@ pub(super) fn state_summary_endpoint() {
 }
 
 pub(super) fn tasks_endpoint() {
-    let master = one_node();
-    let mut framework = Framework::subscribe(&master, &json!({}));
-    let offer = framework.offer();
+    let (master, mut framework, offer) = offered(&json!({}));
     let tasks = ["a", "b"].map(|name| task(name, &offer, "sleep 1000"));
     framework.launch(&[&offer], &tasks);
     framework.update("a", TaskState::Running);
@@ -199,9 +191,7 @@ pub(super) fn pending_unavailability() {
 }
 
 pub(super) fn inverse_offers() {
-    let master = one_node();
-    let mut framework = Framework::subscribe(&master, &json!({}));
-    let offer = framework.offer();
+    let (master, mut framework, offer) = offered(&json!({}));
     framework.launch(&[&offer], &[task("t", &offer, "sleep 1000")]);
     framework.update("t", TaskState::Running);
     schedule(&master);
@@ -216,12 +206,8 @@ pub(super) fn inverse_offers() {
 }
 
 pub(super) fn drain_agent() {
-    let master = one_node();
-    let mut framework = Framework::subscribe(&master, &json!({}));
-    let offer = framework.offer();
-    framework.launch(&[&offer], &[task("t", &offer, "sleep 1000")]);
-    let running = framework.update("t", TaskState::Running);
-    framework.acknowledge(&running);
+    let (master, mut framework, offer) = offered(&json!({}));
+    framework.run(&offer, "sleep 1000", TaskState::Running);
     let agent = json!({ "agent_id": { "value": offer.agent_id.value } });
     let call = json!({ "type": "DRAIN_AGENT", "drain_agent": agent });
     assert_eq!(post(&master.address, "/api/v1", &call).status, 200);

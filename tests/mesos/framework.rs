@@ -161,6 +161,15 @@ impl Framework {
         self.next(EventType::Update).update.unwrap().status
     }
 
+    /// Runs a task `t` on an offer until it is in a state, and acknowledges that.
+    #[track_caller]
+    pub(crate) fn run(&mut self, offer: &Offer, line: &str, wanted: TaskState) -> TaskStatus {
+        self.launch(&[offer], &[task("t", offer, line)]);
+        let status = self.update("t", wanted);
+        self.acknowledge(&status);
+        status
+    }
+
     /// The next update of a task in a state; those before it are acknowledged.
     #[track_caller]
     pub(crate) fn update(&mut self, task: &str, wanted: TaskState) -> TaskStatus {

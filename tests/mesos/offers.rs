@@ -1,6 +1,6 @@
 //! Who is offered what, and when again.
 
-use super::{multi_role, one_node, patient};
+use super::{multi_role, offered, one_node, patient};
 use crate::mesos::Master;
 use crate::mesos::framework::{Framework, amount, info, resources, state, task};
 use proffer_mesos::content::ContentType;
@@ -106,9 +106,7 @@ pub(super) fn resources_unused() {
 }
 
 pub(super) fn task_finished() {
-    let master = one_node();
-    let mut framework = Framework::subscribe(&master, &json!({}));
-    let offer = framework.offer();
+    let (master, mut framework, offer) = offered(&json!({}));
     // It finishes when it is told to end.
     let mut all = task("t", &offer, "trap 'exit 0' TERM; while :; do sleep 0.01; done");
     all["resources"] = resources(2.0, 64.0);
@@ -121,9 +119,7 @@ pub(super) fn task_finished() {
 }
 
 pub(super) fn framework_exited() {
-    let master = one_node();
-    let mut first = Framework::subscribe(&master, &json!({}));
-    let offer = first.offer();
+    let (master, mut first, offer) = offered(&json!({}));
     let mut all = task("t", &offer, "sleep 1000");
     all["resources"] = resources(2.0, 64.0);
     first.launch(&[&offer], &[all]);
@@ -154,9 +150,7 @@ pub(super) fn offer_constraints() {
 }
 
 pub(super) fn release_with_pending_updates() {
-    let master = one_node();
-    let mut framework = Framework::subscribe(&master, &json!({}));
-    let offer = framework.offer();
+    let (_master, mut framework, offer) = offered(&json!({}));
     let mut all = task("t", &offer, "exit 0");
     all["resources"] = resources(2.0, 64.0);
     framework.launch(&[&offer], &[all]);

@@ -1,6 +1,6 @@
 //! What becomes of tasks, and what is said of them.
 
-use super::{aware, lost, multi_role, one_node, patient};
+use super::{aware, lost, multi_role, offered, one_node, patient};
 use crate::mesos::Master;
 use crate::mesos::framework::{Framework, amount, resources, state, task};
 use crate::mesos::http::get;
@@ -9,9 +9,7 @@ use proffer_mesos::types::{TaskState, TaskStatusReason as Reason, TaskStatusSour
 use serde_json::{Value, json};
 
 pub(super) fn scheduler_failover() {
-    let master = one_node();
-    let mut first = Framework::subscribe(&master, &patient());
-    let offer = first.offer();
+    let (master, mut first, offer) = offered(&patient());
     first.launch(&[&offer], &[task("t", &offer, "sleep 1000")]);
     let running = first.update("t", TaskState::Running);
     let again = json!({ "failover_timeout": 600, "id": { "value": first.id } });
@@ -26,12 +24,8 @@ pub(super) fn scheduler_failover() {
 }
 
 pub(super) fn scheduler_reconnect() {
-    let master = one_node();
-    let mut framework = Framework::subscribe(&master, &patient());
-    let offer = framework.offer();
-    framework.launch(&[&offer], &[task("t", &offer, "sleep 1000")]);
-    let running = framework.update("t", TaskState::Running);
-    framework.acknowledge(&running);
+    let (master, mut framework, offer) = offered(&patient());
+    framework.run(&offer, "sleep 1000", TaskState::Running);
     framework.disconnect();
     let again = json!({ "failover_timeout": 600, "id": { "value": framework.id } });
     let mut again = Framework::subscribe(&master, &again);
@@ -41,9 +35,7 @@ pub(super) fn scheduler_reconnect() {
 }
 
 pub(super) fn task_running() {
-    let master = one_node();
-    let mut framework = Framework::subscribe(&master, &json!({}));
-    let offer = framework.offer();
+    let (_master, mut framework, offer) = offered(&json!({}));
     framework.launch(&[&offer], &[task("t", &offer, "sleep 1000")]);
     let update = framework.update("t", TaskState::Running);
     assert_eq!(update.source, Some(Source::Executor.into()));
@@ -54,12 +46,8 @@ pub(super) fn task_running() {
 }
 
 pub(super) fn reconcile_task() {
-    let master = one_node();
-    let mut framework = Framework::subscribe(&master, &json!({}));
-    let offer = framework.offer();
-    framework.launch(&[&offer], &[task("t", &offer, "sleep 1000")]);
-    let running = framework.update("t", TaskState::Running);
-    framework.acknowledge(&running);
+    let (_master, mut framework, offer) = offered(&json!({}));
+    framework.run(&offer, "sleep 1000", TaskState::Running);
     framework.reconcile(&json!([{ "task_id": { "value": "t" } }]));
     let update = framework.update("t", TaskState::Running);
     assert_eq!(update.reason, Some(Reason::Reconciliation.into()));
@@ -85,12 +73,8 @@ pub(super) fn kill_task() {
 }
 
 pub(super) fn shutdown_executor() {
-    let master = one_node();
-    let mut framework = Framework::subscribe(&master, &json!({}));
-    let offer = framework.offer();
-    framework.launch(&[&offer], &[task("t", &offer, "sleep 1000")]);
-    let running = framework.update("t", TaskState::Running);
-    framework.acknowledge(&running);
+    let (_master, mut framework, offer) = offered(&json!({}));
+    framework.run(&offer, "sleep 1000", TaskState::Running);
     framework.accepted(json!({ "type": "SHUTDOWN", "shutdown": {
         "executor_id": { "value": "t" }, "agent_id": { "value": offer.agent_id.value },
     }}));
@@ -161,9 +145,7 @@ pub(super) fn kill_unknown_task() {
 }
 
 pub(super) fn status_update_ack() {
-    let master = one_node();
-    let mut framework = Framework::subscribe(&master, &json!({}));
-    let offer = framework.offer();
+    let (_master, mut framework, offer) = offered(&json!({}));
     framework.launch(&[&offer], &[task("t", &offer, "exit 3")]);
     let first = framework.next_update();
     assert_eq!(state(&first), TaskState::Starting);
@@ -179,9 +161,7 @@ pub(super) fn status_update_ack() {
 }
 
 pub(super) fn unacknowledged_terminal_task() {
-    let master = one_node();
-    let mut framework = Framework::subscribe(&master, &json!({}));
-    let offer = framework.offer();
+    let (master, mut framework, offer) = offered(&json!({}));
     framework.launch(&[&offer], &[task("t", &offer, "exit 0")]);
     let last = framework.update("t", TaskState::Finished);
     let listed = |field: &str| {
@@ -194,9 +174,7 @@ pub(super) fn unacknowledged_terminal_task() {
 }
 
 pub(super) fn tiny_resources() {
-    let master = one_node();
-    let mut framework = Framework::subscribe(&master, &json!({}));
-    let offer = framework.offer();
+    let (_master, mut framework, offer) = offered(&json!({}));
     let mut tiny = task("t", &offer, "exit 0");
     tiny["resources"] = resources(0.001, 1.0);
     framework.launch(&[&offer], &[tiny]);
@@ -204,9 +182,7 @@ pub(super) fn tiny_resources() {
 }
 
 pub(super) fn cpus_only() {
-    let master = one_node();
-    let mut framework = Framework::subscribe(&master, &json!({}));
-    let offer = framework.offer();
+    let (_master, mut framework, offer) = offered(&json!({}));
     let mut cpus = task("t", &offer, "exit 0");
     cpus["resources"] = json!([resources(2.0, 1.0)[0]]);
     framework.launch(&[&offer], &[cpus]);
@@ -237,12 +213,8 @@ pub(super) fn unknown_task_partition_aware() {
 }
 
 pub(super) fn implicit_non_terminal() {
-    let master = one_node();
-    let mut framework = Framework::subscribe(&master, &json!({}));
-    let offer = framework.offer();
-    framework.launch(&[&offer], &[task("t", &offer, "sleep 1000")]);
-    let running = framework.update("t", TaskState::Running);
-    framework.acknowledge(&running);
+    let (_master, mut framework, offer) = offered(&json!({}));
+    framework.run(&offer, "sleep 1000", TaskState::Running);
     framework.reconcile(&json!([]));
     let update = framework.next_update();
     assert_eq!((update.task_id.value.as_str(), state(&update)), ("t", TaskState::Running));
@@ -250,20 +222,14 @@ pub(super) fn implicit_non_terminal() {
 }
 
 pub(super) fn implicit_terminal() {
-    let master = one_node();
-    let mut framework = Framework::subscribe(&master, &json!({}));
-    let offer = framework.offer();
-    framework.launch(&[&offer], &[task("t", &offer, "exit 0")]);
-    let last = framework.update("t", TaskState::Finished);
-    framework.acknowledge(&last);
+    let (_master, mut framework, offer) = offered(&json!({}));
+    framework.run(&offer, "exit 0", TaskState::Finished);
     framework.reconcile(&json!([]));
     assert_eq!(framework.count(EventType::Update), 0, "it is forgotten");
 }
 
 pub(super) fn invalid_task(change: &Value, problem: &str) {
-    let master = one_node();
-    let mut framework = Framework::subscribe(&master, &json!({}));
-    let offer = framework.offer();
+    let (_master, mut framework, offer) = offered(&json!({}));
     let mut bad = task("bad", &offer, "exit 0");
     bad.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
     framework.launch(&[&offer], &[bad, task("good", &offer, "exit 0")]);
@@ -276,9 +242,7 @@ pub(super) fn invalid_task(change: &Value, problem: &str) {
 }
 
 pub(super) fn duplicated_task_id() {
-    let master = one_node();
-    let mut framework = Framework::subscribe(&master, &json!({}));
-    let offer = framework.offer();
+    let (_master, mut framework, offer) = offered(&json!({}));
     let tasks = [task("t", &offer, "sleep 1000"), task("t", &offer, "sleep 1000")];
     framework.launch(&[&offer], &tasks);
     let update = framework.next_update();

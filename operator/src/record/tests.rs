@@ -4,6 +4,8 @@ use proffer_core::event::{
 };
 use proffer_core::jobs::{ExecutorSpec, JobKey, JobSpec, StageSpec};
 
+use tempfile::TempDir;
+
 use super::*;
 
 fn node(name: &str) -> Event {
@@ -64,6 +66,16 @@ fn work(engine: &mut RecordedEngine) -> usize {
     actions
 }
 
+/// A record of that work: the folder that it is in, and the file.
+fn recorded() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("decisions.jsonl");
+    let mut engine = RecordedEngine::new(Settings::default());
+    engine.record_to(&file).unwrap();
+    work(&mut engine);
+    (folder, file)
+}
+
 fn silent(_: Milliseconds, _: &str, _: &dyn Debug) {}
 
 #[test]
@@ -86,11 +98,7 @@ fn what_was_decided_is_decided_again() {
 
 #[test]
 fn another_decision_is_named_by_its_line() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("decisions.jsonl");
-    let mut engine = RecordedEngine::new(Settings::default());
-    engine.record_to(&file).unwrap();
-    work(&mut engine);
+    let (_folder, file) = recorded();
     let text = std::fs::read_to_string(&file).unwrap();
     // As if the second node had not been there.
     let lines: Vec<&str> = text.lines().filter(|line| !line.contains("\"n1\"")).collect();
@@ -101,11 +109,7 @@ fn another_decision_is_named_by_its_line() {
 
 #[test]
 fn a_record_that_cannot_be_read_says_where() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("decisions.jsonl");
-    let mut engine = RecordedEngine::new(Settings::default());
-    engine.record_to(&file).unwrap();
-    work(&mut engine);
+    let (_folder, file) = recorded();
     let text = std::fs::read_to_string(&file).unwrap();
     let problem = |text: String| {
         std::fs::write(&file, text).unwrap();

@@ -95,6 +95,17 @@ impl Cluster {
         (counts, round.finish().map(|(_, rejection)| rejection.as_ref().map(text)).collect())
     }
 
+    /// How many executors come to each node.
+    fn per_node(&self) -> Vec<u32> {
+        let mut nodes = self.nodes.clone();
+        let mut round = self.round(&mut nodes);
+        let mut counts = vec![0; self.nodes.iter().count()];
+        while let Some(grant) = round.next_grant() {
+            grant.nodes.iter().for_each(|&node| counts[crate::arena::Id::index(node)] += 1);
+        }
+        counts
+    }
+
     fn counts(&self) -> Vec<u32> {
         self.fill().0
     }
@@ -284,13 +295,7 @@ fn spread_and_pack_choose_nodes() {
     let nodes_of = |placement| {
         let cluster = Cluster::new(&[(4, 4), (4, 4), (8, 8)]).weighted("a", 1.0);
         let cluster = cluster.job("a", 1, 1, 4).change(|claim| claim.placement = placement);
-        let mut charged = cluster.nodes.clone();
-        let mut round = cluster.round(&mut charged);
-        let mut per_node = [0; 3];
-        while let Some(grant) = round.next_grant() {
-            grant.nodes.iter().for_each(|&node| per_node[crate::arena::Id::index(node)] += 1);
-        }
-        per_node
+        cluster.per_node()
     };
     assert_eq!(nodes_of(Placement::Spread), [1, 1, 2]);
     assert_eq!(nodes_of(Placement::Pack), [4, 0, 0]);
@@ -305,13 +310,7 @@ fn spread_and_pack_choose_among_preferred_nodes() {
             claim.placement = placement;
             claim.choice.preferred = preferred.iter().copied().collect();
         });
-        let mut charged = cluster.nodes.clone();
-        let mut round = cluster.round(&mut charged);
-        let mut per_node = [0; 3];
-        while let Some(grant) = round.next_grant() {
-            grant.nodes.iter().for_each(|&node| per_node[crate::arena::Id::index(node)] += 1);
-        }
-        per_node
+        cluster.per_node()
     };
     assert_eq!(nodes_of(Placement::Spread), [0, 2, 1]);
     assert_eq!(nodes_of(Placement::Pack), [0, 3, 0]);

@@ -11,6 +11,7 @@ use proffer_crds::mesos::{MesosStatus, MesosUpdate};
 use super::super::super::queue::{Intent, Target};
 use super::super::super::writes::{Reply, Write};
 use super::super::Operator;
+use super::Mesos;
 use crate::convert;
 use crate::master::End;
 
@@ -22,6 +23,17 @@ const REFRESH_MILLISECONDS: Milliseconds = 10_000;
 
 /// How many updates a status holds.
 const MOST_UPDATES: usize = 200;
+
+impl Mesos {
+    /// Has a framework written as soon as it may be again; at once if something would be lost.
+    fn write_soon(&mut self, now: Milliseconds, id: Arc<str>, is_urgent: bool) {
+        let last = self.written.get(&id).copied().unwrap_or(0);
+        let next = last.saturating_add(STATUS_INTERVAL_MILLISECONDS);
+        let at = if is_urgent { now } else { now.max(next) };
+        let due = self.due.entry(id).or_insert(at);
+        *due = at.min(*due);
+    }
+}
 
 impl Operator {
     /// Notes what is to be stored of frameworks.
@@ -35,21 +47,14 @@ impl Operator {
             // Ends of tasks whose pods are gone are known nowhere else.
             let is_urgent =
                 lacks_job || mesos.master.ends(&id).any(|(key, _)| !mesos.tasks.contains_key(&key));
-            let last = mesos.written.get(&id).copied().unwrap_or(0);
-            let at =
-                if is_urgent { now } else { last.saturating_add(STATUS_INTERVAL_MILLISECONDS) };
-            let due = mesos.due.entry(id).or_insert(at);
-            *due = at.min(*due);
+            mesos.write_soon(now, id, is_urgent);
         }
     }
 
     /// Has it looked at soon whether something of a framework is to be stored.
     pub(super) fn touch_framework(&mut self, now: Milliseconds, id: &Arc<str>) {
         if let Some(mesos) = &mut self.mesos {
-            let last = mesos.written.get(id).copied().unwrap_or(0);
-            let at = now.max(last.saturating_add(STATUS_INTERVAL_MILLISECONDS));
-            let due = mesos.due.entry(id.clone()).or_insert(at);
-            *due = at.min(*due);
+            mesos.write_soon(now, id.clone(), false);
         }
     }
 
