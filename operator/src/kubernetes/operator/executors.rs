@@ -138,7 +138,9 @@ impl Operator {
         executor.object = Some((uid, generation));
         executor.is_stopping = object.spec.stop;
         executor.status = object.status.map(Box::new);
-        observed.terminating |= object.spec.stop || is_leaving;
+        // A pod that is deleted for what is wrong with it goes by itself: that counts when it is gone.
+        let goes_by_itself = executor.cause.as_ref().is_some_and(|cause| !is_lost(cause));
+        observed.terminating |= object.spec.stop || is_leaving && !goes_by_itself;
         if !executor.has_departed {
             self.engine.handle(now, Event::Executor(Box::new(observed)));
             self.report(now, &key);

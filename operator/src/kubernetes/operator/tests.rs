@@ -163,21 +163,41 @@ fn a_pod_that_is_not_scheduled_goes_to_another_node() {
     assert_eq!(world.status("j", "/executors/failed"), Value::Null, "the job is not to blame");
 }
 
+/// The status of a pod whose image cannot be pulled.
+fn cannot_pull() -> Value {
+    json!({"phase": "Pending", "containerStatuses": [{
+        "name": "executor", "image": "nope:1", "imageID": "", "ready": false, "restartCount": 0,
+        "state": {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}},
+    }]})
+}
+
 #[test]
 fn an_image_that_cannot_be_pulled_ends_the_job_with_the_cause() {
     let mut world = World::new(&["n1"]);
     world.submit("j", with(job(1, 1), "maxExecutorFailures", json!(0)));
-    world.set_pod(
-        FIRST,
-        json!({"phase": "Pending", "containerStatuses": [{
-            "name": "executor", "image": "nope:1", "imageID": "", "ready": false, "restartCount": 0,
-            "state": {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}},
-        }]}),
-    );
+    world.set_pod(FIRST, cannot_pull());
     world.advance(10_000);
     assert_eq!(world.status("j", "/state"), "Failed");
     let message = world.status("j", "/message").to_string();
     assert!(message.contains("nope:1") && message.contains("not found"), "{message}");
+}
+
+#[test]
+fn a_pod_that_is_deleted_as_it_does_not_start_was_not_told_to_go() {
+    let mut world = World::new(&["n1", "n2"]);
+    world.pods_linger = true;
+    world.submit("j", job(1, 1));
+    let node = world.executors[FIRST].spec.node.clone();
+    world.set_pod(FIRST, cannot_pull());
+    // Its object is seen once more while its pod goes.
+    world.list(Kind::Executor);
+    world.settle();
+    world.lose_pod(FIRST);
+    world.advance(1000);
+    assert_ne!(world.executors["j-j-uid-0-1"].spec.node, node, "its node is declined");
+    assert_eq!(world.status("j", "/executors/failed"), 1);
+    let message = world.status("j", "/message").to_string();
+    assert!(message.contains("did not start") && message.contains("nope:1"), "{message}");
 }
 
 #[test]
