@@ -49,5 +49,89 @@ pub(crate) fn cpu_request(field: &str) -> Rule {
         .message(format!("{field} is an amount of cpu, such as 500m, 1 or 1.5").as_str())
 }
 
+/// Settings of Spark that follow from the job and its pods.
+const DECIDED: [&str; 13] = [
+    "spark.master",
+    "spark.submit.deployMode",
+    "spark.app.id",
+    "spark.driver.host",
+    "spark.driver.bindAddress",
+    "spark.driver.port",
+    "spark.driver.blockManager.port",
+    "spark.kubernetes.namespace",
+    "spark.kubernetes.driver.master",
+    "spark.kubernetes.driver.pod.name",
+    "spark.kubernetes.executor.podNamePrefix",
+    "spark.kubernetes.submitInDriver",
+    "spark.kubernetes.allocation.pods.allocator",
+];
+
+/// Settings of Spark that have a field of a `SparkJob`, and which.
+const WITH_FIELDS: [(&str, &str); 14] = [
+    ("spark.kubernetes.container.image", "image"),
+    ("spark.kubernetes.driver.podTemplateFile", "driver.template"),
+    ("spark.kubernetes.executor.podTemplateFile", "executor.template"),
+    ("spark.driver.cores", "driver.cores"),
+    ("spark.driver.memory", "driver.memory"),
+    ("spark.kubernetes.driver.request.cores", "driver.coreRequest"),
+    ("spark.executor.instances", "executor.instances"),
+    ("spark.executor.cores", "executor.cores"),
+    ("spark.executor.memory", "executor.memory"),
+    ("spark.kubernetes.executor.request.cores", "executor.coreRequest"),
+    ("spark.dynamicAllocation.enabled", "dynamicAllocation.enabled"),
+    ("spark.dynamicAllocation.minExecutors", "dynamicAllocation.minExecutors"),
+    ("spark.dynamicAllocation.initialExecutors", "dynamicAllocation.initialExecutors"),
+    ("spark.dynamicAllocation.maxExecutors", "dynamicAllocation.maxExecutors"),
+];
+
+/// No setting of Spark that Proffer decides.
+pub(crate) fn decided_settings() -> Rule {
+    let names = listed(&DECIDED);
+    Rule::new(format!("{names}.all(name, !(name in self))")).message(Message::Expression(format!(
+        "{names}.filter(name, name in self)[0] + ' is decided by Proffer; leave it out of conf'"
+    )))
+}
+
+/// No setting of Spark that has a field of its own.
+pub(crate) fn settings_with_fields() -> Rule {
+    let names = listed(&WITH_FIELDS.map(|(name, _)| name));
+    let fields: Vec<String> =
+        WITH_FIELDS.iter().map(|(name, field)| format!("'{name}': '{field}'")).collect();
+    let fields = fields.join(", ");
+    let first = format!("{names}.filter(name, name in self)[0]");
+    Rule::new(format!("{names}.all(name, !(name in self))")).message(Message::Expression(format!(
+        "{first} + ' has a field of its own: spec.spark.' + {{{fields}}}[{first}]"
+    )))
+}
+
+/// Settings of Spark that are amounts of memory and count in the size of pods.
+pub(crate) fn memory_settings() -> Rule {
+    let names = listed(&[
+        "spark.driver.memoryOverhead",
+        "spark.executor.memoryOverhead",
+        "spark.executor.pyspark.memory",
+        "spark.memory.offHeap.size",
+    ]);
+    let is_bad = "name in self && !self[name].matches('^[0-9]+([kmgtKMGT][bB]?)?$')";
+    Rule::new(format!("!{names}.exists(name, {is_bad})")).message(Message::Expression(format!(
+        "{names}.filter(name, {is_bad})[0] + ' is an amount of memory, such as 512m or 4g'"
+    )))
+}
+
+/// The heap's size is not an option of the JVM: Spark refuses it.
+pub(crate) fn heap_options() -> Rule {
+    Rule::new(
+        "!['spark.driver.extraJavaOptions', 'spark.executor.extraJavaOptions'].exists(name, \
+         name in self && self[name].contains('-Xmx'))",
+    )
+    .message("extraJavaOptions cannot set -Xmx: driver.memory and executor.memory are the heaps")
+}
+
+/// Texts as a list of CEL.
+fn listed(texts: &[&str]) -> String {
+    let quoted: Vec<String> = texts.iter().map(|text| format!("'{text}'")).collect();
+    format!("[{}]", quoted.join(", "))
+}
+
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,8 @@ use crate::rules;
 #[x_kube(
     validation = Rule::new("has(self.mainApplicationFile) != has(self.mainApplicationConfigMap)").message("a Spark application has either mainApplicationFile or mainApplicationConfigMap"),
     validation = Rule::new("has(self.mainClass) != (has(self.mainApplicationFile) && (self.mainApplicationFile.endsWith('.py') || self.mainApplicationFile.endsWith('.R')) || has(self.mainApplicationConfigMap) && !self.mainApplicationConfigMap.key.endsWith('.jar'))").message("mainClass says which class of a jar has the main method; a Python or R file has none"),
-    validation = Rule::new("!has(self.executor) || !has(self.executor.instances) || !has(self.dynamicAllocation) || !self.dynamicAllocation.enabled").message("with dynamicAllocation the number of executors is initialExecutors, minExecutors and maxExecutors, not executor.instances")
+    validation = Rule::new("!has(self.executor) || !has(self.executor.instances) || !has(self.dynamicAllocation) || !self.dynamicAllocation.enabled").message("with dynamicAllocation the number of executors is initialExecutors, minExecutors and maxExecutors, not executor.instances"),
+    validation = Rule::new("!has(self.conf) || !('spark.task.cpus' in self.conf) || !self.conf['spark.task.cpus'].matches('^[0-9]{1,9}$') || int(self.conf['spark.task.cpus']) <= (has(self.executor) && has(self.executor.cores) ? self.executor.cores : 1)").message("spark.task.cpus is at most executor.cores, or no executor could run a task")
 )]
 pub struct SparkApplication {
     /// The version of Spark in the image, such as `4.3.0`: 3.5 to 4.3.
@@ -59,6 +60,13 @@ pub struct SparkApplication {
     /// names of pods, cannot be set here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 256, "additionalProperties" = {"type": "string", "maxLength": 4096}))]
+    #[x_kube(
+        validation = rules::decided_settings(),
+        validation = rules::settings_with_fields(),
+        validation = rules::memory_settings(),
+        validation = rules::heap_options(),
+        validation = Rule::new("!('spark.shuffle.service.enabled' in self) || self['spark.shuffle.service.enabled'] != 'true'").message("spark.shuffle.service.enabled needs a shuffle service on each node, which Kubernetes does not have; executors hand their shuffle files on")
+    )]
     pub conf: BTreeMap<String, String>,
 
     /// The driver.
@@ -194,7 +202,10 @@ pub struct Executor {
 /// How the number of executors follows the work.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.minExecutors) || !has(self.maxExecutors) || self.minExecutors <= self.maxExecutors").message("minExecutors is at most maxExecutors"))]
+#[x_kube(
+    validation = Rule::new("!has(self.minExecutors) || !has(self.maxExecutors) || self.minExecutors <= self.maxExecutors").message("minExecutors is at most maxExecutors"),
+    validation = Rule::new("!has(self.initialExecutors) || !has(self.maxExecutors) || self.initialExecutors <= self.maxExecutors").message("initialExecutors is at most maxExecutors")
+)]
 pub struct DynamicAllocation {
     /// Whether it does.
     #[serde(default)]

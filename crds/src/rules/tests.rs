@@ -318,6 +318,49 @@ fn spark_refusals() -> Vec<(&'static str, Value, &'static str, &'static str)> {
             ".sparkVersion",
             "sparkVersion is between 3.5 and 4.3, such as 3.5.9 or 4.3.0",
         ),
+        (
+            "/dynamicAllocation/initialExecutors",
+            json!(5),
+            ".dynamicAllocation",
+            "initialExecutors is at most maxExecutors",
+        ),
+        (
+            "/conf",
+            json!({ "spark.task.cpus": "2" }),
+            "",
+            "spark.task.cpus is at most executor.cores, or no executor could run a task",
+        ),
+        (
+            "/conf",
+            json!({ "spark.sql.shuffle.partitions": "2", "spark.master": "local" }),
+            ".conf",
+            "spark.master is decided by Proffer; leave it out of conf",
+        ),
+        (
+            "/conf",
+            json!({ "spark.executor.memory": "1g" }),
+            ".conf",
+            "spark.executor.memory has a field of its own: spec.spark.executor.memory",
+        ),
+        (
+            "/conf",
+            json!({ "spark.driver.memoryOverhead": "512m", "spark.executor.memoryOverhead": "much" }),
+            ".conf",
+            "spark.executor.memoryOverhead is an amount of memory, such as 512m or 4g",
+        ),
+        (
+            "/conf",
+            json!({ "spark.executor.extraJavaOptions": "-XX:+UseG1GC -Xmx4g" }),
+            ".conf",
+            "extraJavaOptions cannot set -Xmx: driver.memory and executor.memory are the heaps",
+        ),
+        (
+            "/conf",
+            json!({ "spark.shuffle.service.enabled": "true" }),
+            ".conf",
+            "spark.shuffle.service.enabled needs a shuffle service on each node, which Kubernetes \
+             does not have; executors hand their shuffle files on",
+        ),
     ]
 }
 

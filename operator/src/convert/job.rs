@@ -19,10 +19,7 @@ pub fn job_spec(job: &SparkJob) -> Result<JobSpec, Vec<Problem>> {
     let spec = &job.spec;
     let mut problems = Vec::new();
     let (executor, stages) = match &spec.spark {
-        Some(spark) => {
-            problems.extend(spark::problems(spark));
-            spark::application(spark)
-        }
+        Some(spark) => spark::application(spark),
         None => (executor(&spec.executor), stages(spec, &mut problems)),
     };
     // A driver that fails fails its job, which may run another one.

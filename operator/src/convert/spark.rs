@@ -10,7 +10,7 @@ use proffer_core::jobs::{ExecutorSpec, StageSpec};
 use proffer_crds::Quantity;
 use proffer_crds::spark::SparkApplication;
 
-use super::{Problem, count};
+use super::count;
 use crate::kubernetes::gated_pod::{node_selector, toleration};
 
 /// The stage of a Spark job, whose one task is the driver.
@@ -41,55 +41,6 @@ impl PodSize {
         let sum = self.heap_mebibytes + self.overhead_mebibytes + self.other_mebibytes;
         sum.saturating_mul(1 << 20)
     }
-}
-
-/// What Proffer decides, and where to say it instead.
-const DECIDED: [(&str, &str); 23] = [
-    ("spark.master", ""),
-    ("spark.submit.deployMode", ""),
-    ("spark.app.id", ""),
-    ("spark.kubernetes.namespace", ""),
-    ("spark.kubernetes.driver.pod.name", ""),
-    ("spark.kubernetes.driver.master", ""),
-    ("spark.driver.host", ""),
-    ("spark.driver.bindAddress", ""),
-    ("spark.kubernetes.submitInDriver", ""),
-    ("spark.kubernetes.executor.podNamePrefix", ""),
-    ("spark.kubernetes.executor.podTemplateFile", "spec.spark.executor.template"),
-    ("spark.kubernetes.driver.podTemplateFile", "spec.spark.driver.template"),
-    ("spark.kubernetes.container.image", "spec.spark.image"),
-    ("spark.executor.instances", "spec.spark.executor.instances"),
-    ("spark.executor.cores", "spec.spark.executor.cores"),
-    ("spark.executor.memory", "spec.spark.executor.memory"),
-    ("spark.driver.cores", "spec.spark.driver.cores"),
-    ("spark.driver.memory", "spec.spark.driver.memory"),
-    ("spark.dynamicAllocation.enabled", "spec.spark.dynamicAllocation"),
-    ("spark.dynamicAllocation.minExecutors", "spec.spark.dynamicAllocation.minExecutors"),
-    ("spark.dynamicAllocation.initialExecutors", "spec.spark.dynamicAllocation.initialExecutors"),
-    ("spark.dynamicAllocation.maxExecutors", "spec.spark.dynamicAllocation.maxExecutors"),
-    ("spark.kubernetes.allocation.pods.allocator", ""),
-];
-
-/// What is wrong with an application beyond its schema.
-pub(super) fn problems(spark: &SparkApplication) -> Vec<Problem> {
-    let decided = |key: &String| {
-        let (_, instead) = DECIDED.iter().find(|(name, _)| name == key)?;
-        let message = if instead.is_empty() {
-            "Proffer decides this".to_owned()
-        } else {
-            format!("this has a field of its own: {instead}")
-        };
-        Some(Problem::new(format!("spec.spark.conf.{key}"), message))
-    };
-    let mut problems: Vec<Problem> = spark.conf.keys().filter_map(decided).collect();
-    for (key, value) in &spark.conf {
-        let is_memory = key.ends_with(".memoryOverhead") || key == "spark.executor.pyspark.memory";
-        if is_memory && mebibytes(value).is_none() {
-            let message = format!("\"{value}\" is no amount of memory, such as 512m or 4g");
-            problems.push(Problem::new(format!("spec.spark.conf.{key}"), message));
-        }
-    }
-    problems
 }
 
 /// The engine's settings of an application's places and of its one stage.
@@ -144,7 +95,13 @@ pub(crate) fn executor_size(spark: &SparkApplication) -> PodSize {
     let of_python = conf("spark.executor.pyspark.memory").filter(|_| spark.is_python());
     let is_used = conf("spark.memory.offHeap.enabled").is_some_and(|it| it == "true");
     let off_heap = conf("spark.memory.offHeap.size").filter(|_| is_used);
-    let others = of_python.into_iter().chain(off_heap).filter_map(|text| mebibytes(text)).sum();
+    let of_python = of_python.and_then(|text| mebibytes(text)).unwrap_or(0);
+    // The one setting whose unit is the byte.
+    let off_heap = off_heap.map_or(0, |text| match text.trim().parse::<i64>() {
+        Ok(bytes) => bytes / (1 << 20),
+        Err(_) => mebibytes(text).unwrap_or(0),
+    });
+    let others = of_python.saturating_add(off_heap);
     let cores = (executor.core_request.as_ref(), executor.cores);
     size(spark, &executor.memory, overhead, cores, others)
 }
@@ -187,7 +144,7 @@ mod tests {
     use proffer_crds::spark::SparkApplication;
     use serde_json::{Value, json};
 
-    use super::{application, mebibytes, problems};
+    use super::{application, executor_size, mebibytes};
 
     fn spark(mut spec: Value) -> SparkApplication {
         for (key, value) in [("sparkVersion", "4.3.0"), ("image", "i")] {
@@ -214,26 +171,18 @@ mod tests {
     }
 
     #[test]
-    fn what_proffer_decides_cannot_be_set() {
-        let spark = spark(json!({
-            "mainApplicationFile": "local:///app.py",
-            "conf": {
-                "spark.master": "local", "spark.executor.memory": "1g",
-                "spark.driver.memoryOverhead": "a lot", "spark.sql.shuffle.partitions": "2",
-            },
-        }));
-        let found: Vec<String> =
-            problems(&spark).iter().map(|it| format!("{}: {}", it.field, it.message)).collect();
-        assert_eq!(
-            found,
-            [
-                "spec.spark.conf.spark.executor.memory: this has a field of its own: \
-                 spec.spark.executor.memory",
-                "spec.spark.conf.spark.master: Proffer decides this",
-                "spec.spark.conf.spark.driver.memoryOverhead: \"a lot\" is no amount of memory, such \
-                 as 512m or 4g",
-            ]
-        );
+    fn memory_beside_the_heap_counts() {
+        let spark = |size: &str| {
+            let conf = json!({
+                "spark.memory.offHeap.enabled": "true", "spark.memory.offHeap.size": size,
+                "spark.executor.pyspark.memory": "256",
+            });
+            spark(json!({"mainApplicationFile": "local:///app.py", "conf": conf}))
+        };
+        // Off the heap a number is bytes, elsewhere it is MiB.
+        for size in ["1g", "1073741824"] {
+            assert_eq!(executor_size(&spark(size)).other_mebibytes, 1024 + 256, "{size}");
+        }
     }
 
     #[test]

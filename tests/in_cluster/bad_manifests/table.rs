@@ -159,6 +159,61 @@ pub(super) const CASES: &[(&str, &str, &str)] = &[
         "{pool: No Pool, stages: [{name: s, command: [x]}]}",
     ),
     ("suspend that is a text", "SparkJob", "{suspend: maybe, stages: [{name: s, command: [x]}]}"),
+    (
+        "a Spark application without a program",
+        "SparkJob",
+        "{spark: {sparkVersion: 4.3.0, image: i}}",
+    ),
+    (
+        "a version of Spark that is too old",
+        "SparkJob",
+        "{spark: {sparkVersion: 2.4.8, image: i, mainApplicationFile: 'local:///a.py'}}",
+    ),
+    (
+        "a jar without its class",
+        "SparkJob",
+        "{spark: {sparkVersion: 4.3.0, image: i, mainApplicationFile: 'local:///a.jar'}}",
+    ),
+    (
+        "a setting of Spark that follows from the job",
+        "SparkJob",
+        "{spark: {sparkVersion: 4.3.0, image: i, mainApplicationFile: 'local:///a.py', conf: {spark.master: local}}}",
+    ),
+    (
+        "a setting of Spark that has a field",
+        "SparkJob",
+        "{spark: {sparkVersion: 4.3.0, image: i, mainApplicationFile: 'local:///a.py', conf: {spark.executor.memory: 1g}}}",
+    ),
+    (
+        "a heap among the options of the JVM",
+        "SparkJob",
+        "{spark: {sparkVersion: 4.3.0, image: i, mainApplicationFile: 'local:///a.py', conf: {spark.driver.extraJavaOptions: -Xmx4g}}}",
+    ),
+    (
+        "an overhead that is no memory",
+        "SparkJob",
+        "{spark: {sparkVersion: 4.3.0, image: i, mainApplicationFile: 'local:///a.py', conf: {spark.executor.memoryOverhead: much}}}",
+    ),
+    (
+        "more cpus for a task than an executor has",
+        "SparkJob",
+        "{spark: {sparkVersion: 4.3.0, image: i, mainApplicationFile: 'local:///a.py', conf: {spark.task.cpus: '2'}}}",
+    ),
+    (
+        "Kubernetes's memory for a JVM",
+        "SparkJob",
+        "{spark: {sparkVersion: 4.3.0, image: i, mainApplicationFile: 'local:///a.py', driver: {memory: 512Mi}}}",
+    ),
+    (
+        "executors in two ways",
+        "SparkJob",
+        "{spark: {sparkVersion: 4.3.0, image: i, mainApplicationFile: 'local:///a.py', executor: {instances: 2}, dynamicAllocation: {enabled: true}}}",
+    ),
+    (
+        "more executors at the start than at most",
+        "SparkJob",
+        "{spark: {sparkVersion: 4.3.0, image: i, mainApplicationFile: 'local:///a.py', dynamicAllocation: {enabled: true, initialExecutors: 5, maxExecutors: 4}}}",
+    ),
     ("a negative weight", "ResourcePool", "{weight: -1}"),
     ("a weight that is no number", "ResourcePool", "{weight: heavy}"),
     ("a guarantee above the limit", "ResourcePool", "{guarantee: {cpu: 4}, limit: {cpu: 2}}"),
