@@ -29,7 +29,7 @@ use crate::address::{Address, Credentials};
 use crate::driver::{Driver, Status};
 use crate::java::{self, Daemon, JavaFramework, Problem};
 use crate::log;
-use crate::spark::Executors;
+use crate::spark::{Executors, bind_to_own_address};
 
 /// The version of Mesos whose driver this behaves like.
 const VERSION: (i64, i64, i64) = (1, 11, 0);
@@ -124,7 +124,8 @@ fn launch(
     tasks: &JObject<'_>,
     filter: &JObject<'_>,
 ) -> Result<Status, Problem> {
-    let task_infos: Vec<TaskInfo> = java::messages(env, tasks, "TaskInfo")?;
+    let mut task_infos: Vec<TaskInfo> = java::messages(env, tasks, "TaskInfo")?;
+    task_infos.iter_mut().for_each(bind_to_own_address);
     let filters = filters(env, filter)?;
     let mut operation =
         OfferOperation { launch: Some(OfferOperationLaunch { task_infos }), ..Default::default() };

@@ -1,10 +1,11 @@
-//! What Spark was asked for and does not tell a Mesos master: how many executors of which size.
+//! What is particular to Spark: what it was asked for and does not tell a Mesos master, and where its executors
+//! bind.
 //!
 //! `--num-executors` and `--executor-cores` mean nothing to Spark on Mesos. They are read here from the
 //! command line that started the JVM and go to Proffer as labels of the framework, so that it is
 //! offered slices of that size and no more than so many.
 
-use proffer_mesos::types::{FrameworkInfo, Label, Labels};
+use proffer_mesos::types::{FrameworkInfo, Label, Labels, TaskInfo};
 
 /// How many executors a framework makes use of at once.
 const EXECUTORS: &str = "proffer.dev/executors";
@@ -17,6 +18,13 @@ const EXECUTOR_MEMORY: &str = "proffer.dev/executor-memory";
 
 /// The class whose command line is understood.
 const SPARK_SUBMIT: &str = "org.apache.spark.deploy.SparkSubmit";
+
+/// The class of Spark's executors, and how it is told where to bind.
+const EXECUTOR: &str = "org.apache.spark.executor.CoarseGrainedExecutorBackend";
+const HOSTNAME_OPTION: &str = " --hostname ";
+
+/// Where a container finds its address, if it is not the agent's.
+const CONTAINER_IP: &str = "MESOS_CONTAINER_IP";
 
 /// Spark's own defaults (`spark.executor.memory`, `spark.mesos.executor.memoryOverhead`).
 const DEFAULT_MEMORY_MIB: u64 = 1024;
@@ -97,6 +105,26 @@ impl Executors {
                 labels.push(Label { key: key.to_owned(), value: Some(value) });
             }
         }
+    }
+}
+
+/// Has an executor of Spark bind to the address of its container, if that has one of its own. Spark tells
+/// it to bind to the agent's name, which is another address where containers have their own, as pods do.
+pub(crate) fn bind_to_own_address(task: &mut TaskInfo) {
+    let Some(command) = task.command.as_mut().filter(|it| it.shell.unwrap_or(true)) else { return };
+    let Some(value) = command.value.as_mut().filter(|value| value.contains(EXECUTOR)) else {
+        return;
+    };
+    let Some(start) = value.find(HOSTNAME_OPTION).map(|at| at + HOSTNAME_OPTION.len()) else {
+        return;
+    };
+    let is_of_name =
+        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_');
+    let rest = &value[start..];
+    let end = start + rest.find(|letter| !is_of_name(letter)).unwrap_or(rest.len());
+    if end > start {
+        let name = format!("${{{CONTAINER_IP}:-{}}}", &value[start..end]);
+        value.replace_range(start..end, &name);
     }
 }
 

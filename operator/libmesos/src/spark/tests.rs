@@ -1,3 +1,5 @@
+use proffer_mesos::types::CommandInfo;
+
 use super::*;
 
 fn parse(line: &str) -> Executors {
@@ -68,5 +70,23 @@ fn memory_as_spark_writes_it() {
     ];
     for (text, expected) in cases {
         assert_eq!(memory_mib(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn an_executor_binds_where_its_container_is() {
+    let bound = |value: &str| {
+        let command = CommandInfo { value: Some(value.to_owned()), ..CommandInfo::default() };
+        let mut task = TaskInfo { command: Some(command), ..TaskInfo::default() };
+        bind_to_own_address(&mut task);
+        task.command.unwrap().value.unwrap()
+    };
+    let executor = format!("/opt/spark/bin/spark-class {EXECUTOR} --executor-id 0");
+    assert_eq!(
+        bound(&format!("{executor} --hostname node-1.example --cores 1")),
+        format!("{executor} --hostname ${{MESOS_CONTAINER_IP:-node-1.example}} --cores 1")
+    );
+    for other in [format!("{executor} --hostname"), "serve --hostname node-1".to_owned()] {
+        assert_eq!(bound(&other), other);
     }
 }
