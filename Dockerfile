@@ -29,9 +29,14 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
     target="$arch-unknown-linux-gnu"; \
     export "CC_${arch}_unknown_linux_gnu=$arch-linux-gnu-gcc"; \
     export "CARGO_TARGET_$(echo "$target" | tr a-z- A-Z_)_LINKER=$arch-linux-gnu-gcc"; \
+    folder="$PROFILE"; [ "$folder" != dev ] || folder=debug; \
     RUSTFLAGS="-C target-feature=+crt-static -C strip=symbols" \
       cargo build --locked --profile "$PROFILE" --target "$target" -p proffer -p proffer-executor; \
-    folder="$PROFILE"; [ "$folder" != dev ] || folder=debug; \
+    : "The library that a JVM loads cannot be static."; \
+    RUSTFLAGS="-C strip=symbols" \
+      cargo build --locked --profile "$PROFILE" --target "$target" -p proffer-libmesos; \
+    mkdir -p /out/spark-mesos/usr/lib; \
+    cp "target/$target/$folder/libmesos.so" /out/spark-mesos/usr/lib/; \
     for image in operator executor; do \
       mkdir -p "/out/$image/etc/ssl/certs"; \
       cp /etc/ssl/certs/ca-certificates.crt "/out/$image/etc/ssl/certs/"; \
@@ -55,8 +60,8 @@ USER 65532:65532
 ENTRYPOINT ["/proffer"]
 
 # Apache Spark with Python, as its own images have it: `docker build --target spark .`, and with
-# `--build-arg SPARK_VERSION=3.5.9` another version. tests/cluster/spark-image replaces the stages `spark-system`
-# and `spark-files` with folders.
+# `--build-arg SPARK_VERSION=3.5.9` another version. tests/cluster/spark-image replaces the stages `spark-system`,
+# `spark-files` and `build` with folders.
 FROM debian:bookworm-slim AS spark-system
 RUN set -eu; \
     apt-get update -q; \
@@ -81,3 +86,9 @@ ENV SPARK_HOME=/opt/spark PATH=/opt/spark/bin:/usr/local/bin:/usr/bin:/bin
 WORKDIR /opt/spark/work-dir
 USER 185
 ENTRYPOINT ["/opt/entrypoint.sh"]
+
+# The same as a framework of Mesos, which Spark 3.5 still can be, with the library that Mesos used to bring:
+# `docker build --target spark-mesos --build-arg SPARK_VERSION=3.5.9 .`
+FROM spark AS spark-mesos
+COPY --from=build /out/spark-mesos/ /
+ENV MESOS_NATIVE_JAVA_LIBRARY=/usr/lib/libmesos.so

@@ -36,7 +36,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use proffer_core::event::{Event, NodeObservation, PoolObservation};
+use proffer_core::event::{Event, Maintenance, NodeObservation, PoolObservation};
 use proffer_core::frameworks::{FrameworkAction, TaskId};
 use proffer_core::jobs::{JobKey, Milliseconds};
 use proffer_mesos::types::{
@@ -112,6 +112,21 @@ pub(crate) enum Effect {
     },
     /// The end of a task is known to its framework: nothing of the task is needed any more.
     Settled(TaskKey),
+    /// A node is to be marked so that others know, too. The engine hears of it besides.
+    Mark(Box<str>, NodeMark),
+}
+
+/// What somebody decided about a node by the operator API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NodeMark {
+    /// Nothing new goes there.
+    Deactivated,
+    /// It is as it was.
+    Reactivated,
+    /// Nothing new goes there, and what is there goes away.
+    Draining,
+    /// When it will be away, if at all.
+    Maintenance(Option<Maintenance>),
 }
 
 /// A task that should run.

@@ -9,6 +9,7 @@ mod command_line;
 mod executors;
 mod faults;
 mod files;
+mod java;
 mod local;
 mod mesos;
 mod reclaim;

@@ -9,7 +9,7 @@ mod executors;
 #[path = "../mesos/framework.rs"]
 mod framework;
 #[path = "../mesos/http.rs"]
-mod http;
+pub(crate) mod http;
 mod processes;
 
 use std::net::TcpStream;

@@ -4,16 +4,20 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
-use crate::mesos::Master;
-use crate::run::{Ended, Folder};
+use proffer_executor::processes;
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::mesos::{Master, http};
+use crate::run::{Ended, Folder, send, until};
 
 /// Where a Mesos master listens.
 const USUAL_PORT: u16 = 5050;
 
 /// The virtual environment; nothing, with a word about it, if there is none.
-fn environment() -> Option<PathBuf> {
+pub(crate) fn environment() -> Option<PathBuf> {
     let found = std::env::var_os("PROFFER_TEST_SPARK").map(PathBuf::from);
     if found.is_none() {
         eprintln!(
@@ -25,7 +29,7 @@ fn environment() -> Option<PathBuf> {
 }
 
 /// The library, which cargo builds beside the tests, as this package depends on it.
-fn library() -> PathBuf {
+pub(crate) fn library() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let library = tests.parent().unwrap().join("libmesos.so");
     assert!(library.is_file(), "{} is not there", library.display());
@@ -34,12 +38,17 @@ fn library() -> PathBuf {
 
 /// `spark-submit`, with what `proffer spark-env` prints.
 fn spark_submit(environment: &Path, folder: &Folder, arguments: &[&str]) -> Ended {
+    Ended::from(submission(environment, folder, arguments).output().unwrap())
+}
+
+fn submission(environment: &Path, folder: &Folder, arguments: &[&str]) -> Command {
     let library = library();
     let exports = folder.run(&["spark-env", "--library", library.to_str().unwrap()]);
     assert_eq!(exports.code, Some(0), "{}", exports.stderr);
     let script = format!("{}exec spark-submit \"$@\"", exports.stdout);
     let path = std::env::var("PATH").unwrap_or_default();
-    let output = Command::new("sh")
+    let mut command = Command::new("sh");
+    command
         .args(["-c", &script, "spark-submit"])
         .args(arguments)
         .current_dir(folder.path())
@@ -47,10 +56,56 @@ fn spark_submit(environment: &Path, folder: &Folder, arguments: &[&str]) -> Ende
         .env("VIRTUAL_ENV", environment)
         .env("SPARK_LOCAL_IP", "127.0.0.1")
         .env("PYSPARK_PYTHON", environment.join("bin/python3"))
-        .env("PROFFER_REGISTRATION_TIMEOUT_SECONDS", "3")
-        .output()
-        .unwrap();
-    Ended::from(output)
+        .env("PROFFER_REGISTRATION_TIMEOUT_SECONDS", "3");
+    command
+}
+
+/// A spark-submit that runs beside the test and is ended with it.
+struct Application {
+    child: Child,
+    name: &'static str,
+}
+
+impl Application {
+    /// Starts it with what is in `NAME.py`. What it says is in `NAME.out` and `NAME.log`.
+    fn start(
+        environment: &Path,
+        master: &Master,
+        name: &'static str,
+        program: &str,
+        arguments: &[&str],
+    ) -> Self {
+        let file = format!("{name}.py");
+        master.folder.write(&file, program);
+        let url = format!("mesos://{}", master.address);
+        let all =
+            [&["--master", &*url, "--executor-memory", "512m"], arguments, &[&*file]].concat();
+        let mut command = submission(environment, &master.folder, &all);
+        let create = |kind: &str| {
+            std::fs::File::create(master.folder.path().join(format!("{name}.{kind}"))).unwrap()
+        };
+        let command = command.stdin(Stdio::null()).stdout(create("out")).stderr(create("log"));
+        Self { child: command.spawn().unwrap(), name }
+    }
+
+    fn said(&self, master: &Master, kind: &str) -> String {
+        master.folder.read(&format!("{}.{kind}", self.name))
+    }
+
+    /// What it printed when it has ended well.
+    #[track_caller]
+    fn wait(mut self, master: &Master) -> String {
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status} {}", self.said(master, "log"));
+        self.said(master, "out")
+    }
+}
+
+impl Drop for Application {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 fn example(name: &str) -> String {
@@ -135,4 +190,133 @@ fn what_is_wrong_is_said_and_ends_the_driver() {
         assert_ne!(ended.code, Some(0), "{arguments:?}");
         assert!(ended.stderr.contains(sentence), "{arguments:?}: {}", ended.stderr);
     }
+}
+
+/// Three pools, a job in one of them, and one that has everything until there is a file `done`.
+const THREE_POOLS: &str = r"
+apiVersion: proffer.dev/v1alpha1
+kind: ResourcePool
+metadata: {name: first}
+spec: {guarantee: {cpu: 3}, idleGuarantee: Lend}
+---
+apiVersion: proffer.dev/v1alpha1
+kind: ResourcePool
+metadata: {name: core}
+spec: {}
+---
+apiVersion: proffer.dev/v1alpha1
+kind: ResourcePool
+metadata: {name: one}
+spec: {}
+---
+apiVersion: proffer.dev/v1alpha1
+kind: ResourcePool
+metadata: {name: two}
+spec: {}
+---
+apiVersion: proffer.dev/v1alpha1
+kind: SparkJob
+metadata: {name: everything}
+spec:
+  pool: first
+  executor: {cores: 3, memory: 64Mi}
+  stages:
+    - {name: s, command: [sh, -c, 'until [ -e done ]; do sleep 0.02; done']}
+---
+apiVersion: proffer.dev/v1alpha1
+kind: SparkJob
+metadata: {name: native}
+spec:
+  pool: core
+  executor: {minInstances: 0, maxInstances: 3, memory: 896Mi}
+  stages:
+    - {name: s, partitions: 1000, command: [sleep, '0.2']}
+";
+
+/// The cpus that each role holds.
+fn cpus(master: &Master) -> [String; 4] {
+    let roles = http::get(&master.address, "/roles").json();
+    let roles = roles["roles"].as_array().unwrap();
+    ["first", "core", "one", "two"].map(|name| {
+        let role = roles.iter().find(|role| role["name"] == name);
+        role.map(|role| role["resources"]["cpus"].to_string()).unwrap_or_default()
+    })
+}
+
+#[test]
+fn two_applications_and_a_job_share_by_drf() {
+    let Some(environment) = environment() else { return };
+    let folder = Folder::new();
+    folder.write("jobs.yaml", THREE_POOLS);
+    let master = Master::start_with(folder, "1x3cpu,8Gi", &[], &["jobs.yaml"]);
+    until("one job has everything", || cpus(&master) == ["3.0", "0.0", "0.0", "0.0"]);
+    // Each has work for more executors than its share.
+    let program = "from time import sleep\n\
+                   from pyspark import SparkContext\n\
+                   context = SparkContext()\n\
+                   tasks = context.parallelize(range(60), 60)\n\
+                   print('sum', tasks.map(lambda n: (sleep(0.2), n)[1]).sum())\n\
+                   context.stop()\n";
+    let applications =
+        [("one", "spark.mesos.role=one"), ("two", "spark.mesos.role=two")].map(|(name, role)| {
+            let arguments = ["--num-executors", "3", "--conf", role];
+            Application::start(&environment, &master, name, program, &arguments)
+        });
+    until("both are subscribed", || {
+        let frameworks = http::get(&master.address, "/frameworks").json();
+        frameworks["frameworks"].as_array().is_some_and(|all| all.len() == 2)
+    });
+    master.folder.write("done", "");
+    until("each has a third", || cpus(&master) == ["0.0", "1.0", "1.0", "1.0"]);
+    for application in applications {
+        assert_eq!(application.wait(&master), "sum 1770\n");
+    }
+    until("the job has everything", || cpus(&master)[1] == "3.0");
+}
+
+#[test]
+fn an_executor_that_is_killed_is_replaced() {
+    let Some(environment) = environment() else { return };
+    let master = Master::start("2x1cpu,2Gi", &[]);
+    let program = "from time import sleep\n\
+                   from pyspark import SparkContext\n\
+                   context = SparkContext()\n\
+                   pairs = context.parallelize(range(100), 4).map(lambda n: (n % 4, n)).partitionBy(4)\n\
+                   print('shuffled', pairs.count(), flush=True)\n\
+                   slow = lambda part: [(sleep(2), sum(n for _, n in part))[1]]\n\
+                   print('sum', sum(pairs.mapPartitions(slow).collect()))\n\
+                   context.stop()\n";
+    let application =
+        Application::start(&environment, &master, "killed", program, &["--num-executors", "2"]);
+    until("the shuffle is written", || application.said(&master, "out").contains("shuffled"));
+    let is_executor = |process: &processes::Process| {
+        let line = std::fs::read(format!("/proc/{}/cmdline", process.id)).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).into_owned();
+        line.contains("/java\0") && line.contains("CoarseGrainedExecutorBackend")
+    };
+    let below = processes::descendants(master.running.id()).unwrap();
+    send(below.iter().find(|process| is_executor(process)).unwrap().id, Signal::KILL);
+    let log = master.folder.path().join("killed.log");
+    assert_eq!(application.wait(&master), "shuffled 100\nsum 4950\n");
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("Lost executor"), "{log}");
+    assert_eq!(log.matches("Registered executor").count(), 3, "{log}");
+}
+
+#[test]
+fn what_is_never_offered_is_said() {
+    let Some(environment) = environment() else { return };
+    let master = Master::start("1x1cpu,2Gi", &[]);
+    let program = "from pyspark import SparkContext\nSparkContext().range(1).count()\n";
+    let large = ["--num-executors", "1", "--executor-cores", "4"];
+    let application = Application::start(&environment, &master, "large", program, &large);
+    // It may come to be: a larger node may join.
+    until("the driver says so", || {
+        let log = application.said(&master, "log");
+        log.lines().any(|line| {
+            line.contains("WARN libmesos: no offer yet") && line.contains("more than any node")
+        })
+    });
+    let asked: Value = http::get(&master.address, "/frameworks").json();
+    assert!(asked["frameworks"][0]["waits_for"].is_string(), "{asked}");
 }

@@ -6,6 +6,7 @@
 // All of this is test code, helpers included.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod adoption;
 mod bad_manifests;
 mod cluster;
 mod contract;
@@ -23,3 +24,4 @@ mod refusals;
 mod release;
 mod rights;
 mod spark;
+mod spark_on_mesos;

@@ -55,10 +55,6 @@ const NOT_HERE: &[&str] = &[
     // Names and labels of local nodes.
     "MasterTest.SlavesEndpointQuerySlave",
     "OfferConstraintsTest.HostnameEquals",
-    // Plans for nodes that are written to nodes by people.
-    "MasterMaintenanceTest.PendingUnavailabilityTest",
-    "MasterMaintenanceTest.InverseOffers",
-    "MasterDrainingTest.DrainAgent",
 ];
 
 /// The operator that serves frameworks, with as many nodes as a test wants.

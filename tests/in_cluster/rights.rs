@@ -8,14 +8,14 @@ use crate::cluster::{kubectl, run, shared};
 use crate::namespace::Namespace;
 
 /// How the API server is reached by somebody who has nothing but a token.
-struct Stranger {
+pub(crate) struct Stranger {
     server: String,
     authority: tempfile::NamedTempFile,
     namespace: String,
 }
 
 impl Stranger {
-    fn new(namespace: &Namespace) -> Self {
+    pub(crate) fn new(namespace: &Namespace) -> Self {
         let view = kubectl(&["config", "view", "--raw", "--minify", "--flatten", "-o", "json"]);
         let view: Value = serde_json::from_str(&view).unwrap();
         let cluster = &view["clusters"][0]["cluster"];
@@ -29,6 +29,16 @@ impl Stranger {
 
     /// What `kubectl` prints, or says against it.
     fn kubectl(&self, token: &str, arguments: &[&str]) -> Result<String, String> {
+        self.kubectl_with(token, arguments, "")
+    }
+
+    /// The same with something on its standard input.
+    pub(crate) fn kubectl_with(
+        &self,
+        token: &str,
+        arguments: &[&str],
+        input: &str,
+    ) -> Result<String, String> {
         let authority = self.authority.path().display().to_string();
         let identity = [
             &*format!("--server={}", self.server),
@@ -37,7 +47,7 @@ impl Stranger {
             "--kubeconfig=/dev/null",
             &*format!("--namespace={}", self.namespace),
         ];
-        let output = run(&[&["kubectl"], &identity[..], arguments].concat(), "");
+        let output = run(&[&["kubectl"], &identity[..], arguments].concat(), input);
         let text = |bytes| String::from_utf8(bytes).unwrap();
         if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
     }

@@ -13,13 +13,13 @@ use crate::cluster::{Turn, alone, enter, json as get, kubectl, say};
 use crate::namespace::Namespace;
 
 /// The newest version.
-const NEW: &str = "4.3.0";
+pub(crate) const NEW: &str = "4.3.0";
 
 /// The oldest one.
-const OLD: &str = "3.5.9";
+pub(crate) const OLD: &str = "3.5.9";
 
 /// The cluster for one test alone, with the image in it; `None` if the test is to be skipped.
-fn with_image(version: &str) -> Option<Turn> {
+pub(crate) fn with_image(version: &str) -> Option<Turn> {
     let turn = alone()?;
     if crate::cluster::is_foreign() {
         say(
@@ -37,7 +37,7 @@ fn script() -> Command {
 }
 
 /// Where the Spark of the image is unpacked on this machine.
-fn home() -> String {
+pub(crate) fn home() -> String {
     let output = script().arg("--home").output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
@@ -118,7 +118,7 @@ fn four_components_run_on_offers() {
     namespace.until("only the driver's pod stays", || namespace.list("pods").len() == 1);
 }
 
-fn check_four_components(log: &str) {
+pub(crate) fn check_four_components(log: &str) {
     for line in [
         "core [(0, 334), (1, 333), (2, 333)]",
         "sql [(0, 1300), (1, 1225), (2, 1250), (3, 1275)]",

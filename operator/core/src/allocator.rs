@@ -35,8 +35,8 @@ use elastic::Elastic;
 pub(crate) use fairness::Tree;
 pub(crate) use fluid::pour;
 
-pub(crate) use placement::Choice;
 pub use placement::Placement;
+pub(crate) use placement::{Choice, explain as explain_placement};
 
 /// What one job asks for in a round, or one framework in one of its pools.
 #[derive(Clone, Debug)]

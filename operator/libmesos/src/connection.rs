@@ -125,6 +125,19 @@ impl Connection {
         if response.status().is_success() { Ok(()) } else { Err(failure(master, response)) }
     }
 
+    /// What a framework waits for, as the master sees it; nothing if it does not say.
+    pub(crate) fn reason(&self, subscription: &Subscription, framework: &str) -> Option<String> {
+        let url = format!("{}/frameworks?framework_id={framework}", subscription.master);
+        let mut request = self.agent.get(url);
+        if let Some(authorization) = &self.authorization {
+            request = request.header("Authorization", authorization);
+        }
+        let response = request.config().timeout_global(Some(CALL_TIMEOUT)).build().call().ok()?;
+        let body = response.into_body().read_to_vec().ok()?;
+        let answer: serde_json::Value = serde_json::from_slice(&body).ok()?;
+        Some(answer["frameworks"][0]["waits_for"].as_str()?.to_owned())
+    }
+
     fn post(
         &self,
         master: &str,

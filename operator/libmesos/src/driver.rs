@@ -5,7 +5,7 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use proffer_mesos::scheduler::{Call, CallType, Event};
@@ -61,6 +61,8 @@ pub(crate) struct Driver {
 
 struct State {
     status: Status,
+    /// The thread on which the framework is being told why the driver ends.
+    last_words: Option<ThreadId>,
     session: Session,
     subscription: Option<Subscription>,
 }
@@ -85,7 +87,8 @@ impl Driver {
     ) -> Self {
         let (tell, news) = channel();
         let session = Session::new(framework, acknowledges);
-        let state = State { status: Status::NotStarted, session, subscription: None };
+        let (status, last_words, subscription) = (Status::NotStarted, None, None);
+        let state = State { status, last_words, session, subscription };
         Self {
             connection: Connection::new(address, secure),
             state: Mutex::new(state),
@@ -169,10 +172,13 @@ impl Driver {
         self.changed.notify_all();
     }
 
-    /// Waits until the driver does not run any more.
+    /// Waits until the driver does not run any more, and the framework was told why: who waited may end the
+    /// process.
     pub(crate) fn join(&self) -> Status {
         let mut state = self.state();
-        while state.status == Status::Running {
+        let own = thread::current().id();
+        let is_told = |state: &State| state.last_words.is_none_or(|teller| teller == own);
+        while state.status == Status::Running || !is_told(&state) {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.status
@@ -266,6 +272,20 @@ impl Driver {
         }
     }
 
+    /// Says why nothing is offered, if that is so and was not said yet.
+    fn say_what_is_missing(&self, said: &mut Option<String>) {
+        let state = self.state();
+        let waiting = state.session.waits_for_offers().map(str::to_owned);
+        let subscription = state.subscription.clone();
+        drop(state);
+        let (Some(id), Some(subscription)) = (waiting, subscription) else { return };
+        let reason = self.connection.reason(&subscription, &id);
+        if reason.is_some() && reason != *said {
+            *said = reason;
+            log::warn(&format!("no offer yet: {}", said.as_deref().unwrap_or_default()));
+        }
+    }
+
     /// Waits for so long, or until the driver ends.
     fn wait(&self, pause: Duration) {
         let running = |state: &mut State| state.status == Status::Running;
@@ -274,6 +294,7 @@ impl Driver {
 
     /// Tells the framework everything, until the driver ends.
     fn tell_all(&self, news: &Receiver<News>, framework: &mut impl Framework) {
+        let mut said = None;
         while let Ok(news) = news.recv() {
             if !self.is_running() {
                 return;
@@ -288,14 +309,20 @@ impl Driver {
                 News::Failed(message) => (Some(Callback::Error(message)), None),
                 News::Over => return,
             };
+            if callback.is_none() {
+                self.say_what_is_missing(&mut said);
+            }
             let is_last = matches!(callback, Some(Callback::Error(_)));
             if let Some(Callback::Error(message)) = &callback {
                 log::warn(message);
+                self.state().last_words = Some(thread::current().id());
                 self.abort();
             }
-            if let Some(callback) = callback
-                && let Err(thrown) = framework.tell(callback)
-            {
+            let told = callback.map_or(Ok(()), |callback| framework.tell(callback));
+            if self.state().last_words.take().is_some() {
+                self.changed.notify_all();
+            }
+            if let Err(thrown) = told {
                 log::warn(&format!("the framework failed when it was told something: {thrown}"));
                 self.abort();
                 return;

@@ -52,11 +52,14 @@ pub(crate) struct Session {
     acknowledges: bool,
     was_registered: bool,
     is_connected: bool,
+    /// Heartbeats since the master was found, until it offers something.
+    heartbeats: Option<u32>,
 }
 
 impl Session {
     pub(crate) fn new(framework: FrameworkInfo, acknowledges: bool) -> Self {
-        Self { framework, acknowledges, was_registered: false, is_connected: false }
+        let (was_registered, is_connected, heartbeats) = (false, false, None);
+        Self { framework, acknowledges, was_registered, is_connected, heartbeats }
     }
 
     /// The call that opens the stream of events: the first time, or again.
@@ -73,6 +76,13 @@ impl Session {
         let mut call = Call { framework_id: self.framework.id.clone(), ..Call::default() };
         call.set_type(kind);
         call
+    }
+
+    /// Who is to be asked why nothing is offered, if that was so for long enough: the first heartbeat comes
+    /// at once.
+    pub(crate) fn waits_for_offers(&self) -> Option<&str> {
+        let id = self.framework.id.as_ref().filter(|_| self.heartbeats > Some(1))?;
+        Some(&id.value)
     }
 
     pub(crate) fn was_registered(&self) -> bool {
@@ -95,13 +105,21 @@ impl Session {
                 let master = Box::new(subscribed.master_info.unwrap_or_default());
                 self.framework.id = Some(subscribed.framework_id.clone());
                 self.is_connected = true;
+                self.heartbeats = Some(0);
                 if std::mem::replace(&mut self.was_registered, true) {
                     Callback::Reregistered { master }
                 } else {
                     Callback::Registered { framework: subscribed.framework_id, master }
                 }
             }),
-            EventType::Offers => event.offers.map(|offers| Callback::ResourceOffers(offers.offers)),
+            EventType::Offers => {
+                self.heartbeats = None;
+                event.offers.map(|offers| Callback::ResourceOffers(offers.offers))
+            }
+            EventType::Heartbeat => {
+                self.heartbeats = self.heartbeats.map(|heartbeats| heartbeats.saturating_add(1));
+                None
+            }
             EventType::Rescind => {
                 event.rescind.map(|rescind| Callback::OfferRescinded(rescind.offer_id))
             }

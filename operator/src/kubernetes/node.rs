@@ -4,9 +4,11 @@ use k8s_openapi::api::core::v1::{Node, Taint as WireTaint};
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use proffer_core::event::{Label, Maintenance, NodeObservation, Taint, TaintEffect};
+use serde_json::{Value, json};
 
 use super::names::MAINTENANCE_ANNOTATION;
 use super::requests::amounts;
+use crate::master::NodeMark;
 
 /// What is remembered of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +89,27 @@ fn maintenance(text: &str) -> Result<Plan, String> {
         return Err(format!("the annotation {MAINTENANCE_ANNOTATION} ends before it starts"));
     }
     Ok(Plan::Maintenance(Maintenance { start, duration: end.map(|end| end - start) }))
+}
+
+/// What is to be written of a node, if it has this uid, so that it says what was decided.
+pub(crate) fn mark_patch(uid: &str, mark: NodeMark) -> Value {
+    let time = |milliseconds: u64| {
+        let milliseconds = i64::try_from(milliseconds).unwrap_or(i64::MAX);
+        Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX).to_string()
+    };
+    let plan = |text: Value| json!({ MAINTENANCE_ANNOTATION: text });
+    let (annotations, spec) = match mark {
+        NodeMark::Deactivated => (json!({}), json!({"unschedulable": true})),
+        NodeMark::Reactivated => (plan(Value::Null), json!({"unschedulable": null})),
+        NodeMark::Draining => (plan(json!("now")), json!({"unschedulable": true})),
+        NodeMark::Maintenance(None) => (plan(Value::Null), json!({})),
+        NodeMark::Maintenance(Some(Maintenance { start, duration })) => {
+            let end = duration.map(|duration| format!("/{}", time(start.saturating_add(duration))));
+            let text = format!("{}{}", time(start), end.unwrap_or_default());
+            (plan(json!(text)), json!({}))
+        }
+    };
+    json!({"metadata": {"uid": uid, "annotations": annotations}, "spec": spec})
 }
 
 fn label((key, value): (&String, &String)) -> Label {

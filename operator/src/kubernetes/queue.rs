@@ -12,6 +12,7 @@ use proffer_core::view::JobStatus;
 use proffer_crds::ResourcePoolStatus;
 
 use super::pod::ObjectName;
+use crate::master::NodeMark;
 
 /// The pause after the first failed write to an object, and how often it doubles.
 const FIRST_PAUSE_MILLISECONDS: Milliseconds = 100;
@@ -28,6 +29,8 @@ pub(crate) enum Target {
     Pool(Box<str>),
     /// A pod that others made.
     Pod(ObjectName),
+    /// A node.
+    Node(Box<str>),
 }
 
 /// What should be written. How it is done is decided when its turn comes, by what is known then.
@@ -100,6 +103,8 @@ pub(crate) enum Intent {
     },
     /// Give a pool the weight, guarantee and limit that Mesos's operator API says.
     ShapePool(Box<PoolObservation>),
+    /// Mark a node as Mesos's operator API says.
+    MarkNode(NodeMark),
 }
 
 /// What waits to be written.

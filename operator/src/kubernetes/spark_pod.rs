@@ -397,8 +397,10 @@ fn properties(
         let most = dynamic.max_executors.and_then(|most| u32::try_from(most).ok());
         let most = most.unwrap_or(DEFAULT_MOST_EXECUTORS).min(most_executors).max(1);
         set("spark.dynamicAllocation.shuffleTracking.enabled", "true".to_owned());
-        set("spark.dynamicAllocation.minExecutors", least.to_string());
-        set("spark.dynamicAllocation.initialExecutors", spark.first_executors().to_string());
+        // A pool may have become smaller than what was asked for: Spark refuses what does not fit together.
+        let initial = spark.first_executors().min(i32::try_from(most).unwrap_or(i32::MAX));
+        set("spark.dynamicAllocation.minExecutors", least.min(initial).to_string());
+        set("spark.dynamicAllocation.initialExecutors", initial.to_string());
         set("spark.dynamicAllocation.maxExecutors", most.to_string());
     }
     all.extend(spark.conf.clone());

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{DeleteParams, LogParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::Status;
@@ -23,8 +23,10 @@ use super::names::{
     ACKNOWLEDGED_ANNOTATION, DRIVER_CONTAINER, FIELD_MANAGER, MESOS_FIELD_MANAGER,
     OFFERED_CONDITION, POOL_FINALIZER,
 };
+use super::node::mark_patch;
 use super::pod::ObjectName;
 use super::spark_pod::Parts;
+use crate::master::NodeMark;
 
 /// The most that is read of a log.
 const LOG_BYTES: i64 = 1 << 20;
@@ -163,6 +165,15 @@ pub(crate) enum Write {
         pool: Arc<ResourcePool>,
         /// These of its settings.
         spec: Box<ResourcePoolSpec>,
+    },
+    /// Marks a node: whether pods go there, and when it will be away.
+    MarkNode {
+        /// The node's name.
+        name: Box<str>,
+        /// The uid that it has to have.
+        uid: Box<str>,
+        /// What was decided.
+        mark: NodeMark,
     },
     /// Deletes a job.
     DeleteJob {
@@ -386,6 +397,17 @@ impl Writer {
                         Reply::Refused(refusal(&status))
                     }
                     shaped => self.pool_reply(&pools, &name, shaped).await,
+                }
+            }
+            Write::MarkNode { name, uid, mark } => {
+                let nodes: Api<Node> = Api::all(self.client.clone());
+                let patch = Patch::Merge(mark_patch(&uid, mark));
+                match nodes.patch(&name, &PatchParams::default(), &patch).await {
+                    Ok(_) => Reply::Done,
+                    Err(kube::Error::Api(status)) if is_final(&status) || status.code == 409 => {
+                        Reply::Refused(refusal(&status))
+                    }
+                    Err(error) => Reply::Unknown(sentence(&error)),
                 }
             }
             Write::DeleteJob { name, uid } => {

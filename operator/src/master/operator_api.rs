@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::frameworks::{End, pool_of, role_of};
 use super::read::{Question, scalars, value};
 use super::tasks::TaskKey;
-use super::{Effect, Master, amounts};
+use super::{Effect, Master, NodeMark, amounts};
 
 /// What a call comes to: a status, and what it says.
 pub(crate) type ApiAnswer = (u16, Value);
@@ -46,10 +46,8 @@ impl Master {
             "UPDATE_QUOTA" => self.update_quota(body, view),
             "UPDATE_MAINTENANCE_SCHEDULE" => self.update_schedule(body),
             "DRAIN_AGENT" => self.drain(body),
-            "DEACTIVATE_AGENT" => self.change_agent(body, |node| node.offered = false),
-            "REACTIVATE_AGENT" => {
-                self.change_agent(body, |node| (node.offered, node.draining) = (true, false))
-            }
+            "DEACTIVATE_AGENT" => self.mark_agent(body, NodeMark::Deactivated),
+            "REACTIVATE_AGENT" => self.mark_agent(body, NodeMark::Reactivated),
             "TEARDOWN" => {
                 let id = body["framework_id"]["value"].as_str().unwrap_or_default();
                 if !self.frameworks.contains_key(id) {
@@ -406,7 +404,7 @@ impl Master {
             .filter(|(_, new, old)| new != old)
             .collect();
         for (id, maintenance, _) in changed {
-            self.change_node(&id, |node| node.maintenance = maintenance);
+            self.mark(&id, NodeMark::Maintenance(maintenance));
         }
         done()
     }
@@ -418,7 +416,7 @@ impl Master {
         }
         let grace = &body["max_grace_period"]["seconds"];
         let grace = grace.as_u64().or_else(|| grace.as_str()?.parse().ok());
-        let answer = self.change_agent(body, |node| node.draining = true);
+        let answer = self.mark_agent(body, NodeMark::Draining);
         if answer.0 != 200 {
             return answer;
         }
@@ -437,27 +435,23 @@ impl Master {
         answer
     }
 
-    fn change_agent(
-        &mut self,
-        body: &Value,
-        change: impl FnOnce(&mut proffer_core::event::NodeObservation),
-    ) -> ApiAnswer {
+    fn mark_agent(&mut self, body: &Value, mark: NodeMark) -> ApiAnswer {
         let id = body["agent_id"]["value"].as_str().unwrap_or_default().to_owned();
-        if self.change_node(&id, change) {
-            done()
-        } else {
-            refuse(400, format!("Unknown agent '{id}'"))
-        }
+        if self.mark(&id, mark) { done() } else { refuse(400, format!("Unknown agent '{id}'")) }
     }
 
-    fn change_node(
-        &mut self,
-        id: &str,
-        change: impl FnOnce(&mut proffer_core::event::NodeObservation),
-    ) -> bool {
+    /// Changes an agent's node; says whether there is one.
+    fn mark(&mut self, id: &str, mark: NodeMark) -> bool {
         let Some(agent) = self.agents.get_mut(id) else { return false };
-        change(&mut agent.node);
-        self.effects.push(Effect::Engine(EngineEvent::Node(agent.node.clone())));
+        let node = &mut agent.node;
+        match mark {
+            NodeMark::Deactivated => node.offered = false,
+            NodeMark::Reactivated => (node.offered, node.draining) = (true, false),
+            NodeMark::Draining => node.draining = true,
+            NodeMark::Maintenance(maintenance) => node.maintenance = maintenance,
+        }
+        self.effects.push(Effect::Mark(node.name.clone(), mark));
+        self.effects.push(Effect::Engine(EngineEvent::Node(node.clone())));
         true
     }
 }

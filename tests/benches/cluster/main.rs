@@ -2,13 +2,15 @@
 //!
 //! ```sh
 //! tests/cluster/up --fake-nodes 1000
-//! tests/cluster/install --values tests/in_cluster/values.yaml
-//! tests/cluster/enter cargo bench -p proffer-tests --bench cluster   # --quick for a tenth of it
+//! tests/cluster/install
+//! tests/cluster/enter cargo bench -p proffer-tests --bench cluster   # -- --quick for a tenth of it
+//! tests/cluster/enter cargo bench -p proffer-tests --bench cluster -- reports memory   # two parts of it
 //! tests/cluster/up --fake-nodes 0
 //! ```
 //!
 //! Nodes are fake, and this program plays the executors: their pods run nothing, and their reports are
-//! written by it. Everything runs on this machine, the control plane, the operator and this program.
+//! written by it. Everything runs on this machine, the control plane, the operator and this program: an
+//! operator with the short leases of the tests loses them here.
 
 // A program for who works on Proffer: it ends with what went wrong.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_precision_loss)]
@@ -40,6 +42,9 @@ struct Bench {
 #[tokio::main]
 async fn main() {
     let is_quick = std::env::args().any(|argument| argument == "--quick");
+    let chosen: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let is_chosen = |part: &str| chosen.is_empty() || chosen.iter().any(|it| it == part);
     let client = Client::try_default().await.expect("a cluster: run it by tests/cluster/enter");
     objects::make_namespace(&client, NAMESPACE).await;
     let bench = Bench {
@@ -50,11 +55,21 @@ async fn main() {
     };
     let nodes = objects::fake_nodes(&bench.client).await;
     println!("{nodes} fake nodes, {} processors", std::thread::available_parallelism().unwrap());
-    bench.one_after_another().await;
-    bench.all_at_once().await;
-    bench.binding().await;
-    bench.reports().await;
-    bench.memory(nodes).await;
+    if is_chosen("single") {
+        bench.one_after_another().await;
+    }
+    if is_chosen("many") {
+        bench.all_at_once().await;
+    }
+    if is_chosen("binding") {
+        bench.binding().await;
+    }
+    if is_chosen("reports") {
+        bench.reports().await;
+    }
+    if is_chosen("memory") {
+        bench.memory(nodes).await;
+    }
     objects::delete_namespace(&bench.client, NAMESPACE).await;
 }
 
@@ -239,20 +254,19 @@ impl Bench {
 
     /// Deletes all jobs and pods, and waits until they are gone.
     async fn clear(&self) {
-        let api = jobs(&self.client, NAMESPACE);
-        let all = ListParams::default();
-        let _ = api.delete_collection(&DeleteParams::background(), &all).await.unwrap();
+        let (api, all) = (jobs(&self.client, NAMESPACE), ListParams::default());
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), NAMESPACE);
-        let _ =
-            pods.delete_collection(&DeleteParams::default().grace_period(0), &all).await.unwrap();
-        while !executors(&self.client, NAMESPACE)
-            .list_metadata(&all.clone().limit(1))
-            .await
-            .unwrap()
-            .items
-            .is_empty()
-            || !pods.list_metadata(&all.clone().limit(1)).await.unwrap().items.is_empty()
-        {
+        let objects = executors(&self.client, NAMESPACE);
+        // The server gives up on a request that deletes thousands, and has deleted some.
+        loop {
+            let _ = api.delete_collection(&DeleteParams::background(), &all).await;
+            let _ = pods.delete_collection(&DeleteParams::default().grace_period(0), &all).await;
+            let one = all.clone().limit(1);
+            let objects = objects.list_metadata(&one).await.map(|list| list.items.is_empty());
+            let pods = pods.list_metadata(&one).await.map(|list| list.items.is_empty());
+            if objects.unwrap_or(false) && pods.unwrap_or(false) {
+                break;
+            }
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
         self.seen.forget();

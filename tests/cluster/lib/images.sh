@@ -21,6 +21,13 @@ build_image() {
   mv "$file.new" "$file"
 }
 
+# Under `cargo test` there are variables about the package that is tested. Build scripts of others ask to
+# be run again when these change, which would build half of everything anew.
+forget_package() {
+  # shellcheck disable=SC2086
+  unset ${!CARGO_PKG_@} ${!CARGO_BIN_@} ${!CARGO_MANIFEST_@} CARGO_CRATE_NAME CARGO_PRIMARY_PACKAGE
+}
+
 # What holds the namespaces of a pod.
 build_pause_image() {
   local context

@@ -106,7 +106,7 @@ pub(super) fn explain_choice(
 }
 
 /// Why a request fits on no node.
-pub(super) fn explain(nodes: &Nodes, request: &Resources, reach: Reach) -> Rejection {
+pub(crate) fn explain(nodes: &Nodes, request: &Resources, reach: Reach) -> Rejection {
     let Suitability { selector, matching, tainted, taint } = nodes.suitability(reach);
     if let (Some(selector), 0) = (&selector, matching) {
         return Rejection::NoNodeMatches { selector: selector.clone() };

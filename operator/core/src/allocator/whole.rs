@@ -6,7 +6,7 @@
 //! others leave (Mesos: `shrink` in both stages of the allocator). Unlike in Mesos, limits bind
 //! subtrees and what is reserved.
 
-use super::{Claim, Grant, Round, WholeNodes};
+use super::{Claim, Grant, Round, WholeNodes, placement};
 use crate::explain::Rejection;
 use crate::frameworks::Frameworks;
 use crate::nodes::Nodes;
@@ -35,10 +35,13 @@ impl<'a> Round<'a> {
         let free = *nodes.free_sum();
         let most = limit_room.min_each(&whole.most);
         let beside = tree.room_beside_guarantees(pool, &most.min_each(&free), &free);
-        let why = |frameworks: &Frameworks, claim: &Claim| {
+        let slice = client.slice;
+        let why = |frameworks: &Frameworks, nodes: &Nodes, claim: &Claim| {
             tree.check_limits(pool, &claim.request, &claim.request)?;
             tree.check_headroom(pool, &claim.request, &free)?;
-            if frameworks.suffices(whole.client, &whole.most) {
+            if let Some(slice) = slice.filter(|slice| !nodes.fits(slice, claim.reach)) {
+                Err(placement::explain(nodes, &slice, claim.reach))
+            } else if frameworks.suffices(whole.client, &whole.most) {
                 Err(Rejection::NothingToOffer)
             } else {
                 Err(Rejection::FairShare)
@@ -46,7 +49,7 @@ impl<'a> Round<'a> {
         };
         let reserves = |pool: &PoolId| nodes.kept().get(pool).is_some_and(|kept| !kept.is_none());
         if !frameworks.suffices(whole.client, &beside) && !path.iter().any(reserves) {
-            return why(frameworks, claim);
+            return why(frameworks, nodes, claim);
         }
         let room = |left: &Resources, reserved: &Resources| {
             let kept = reserved.min_each(&limit_room);
@@ -54,7 +57,7 @@ impl<'a> Round<'a> {
             kept.plus(&tree.room_beside_guarantees(pool, &rest, &free))
         };
         let Some(found) = frameworks.next_node(whole.client, nodes, claim.reach, room) else {
-            return why(frameworks, claim);
+            return why(frameworks, nodes, claim);
         };
         let kept_here = |nodes: &Nodes| {
             nodes.get(found.node).map_or(Resources::NONE, |node| node.takeable(&path).1)

@@ -115,3 +115,19 @@ fn each_event_has_its_callback() {
     assert_eq!(session.take(event(EventType::Heartbeat, |_| {})), Outcome::default());
     assert_eq!(session.take(Event { r#type: Some(99), ..Event::default() }), Outcome::default());
 }
+
+#[test]
+fn who_is_offered_nothing_asks_why() {
+    let mut session = session(true);
+    let heartbeat = || event(EventType::Heartbeat, |_| {});
+    session.take(heartbeat());
+    session.take(subscribed("f-0"));
+    session.take(heartbeat());
+    assert_eq!(session.waits_for_offers(), None, "the first one comes with the subscription");
+    session.take(heartbeat());
+    assert_eq!(session.waits_for_offers(), Some("f-0"));
+    session.take(event(EventType::Offers, |_| {}));
+    session.take(heartbeat());
+    session.take(heartbeat());
+    assert_eq!(session.waits_for_offers(), None, "it had an offer");
+}

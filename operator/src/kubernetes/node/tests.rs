@@ -2,7 +2,8 @@ use k8s_openapi::api::core::v1::Node;
 use proffer_core::event::Maintenance;
 use serde_json::json;
 
-use super::{NodeFacts, node_facts};
+use super::{MAINTENANCE_ANNOTATION, NodeFacts, mark_patch, node_facts};
+use crate::master::NodeMark;
 
 fn node(annotation: &str, ready: &str, unschedulable: bool) -> NodeFacts {
     let node: Node = serde_json::from_value(json!({
@@ -64,4 +65,27 @@ fn a_wrong_annotation_is_explained_and_ignored() {
     }
     let facts = node("2026-11-24T20:00:00Z/2026-11-24T19:00:00Z", "True", false);
     assert!(facts.problem.unwrap().contains("ends before it starts"));
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let marked = |mark: NodeMark| {
+        let patch = mark_patch("u", mark);
+        assert_eq!(patch["metadata"]["uid"], "u");
+        let annotation = patch["metadata"]["annotations"][MAINTENANCE_ANNOTATION].as_str();
+        let is_cordoned = patch["spec"]["unschedulable"] == true;
+        node(annotation.unwrap_or_default(), "True", is_cordoned).observation
+    };
+    for duration in [None, Some(3_600_000)] {
+        let plan = Some(Maintenance { start: 1_795_550_400_000, duration });
+        let observation = marked(NodeMark::Maintenance(plan));
+        assert_eq!((observation.maintenance, observation.offered), (plan, true));
+    }
+    let draining = marked(NodeMark::Draining);
+    assert!(draining.draining && !draining.offered);
+    assert!(!marked(NodeMark::Deactivated).offered);
+    // What was written before goes.
+    let patch = mark_patch("u", NodeMark::Reactivated);
+    let removed = [&patch["metadata"]["annotations"][MAINTENANCE_ANNOTATION], &patch["spec"]];
+    assert_eq!(removed, [&json!(null), &json!({"unschedulable": null})]);
 }

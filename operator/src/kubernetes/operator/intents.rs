@@ -129,6 +129,11 @@ impl Operator {
                 let spec = convert::pool_shape(&shape);
                 Some((again, Write::ShapePool { pool, spec: Box::new(spec) }))
             }
+            (Target::Node(name), Intent::MarkNode(mark)) => {
+                let uid = self.index.node(name)?.uid.clone();
+                let write = Write::MarkNode { name: name.clone(), uid, mark };
+                Some((SentKind::Other(Some(Intent::MarkNode(mark))), write))
+            }
             (Target::Executor(key), Intent::Read) => {
                 let name = self.executors.get(key)?.name.clone();
                 Some((SentKind::Read, Write::ReadExecutor { name }))
@@ -176,7 +181,14 @@ impl Operator {
                 Some((SentKind::Other(Some(Intent::Keep(keep))), Write::KeepPool { pool, keep }))
             }
             // No other intent is ever meant for these.
-            (Target::Executor(_) | Target::Job(_) | Target::Pool(_) | Target::Pod(_), _) => None,
+            (
+                Target::Executor(_)
+                | Target::Job(_)
+                | Target::Pool(_)
+                | Target::Pod(_)
+                | Target::Node(_),
+                _,
+            ) => None,
         }
     }
 
@@ -398,7 +410,14 @@ impl Operator {
                 }
             }
             // Of a job that is deleted a watch tells; no other write has these targets.
-            (Target::Executor(_) | Target::Job(_) | Target::Pool(_) | Target::Pod(_), _) => {}
+            (
+                Target::Executor(_)
+                | Target::Job(_)
+                | Target::Pool(_)
+                | Target::Pod(_)
+                | Target::Node(_),
+                _,
+            ) => {}
         }
         self.queue.done(now, &sent.target, failed);
     }

@@ -159,6 +159,9 @@ impl Operator {
                     Effect::Run(run) => self.run_task(now, *run),
                     Effect::Kill { task, grace } => self.kill_task(now, &task, grace),
                     Effect::Settled(task) => self.settle_task(&task),
+                    Effect::Mark(node, mark) => {
+                        self.queue.push(Target::Node(node), Intent::MarkNode(mark));
+                    }
                     told @ (Effect::Send(..) | Effect::Tell(..) | Effect::Close(_)) => {
                         if let Some(mesos) = &mut self.mesos {
                             mesos.outbox.push(told);

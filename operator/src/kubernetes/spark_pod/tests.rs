@@ -187,6 +187,13 @@ fn executors_that_follow_the_work_are_bounded_by_the_pool() {
     assert_eq!(properties["spark.dynamicAllocation.initialExecutors"], "1");
     assert_eq!(properties["spark.decommission.enabled"], "false", "users may say otherwise");
     assert_eq!(properties.get("spark.executor.instances"), None);
+    // Spark refuses more at the start than at most.
+    let (_, properties, _) = made(json!({
+        "executor": {},
+        "dynamicAllocation": {"enabled": true, "minExecutors": 9, "initialExecutors": 10},
+    }));
+    let number = |which: &str| &properties[&format!("spark.dynamicAllocation.{which}Executors")];
+    assert_eq!([number("min"), number("initial"), number("max")], ["7", "7", "7"]);
     for (said, expected) in [("3", "3"), ("50", "7"), ("many", "7")] {
         let key = "spark.kubernetes.allocation.maxPendingPods";
         let (_, properties, _) = made(json!({"conf": {key: said}}));

@@ -192,6 +192,11 @@ impl Master {
             "used_resources": flat(&used),
             "offered_resources": sum(|pool| &pool.offered),
         });
+        // Not one of Mesos's fields, which have no place for it.
+        let message = status.and_then(|it| it.pools.iter().find_map(|pool| pool.message.as_ref()));
+        if let Some(message) = message {
+            object["waits_for"] = json!(message);
+        }
         if let Some(at) = framework.reregistered_at {
             object["reregistered_time"] = json!(seconds(at));
         }

@@ -126,7 +126,7 @@ impl World {
                     Effect::Close(connection) => self.closed.push(connection),
                     Effect::Run(run) => self.runs.push(*run),
                     Effect::Kill { task, grace } => self.kills.push((task, grace)),
-                    Effect::Settled(_) => {}
+                    Effect::Settled(_) | Effect::Mark(..) => {}
                 }
             }
         }

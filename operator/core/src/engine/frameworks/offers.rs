@@ -1,7 +1,7 @@
 //! Offers are made, given back and taken back.
 
 use super::FIRST_SEQUENCE;
-use crate::allocator::{Choice, Claim, Grant, Placement, WholeNodes};
+use crate::allocator::{Choice, Claim, Grant, Placement, WholeNodes, explain_placement};
 use crate::engine::Engine;
 use crate::explain::Rejection;
 use crate::frameworks::{
@@ -44,10 +44,6 @@ impl Engine {
                     waiting.push((id, Some(Rejection::NoPool { pool: declared.name.clone() })));
                     continue;
                 }
-                if !frameworks.may_be_offered(id) {
-                    waiting.push((id, Some(Rejection::NothingToOffer)));
-                    continue;
-                }
                 let reach = self.state.pools.requirement(pool).map(|requirement| {
                     self.state.nodes.reach(&requirement, pool, &self.state.pools)
                 });
@@ -58,6 +54,13 @@ impl Engine {
                         continue;
                     }
                 };
+                if !frameworks.may_be_offered(id) {
+                    let nodes = &self.state.nodes;
+                    let slice = client.slice.filter(|slice| !nodes.fits(slice, reach));
+                    let reason = slice.map(|slice| explain_placement(nodes, &slice, reach));
+                    waiting.push((id, Some(reason.unwrap_or(Rejection::NothingToOffer))));
+                    continue;
+                }
                 let most = most.and_then(|most| most.get(&id));
                 let most = most.map_or(Resources::UNLIMITED, |most| most.above(&client.counted));
                 ids.push(id);

@@ -432,6 +432,41 @@ fn weights_and_quota_are_written_to_pools() {
 }
 
 #[test]
+fn what_is_planned_for_nodes_outlives_the_process() {
+    let mut world = World::new(&["n1", "n2"]);
+    world.set_node("n1", true);
+    let ids: Vec<String> =
+        world.nodes.values().map(|node| node.metadata.uid.clone().unwrap()).collect();
+    let operate = |world: &mut World, call: &Value| {
+        let now = world.now;
+        let (master, engine) = world.operator.mesos().unwrap();
+        let view = engine.view();
+        assert_eq!(master.operate(now, call, &view).0, 200);
+        world.settle();
+    };
+    let drain = json!({"type": "DRAIN_AGENT", "drain_agent": {"agent_id": {"value": ids[0]}}});
+    operate(&mut world, &drain);
+    let window = json!({
+        "machine_ids": [{"hostname": "n2"}],
+        "unavailability": {"start": {"nanoseconds": 1_795_550_400_000_000_000_i64}},
+    });
+    let schedule = json!({"schedule": {"windows": [window]}});
+    let plan =
+        json!({"type": "UPDATE_MAINTENANCE_SCHEDULE", "update_maintenance_schedule": schedule});
+    operate(&mut world, &plan);
+    world.restart();
+    let framework = world.subscribe(&none());
+    let offer = world.last_offer(&framework);
+    assert_eq!(offer.hostname, "n2", "the other one is drained");
+    assert_eq!(offer.unavailability.unwrap().start.nanoseconds, 1_795_550_400_000_000_000);
+    let back =
+        json!({"type": "REACTIVATE_AGENT", "reactivate_agent": {"agent_id": {"value": ids[0]}}});
+    operate(&mut world, &back);
+    world.advance(2000);
+    assert_eq!(world.last_offer(&framework).hostname, "n1");
+}
+
+#[test]
 fn an_answer_does_not_bring_back_a_pool_that_is_gone() {
     let mut world = World::new(&["n1"]);
     let now = world.now;

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::super::super::executor_pod::PodSettings;
 use super::super::super::gated_pod::placing_patch;
-use super::super::super::node::node_facts;
+use super::super::super::node::{mark_patch, node_facts};
 use super::super::super::notices::Notice;
 use super::super::super::pod::{ObjectName, pod_facts};
 use super::super::super::task_pod::TaskSettings;
@@ -386,6 +386,19 @@ impl World {
                 (pool.spec.weight, pool.spec.guarantee) = (spec.weight, spec.guarantee);
                 pool.spec.limit = spec.limit;
                 self.store_pool(pool)
+            }
+            Write::MarkNode { name, mark, .. } => {
+                let node = self.nodes.get_mut(&*name).unwrap();
+                let patch = mark_patch("", mark);
+                let now = patch["metadata"]["annotations"]["proffer.dev/maintenance"].as_str();
+                let annotations = node.metadata.annotations.get_or_insert_default();
+                annotations.retain(|name, _| name != "proffer.dev/maintenance");
+                annotations.extend(
+                    now.map(|text| ("proffer.dev/maintenance".to_owned(), text.to_owned())),
+                );
+                let change = node_change(node);
+                self.told.push_back(change);
+                Reply::Done
             }
             Write::DeleteJob { name, .. } => {
                 let Some(job) = self.jobs.remove(&*name.name) else { return Reply::Missing };
