@@ -758,9 +758,9 @@ fn a_slice_is_never_smaller_than_an_executor() {
     world.observe(with_demand("a", 1, 2, 1));
     world.tick();
     assert_eq!(world.status("a").pools[0].reason, None, "it has all that it wants");
-    world.observe(with_demand("a", 1, 4, 1));
+    world.observe(with_demand("b", 1, 4, 1));
     world.tick();
-    let status = &world.status("a").pools[0];
+    let status = &world.status("b").pools[0];
     assert_eq!(status.reason, Some("LargerThanAnyNode"), "{:?}", status.message);
 }
 
