@@ -67,7 +67,9 @@ RUN set -eu; \
     apt-get update -q; \
     apt-get install -qy --no-install-recommends ca-certificates openjdk-17-jre-headless procps python3 python3-numpy tini; \
     rm -rf /var/lib/apt/lists/* /usr/share/doc/* /usr/share/man/*; \
-    echo 'spark:x:185:0:spark:/opt/spark/work-dir:/bin/bash' >> /etc/passwd
+    : "The user of the image, and the one that tasks of Mesos run as: a JVM wants a name for it."; \
+    echo 'spark:x:185:0:spark:/opt/spark/work-dir:/bin/bash' >> /etc/passwd; \
+    echo 'proffer:x:65532:65532:proffer:/tmp:/bin/sh' >> /etc/passwd
 
 FROM debian:bookworm-slim AS spark-files
 ARG SPARK_VERSION=4.3.0

@@ -112,6 +112,9 @@ pub(crate) enum Effect {
     },
     /// The end of a task is known to its framework: nothing of the task is needed any more.
     Settled(TaskKey),
+    /// What is known of an executor of a framework's own is to be stored, and then [`Master::checkpointed`]
+    /// be called.
+    Checkpoint(TaskKey),
     /// A node is to be marked so that others know, too. The engine hears of it besides.
     Mark(Box<str>, NodeMark),
 }

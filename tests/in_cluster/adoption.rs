@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::cluster::{enter, json as get, shared};
+use crate::cluster::{enter, shared};
 use crate::namespace::Namespace;
 use crate::rights::Stranger;
 use crate::spark::{NEW, home, with_image};
@@ -38,21 +38,23 @@ fn account(namespace: &Namespace, name: &str, role: &str) -> String {
 }
 
 /// A program that is ended with the test.
-struct Submission(Child);
+struct Submission {
+    child: Child,
+    _authority: tempfile::NamedTempFile,
+}
 
 impl Drop for Submission {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
-/// Spark's own way of submitting, as anybody would do it who knows nothing of Proffer.
-fn submit(namespace: &Namespace) -> Submission {
-    let server = get(&["config", "view", "--raw", "--minify"])["clusters"][0]["cluster"]["server"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+/// Spark's own way of submitting, as anybody would do it who knows nothing of Proffer. What it says goes to
+/// this file.
+fn submit(namespace: &Namespace, log: &std::fs::File) -> Submission {
+    let token = account(namespace, "spark", "edit");
+    let Stranger { server, authority, .. } = Stranger::new(namespace);
     let home = home();
     let set = |setting: &str| ["--conf".to_owned(), setting.to_owned()];
     let mut arguments = vec![
@@ -65,6 +67,11 @@ fn submit(namespace: &Namespace) -> Submission {
     for setting in [
         &*format!("spark.kubernetes.namespace={}", namespace.name),
         &*image,
+        &*format!("spark.kubernetes.authenticate.submission.oauthToken={token}"),
+        &*format!(
+            "spark.kubernetes.authenticate.submission.caCertFile={}",
+            authority.path().display()
+        ),
         "spark.kubernetes.authenticate.driver.serviceAccountName=spark",
         "spark.kubernetes.driver.request.cores=200m",
         "spark.kubernetes.executor.request.cores=200m",
@@ -80,9 +87,10 @@ fn submit(namespace: &Namespace) -> Submission {
     arguments.push("local:///opt/spark/examples/src/main/python/pi.py".to_owned());
     arguments.push("40".to_owned());
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let mut command: Command = enter(&arguments);
-    let child = command.env("SPARK_HOME", home).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    Submission(child.unwrap())
+    let mut command: Command = enter(&[&["env", "KUBECONFIG=/dev/null"], &arguments[..]].concat());
+    let log = log.try_clone().unwrap();
+    let child = command.env("SPARK_HOME", home).stdout(Stdio::null()).stderr(log).spawn();
+    Submission { child: child.unwrap(), _authority: authority }
 }
 
 /// The pods of a role that the pool of the namespace has placed.
@@ -105,9 +113,14 @@ fn what_spark_submit_makes_waits_for_offers() {
     // Room for the driver and one of its two executors.
     namespace.pool("adopted", "{limit: {cpu: 500m}}");
     give(&namespace, "adopted");
-    account(&namespace, "spark", "edit");
-    let mut submission = submit(&namespace);
-    namespace.until("the pool places an executor", || placed(&namespace, "executor").len() == 1);
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut submission = submit(&namespace, log.as_file());
+    namespace.until("the pool places an executor", || {
+        let ended = submission.child.try_wait().unwrap();
+        let said = || std::fs::read_to_string(log.path()).unwrap();
+        assert!(ended.is_none_or(|status| status.success()), "{}", said());
+        placed(&namespace, "executor").len() == 1
+    });
     assert_eq!(placed(&namespace, "driver").len(), 1);
     namespace.wait("resourcepool/adopted", "it holds both", |pool| {
         pool["status"]["allocated"]["cpu"] == "400m"
@@ -118,7 +131,7 @@ fn what_spark_submit_makes_waits_for_offers() {
             conditions.into_iter().flatten().any(|it| it["reason"] == "LimitReached")
         })
     });
-    assert!(submission.0.wait().unwrap().success());
+    assert!(submission.child.wait().unwrap().success());
     let driver = &placed(&namespace, "driver")[0];
     let log = namespace.kubectl(&["logs", driver["metadata"]["name"].as_str().unwrap()]);
     assert!(log.contains("Pi is roughly 3.1"), "{log}");

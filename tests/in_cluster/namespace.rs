@@ -133,7 +133,7 @@ impl Namespace {
 
     /// Waits until something is so, asking again and again.
     #[track_caller]
-    pub(crate) fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+    pub(crate) fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
         let start = Instant::now();
         while !is_so() {
             let in_time = start.elapsed() < PATIENCE;

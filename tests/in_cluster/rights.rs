@@ -9,8 +9,10 @@ use crate::namespace::Namespace;
 
 /// How the API server is reached by somebody who has nothing but a token.
 pub(crate) struct Stranger {
-    server: String,
-    authority: tempfile::NamedTempFile,
+    /// The API server.
+    pub(crate) server: String,
+    /// The file with the certificate that it is trusted by.
+    pub(crate) authority: tempfile::NamedTempFile,
     namespace: String,
 }
 

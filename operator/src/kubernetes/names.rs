@@ -25,6 +25,8 @@ pub(crate) const EPOCH_LABEL: &str = "proffer.dev/executor-epoch";
 pub(crate) const LEADER_LABEL: &str = "proffer.dev/leader";
 /// Keeps a pool until its jobs are gone.
 pub(crate) const POOL_FINALIZER: &str = "proffer.dev/jobs";
+/// What is stored of an executor of a Mesos framework's own, on its pod: its tasks, and how far each is.
+pub(crate) const CHECKPOINT_ANNOTATION: &str = "proffer.dev/mesos-executor";
 /// When a node goes into maintenance: an RFC 3339 time, or two of them with a slash in between.
 pub(crate) const MAINTENANCE_ANNOTATION: &str = "proffer.dev/maintenance";
 /// The container that tasks run in.

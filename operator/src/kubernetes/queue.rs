@@ -103,6 +103,8 @@ pub(crate) enum Intent {
     },
     /// Give a pool the weight, guarantee and limit that Mesos's operator API says.
     ShapePool(Box<PoolObservation>),
+    /// Store what is known of an executor of a Mesos framework's own.
+    Checkpoint,
     /// Mark a node as Mesos's operator API says.
     MarkNode(NodeMark),
 }
@@ -244,6 +246,8 @@ impl Intent {
     fn replaces(&self, older: &Self) -> bool {
         match (self, older) {
             (Self::Remove, Self::Assign(_)) | (Self::DeletePod { .. }, Self::Place(_)) => true,
+            // Each changes something else of the node.
+            (Self::MarkNode(_), Self::MarkNode(_)) => false,
             _ => std::mem::discriminant(self) == std::mem::discriminant(older),
         }
     }

@@ -27,8 +27,8 @@ use serde_json::{Map, Value, json};
 
 use super::executor_pod::{PodSettings, owner, require, restricted};
 use super::names::{
-    JOB_LABEL, JOB_UID_LABEL, PLACED_ANNOTATION, POOL_LABEL, TASK_ANNOTATION, TASK_CONTAINER,
-    TASK_LABEL,
+    CHECKPOINT_ANNOTATION, JOB_LABEL, JOB_UID_LABEL, PLACED_ANNOTATION, POOL_LABEL,
+    TASK_ANNOTATION, TASK_CONTAINER, TASK_LABEL,
 };
 use crate::master::{GRACE_MILLISECONDS, Run, grace_milliseconds};
 pub(crate) use read::{TaskFacts, task_facts};
@@ -64,6 +64,8 @@ pub(crate) struct Place<'a> {
     pub(crate) node: &'a str,
     /// The pool.
     pub(crate) pool: &'a str,
+    /// What is stored with an executor of a framework's own.
+    pub(crate) checkpoint: Option<&'a str>,
 }
 
 /// The pod of a task, or why there can be none.
@@ -170,7 +172,7 @@ pub(crate) fn task_pod(
     spec["imagePullSecrets"] = secrets.collect();
     let pin = json!({"key": "metadata.name", "operator": "In", "values": [place.node]});
     require(spec.as_object_mut().ok_or("a pod has no spec")?, &[pin])?;
-    let pod = json!({
+    let mut pod = json!({
         "metadata": {
             "name": place.name,
             "namespace": job.namespace(),
@@ -191,6 +193,9 @@ pub(crate) fn task_pod(
         },
         "spec": spec,
     });
+    if let Some(checkpoint) = place.checkpoint {
+        pod["metadata"]["annotations"][CHECKPOINT_ANNOTATION] = json!(checkpoint);
+    }
     serde_json::from_value(pod).map_err(|error| format!("the task makes no pod: {error}"))
 }
 

@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 use super::driver_pod::LOG_LINES;
 use super::gated_pod::placing_patch;
 use super::names::{
-    ACKNOWLEDGED_ANNOTATION, DRIVER_CONTAINER, FIELD_MANAGER, MESOS_FIELD_MANAGER,
-    OFFERED_CONDITION, POOL_FINALIZER,
+    ACKNOWLEDGED_ANNOTATION, CHECKPOINT_ANNOTATION, DRIVER_CONTAINER, FIELD_MANAGER,
+    MESOS_FIELD_MANAGER, OFFERED_CONDITION, POOL_FINALIZER,
 };
 use super::node::mark_patch;
 use super::pod::ObjectName;
@@ -158,6 +158,15 @@ pub(crate) enum Write {
         name: ObjectName,
         /// The uid that it has to have.
         uid: Box<str>,
+    },
+    /// Stores on the pod of an executor of a framework's own what is known of it.
+    Checkpoint {
+        /// The pod's name.
+        name: ObjectName,
+        /// The uid that it has to have.
+        uid: Box<str>,
+        /// What is known.
+        text: String,
     },
     /// Gives a pool weight, guarantee and limit.
     ShapePool {
@@ -367,18 +376,10 @@ impl Writer {
                 self.make_pod(&pod, &owner.unwrap_or_default()).await
             }
             Write::Acknowledge { name, uid } => {
-                let patch = json!({
-                    "metadata": {"uid": uid, "annotations": {ACKNOWLEDGED_ANNOTATION: "true"}},
-                });
-                let pods = self.api::<Pod>(&name.namespace);
-                let patch = Patch::Merge(patch);
-                match pods.patch(&name.name, &PatchParams::default(), &patch).await {
-                    Ok(_) => Reply::Done,
-                    Err(kube::Error::Api(status)) if is_final(&status) || status.code == 409 => {
-                        Reply::Missing
-                    }
-                    Err(error) => Reply::Unknown(sentence(&error)),
-                }
+                self.annotate(&name, &uid, (ACKNOWLEDGED_ANNOTATION, "true")).await
+            }
+            Write::Checkpoint { name, uid, text } => {
+                self.annotate(&name, &uid, (CHECKPOINT_ANNOTATION, &text)).await
             }
             Write::ShapePool { pool, spec } => {
                 let pools: Api<ResourcePool> = Api::all(self.client.clone());
@@ -671,6 +672,19 @@ impl Writer {
                     Ok(_) => Reply::Missing,
                     Err(error) => Reply::Unknown(sentence(&error)),
                 }
+            }
+            Err(error) => Reply::Unknown(sentence(&error)),
+        }
+    }
+
+    /// Gives a pod of this uid an annotation.
+    async fn annotate(&self, name: &ObjectName, uid: &str, (key, value): (&str, &str)) -> Reply {
+        let patch = json!({"metadata": {"uid": uid, "annotations": {key: value}}});
+        let pods = self.api::<Pod>(&name.namespace);
+        match pods.patch(&name.name, &PatchParams::default(), &Patch::Merge(patch)).await {
+            Ok(_) => Reply::Done,
+            Err(kube::Error::Api(status)) if is_final(&status) || status.code == 409 => {
+                Reply::Missing
             }
             Err(error) => Reply::Unknown(sentence(&error)),
         }

@@ -4,6 +4,7 @@
 //! hold. To the engine and to whatever runs processes it is one more task, whose name no framework can
 //! give: it has slashes.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use proffer_core::event::Event as EngineEvent;
@@ -16,12 +17,14 @@ use proffer_mesos::executor::{
 use proffer_mesos::scheduler::{
     self, CallMessage, EventFailure, EventMessage as SchedulerMessage, EventType as SchedulerEvent,
 };
+use proffer_mesos::to_json;
 use proffer_mesos::types::{
     AgentId, AgentInfo, ContainerStatus, ExecutorId, ExecutorInfo, FrameworkId, KillPolicy,
     TaskId as WireTaskId, TaskInfo, TaskState, TaskStatus, TaskStatusReason as Reason,
     TaskStatusSource as Source, ValueScalar,
 };
 
+use super::frameworks::Framework;
 use super::tasks::{TaskKey, is_terminal};
 use super::{Answer, ConnectionId, Effect, Ending, Master, News, Run, Timer, amounts};
 
@@ -30,6 +33,9 @@ const REGISTRATION_MILLISECONDS: Milliseconds = 60_000;
 
 /// How long an executor may take to end if nothing else is said, as in Mesos.
 const SHUTDOWN_MILLISECONDS: Milliseconds = 5000;
+
+/// How much the tasks of an executor may be, so that all of it can be stored with its pod.
+const MOST_CHECKPOINT_BYTES: usize = 128 << 10;
 
 /// What names of executors begin with among those of tasks.
 const PREFIX: &str = "executor/";
@@ -44,15 +50,65 @@ pub(super) struct ExecutorRecord {
     /// Whether its process was started.
     is_started: bool,
     pub(super) connection: Option<ConnectionId>,
-    /// What it is to launch once it has subscribed.
-    waiting: Vec<TaskInfo>,
+    /// How often what is stored of it has changed, and how many of these changes are stored.
+    pub(super) changes: u64,
+    pub(super) stored: u64,
+    /// What it is told once it has subscribed and so many changes are stored.
+    pub(super) outbox: VecDeque<(u64, Event)>,
     /// By when it has to subscribe.
     register_by: Option<Milliseconds>,
     pub(super) container: Option<ContainerStatus>,
     /// What it has to show when it speaks, where others have to say who they are, too.
-    token: String,
+    pub(super) token: String,
     /// Why it is to end, if that is known.
     ending: Option<(Reason, String)>,
+}
+
+impl ExecutorRecord {
+    /// One that was not started.
+    fn new(info: ExecutorInfo, agent: Arc<str>, token: String) -> Self {
+        Self {
+            info,
+            agent,
+            holds: false,
+            is_started: false,
+            connection: None,
+            changes: 0,
+            stored: 0,
+            outbox: VecDeque::new(),
+            register_by: None,
+            container: None,
+            token,
+            ending: None,
+        }
+    }
+
+    /// One that another master started, which has some time to subscribe here.
+    pub(super) fn restored(
+        info: ExecutorInfo,
+        agent: Arc<str>,
+        token: String,
+        now: Milliseconds,
+    ) -> Self {
+        let register_by = Some(now + REGISTRATION_MILLISECONDS);
+        Self { holds: true, is_started: true, register_by, ..Self::new(info, agent, token) }
+    }
+
+    /// By when it has to subscribe.
+    pub(super) fn register_by(&self) -> Option<Milliseconds> {
+        self.register_by
+    }
+
+    /// Tells it something as soon as a change that led to it is stored.
+    fn tell_after_change(&mut self, event: Event) {
+        self.changes += 1;
+        self.outbox.push_back((self.changes, event));
+    }
+}
+
+/// What tells an executor to run a task.
+pub(super) fn launch(task: TaskInfo) -> Event {
+    Event { launch: Some(EventLaunch { task }), ..event(EventType::Launch) }
 }
 
 /// The name of an executor among the tasks of its framework.
@@ -100,18 +156,8 @@ impl Master {
             }
             return Ok(None);
         }
-        let record = ExecutorRecord {
-            info: info.clone(),
-            agent: agent.clone(),
-            holds: false,
-            is_started: false,
-            connection: None,
-            waiting: Vec::new(),
-            register_by: None,
-            container: None,
-            token: uuid::Uuid::new_v4().to_string(),
-            ending: None,
-        };
+        let token = uuid::Uuid::new_v4().to_string();
+        let record = ExecutorRecord::new(info.clone(), agent.clone(), token);
         framework.executors.insert(name.clone(), record);
         if amounts.is_empty() && ports.is_empty() {
             return Ok(None);
@@ -167,20 +213,19 @@ impl Master {
         info.framework_id = Some(FrameworkId { value: id.to_string() });
         let executor = info.executor_id.value.clone();
         let name = executor_name(agent, &executor);
-        let Some(record) = framework.executors.get_mut(&name) else { return false };
-        if let Some(connection) = record.connection {
-            let launch = Event { launch: Some(EventLaunch { task }), ..event(EventType::Launch) };
-            self.effects.push(Effect::Tell(connection, Box::new(launch)));
-            return true;
+        let key = TaskKey { framework: id.clone(), task: name };
+        if !fits_checkpoint(framework, &key.task, &task) {
+            return false;
         }
-        record.waiting.push(task.clone());
+        let Some(record) = framework.executors.get_mut(&key.task) else { return false };
+        record.tell_after_change(launch(task.clone()));
         if record.is_started {
+            self.effects.push(Effect::Checkpoint(key));
             return true;
         }
         record.is_started = true;
         let at = now + REGISTRATION_MILLISECONDS;
         record.register_by = Some(at);
-        let key = TaskKey { framework: id.clone(), task: name };
         // What is run is a task that has nothing but the executor's command, and room for its first task.
         let info = &record.info;
         let process = TaskInfo {
@@ -205,8 +250,35 @@ impl Master {
         let (node, pool) = (node.into(), pool.into());
         let run = Run { key: key.clone(), task: process, agent, node, pool, executor, token };
         self.effects.push(Effect::Run(Box::new(run)));
+        self.effects.push(Effect::Checkpoint(key.clone()));
         self.set_timer(at, Timer::Register(key));
         true
+    }
+
+    /// So many changes of an executor are stored: it is told what follows from them.
+    pub(crate) fn checkpointed(&mut self, key: &TaskKey, changes: u64) {
+        let framework = self.frameworks.get_mut(&key.framework);
+        let record = framework.and_then(|framework| framework.executors.get_mut(&key.task));
+        let Some(record) = record else { return };
+        record.stored = record.stored.max(changes.min(record.changes));
+        let Some(connection) = record.connection else { return };
+        let is_stored = |(changes, _): &(u64, Event)| *changes <= record.stored;
+        let count = record.outbox.iter().take_while(|it| is_stored(it)).count();
+        for (_, event) in record.outbox.drain(..count) {
+            self.effects.push(Effect::Tell(connection, Box::new(event)));
+        }
+    }
+
+    /// What is stored of the executor of a task is not as it was.
+    pub(super) fn note_executor_change(&mut self, id: &Arc<str>, task: &TaskInfo) {
+        let Some(info) = &task.executor else { return };
+        let name = executor_name(&task.agent_id.value, &info.executor_id.value);
+        let framework = self.frameworks.get_mut(id);
+        let record = framework.and_then(|framework| framework.executors.get_mut(&name));
+        if let Some(record) = record {
+            record.changes += 1;
+            self.effects.push(Effect::Checkpoint(TaskKey { framework: id.clone(), task: name }));
+        }
     }
 
     /// Ends an executor that has not subscribed in time.
@@ -230,7 +302,11 @@ impl Master {
                 record.container = Some(container);
                 return;
             }
-            News::Running(_) | News::Killing => return,
+            News::Running(container) => {
+                record.container = container.or(record.container.take());
+                return;
+            }
+            News::Killing => return,
             News::Ended(ending) => ending,
         };
         let Some(record) = framework.executors.remove(&key.task) else { return };
@@ -341,20 +417,23 @@ impl Master {
             agent_info,
             container_id: record.container.as_ref().and_then(|c| c.container_id.clone()),
         };
-        let waiting = std::mem::take(&mut record.waiting);
+        let subscribe = call.subscribe.unwrap_or_default();
+        // What it does not know to be known here it says again; what it was told it does not need to hear.
+        let has = |task: &TaskInfo| {
+            subscribe.unacknowledged_tasks.iter().any(|other| other.task_id == task.task_id)
+        };
+        record
+            .outbox
+            .retain(|(_, event)| event.launch.as_ref().is_some_and(|launch| !has(&launch.task)));
         if let Some(before) = before {
             self.effects.push(Effect::Close(before));
         }
         let subscribed = Event { subscribed: Some(subscribed), ..event(EventType::Subscribed) };
         self.effects.push(Effect::Tell(connection, Box::new(subscribed)));
-        let subscribe = call.subscribe.unwrap_or_default();
         for update in subscribe.unacknowledged_updates {
             self.take_executor_update(now, &id, &name, update.status);
         }
-        for task in waiting {
-            let launch = Event { launch: Some(EventLaunch { task }), ..event(EventType::Launch) };
-            self.effects.push(Effect::Tell(connection, Box::new(launch)));
-        }
+        self.checkpointed(&TaskKey { framework: id, task: name }, 0);
     }
 
     /// An executor says something.
@@ -442,7 +521,7 @@ impl Master {
         Some((framework.id.clone(), name.clone()))
     }
 
-    /// What an executor says of one of its tasks. It is acknowledged at once, as it is known here now.
+    /// What an executor says of one of its tasks. It is acknowledged once it is stored.
     fn take_executor_update(
         &mut self,
         now: Milliseconds,
@@ -452,15 +531,17 @@ impl Master {
     ) {
         let Some(framework) = self.frameworks.get_mut(id) else { return };
         let Some(record) = framework.executors.get(name) else { return };
-        let (connection, container) = (record.connection, record.container.clone());
+        let container = record.container.clone();
         let (executor, agent) = (record.info.executor_id.clone(), record.agent.clone());
         let job = framework.key.clone();
         let task: TaskId = status.task_id.value.as_str().into();
         let uuid = status.uuid.clone().unwrap_or_default();
-        if let Some(connection) = connection {
-            let acknowledged = EventAcknowledged { task_id: status.task_id.clone(), uuid };
-            let told = Event { acknowledged: Some(acknowledged), ..event(EventType::Acknowledged) };
-            self.effects.push(Effect::Tell(connection, Box::new(told)));
+        let acknowledged = EventAcknowledged { task_id: status.task_id.clone(), uuid };
+        let told = Event { acknowledged: Some(acknowledged), ..event(EventType::Acknowledged) };
+        if let Some(record) = framework.executors.get_mut(name) {
+            record.tell_after_change(told);
+            let key = TaskKey { framework: id.clone(), task: name.clone() };
+            self.effects.push(Effect::Checkpoint(key));
         }
         let Some(known) = framework.tasks.get_mut(&task) else { return };
         let is_own = known.executor_id() == executor.value && *known.info.agent_id.value == *agent;
@@ -485,6 +566,14 @@ impl Master {
         status.container_status = status.container_status.or(container);
         self.queue_update(now, &key, status);
     }
+}
+
+/// Whether what is stored of an executor has room for one more task.
+fn fits_checkpoint(framework: &Framework, name: &TaskId, task: &TaskInfo) -> bool {
+    let size = |task: &TaskInfo| to_json(task).len();
+    let tasks = framework.tasks.values().filter(|record| record.is_of(name));
+    let all: usize = tasks.map(|record| size(&record.info)).sum();
+    all + size(task) <= MOST_CHECKPOINT_BYTES
 }
 
 /// The status with which a process ended, as `wait` gives it.

@@ -99,6 +99,8 @@ impl Host {
                     Some(Effect::Engine(event)) => events.push(event),
                     Some(Effect::Run(run)) => self.tasks.run(*run),
                     Some(Effect::Kill { task, grace }) => self.tasks.kill(&task, grace),
+                    // What runs here ends with this process, so nothing is stored.
+                    Some(Effect::Checkpoint(key)) => self.master.checkpointed(&key, u64::MAX),
                     // Nothing is kept of a task that has ended, and told are all.
                     _ => {}
                 }

@@ -7,15 +7,22 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use proffer_core::event::Event as EngineEvent;
-use proffer_core::frameworks::RunningTask;
+use proffer_core::frameworks::{NamedAmounts, RunningTask, TaskId};
 use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_core::ranges::Ranges;
 use proffer_mesos::types::{
-    AgentId, ContainerStatus, FrameworkInfo, TaskId as WireTaskId, TaskInfo, TaskStatus,
+    AgentId, ContainerStatus, ExecutorInfo, FrameworkInfo, TaskId as WireTaskId, TaskInfo,
+    TaskState, TaskStatus,
 };
+use proffer_mesos::{Message, from_json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::executors::{ExecutorRecord, launch};
 use super::frameworks::{Framework, Subscription, pool_of};
+use super::read::value;
 use super::tasks::{TaskRecord, is_terminal};
-use super::{COMPLETED_FRAMEWORKS, Effect, End, Master, TaskKey, amounts};
+use super::{COMPLETED_FRAMEWORKS, Effect, End, Master, TaskKey, Timer, amounts};
 
 /// How much of a framework's name the name of its job has.
 const NAME_LENGTH: usize = 24;
@@ -199,6 +206,107 @@ impl Master {
             amounts,
             ports,
         }))));
+        true
+    }
+}
+
+/// What is stored of an executor: its task as it was told, and how far each is.
+#[derive(Serialize, Deserialize)]
+struct Checkpoint {
+    executor: Value,
+    token: String,
+    tasks: Vec<StoredTask>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredTask {
+    task: Value,
+    state: i32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    statuses: Vec<Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    updates: Vec<Value>,
+}
+
+fn read<M: Message>(value: &Value) -> Option<M> {
+    from_json(value.to_string().as_bytes()).ok()
+}
+
+impl Master {
+    /// What is to be stored of an executor of a framework's own, and how many changes that has.
+    pub(crate) fn checkpoint(&self, key: &TaskKey) -> Option<(u64, String)> {
+        let framework = self.frameworks.get(&key.framework)?;
+        let record = framework.executors.get(&key.task)?;
+        let tasks = framework.tasks.values().filter(|task| task.node.is_some());
+        let tasks = tasks.filter(|task| task.is_of(&key.task)).map(|task| StoredTask {
+            // Its executor stands beside it.
+            task: value(&TaskInfo { executor: None, ..task.info.clone() }),
+            state: task.state.into(),
+            statuses: task.statuses.iter().map(value).collect(),
+            updates: task.updates.iter().map(value).collect(),
+        });
+        let checkpoint = Checkpoint {
+            executor: value(&record.info),
+            token: record.token.clone(),
+            tasks: tasks.collect(),
+        };
+        Some((record.changes, serde_json::to_string(&checkpoint).ok()?))
+    }
+
+    /// Takes in an executor that was started by another master, with its tasks; says whether all of it is
+    /// understood. It subscribes here when it misses the other one.
+    pub(crate) fn restore_executor(
+        &mut self,
+        now: Milliseconds,
+        key: &TaskKey,
+        checkpoint: &str,
+        (agent, node, pool): (&str, &str, &str),
+    ) -> bool {
+        let Ok(stored) = serde_json::from_str::<Checkpoint>(checkpoint) else { return false };
+        let Some(info) = read::<ExecutorInfo>(&stored.executor) else { return false };
+        let mut amounts = amounts::request(&info.resources).unwrap_or_default();
+        self.add_pod(agent, &mut amounts.0);
+        let Some(framework) = self.frameworks.get_mut(&key.framework) else { return false };
+        let mut record = ExecutorRecord::restored(info.clone(), agent.into(), stored.token, now);
+        let running = |task: &TaskId, (amounts, ports): (NamedAmounts, Ranges)| {
+            Effect::Engine(EngineEvent::TaskRunning(Box::new(RunningTask {
+                framework: framework.key.clone(),
+                task: task.clone(),
+                pool: pool.into(),
+                node: node.into(),
+                amounts,
+                ports,
+            })))
+        };
+        self.effects.push(running(&key.task, amounts));
+        let mut records = Vec::new();
+        for StoredTask { task, state, statuses, updates } in stored.tasks {
+            let Some(mut task) = read::<TaskInfo>(&task) else { continue };
+            task.executor = Some(info.clone());
+            if statuses.is_empty() {
+                // It may not have been told; if it was, it says so.
+                record.outbox.push_back((0, launch(task.clone())));
+            }
+            let name: TaskId = task.task_id.value.as_str().into();
+            let mut known = TaskRecord::new(key.framework.clone(), task);
+            known.node = Some(node.into());
+            known.role = framework.settings.roles.get(pool).cloned();
+            known.state = TaskState::try_from(state).unwrap_or(known.state);
+            known.holds = !is_terminal(known.state);
+            known.statuses = statuses.iter().filter_map(read).collect();
+            known.updates = updates.iter().filter_map(read).collect();
+            if known.holds {
+                let amounts = amounts::request(&known.info.resources).unwrap_or_default();
+                self.effects.push(running(&name, amounts));
+            }
+            records.push((name, known));
+        }
+        let register_by = record.register_by();
+        framework.tasks.extend(records);
+        framework.executors.insert(key.task.clone(), record);
+        if let Some(at) = register_by {
+            self.set_timer(at, Timer::Register(key.clone()));
+        }
         true
     }
 }

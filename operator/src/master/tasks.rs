@@ -116,6 +116,13 @@ impl TaskRecord {
         own.unwrap_or(&self.info.task_id.value)
     }
 
+    /// Whether it runs in this executor of its framework's own.
+    pub(super) fn is_of(&self, executor: &TaskId) -> bool {
+        self.info.executor.as_ref().is_some_and(|info| {
+            *executor_name(&self.info.agent_id.value, &info.executor_id.value) == **executor
+        })
+    }
+
     /// The state as the framework was told last, whether or not it has heard.
     pub(super) fn told_state(&self) -> TaskState {
         let first = self.updates.front().and_then(|update| TaskState::try_from(update.state).ok());
@@ -457,6 +464,7 @@ impl Master {
         }
         let update = record.updates.pop_front();
         let key = TaskKey { framework: id.clone(), task };
+        let info = record.info.clone();
         let state = update.and_then(|update| TaskState::try_from(update.state).ok());
         if state.is_some_and(is_terminal) {
             if let Some(at) = record.resend_at {
@@ -467,9 +475,11 @@ impl Master {
             framework.keep_completed(task);
             self.touch(id);
             self.effects.push(Effect::Settled(key));
+            self.note_executor_change(id, &info);
             return;
         }
         record.resend_milliseconds = FIRST_RESEND_MILLISECONDS;
+        self.note_executor_change(id, &info);
         self.send_first(now, &key);
     }
 

@@ -34,6 +34,7 @@ const SUBMISSIONS: usize = 5;
 async fn main() {
     let client = Client::try_default().await.expect("a cluster: run it by tests/cluster/enter");
     pods::make_namespace(&client, NAMESPACE).await;
+    submit::make_account(NAMESPACE);
     let operator = Operator::find(&client).await;
     let seen = pods::watch(&client, NAMESPACE).await;
     submissions(&client, &operator, &seen).await;

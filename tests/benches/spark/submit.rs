@@ -15,6 +15,22 @@ pub(crate) struct Cost {
     pub(crate) memory: u64,
 }
 
+/// Who submits, and whom drivers are.
+const ACCOUNT: &str = "spark";
+
+fn kubectl(arguments: &[&str]) -> String {
+    let output = Command::new("kubectl").args(arguments).output().expect("run it by enter");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Makes the account, with the rights that drivers need.
+pub(crate) fn make_account(namespace: &str) {
+    kubectl(&["-n", namespace, "create", "serviceaccount", ACCOUNT]);
+    let who = format!("--serviceaccount={namespace}:{ACCOUNT}");
+    kubectl(&["-n", namespace, "create", "rolebinding", ACCOUNT, "--clusterrole=edit", &who]);
+}
+
 /// The root of the sources, where the scripts are.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -23,20 +39,25 @@ pub(crate) fn start(namespace: &str, name: &str, image: &str, executors: usize) 
     let home = Command::new(script).arg("--home").output().unwrap();
     let home = String::from_utf8(home.stdout).unwrap().trim().to_owned();
     assert!(!home.is_empty(), "there is no Spark: tests/cluster/spark-image");
-    let kubeconfig = std::env::var("KUBECONFIG").expect("run it by tests/cluster/enter");
-    let text = std::fs::read_to_string(kubeconfig).unwrap();
-    let server = text.lines().find_map(|line| line.trim().strip_prefix("server: ")).unwrap();
+    let server = kubectl(&["config", "view", "-o", "jsonpath={.clusters[0].cluster.server}"]);
+    let token = kubectl(&["-n", namespace, "create", "token", ACCOUNT]);
+    let authority = std::env::temp_dir().join("proffer-bench-authority.pem");
+    let config = kubectl(&["-n", namespace, "get", "configmap", "kube-root-ca.crt", "-o", "json"]);
+    let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    std::fs::write(&authority, config["data"]["ca.crt"].as_str().unwrap()).unwrap();
     let conf = [
         format!("spark.kubernetes.namespace={namespace}"),
         format!("spark.kubernetes.container.image={image}"),
-        "spark.kubernetes.authenticate.driver.serviceAccountName=proffer-spark".to_owned(),
+        format!("spark.kubernetes.authenticate.submission.oauthToken={token}"),
+        format!("spark.kubernetes.authenticate.submission.caCertFile={}", authority.display()),
+        format!("spark.kubernetes.authenticate.driver.serviceAccountName={ACCOUNT}"),
         "spark.kubernetes.submission.waitAppCompletion=false".to_owned(),
         "spark.kubernetes.driver.request.cores=250m".to_owned(),
         "spark.kubernetes.executor.request.cores=250m".to_owned(),
         "spark.driver.memory=512m".to_owned(),
         "spark.executor.memory=512m".to_owned(),
         format!("spark.executor.instances={}", executors.max(1)),
-        // The test cluster's account may not make them.
+        // `edit` has no rights to make network policies.
         "spark.kubernetes.driver.pod.excludedFeatureSteps=\
          org.apache.spark.deploy.k8s.features.NetworkPolicyFeatureStep"
             .to_owned(),
@@ -51,6 +72,7 @@ pub(crate) fn start(namespace: &str, name: &str, image: &str, executors: usize) 
     let child = command
         .args([PROGRAM, "4"])
         .env("SPARK_HOME", home)
+        .env("KUBECONFIG", "/dev/null")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

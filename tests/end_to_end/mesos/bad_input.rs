@@ -4,10 +4,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use proffer_mesos::types::TaskState;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Master;
-use super::framework::{Framework, task};
+use super::framework::{Framework, info, task};
 use super::http::{get, request};
 
 /// Whether the master still does what it should.
@@ -98,4 +98,45 @@ fn an_address_that_others_can_reach_is_refused() {
     let folder = crate::run::Folder::new();
     let ended = folder.run(&["local", "--mesos", "0.0.0.0:0"]).expect_code(2);
     assert!(ended.stderr.contains("loopback"), "{}", ended.stderr);
+}
+
+/// A framework that never reads its events is cut off when too many wait for it, and nobody else notices.
+#[test]
+fn one_that_does_not_read_does_not_hurt() {
+    let master = Master::start("2cpu,1Gi", &["slow"]);
+    let info = info(&json!({"role": "slow"}));
+    let body = json!({"type": "SUBSCRIBE", "subscribe": {"framework_info": info}}).to_string();
+    let mut slow = TcpStream::connect(&master.address).unwrap();
+    let head = "POST /api/v1/scheduler HTTP/1.1\r\nHost: m\r\nContent-Type: application/json\r\n\
+                Accept: application/json\r\nContent-Length";
+    write!(slow, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+    let mut said = Vec::new();
+    while !said.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        slow.read_exact(&mut byte).unwrap();
+        said.push(byte[0]);
+    }
+    let said = String::from_utf8(said).unwrap().to_lowercase();
+    let stream = said.split_once("mesos-stream-id: ").unwrap().1.split_once("\r\n").unwrap().0;
+    let framework = || get(&master.address, "/frameworks").json()["frameworks"][0].clone();
+    let id = framework()["id"].clone();
+    let tasks: Vec<Value> = (0..1000)
+        .map(|number| json!({"task_id": {"value": format!("{}-{number}", "t".repeat(100))}}))
+        .collect();
+    let call = json!({
+        "type": "RECONCILE", "framework_id": {"value": id}, "reconcile": {"tasks": tasks},
+    });
+    let headers = [("Content-Type", "application/json"), ("Mesos-Stream-Id", stream)];
+    let mut others = 0;
+    master.until("it is cut off", || {
+        let body = call.to_string();
+        request(&master.address, "POST", "/api/v1/scheduler", &headers, body.as_bytes());
+        if others < 3 {
+            others += 1;
+            works(&master);
+        }
+        framework()["id"] != id
+    });
+    assert_eq!(others, 3);
+    works(&master);
 }

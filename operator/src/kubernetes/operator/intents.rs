@@ -43,6 +43,7 @@ enum SentKind {
     Framework(Arc<str>),
     RunTask,
     DeleteTask,
+    Checkpoint(u64),
     Read,
     ReadPod,
     ReadLog,
@@ -122,6 +123,10 @@ impl Operator {
             (Target::Pod(name), Intent::Acknowledge { uid }) => {
                 let again = SentKind::Other(Some(Intent::Acknowledge { uid: uid.clone() }));
                 Some((again, Write::Acknowledge { name: name.clone(), uid }))
+            }
+            (Target::Pod(name), Intent::Checkpoint) => {
+                let (changes, write) = self.checkpoint_write(name)?;
+                Some((SentKind::Checkpoint(changes), write))
             }
             (Target::Pool(name), Intent::ShapePool(shape)) => {
                 let pool = Arc::clone(&self.pools.get(name)?.object);
@@ -347,6 +352,9 @@ impl Operator {
                 self.framework_made(now, key, &id, reply);
             }
             (Target::Pod(name), SentKind::RunTask) => self.task_made(now, name, reply),
+            (Target::Pod(name), SentKind::Checkpoint(changes)) => {
+                self.checkpoint_answered(name, changes, &reply);
+            }
             (Target::Pod(name), SentKind::DeleteTask) => self.task_deleted(now, name, &reply),
             (Target::Pod(name), SentKind::DeletePod) => match reply {
                 Reply::Missing => self.miss_gated(now, name),

@@ -159,6 +159,7 @@ impl Operator {
                     Effect::Run(run) => self.run_task(now, *run),
                     Effect::Kill { task, grace } => self.kill_task(now, &task, grace),
                     Effect::Settled(task) => self.settle_task(&task),
+                    Effect::Checkpoint(key) => self.store_executor(&key),
                     Effect::Mark(node, mark) => {
                         self.queue.push(Target::Node(node), Intent::MarkNode(mark));
                     }

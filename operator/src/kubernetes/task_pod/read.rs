@@ -7,8 +7,8 @@ use proffer_core::jobs::JobKey;
 use proffer_mesos::types::{TaskState, TaskStatusReason as Reason};
 
 use super::super::names::{
-    ACKNOWLEDGED_ANNOTATION, JOB_LABEL, JOB_UID_LABEL, PLACED_ANNOTATION, POOL_LABEL,
-    TASK_ANNOTATION, TASK_CONTAINER,
+    ACKNOWLEDGED_ANNOTATION, CHECKPOINT_ANNOTATION, JOB_LABEL, JOB_UID_LABEL, PLACED_ANNOTATION,
+    POOL_LABEL, TASK_ANNOTATION, TASK_CONTAINER,
 };
 use super::super::pod::{Trouble, container_state, departure, trouble};
 
@@ -21,6 +21,8 @@ pub(crate) struct TaskFacts {
     pub(crate) job_uid: Box<str>,
     /// The task as it was told.
     pub(crate) info: Box<str>,
+    /// What is stored with an executor of a framework's own.
+    pub(crate) checkpoint: Option<Box<str>>,
     /// The pool that pays.
     pub(crate) pool: Box<str>,
     /// The node that it was made for.
@@ -66,6 +68,7 @@ pub(crate) fn task_facts(pod: &Pod, has_ended: bool) -> Option<TaskFacts> {
         job,
         job_uid: label(JOB_UID_LABEL)?.into(),
         info: info.as_str().into(),
+        checkpoint: annotation(CHECKPOINT_ANNOTATION).map(Box::from),
         pool: label(POOL_LABEL).unwrap_or_default().into(),
         node: annotation(PLACED_ANNOTATION).unwrap_or_default().into(),
         is_acknowledged: annotation(ACKNOWLEDGED_ANNOTATION).is_some(),

@@ -40,7 +40,7 @@ fn pod(fields: &Value) -> Result<Value, String> {
         host_ports: true,
         agent: "mesos.svc:5050".to_owned(),
     };
-    let place = Place { name: "f-1-t-1", node: "n1", pool: "default" };
+    let place = Place { name: "f-1-t-1", node: "n1", pool: "default", checkpoint: None };
     Ok(serde_json::to_value(task_pod(&run, place, &job(), &pods, &settings)?).unwrap())
 }
 

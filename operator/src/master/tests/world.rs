@@ -126,6 +126,7 @@ impl World {
                     Effect::Close(connection) => self.closed.push(connection),
                     Effect::Run(run) => self.runs.push(*run),
                     Effect::Kill { task, grace } => self.kills.push((task, grace)),
+                    Effect::Checkpoint(key) => self.master.checkpointed(&key, u64::MAX),
                     Effect::Settled(_) | Effect::Mark(..) => {}
                 }
             }

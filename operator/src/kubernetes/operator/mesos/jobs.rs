@@ -193,7 +193,7 @@ impl Operator {
             }
             mesos.master.restore_framework(restored);
         }
-        self.restore_tasks();
+        self.restore_tasks(now);
         let Some(mesos) = &mut self.mesos else { return };
         for effect in mesos.master.take_effects() {
             if let crate::master::Effect::Engine(event) = effect {

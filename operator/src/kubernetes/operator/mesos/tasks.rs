@@ -44,6 +44,8 @@ pub(in super::super) struct TaskPod {
     pool: Box<str>,
     /// What is to run, if this process has the pod made.
     run: Option<Box<Run>>,
+    /// How many changes of an executor of a framework's own its pod is made with.
+    changes: u64,
     /// The pod's uid, once it was seen.
     uid: Option<Box<str>>,
     step: Step,
@@ -89,6 +91,7 @@ impl Operator {
             node: run.node.clone(),
             pool: run.pool.clone(),
             run: Some(Box::new(run)),
+            changes: 0,
             uid: None,
             step: Step::Staging,
             is_restored: false,
@@ -129,12 +132,16 @@ impl Operator {
         now: Milliseconds,
         name: &ObjectName,
     ) -> Option<Write> {
-        let mesos = self.mesos.as_ref()?;
+        let mesos = self.mesos.as_mut()?;
         let key = mesos.by_pod.get(name)?.clone();
-        let task = mesos.tasks.get(&key).filter(|task| task.step == Step::Staging)?;
+        let stored = mesos.master.checkpoint(&key);
+        let task = mesos.tasks.get_mut(&key).filter(|task| task.step == Step::Staging)?;
         let run = task.run.as_ref()?;
         let job = &self.jobs.get(mesos.master.key_of(&key.framework)?)?.object;
-        let place = Place { name: &name.name, node: &task.node, pool: &task.pool };
+        let (changes, text) = stored.unzip();
+        task.changes = changes.unwrap_or(0);
+        let checkpoint = text.as_deref();
+        let place = Place { name: &name.name, node: &task.node, pool: &task.pool, checkpoint };
         match task_pod(run, place, job, &self.settings.pods, &mesos.settings.tasks) {
             Ok(pod) => Some(Write::MakePod { pod: Box::new(pod) }),
             Err(message) => {
@@ -154,8 +161,12 @@ impl Operator {
     ) {
         let Some(key) = self.task_of(name) else { return };
         let killed = self.task(&key).filter(|task| task.is_killed).map(|task| task.grace);
+        let changes = self.task(&key).map_or(0, |task| task.changes);
         match reply {
             Reply::Placed(pod) => {
+                if let Some(mesos) = &mut self.mesos {
+                    mesos.master.checkpointed(&key, changes);
+                }
                 // What a watch has told meanwhile is newer.
                 if self.index.pod(name).is_none() {
                     let facts = Some(Box::new(pod_facts(&pod)));
@@ -177,6 +188,40 @@ impl Operator {
                 Some(grace) => self.delete_task(&key, grace),
                 None => self.queue.push(Target::Pod(name.clone()), Intent::RunTask),
             },
+        }
+    }
+
+    /// What is known of an executor of a framework's own is to be stored; its pod is made with it.
+    pub(super) fn store_executor(&mut self, key: &TaskKey) {
+        if let Some(task) = self.task(key).filter(|task| task.step != Step::Ended) {
+            self.queue.push(Target::Pod(task.name.clone()), Intent::Checkpoint);
+        }
+    }
+
+    /// The write that stores what is known of an executor, and how many changes that has.
+    pub(in super::super) fn checkpoint_write(&self, name: &ObjectName) -> Option<(u64, Write)> {
+        let key = self.task_of(name)?;
+        let uid = self.task(&key)?.uid.clone()?;
+        let (changes, text) = self.mesos.as_ref()?.master.checkpoint(&key)?;
+        Some((changes, Write::Checkpoint { name: name.clone(), uid, text }))
+    }
+
+    /// Takes in what came of that.
+    pub(in super::super) fn checkpoint_answered(
+        &mut self,
+        name: &ObjectName,
+        changes: u64,
+        reply: &Reply,
+    ) {
+        let Some(key) = self.task_of(name) else { return };
+        match reply {
+            Reply::Done => {
+                if let Some(mesos) = &mut self.mesos {
+                    mesos.master.checkpointed(&key, changes);
+                }
+            }
+            Reply::Missing => {}
+            _ => self.store_executor(&key),
         }
     }
 
@@ -468,7 +513,7 @@ impl Operator {
     }
 
     /// Takes in the tasks that run or ran before this process began.
-    pub(super) fn restore_tasks(&mut self) {
+    pub(super) fn restore_tasks(&mut self, now: Milliseconds) {
         let pods = self.index.pods().filter(|(_, pod)| pod.task.is_some());
         let pods: Vec<(ObjectName, PodFacts)> =
             pods.map(|(name, pod)| (name.clone(), pod.clone())).collect();
@@ -482,17 +527,21 @@ impl Operator {
                 continue;
             }
             let Ok(info) = from_json::<TaskInfo>(facts.info.as_bytes()) else { continue };
-            if is_executor(&info.task_id.value) {
-                // What it runs is not known to this process.
-                continue;
-            }
             let task: TaskId = info.task_id.value.as_str().into();
             let key = TaskKey { framework, task };
             let node = pod.node.clone().unwrap_or_else(|| facts.node.clone());
             let Some(mesos) = &mut self.mesos else { return };
-            if mesos.tasks.contains_key(&key)
-                || !mesos.master.restore_task(&key, info, &node, &facts.pool)
-            {
+            let is_restored = match &facts.checkpoint {
+                _ if mesos.tasks.contains_key(&key) => false,
+                Some(checkpoint) if is_executor(&key.task) => {
+                    let place = (&*info.agent_id.value, &*node, &*facts.pool);
+                    mesos.master.restore_executor(now, &key, checkpoint, place)
+                }
+                // What it runs is not known to this process.
+                None if is_executor(&key.task) => false,
+                _ => mesos.master.restore_task(&key, info, &node, &facts.pool),
+            };
+            if !is_restored {
                 continue;
             }
             mesos.by_pod.insert(name.clone(), key.clone());
@@ -501,6 +550,7 @@ impl Operator {
                 node,
                 pool: facts.pool.clone(),
                 run: None,
+                changes: 0,
                 uid: Some(pod.uid.clone()),
                 step: Step::Staging,
                 is_restored: true,

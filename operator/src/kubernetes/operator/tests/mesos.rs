@@ -1,5 +1,7 @@
 //! Frameworks of Mesos: their jobs, the pods of their tasks, and processes that take over.
 
+mod executors;
+
 use std::sync::Arc;
 
 use proffer_crds::ResourcePool;

@@ -54,6 +54,8 @@ pub(super) struct World {
     pub(super) scheduler_refuses: bool,
     /// What frameworks were told on their connections.
     pub(super) events: Vec<(ConnectionId, Event)>,
+    /// What executors of frameworks' own were told.
+    pub(super) executor_events: Vec<(ConnectionId, proffer_mesos::executor::Event)>,
     /// Connections that were closed.
     pub(super) closed: Vec<ConnectionId>,
     pub(super) connections: u64,
@@ -116,6 +118,7 @@ impl World {
             launches: 0,
             scheduler_refuses: false,
             events: Vec::new(),
+            executor_events: Vec::new(),
             closed: Vec::new(),
             connections: 0,
             version: 0,
@@ -266,6 +269,9 @@ impl World {
             for effect in self.operator.take_told() {
                 match effect {
                     Effect::Send(connection, event) => self.events.push((connection, *event)),
+                    Effect::Tell(connection, event) => {
+                        self.executor_events.push((connection, *event));
+                    }
                     Effect::Close(connection) => self.closed.push(connection),
                     _ => {}
                 }
@@ -376,6 +382,14 @@ impl World {
             Write::Acknowledge { name, .. } => {
                 let Some(pod) = self.pods.get_mut(&*name.name) else { return Reply::Missing };
                 let note = ("proffer.dev/acknowledged".to_owned(), "true".to_owned());
+                pod.metadata.annotations.get_or_insert_default().extend([note]);
+                let change = pod_change(pod);
+                self.told.push_back(change);
+                Reply::Done
+            }
+            Write::Checkpoint { name, text, .. } => {
+                let Some(pod) = self.pods.get_mut(&*name.name) else { return Reply::Missing };
+                let note = ("proffer.dev/mesos-executor".to_owned(), text);
                 pod.metadata.annotations.get_or_insert_default().extend([note]);
                 let change = pod_change(pod);
                 self.told.push_back(change);

@@ -1,0 +1,166 @@
+//! Executors of frameworks' own: what is stored of them, and when they hear of it.
+
+use proffer_mesos::executor::{Call, Event};
+use proffer_mesos::from_value;
+use proffer_mesos::types::TaskState;
+use serde_json::{Value, json};
+
+use super::{Framework, World, none};
+use crate::master::ConnectionId;
+
+/// Where an executor is told its events.
+const CONNECTION: ConnectionId = ConnectionId(1000);
+
+impl World {
+    /// Launches a task in an executor of the framework's own.
+    fn launch_in(&mut self, framework: &Framework, name: &str, executor: &str) {
+        let offer = self.last_offer(framework);
+        let cpus =
+            |value: f64| json!([{"name": "cpus", "type": "SCALAR", "scalar": {"value": value}}]);
+        let task = json!({
+            "name": name, "task_id": {"value": name}, "resources": cpus(0.5),
+            "agent_id": {"value": offer.agent_id.value}, "data": "aGVsbG8=",
+            "executor": {
+                "executor_id": {"value": executor}, "command": {"value": "run"},
+                "resources": cpus(0.1),
+            },
+        });
+        self.say(
+            framework,
+            json!({"type": "ACCEPT", "accept": {
+                "offer_ids": [{"value": offer.id.value}],
+                "operations": [{"type": "LAUNCH", "launch": {"task_infos": [task]}}],
+                "filters": {"refuse_seconds": 0},
+            }}),
+        );
+        self.advance(2000);
+    }
+
+    /// The executor subscribes, with what it does not know to be known.
+    fn subscribe_executor(&mut self, framework: &Framework, more: &Value) {
+        let call = call(framework, "SUBSCRIBE", more);
+        let (now, token) = (self.now, self.token());
+        let (master, _) = self.operator.mesos().unwrap();
+        master.subscribe_executor(now, CONNECTION, Some(&token), call);
+        self.settle();
+    }
+
+    /// The executor says how far a task is.
+    fn update(&mut self, framework: &Framework, task: &str, state: &str, uuid: &str) {
+        let call = call(framework, "UPDATE", &update(task, state, uuid));
+        let (now, token) = (self.now, self.token());
+        let (master, _) = self.operator.mesos().unwrap();
+        assert_eq!(master.executor_call(now, Some(&token), call).status, 202);
+        self.settle();
+    }
+
+    /// What the executor shows, as its pod has it.
+    fn token(&self) -> String {
+        let env = self.pods.values().flat_map(|pod| &pod.spec.as_ref().unwrap().containers[0].env);
+        let name = "MESOS_EXECUTOR_AUTHENTICATION_TOKEN";
+        let token = env.flatten().find(|variable| variable.name == name).unwrap();
+        token.value.clone().unwrap()
+    }
+
+    /// What the executor was told since this was last asked: `LAUNCH a`.
+    fn told_executor(&mut self) -> Vec<String> {
+        let told = std::mem::take(&mut self.executor_events);
+        let texts = told.iter().filter_map(|(_, event): &(ConnectionId, Event)| {
+            let launch =
+                event.launch.as_ref().map(|it| format!("LAUNCH {}", it.task.task_id.value));
+            let known = event.acknowledged.as_ref();
+            launch.or_else(|| known.map(|it| format!("ACKNOWLEDGED {}", it.task_id.value)))
+        });
+        texts.collect()
+    }
+}
+
+fn call(framework: &Framework, kind: &str, more: &Value) -> Call {
+    let mut call = json!({
+        "type": kind, "framework_id": {"value": framework.id}, "executor_id": {"value": "e"},
+    });
+    call[kind.to_lowercase()] = more.clone();
+    from_value(&call).unwrap()
+}
+
+fn update(task: &str, state: &str, uuid: &str) -> Value {
+    json!({"status": {
+        "task_id": {"value": task}, "state": state, "source": "SOURCE_EXECUTOR", "uuid": uuid,
+        "timestamp": 1.0,
+    }})
+}
+
+const ONE: &str = "AAAAAAAAAAAAAAAAAAAAAQ==";
+const TWO: &str = "AAAAAAAAAAAAAAAAAAAAAg==";
+const THREE: &str = "AAAAAAAAAAAAAAAAAAAAAw==";
+
+/// A framework with an executor that runs `a`, of which the framework knows.
+fn running(world: &mut World) -> Framework {
+    let framework = world.subscribe(&none());
+    world.launch_in(&framework, "a", "e");
+    let pod = world.pods.keys().next().unwrap().clone();
+    world.start(&pod);
+    world.subscribe_executor(&framework, &none());
+    assert_eq!(world.told_executor(), ["LAUNCH a"]);
+    world.update(&framework, "a", "TASK_RUNNING", ONE);
+    assert_eq!(world.told_executor(), ["ACKNOWLEDGED a"]);
+    world.acknowledge(&framework);
+    framework
+}
+
+#[test]
+fn they_outlive_the_process() {
+    let mut world = World::new(&["n1"]);
+    let framework = running(&mut world);
+    world.launch_in(&framework, "b", "e");
+    world.launch_in(&framework, "c", "e");
+    assert_eq!(world.told_executor(), ["LAUNCH b", "LAUNCH c"]);
+    world.restart();
+    let again = world.resubscribe(&framework);
+    assert_eq!(world.states(&again), [], "what was acknowledged is not said again");
+    // It has heard of b and not of c, and a has ended meanwhile.
+    let b = json!({
+        "name": "b", "task_id": {"value": "b"}, "agent_id": {"value": "x"}, "resources": [],
+    });
+    let ended = update("a", "TASK_FINISHED", TWO);
+    world.subscribe_executor(
+        &again,
+        &json!({"unacknowledged_tasks": [b], "unacknowledged_updates": [ended]}),
+    );
+    assert_eq!(world.told_executor(), ["LAUNCH c", "ACKNOWLEDGED a"]);
+    assert_eq!(world.states(&again), [TaskState::Finished]);
+    world.acknowledge(&again);
+    world.update(&again, "b", "TASK_RUNNING", THREE);
+    assert_eq!(world.states(&again), [TaskState::Finished, TaskState::Running]);
+    assert_eq!(world.pods.len(), 1);
+    // Of two cpus the executor has a tenth, and b and c have a half each.
+    world.advance(10_000);
+    let told = world.events.iter().filter(|(to, _)| *to == again.connection);
+    let offers = told.filter_map(|(_, event)| event.offers.clone()).flat_map(|it| it.offers);
+    let cpus: f64 = offers.map(|it| it.resources[0].scalar.as_ref().unwrap().value).sum();
+    assert!((cpus - 0.9).abs() < 1e-9, "{cpus}");
+}
+
+#[test]
+fn one_that_does_not_come_back_loses_its_tasks() {
+    let mut world = World::new(&["n1"]);
+    let framework = running(&mut world);
+    world.restart();
+    let again = world.resubscribe(&framework);
+    world.advance(61_000);
+    assert_eq!(world.states(&again), [TaskState::Failed]);
+    assert!(world.pods.is_empty());
+}
+
+#[test]
+fn they_hear_only_what_is_stored() {
+    let mut world = World::new(&["n1"]);
+    let framework = running(&mut world);
+    world.loses_replies = true;
+    world.launch_in(&framework, "b", "e");
+    world.update(&framework, "a", "TASK_FINISHED", TWO);
+    assert_eq!(world.told_executor(), [""; 0]);
+    world.loses_replies = false;
+    world.advance(10_000);
+    assert_eq!(world.told_executor(), ["LAUNCH b", "ACKNOWLEDGED a"]);
+}
