@@ -326,8 +326,8 @@ fn images_that_do_not_exist_fail_their_tasks() {
 
 /// An executor of a framework's own: its pod only sleeps, and the test says what it would say.
 #[test]
-fn executors_run_tasks_in_one_pod() {
-    let Some(_here) = is_here(alone()) else { return };
+fn executors_run_tasks_in_one_pod_and_outlive_the_operator() {
+    let Some(_here) = is_here(alone_on_this_machine()) else { return };
     let master = Master::start("1", &[]);
     let mut framework = Framework::subscribe(&master, &json!({}));
     let offer = framework.offer();
@@ -381,13 +381,46 @@ fn executors_run_tasks_in_one_pod() {
     let body = call.to_string();
     let reply = http::request(&master.address, "POST", path, &headers, body.as_bytes());
     assert_eq!(reply.status, 202, "{}", reply.text());
-    framework.update("b", TaskState::Running);
+    let running = framework.update("b", TaskState::Running);
+    framework.acknowledge(&running);
+    // Another operator knows both, and the executor finds it.
+    replace_leader(&master);
+    let again = info(&json!({"id": {"value": framework.id}}));
+    let mut framework =
+        Framework::subscribe_as(&master, ContentType::Json, &json!({ "framework_info": again }));
+    let mut call = named("SUBSCRIBE");
+    call["subscribe"] = json!({});
+    let body = call.to_string();
+    let mut stream =
+        http::Connection::open(&master.address, "POST", path, &headers, body.as_bytes());
+    let mut told = String::new();
+    // What it has not spoken of yet it is told again.
+    while !(told.contains("SUBSCRIBED") && told.contains("LAUNCH")) {
+        told.push_str(&String::from_utf8(stream.chunk().unwrap()).unwrap());
+    }
+    assert_eq!(pods("app.kubernetes.io/name=mesos-task").len(), 1);
     // They end with their executor.
     framework.accepted(json!({"type": "SHUTDOWN", "shutdown": {
         "executor_id": {"value": "e"}, "agent_id": {"value": offer.agent_id.value},
     }}));
     framework.update("a", TaskState::Failed);
     master.until("its pod is gone", || pods("app.kubernetes.io/name=mesos-task").is_empty());
+    master.until("both operators are there", both_are_there);
+}
+
+/// Kills the operator that serves, and waits until another one does.
+fn replace_leader(master: &Master) {
+    let pod = leader().unwrap();
+    let id = processes::of_pod("proffer", &pod).unwrap();
+    processes::send(id, Signal::KILL);
+    kubectl(&["-n", "proffer-system", "delete", "pod", &pod, "--wait=false"]);
+    master.until("another operator leads", || leader().is_some_and(|now| now != pod));
+    master.until("it serves", || {
+        try_connect(&master.address).is_ok() && {
+            let state = http::try_get(&master.address, "/health");
+            state.is_some_and(|reply| reply.status == 200)
+        }
+    });
 }
 
 #[test]
@@ -410,22 +443,12 @@ fn a_killed_operator_loses_no_task_and_no_update() {
         job_of(&framework)["status"]["mesos"]["updates"][0]["task"] == "killed"
     });
     let uid = pod_of("stays")["metadata"]["uid"].clone();
-    let pod = leader().unwrap();
-    let id = processes::of_pod("proffer", &pod).unwrap();
-    processes::send(id, Signal::KILL);
-    kubectl(&["-n", "proffer-system", "delete", "pod", &pod, "--wait=false"]);
-    master.until("another operator leads", || leader().is_some_and(|now| now != pod));
+    replace_leader(&master);
     let subscribe = json!({"framework_info": info(&{
         let mut again = fields.clone();
         again["id"] = json!({"value": framework.id});
         again
     })});
-    master.until("it serves", || {
-        try_connect(&master.address).is_ok() && {
-            let state = http::try_get(&master.address, "/health");
-            state.is_some_and(|reply| reply.status == 200)
-        }
-    });
     let mut again = Framework::subscribe_as(&master, ContentType::Json, &subscribe);
     assert_eq!(again.id, framework.id);
     let mut told = std::collections::BTreeMap::new();

@@ -12,6 +12,9 @@
 #[path = "../cluster/measure.rs"]
 #[allow(dead_code)]
 mod measure;
+#[path = "../cluster/objects.rs"]
+#[allow(dead_code)]
+mod objects;
 mod pods;
 mod submit;
 
@@ -33,13 +36,13 @@ const SUBMISSIONS: usize = 5;
 #[tokio::main]
 async fn main() {
     let client = Client::try_default().await.expect("a cluster: run it by tests/cluster/enter");
-    pods::make_namespace(&client, NAMESPACE).await;
+    objects::make_namespace(&client, NAMESPACE).await;
     submit::make_account(NAMESPACE);
     let operator = Operator::find(&client).await;
     let seen = pods::watch(&client, NAMESPACE).await;
     submissions(&client, &operator, &seen).await;
     end_to_end(&client, &seen).await;
-    pods::delete_namespace(&client, NAMESPACE).await;
+    objects::delete_namespace(&client, NAMESPACE).await;
 }
 
 /// From the order to the driver's pod. Nothing runs in it: the image has no Spark.

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
-use kube::api::{DeleteParams, ListParams, PostParams, WatchEvent, WatchParams};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{ListParams, WatchEvent, WatchParams};
 use kube::{Api, Client, ResourceExt};
-use serde_json::json;
 use tokio::sync::watch;
 
 /// How far a pod is.
@@ -116,24 +115,5 @@ fn note(all: &mut BTreeMap<String, Known>, pod: &Pod) {
         if is_so {
             known.steps.entry(step).or_insert_with(Instant::now);
         }
-    }
-}
-
-pub(crate) async fn make_namespace(client: &Client, name: &str) {
-    delete_namespace(client, name).await;
-    let api: Api<Namespace> = Api::all(client.clone());
-    let namespace = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
-    api.create(&PostParams::default(), &namespace).await.unwrap();
-    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), name);
-    while accounts.get_opt("default").await.unwrap().is_none() {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-pub(crate) async fn delete_namespace(client: &Client, name: &str) {
-    let api: Api<Namespace> = Api::all(client.clone());
-    let _ = api.delete(name, &DeleteParams::default()).await;
-    while api.get_opt(name).await.unwrap().is_some() {
-        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
