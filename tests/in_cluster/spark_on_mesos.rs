@@ -27,10 +27,13 @@ fn start(topic: &str) -> Option<Namespace> {
     Some(Namespace::new(turn, topic))
 }
 
-/// The pods of executors.
+/// The pods of executors that have not ended; some that have stay for their logs.
 fn executors() -> Vec<Value> {
     let pods = get(&["-n", TASKS, "get", "pods", "-l", "app.kubernetes.io/name=mesos-task"]);
-    pods["items"].as_array().unwrap().clone()
+    let pods = pods["items"].as_array().unwrap().iter();
+    let has_ended =
+        |pod: &&Value| matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
+    pods.filter(|pod| !has_ended(pod)).cloned().collect()
 }
 
 /// Runs the example with another program, of this `ConfigMap`, and more settings.

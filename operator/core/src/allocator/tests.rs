@@ -202,16 +202,19 @@ fn drf_breaks_ties_by_the_number_of_allocations() {
     assert_eq!(first(Fairness::Hdrf), Some(0), "the one that came first");
 }
 
-/// The same between pools: what they are given in the round counts, too.
+/// The same within a round, between jobs and between pools: what they are given in it counts, too.
 #[test]
-fn drf_breaks_ties_of_pools_by_what_they_were_given() {
-    let cluster = Cluster { fairness: Fairness::Drf, ..Cluster::new(&[(6, 0)]) };
-    let cluster = cluster.weighted("a", 1.0).weighted("b", 1.0);
-    let cluster = cluster.job("a", 1, 0, PLENTY).job("b", 2, 0, PLENTY);
-    let mut nodes = cluster.nodes.clone();
-    let mut round = cluster.round(&mut nodes);
-    let order: Vec<usize> = std::iter::from_fn(|| Some(round.next_grant()?.claim)).collect();
-    assert_eq!(order, [0, 1, 0, 1], "with 2 cpu each, b was given something less often");
+fn drf_breaks_ties_by_what_was_given_in_the_round() {
+    for pools in [["a", "a"], ["a", "b"]] {
+        let cluster = Cluster { fairness: Fairness::Drf, ..Cluster::new(&[(6, 0)]) };
+        let cluster = cluster.weighted("a", 1.0).weighted("b", 1.0);
+        let cluster = cluster.job(pools[0], 1, 0, PLENTY).job(pools[1], 2, 0, PLENTY);
+        let mut nodes = cluster.nodes.clone();
+        let mut round = cluster.round(&mut nodes);
+        let order: Vec<usize> = std::iter::from_fn(|| Some(round.next_grant()?.claim)).collect();
+        // With 2 cpu each, the second was given something less often.
+        assert_eq!(order, [0, 1, 0, 1], "{pools:?}");
+    }
 }
 
 #[test]

@@ -169,6 +169,19 @@ fn what_is_reserved_is_kept_for_the_pool_and_counts_for_its_guarantee() {
 }
 
 #[test]
+fn what_is_reserved_can_be_had_whatever_others_are_guaranteed() {
+    let mut world = World::with_nodes(&[6]);
+    let mut reserving = pool("a");
+    reserving.reservations = vec![reservation(&[], 4)];
+    tell(&mut world, reserving);
+    let mut guaranteed = pool("b");
+    guaranteed.guarantee = vec![("cpu".into(), 6000)];
+    tell(&mut world, guaranteed);
+    world.submit("own", wide("a", 20));
+    assert_eq!(world.placed("own").iter().map(|(_, count)| count).sum::<usize>(), 4);
+}
+
+#[test]
 fn a_child_may_use_what_its_parent_reserves_and_not_the_other_way_round() {
     let mut world = World::with_nodes(&[8]);
     let mut parent = pool("a");
