@@ -47,7 +47,7 @@ use proffer_mesos::{executor, scheduler};
 use access::Access;
 use agents::Agents;
 pub(crate) use amounts::agent_ports;
-pub(crate) use executors::is_executor;
+pub(crate) use executors::{executor_name, is_executor};
 pub(crate) use frameworks::End;
 use frameworks::Framework;
 pub(crate) use operator_api::ApiAnswer;

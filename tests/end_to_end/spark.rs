@@ -320,3 +320,25 @@ fn what_is_never_offered_is_said() {
     let asked: Value = http::get(&master.address, "/frameworks").json();
     assert!(asked["frameworks"][0]["waits_for"].is_string(), "{asked}");
 }
+
+#[test]
+fn nothing_outlives_a_driver_that_dies() {
+    let Some(environment) = environment() else { return };
+    let master = Master::start("2x1cpu,2Gi", &[]);
+    let program = "from time import sleep\n\
+                   from pyspark import SparkContext\n\
+                   context = SparkContext()\n\
+                   context.parallelize(range(2), 2).map(lambda n: sleep(3600)).count()\n";
+    let application =
+        Application::start(&environment, &master, "dies", program, &["--num-executors", "2"]);
+    until("its executors run", || {
+        application.said(&master, "log").matches("Registered executor").count() == 2
+    });
+    send(application.child.id(), Signal::KILL);
+    until("its executors are gone", || {
+        let below = processes::descendants(master.running.id()).unwrap();
+        let frameworks = http::get(&master.address, "/frameworks").json();
+        let ended = frameworks["completed_frameworks"].as_array().is_some_and(|all| all.len() == 1);
+        ended && below.iter().all(|process| process.is_zombie)
+    });
+}

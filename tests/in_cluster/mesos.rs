@@ -244,7 +244,7 @@ fn tasks_are_pods_that_kubectl_shows() {
     let Some(_here) = is_here(alone()) else { return };
     let master = Master::start("1", &[]);
     let mut framework = Framework::subscribe(&master, &json!({"name": "shown"}));
-    let offer = launch(&mut framework, "web.1", "sleep 1000", &json!({}));
+    let offer = launch(&mut framework, "web.1", "echo here it is; sleep 1000", &json!({}));
     let running = framework.update("web.1", TaskState::Running);
     let pod = pod_of("web.1");
     assert_eq!(pod["spec"]["nodeName"], json!(offer.hostname));
@@ -255,6 +255,21 @@ fn tasks_are_pods_that_kubectl_shows() {
     assert_eq!(container.container_id.unwrap().value, pod["metadata"]["uid"]);
     let address = &container.network_infos[0].ip_addresses[0].ip_address;
     assert_eq!(json!(address), pod["status"]["podIP"]);
+    // What it writes can be read as if it were in a sandbox.
+    let state = get(&master.address, "/state").json();
+    let executor = &state["frameworks"][0]["executors"][0];
+    let path = format!("{}/stdout", executor["directory"].as_str().unwrap());
+    master.until("it has written something", || {
+        let read = get(&master.address, &format!("/files/read?path={path}&offset=0"));
+        read.status == 200 && read.json()["data"] == "here it is\n"
+    });
+    let length = get(&master.address, &format!("/files/read?path={path}&offset=-1")).json();
+    assert_eq!(length["offset"], 11);
+    let folder = get(&master.address, &format!("/files/browse?path={}", &path[..path.len() - 7]));
+    assert_eq!(folder.json()[0]["path"], json!(path));
+    let download = get(&master.address, &format!("/files/download?path={path}"));
+    assert_eq!(download.text(), "here it is\n");
+    assert_eq!(get(&master.address, "/files/read?path=/etc/passwd&offset=0").status, 404);
     // Its framework is a job, in the pool that its role is.
     master.until("the job says so", || {
         let job = job_of(&framework);

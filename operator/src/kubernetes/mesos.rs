@@ -5,17 +5,58 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{ListParams, LogParams};
+use kube::{Api, Client, ResourceExt};
 
+use super::names::{TASK_CONTAINER, TASK_LABEL};
 use super::operator::MesosSettings;
-use super::task_pod::TaskSettings;
+use super::task_pod::{TaskSettings, label_value};
 use crate::configuration::Mesos;
-use crate::master::MasterSettings;
 use crate::master::access::Access;
 use crate::master::connections::{Connections, Service, listen, tls};
-use crate::master::files::Files;
+use crate::master::files::{Container, Files, Logs};
+use crate::master::{MasterSettings, executor_name};
+
+/// How much is read of what a task has written.
+const LOG_BYTES: i64 = 8 << 20;
+
+/// The logs of tasks' pods.
+struct PodLogs(Client);
+
+impl Logs for PodLogs {
+    fn read(&self, container: Container) -> BoxFuture<'static, Result<Option<String>, String>> {
+        let client = self.0.clone();
+        async move {
+            let Container { agent, executor, id } = container;
+            // A task that has no executor of its own, or such an executor.
+            let of_executor = executor_name(&agent, &executor);
+            let names = [&executor, &*of_executor].map(label_value).join(",");
+            let labels = format!("{TASK_LABEL} in ({names})");
+            let pods: Api<Pod> = Api::all(client.clone());
+            let listed = pods.list_metadata(&ListParams::default().labels(&labels)).await;
+            let listed = listed.map_err(|error| error.to_string())?;
+            let Some(pod) = listed.items.iter().find(|pod| pod.uid().as_ref() == Some(&id)) else {
+                return Ok(None);
+            };
+            let pods: Api<Pod> = Api::namespaced(client, &pod.namespace().unwrap_or_default());
+            let parameters = LogParams {
+                container: Some(TASK_CONTAINER.to_owned()),
+                limit_bytes: Some(LOG_BYTES),
+                ..LogParams::default()
+            };
+            let log = pods.logs(&pod.name_any(), &parameters).await;
+            log.map(Some).map_err(|error| error.to_string())
+        }
+        .boxed()
+    }
+}
 
 /// What is served, and what the operator has to know for it; nothing if it is not to be served.
 pub(super) async fn serve(
+    client: &Client,
     configuration: &Mesos,
 ) -> anyhow::Result<Option<(MesosSettings, Connections)>> {
     if !configuration.enabled {
@@ -63,6 +104,7 @@ pub(super) async fn serve(
         ttl_seconds: configuration.ttl_seconds_after_finished.into(),
     };
     tracing::info!("frameworks of Mesos are served at {}", settings.tasks.agent);
-    let service = Service { listener, access, files: Files { folder: None }, tls };
+    let files = Files::Logs(Arc::new(PodLogs(client.clone())));
+    let service = Service { listener, access, files, tls };
     Ok(Some((settings, Connections::serve(service))))
 }

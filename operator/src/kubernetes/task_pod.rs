@@ -216,7 +216,7 @@ fn kept(task: &TaskInfo) -> Result<String, String> {
 }
 
 /// A text as the value of a label: what is allowed of it.
-fn label_value(text: &str) -> String {
+pub(crate) fn label_value(text: &str) -> String {
     let allowed =
         |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
     let plain: String =

@@ -122,7 +122,7 @@ pub(super) async fn start(
             access: access.clone(),
         },
     );
-    let files = Files { folder: Some(sandboxes.folder.clone()) };
+    let files = Files::Folder(sandboxes.folder.clone());
     let service = Service { listener, access, files, tls: None };
     cluster.serve_mesos(Host::serve(service, master, tasks, news));
     progress.line(&format!("Mesos frameworks are served at http://{address}"));

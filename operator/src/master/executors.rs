@@ -112,7 +112,7 @@ pub(super) fn launch(task: TaskInfo) -> Event {
 }
 
 /// The name of an executor among the tasks of its framework.
-pub(super) fn executor_name(agent: &str, executor: &str) -> TaskId {
+pub(crate) fn executor_name(agent: &str, executor: &str) -> TaskId {
     format!("{PREFIX}{agent}/{executor}").into()
 }
 

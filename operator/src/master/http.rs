@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::access::{Access, Denied};
 use super::connections::{Request, Service, Stream};
-use super::files::{Files, Found};
+use super::files::{Download, Files, Found};
 use super::{ConnectionId, Question};
 
 /// The longest body of a call.
@@ -308,14 +308,17 @@ async fn read_file(
         "files/browse" => with_function(query, &files.browse(query).await?),
         "files/read" => with_function(query, &files.read(query).await?),
         _ => {
-            let file = files.download(query).await?;
+            let kind = [(header::CONTENT_TYPE, "application/octet-stream")];
+            let file = match files.download(query).await? {
+                Download::File(file) => file,
+                Download::Text(text) => return Ok((kind, text).into_response()),
+            };
             let pieces = futures::stream::try_unfold(file, |mut file| async move {
                 let mut piece = vec![0; 64 << 10];
                 let length = file.read(&mut piece).await?;
                 piece.truncate(length);
                 Ok::<_, std::io::Error>((length > 0).then_some((piece, file)))
             });
-            let kind = [(header::CONTENT_TYPE, "application/octet-stream")];
             (kind, Body::from_stream(pieces)).into_response()
         }
     })
