@@ -202,6 +202,12 @@ fn drf_breaks_ties_by_the_number_of_allocations() {
     assert_eq!(first(Fairness::Hdrf), Some(0), "the one that came first");
 }
 
+#[test]
+fn idle_guarantees_are_kept_free_where_every_pool_has_one() {
+    let cluster = Cluster::new(&[(10, 0)]).pool("a", 1.0, 4, i64::MAX).pool("b", 1.0, 2, i64::MAX);
+    assert_eq!(cluster.job("b", 1, 0, PLENTY).counts(), [6]);
+}
+
 /// The same within a round, between jobs and between pools: what they are given in it counts, too.
 #[test]
 fn drf_breaks_ties_by_what_was_given_in_the_round() {
