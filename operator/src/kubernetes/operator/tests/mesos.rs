@@ -73,6 +73,12 @@ impl World {
             "resources": [{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.5}}],
         });
         task.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.accept(framework, &offer, &task);
+        self.pod_of(name)
+    }
+
+    /// Accepts an offer for a task.
+    fn accept(&mut self, framework: &Framework, offer: &Offer, task: &Value) {
         self.say(
             framework,
             json!({"type": "ACCEPT", "accept": {
@@ -82,7 +88,6 @@ impl World {
             }}),
         );
         self.advance(2000);
-        self.pod_of(name)
     }
 
     fn pod_of(&self, task: &str) -> Option<String> {

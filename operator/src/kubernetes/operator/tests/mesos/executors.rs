@@ -25,15 +25,7 @@ impl World {
                 "resources": cpus(0.1),
             },
         });
-        self.say(
-            framework,
-            json!({"type": "ACCEPT", "accept": {
-                "offer_ids": [{"value": offer.id.value}],
-                "operations": [{"type": "LAUNCH", "launch": {"task_infos": [task]}}],
-                "filters": {"refuse_seconds": 0},
-            }}),
-        );
-        self.advance(2000);
+        self.accept(framework, &offer, &task);
     }
 
     /// The executor subscribes, with what it does not know to be known.
