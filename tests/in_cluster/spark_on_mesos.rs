@@ -150,7 +150,9 @@ fn four_components_in_the_pool_and_on_the_nodes_that_were_asked_for() {
     // The node has room for one, or for two if nothing else is there.
     assert!(executors().iter().all(right), "{:#?}", executors());
     let frameworks = get(&["-n", TASKS, "get", "sparkjobs"]);
-    let of_pool = |job: &&Value| job["spec"]["pool"] == "mesos-research";
+    let of_pool = |job: &&Value| {
+        job["spec"]["pool"] == "mesos-research" && job["status"]["mesos"]["connected"] == true
+    };
     assert_eq!(frameworks["items"].as_array().unwrap().iter().filter(of_pool).count(), 1);
     check_four_components(&wait_for_end(&namespace));
     namespace.until("nothing is left of it", || executors().is_empty());
