@@ -326,6 +326,20 @@ fn spread_and_pack_choose_among_preferred_nodes() {
 }
 
 #[test]
+fn a_preferred_node_that_is_declined_is_not_chosen() {
+    for placement in [Placement::Spread, Placement::Pack] {
+        let cluster = Cluster::new(&[(4, 4), (4, 4)]).weighted("a", 1.0);
+        let (id, _) = cluster.nodes.iter().next().unwrap();
+        let cluster = cluster.job("a", 1, 1, 3).change(|claim| {
+            claim.placement = placement;
+            claim.choice.preferred = [id].into();
+            claim.choice.declined = [(id, 1000)].into();
+        });
+        assert_eq!(cluster.per_node(), [0, 3], "{placement:?}");
+    }
+}
+
+#[test]
 fn says_why_nothing_fits() {
     let reason = |cluster: &Cluster, cpu, memory| {
         let cluster = Cluster { nodes: cluster.nodes.clone(), ..Cluster::default() };
