@@ -408,6 +408,7 @@ fn executors_run_tasks_in_one_pod_and_outlive_the_operator() {
     let body = call.to_string();
     let mut stream =
         http::Connection::open(&master.address, "POST", path, &headers, body.as_bytes());
+    assert_eq!(stream.head().status, 200);
     let mut told = String::new();
     // What it has not spoken of yet it is told again.
     while !(told.contains("SUBSCRIBED") && told.contains("LAUNCH")) {

@@ -4,12 +4,13 @@
 //! runs in the cluster's network.
 
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::cluster::{self, Turn, enter, json as get, kubectl, say};
+use crate::mesos::http;
 use crate::namespace::Namespace;
 use crate::operators::{both_are_there, leader};
 use crate::processes;
@@ -17,6 +18,9 @@ use crate::spark::{OLD, check_four_components, with_image};
 
 /// Where frameworks and their tasks are, as `values.yaml` says.
 const TASKS: &str = "test-mesos";
+
+/// The Python of the image, which drivers outside have to have as well.
+const PYTHON: &str = "3.11";
 
 /// The cluster with the image, and a namespace for the driver.
 fn start(topic: &str) -> Option<Namespace> {
@@ -89,14 +93,19 @@ fn the_command_to_the_letter() {
         say("skipped: PROFFER_TEST_SPARK does not name a virtual environment with pyspark 3.5.9");
         return;
     };
+    let python = Command::new(environment.join("bin/python3")).arg("--version").output().unwrap();
+    let python = String::from_utf8_lossy(&python.stdout).trim().to_owned();
+    if !python.starts_with(&format!("Python {PYTHON}.")) {
+        say(&format!("skipped: the driver would run {python}, and executors run {PYTHON}"));
+        return;
+    }
     let Some(namespace) = start("mesos-command") else { return };
     let forward =
         ["kubectl", "-n", "proffer-system", "port-forward", "service/proffer-mesos", "5050"];
     let forward = enter(&forward).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let _forward = Running(forward.unwrap());
     namespace.until("localhost:5050 answers", || {
-        let ask = ["curl", "-sf", "http://localhost:5050/health"];
-        enter(&ask).stdout(Stdio::null()).status().is_ok_and(|status| status.success())
+        http::try_get("localhost:5050", "/health").is_some_and(|reply| reply.status == 200)
     });
     let node = get(&["get", "node", "node-0"]);
     let addresses = node["status"]["addresses"].as_array().unwrap();
@@ -117,7 +126,7 @@ fn the_command_to_the_letter() {
         .env("LIBRARY", library)
         .env("XDG_CACHE_HOME", settings.path())
         .env("SPARK_LOCAL_IP", address["address"].as_str().unwrap())
-        // Executors run the Python of their image, 3.11, and the driver the one of this machine.
+        // Executors run the Python of their image, and the driver the one of this machine.
         .env("PYSPARK_DRIVER_PYTHON", environment.join("bin/python3"))
         .env("PYSPARK_PYTHON", "python3")
         .output()
