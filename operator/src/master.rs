@@ -132,6 +132,18 @@ pub(crate) enum NodeMark {
     Maintenance(Option<Maintenance>),
 }
 
+impl NodeMark {
+    /// Changes a node as was decided.
+    pub(crate) fn apply(self, node: &mut NodeObservation) {
+        match self {
+            Self::Deactivated => node.offered = false,
+            Self::Reactivated => (node.offered, node.draining) = (!node.silent, false),
+            Self::Draining => node.draining = true,
+            Self::Maintenance(maintenance) => node.maintenance = maintenance,
+        }
+    }
+}
+
 /// A task that should run.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {

@@ -8,6 +8,7 @@ use proffer_core::event::NodeObservation;
 use super::node::NodeFacts;
 use super::pod::{ObjectName, PodFacts};
 use super::requests::Amounts;
+use crate::master::NodeMark;
 
 /// Nodes and pods.
 #[derive(Debug, Default)]
@@ -25,6 +26,14 @@ pub(crate) struct Index {
 }
 
 impl Index {
+    /// Takes in what is about to be written to a node. Whatever else is heard of it until its watch tells,
+    /// that holds.
+    pub(crate) fn mark_node(&mut self, name: &str, mark: NodeMark) {
+        if let Some(facts) = self.nodes.get_mut(name) {
+            mark.apply(&mut facts.observation);
+        }
+    }
+
     /// Takes in a node as it is now; `None` if it is gone. Returns it as it was.
     pub(crate) fn set_node(&mut self, name: &str, facts: Option<NodeFacts>) -> Option<NodeFacts> {
         let before = match facts {

@@ -444,12 +444,7 @@ impl Master {
     fn mark(&mut self, id: &str, mark: NodeMark) -> bool {
         let Some(agent) = self.agents.get_mut(id) else { return false };
         let node = &mut agent.node;
-        match mark {
-            NodeMark::Deactivated => node.offered = false,
-            NodeMark::Reactivated => (node.offered, node.draining) = (true, false),
-            NodeMark::Draining => node.draining = true,
-            NodeMark::Maintenance(maintenance) => node.maintenance = maintenance,
-        }
+        mark.apply(node);
         self.effects.push(Effect::Mark(node.name.clone(), mark));
         self.effects.push(Effect::Engine(EngineEvent::Node(node.clone())));
         true

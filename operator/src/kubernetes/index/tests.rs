@@ -3,6 +3,7 @@ use proffer_core::event::NodeObservation;
 use super::super::node::NodeFacts;
 use super::super::pod::{ObjectName, PodFacts};
 use super::Index;
+use crate::master::NodeMark;
 
 fn name(name: &str) -> ObjectName {
     ObjectName { namespace: "ns".into(), name: name.into() }
@@ -68,4 +69,16 @@ fn a_pod_may_come_before_its_node() {
     assert_eq!(changed(&mut index), []);
     node(&mut index, "a");
     assert_eq!(changed(&mut index), [("a".to_owned(), 5)]);
+}
+
+#[test]
+fn what_is_about_to_be_written_of_a_node_holds_until_its_watch_tells() {
+    let mut index = Index::default();
+    node(&mut index, "a");
+    index.take_changed();
+    index.mark_node("a", NodeMark::Draining);
+    index.set_pod(&name("p"), Some(pod("a", 5)));
+    assert!(index.take_changed()[0].draining);
+    node(&mut index, "a");
+    assert!(!index.take_changed()[0].draining);
 }

@@ -161,6 +161,7 @@ impl Operator {
                     Effect::Settled(task) => self.settle_task(&task),
                     Effect::Checkpoint(key) => self.store_executor(&key),
                     Effect::Mark(node, mark) => {
+                        self.index.mark_node(&node, mark);
                         self.queue.push(Target::Node(node), Intent::MarkNode(mark));
                     }
                     told @ (Effect::Send(..) | Effect::Tell(..) | Effect::Close(_)) => {
