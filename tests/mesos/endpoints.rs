@@ -201,8 +201,10 @@ pub(super) fn inverse_offers() {
     framework.accepted(json!({ "type": "ACCEPT_INVERSE_OFFERS", "accept_inverse_offers": {
         "inverse_offer_ids": [{ "value": inverse.id.value }],
     }}));
-    let status = get(&master.address, "/maintenance/status").json();
-    assert_eq!(status["draining_machines"][0]["statuses"][0]["status"], json!("ACCEPT"));
+    master.until("the answer is known", || {
+        let status = get(&master.address, "/maintenance/status").json();
+        status["draining_machines"][0]["statuses"][0]["status"] == json!("ACCEPT")
+    });
 }
 
 pub(super) fn drain_agent() {

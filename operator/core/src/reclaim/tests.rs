@@ -10,7 +10,8 @@ use crate::event::{
 };
 use crate::executors::ExecutorKey;
 use crate::jobs::{ExecutorSpec, JobKey, JobSpec, StageSpec};
-use crate::reclaim::ReclaimDefaults;
+use crate::reclaim::{ReclaimDefaults, fits_guarantee};
+use crate::resources::{Kind, Resources};
 
 const GRACE: u64 = 10;
 const DRAIN: u64 = 10;
@@ -297,4 +298,23 @@ fn what_is_left_over_by_moves_within_a_pool_leads_to_no_circle() {
         cluster.submit(number, job);
     }
     assert!(cluster.rest() < 20, "{:?}", cluster.removed);
+}
+
+#[test]
+fn a_guarantee_is_about_what_is_asked_for() {
+    let amount = |cpu: i64, memory: i64| {
+        let mut resources = Resources::NONE;
+        (resources[Kind::CPU], resources[Kind::MEMORY]) = (cpu, memory);
+        resources
+    };
+    let fits = |guarantee: Resources, held: Resources, request: Resources| {
+        fits_guarantee(&guarantee, &held, &request, 2)
+    };
+    assert!(fits(amount(4, 0), amount(2, 9), amount(1, 1)));
+    assert!(!fits(amount(4, 0), amount(3, 0), amount(1, 1)), "one of both is above it");
+    assert!(!fits(amount(4, 0), amount(0, 0), amount(0, 1)), "nothing of that is guaranteed");
+    assert!(
+        fits(amount(4, 1), amount(0, 2), amount(1, 0)),
+        "what it has too much of it does not ask for"
+    );
 }
