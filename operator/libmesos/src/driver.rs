@@ -32,6 +32,9 @@ fn registration_timeout() -> Duration {
 /// The first and the longest pause between two tries.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
+/// How long whoever waits for the end of a driver waits until the framework was told why.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// How often it is said that there is still no master.
 const REMINDER: Duration = Duration::from_secs(15);
 
@@ -172,16 +175,17 @@ impl Driver {
         self.changed.notify_all();
     }
 
-    /// Waits until the driver does not run any more, and the framework was told why: who waited may end the
-    /// process.
+    /// Waits until the driver does not run any more, and a moment for the framework to hear why: who waited
+    /// may end the process. Longer would not do, as what the framework does about it may wait for this.
     pub(crate) fn join(&self) -> Status {
-        let mut state = self.state();
+        let running = |state: &mut State| state.status == Status::Running;
+        let state = self.changed.wait_while(self.state(), running);
+        let state = state.unwrap_or_else(PoisonError::into_inner);
         let own = thread::current().id();
-        let is_told = |state: &State| state.last_words.is_none_or(|teller| teller == own);
-        while state.status == Status::Running || !is_told(&state) {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        state.status
+        let is_being_told =
+            |state: &mut State| state.last_words.is_some_and(|teller| teller != own);
+        let state = self.changed.wait_timeout_while(state, LAST_WORDS, is_being_told);
+        state.unwrap_or_else(PoisonError::into_inner).0.status
     }
 
     /// Makes a call, which `fill` completes. What is said while there is no master is lost, as with
