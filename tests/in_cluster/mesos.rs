@@ -140,6 +140,9 @@ impl Drop for Master {
         for pool in &self.pools {
             run(&["kubectl", "delete", "resourcepool", pool, "--timeout=60s"], "");
         }
+        // What frameworks' operators decided about nodes stands there.
+        run(&["kubectl", "annotate", "nodes", "--all", "proffer.dev/maintenance-"], "");
+        run(&["kubectl", "uncordon", "node-0"], "");
     }
 }
 
