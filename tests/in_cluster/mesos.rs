@@ -381,13 +381,16 @@ fn executors_run_tasks_in_one_pod_and_outlive_the_operator() {
     let token = format!("Bearer {}", value("MESOS_EXECUTOR_AUTHENTICATION_TOKEN"));
     let headers = [("Content-Type", "application/json"), ("Authorization", &token)];
     let path = "/slave(1)/api/v1/executor";
-    let mut call = named("SUBSCRIBE");
-    call["subscribe"] = json!({});
-    let body = call.to_string();
-    let mut stream =
-        http::Connection::open(&master.address, "POST", path, &headers, body.as_bytes());
-    assert_eq!(stream.head().status, 200);
-    let mut told = String::new();
+    let subscribe = || {
+        let mut call = named("SUBSCRIBE");
+        call["subscribe"] = json!({});
+        let body = call.to_string();
+        let mut stream =
+            http::Connection::open(&master.address, "POST", path, &headers, body.as_bytes());
+        assert_eq!(stream.head().status, 200);
+        stream
+    };
+    let (mut stream, mut told) = (subscribe(), String::new());
     while !(told.contains("SUBSCRIBED") && told.matches("LAUNCH").count() == 2) {
         told.push_str(&String::from_utf8(stream.chunk().unwrap()).unwrap());
     }
@@ -406,13 +409,7 @@ fn executors_run_tasks_in_one_pod_and_outlive_the_operator() {
     let again = info(&json!({"id": {"value": framework.id}}));
     let mut framework =
         Framework::subscribe_as(&master, ContentType::Json, &json!({ "framework_info": again }));
-    let mut call = named("SUBSCRIBE");
-    call["subscribe"] = json!({});
-    let body = call.to_string();
-    let mut stream =
-        http::Connection::open(&master.address, "POST", path, &headers, body.as_bytes());
-    assert_eq!(stream.head().status, 200);
-    let mut told = String::new();
+    let (mut stream, mut told) = (subscribe(), String::new());
     // What it has not spoken of yet it is told again.
     while !(told.contains("SUBSCRIBED") && told.contains("LAUNCH")) {
         told.push_str(&String::from_utf8(stream.chunk().unwrap()).unwrap());

@@ -56,7 +56,7 @@ pub(super) struct ExecutorRecord {
     /// What it is told once it has subscribed and so many changes are stored.
     pub(super) outbox: VecDeque<(u64, Event)>,
     /// By when it has to subscribe.
-    register_by: Option<Milliseconds>,
+    pub(super) register_by: Option<Milliseconds>,
     pub(super) container: Option<ContainerStatus>,
     /// What it has to show when it speaks, where others have to say who they are, too.
     pub(super) token: String,
@@ -92,11 +92,6 @@ impl ExecutorRecord {
     ) -> Self {
         let register_by = Some(now + REGISTRATION_MILLISECONDS);
         Self { holds: true, is_started: true, register_by, ..Self::new(info, agent, token) }
-    }
-
-    /// By when it has to subscribe.
-    pub(super) fn register_by(&self) -> Option<Milliseconds> {
-        self.register_by
     }
 
     /// Tells it something as soon as a change that led to it is stored.
@@ -200,28 +195,32 @@ impl Master {
         }
     }
 
-    /// Gives a task to its executor, which is started if it does not run. Says whether there is one.
+    /// Gives a task to its executor, which is started if it does not run; the error says why it cannot be.
     pub(super) fn launch_on_executor(
         &mut self,
         now: Milliseconds,
         id: &Arc<str>,
         mut task: TaskInfo,
         (agent, node, pool): (&Arc<str>, &str, &str),
-    ) -> bool {
-        let Some(framework) = self.frameworks.get_mut(id) else { return false };
-        let Some(info) = &mut task.executor else { return false };
+    ) -> Result<(), String> {
+        let no_room = || "There is no room for the task's executor".to_owned();
+        let framework = self.frameworks.get_mut(id).ok_or_else(no_room)?;
+        let info = task.executor.as_mut().ok_or_else(no_room)?;
         info.framework_id = Some(FrameworkId { value: id.to_string() });
         let executor = info.executor_id.value.clone();
         let name = executor_name(agent, &executor);
         let key = TaskKey { framework: id.clone(), task: name };
         if !fits_checkpoint(framework, &key.task, &task) {
-            return false;
+            return Err(format!(
+                "The tasks of executor '{executor}' may have {MOST_CHECKPOINT_BYTES} bytes together, \
+                 and this one is too much: put less into its data, or use another executor"
+            ));
         }
-        let Some(record) = framework.executors.get_mut(&key.task) else { return false };
+        let record = framework.executors.get_mut(&key.task).ok_or_else(no_room)?;
         record.tell_after_change(launch(task.clone()));
         if record.is_started {
             self.effects.push(Effect::Checkpoint(key));
-            return true;
+            return Ok(());
         }
         record.is_started = true;
         let at = now + REGISTRATION_MILLISECONDS;
@@ -252,7 +251,7 @@ impl Master {
         self.effects.push(Effect::Run(Box::new(run)));
         self.effects.push(Effect::Checkpoint(key.clone()));
         self.set_timer(at, Timer::Register(key));
-        true
+        Ok(())
     }
 
     /// So many changes of an executor are stored: it is told what follows from them.

@@ -301,7 +301,7 @@ impl Master {
             }
             records.push((name, known));
         }
-        let register_by = record.register_by();
+        let register_by = record.register_by;
         framework.tasks.extend(records);
         framework.executors.insert(key.task.clone(), record);
         if let Some(at) = register_by {

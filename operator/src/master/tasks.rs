@@ -270,11 +270,14 @@ impl Master {
                 executor,
                 token: None,
             })));
-        } else if !self.launch_on_executor(now, id, task, (&agent, node, pool)) {
-            let message = "There is no room for the task's executor".to_owned();
+            return;
+        }
+        let info = task.clone();
+        if let Err(message) = self.launch_on_executor(now, id, task, (&agent, node, pool)) {
             let (reason, source) = (Some(Reason::TaskInvalid), Source::Master);
             let ending = Ending { state: TaskState::Error, message, reason, source };
             self.take_news(now, &key, News::Ended(ending));
+            self.drop_unused_executor(id, &info);
         }
     }
 

@@ -14,12 +14,17 @@ const CONNECTION: ConnectionId = ConnectionId(1000);
 impl World {
     /// Launches a task in an executor of the framework's own.
     fn launch_in(&mut self, framework: &Framework, name: &str, executor: &str) {
+        self.launch_with(framework, name, executor, "aGVsbG8=");
+    }
+
+    /// The same with this as the task's data.
+    fn launch_with(&mut self, framework: &Framework, name: &str, executor: &str, data: &str) {
         let offer = self.last_offer(framework);
         let cpus =
             |value: f64| json!([{"name": "cpus", "type": "SCALAR", "scalar": {"value": value}}]);
         let task = json!({
             "name": name, "task_id": {"value": name}, "resources": cpus(0.5),
-            "agent_id": {"value": offer.agent_id.value}, "data": "aGVsbG8=",
+            "agent_id": {"value": offer.agent_id.value}, "data": data,
             "executor": {
                 "executor_id": {"value": executor}, "command": {"value": "run"},
                 "resources": cpus(0.1),
@@ -155,4 +160,19 @@ fn they_hear_only_what_is_stored() {
     world.loses_replies = false;
     world.advance(10_000);
     assert_eq!(world.told_executor(), ["LAUNCH b", "ACKNOWLEDGED a"]);
+}
+
+#[test]
+fn a_task_that_cannot_be_stored_holds_nothing() {
+    let mut world = World::new(&["n1"]);
+    let framework = world.subscribe(&none());
+    world.launch_with(&framework, "large", "e", &"AAAA".repeat(40_000));
+    let update = world.updates(&framework).pop().unwrap();
+    assert_eq!(update.state, i32::from(TaskState::Error));
+    assert!(update.message.unwrap().contains("put less into its data"));
+    assert!(world.pods.is_empty());
+    // Nor does its executor, which has no other task.
+    world.advance(10_000);
+    let (_, engine) = world.operator.mesos().unwrap();
+    assert!(engine.view().frameworks.iter().all(|framework| framework.tasks.is_empty()));
 }
