@@ -39,6 +39,12 @@ pub(crate) struct Arena<I, T> {
     id: PhantomData<I>,
 }
 
+impl<I: Id, T> Default for Arena<I, T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<I: Id, T> Arena<I, T> {
     pub(crate) const fn new() -> Self {
         Self { places: Vec::new(), vacant: Vec::new(), id: PhantomData }

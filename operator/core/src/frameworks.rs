@@ -127,7 +127,7 @@ impl Client {
 }
 
 /// All frameworks, and what is offered to them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Frameworks {
     pub(crate) by_id: Arena<FrameworkId, Framework>,
     pub(crate) by_key: BTreeMap<JobKey, FrameworkId>,
@@ -149,28 +149,6 @@ pub(crate) struct Frameworks {
     open: Bits,
     /// The smallest amounts that are worth an offer to any framework.
     least: Vec<Resources>,
-}
-
-impl Default for Frameworks {
-    fn default() -> Self {
-        Self {
-            by_id: Arena::new(),
-            by_key: BTreeMap::new(),
-            clients: Arena::new(),
-            offers: BTreeMap::new(),
-            offers_on: BTreeMap::new(),
-            tasks_on: BTreeMap::new(),
-            inverse: BTreeMap::new(),
-            unavailable: BTreeSet::new(),
-            timers: BTreeSet::new(),
-            next_offer: 0,
-            fresh: BTreeSet::new(),
-            slots: Slots::default(),
-            taken: Bits::default(),
-            open: Bits::default(),
-            least: Vec::new(),
-        }
-    }
 }
 
 impl Frameworks {
@@ -270,7 +248,7 @@ impl Frameworks {
         let mut new: Vec<(&str, NodeId)> = changed
             .iter()
             .filter(|&&(id, _)| self.slots.of(id).is_none())
-            .filter_map(|&(id, _)| Some((&*nodes.get(id)?.observed.name, id)))
+            .filter_map(|&(id, _)| Some((&*nodes.get(id)?.observed().name, id)))
             .collect();
         new.sort_unstable();
         for (_, id) in new {
@@ -458,7 +436,7 @@ impl Frameworks {
 impl Client {
     fn check_constraints(&mut self, slot: u32, node: &Node) {
         let holds = |group: &Vec<Constraint>| {
-            group.iter().all(|constraint| constraint.holds(&node.observed))
+            group.iter().all(|constraint| constraint.holds(node.observed()))
         };
         if self.constraints.is_empty() || self.constraints.iter().any(holds) {
             self.excluded.remove(slot as usize);

@@ -115,16 +115,10 @@ pub(crate) struct Pool {
 }
 
 /// The forest of pools; `a.dev` is a child of `a`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Pools {
     by_id: Arena<PoolId, Pool>,
     by_name: BTreeMap<Box<str>, PoolId>,
-}
-
-impl Default for Pools {
-    fn default() -> Self {
-        Self { by_id: Arena::new(), by_name: BTreeMap::new() }
-    }
 }
 
 impl Pools {

@@ -11,7 +11,7 @@ use crate::pools::{PoolId, Pools};
 use crate::resources::Kinds;
 
 /// Nodes, pools, jobs and executors, with their indices.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct State {
     pub(crate) kinds: Kinds,
     pub(crate) nodes: Nodes,
@@ -32,26 +32,6 @@ pub(crate) struct State {
     pub(crate) of_pool: BTreeMap<PoolId, BTreeSet<ExecutorId>>,
     /// The executors that are on their way out.
     pub(crate) executors_leaving: BTreeSet<ExecutorId>,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            kinds: Kinds::default(),
-            nodes: Nodes::default(),
-            pools: Pools::default(),
-            jobs: Arena::new(),
-            job_by_key: BTreeMap::new(),
-            executors: Arena::new(),
-            former_jobs: BTreeMap::new(),
-            frameworks: Frameworks::default(),
-            remains: BTreeMap::new(),
-            next_sequence: 0,
-            on_node: BTreeMap::new(),
-            of_pool: BTreeMap::new(),
-            executors_leaving: BTreeSet::new(),
-        }
-    }
 }
 
 impl State {

@@ -86,7 +86,7 @@ pub(super) fn explain_choice(
     if choice.declined.is_empty() && choice.waits_until.is_none() {
         return None;
     }
-    let name = |id: &NodeId| nodes.get(*id).map(|node| node.observed.name.clone());
+    let name = |id: &NodeId| nodes.get(*id).map(|node| node.observed().name.clone());
     if let Some(until) = choice.waits_until
         && nodes.fits_on(request, reach, &|id| choice.accepts(id))
     {

@@ -402,7 +402,7 @@ proptest! {
             }
         }
         for (_, node) in nodes.iter() {
-            prop_assert!(node.held.fits_in(&node.usable));
+            prop_assert!(node.held().fits_in(node.usable()));
         }
         for (_, pool) in pools.iter() {
             prop_assert!(pool.held.fits_in(&pool.settings.limit), "pool {} past its limit", pool.name);
@@ -411,7 +411,7 @@ proptest! {
             prop_assert_eq!(*given < claim.wanted, rejection.is_some());
             prop_assert_eq!(after.on_nodes.values().sum::<u32>(), *given);
         }
-        let held = |nodes: &Nodes| nodes.iter().map(|(_, node)| node.held).collect::<Vec<_>>();
+        let held = |nodes: &Nodes| nodes.iter().map(|(_, node)| *node.held()).collect::<Vec<_>>();
         prop_assert_eq!(held(&charged), held(&nodes), "what is granted is charged");
     }
 

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use super::Engine;
 use crate::executors::{DrainCause, Draining, Executor, ExecutorId, ExecutorKey};
 use crate::jobs::Milliseconds;
-use crate::nodes::NodeId;
+use crate::nodes::{Availability, NodeId};
 use crate::ranges::Ranges;
 use crate::resources::Resources;
 
@@ -205,7 +205,7 @@ impl Engine {
         let window = self.settings.reclaim.drain_milliseconds;
         let mut wanted: Option<(Milliseconds, DrainCause)> = None;
         let mut unavailable_from = None;
-        if let Some(maintenance) = node.observed.maintenance {
+        if let Some(maintenance) = node.observed().maintenance {
             let opens = maintenance.start.saturating_sub(window);
             let end = maintenance.end();
             if end.is_none_or(|end| now < end) {
@@ -218,9 +218,9 @@ impl Engine {
                 }
             }
         }
-        let drained_by = node.observed.draining.then(|| {
+        let drained_by = node.observed().draining.then(|| {
             // What comes later, such as an executor that was launched without a node, has no more time.
-            node.drained_by.unwrap_or(now.saturating_add(window))
+            node.availability().drained_by.unwrap_or(now.saturating_add(window))
         });
         if let Some(drained_by) = drained_by {
             let drain = (drained_by.max(now), DrainCause::NodeDrained);
@@ -230,11 +230,10 @@ impl Engine {
         }
         let executors: Vec<ExecutorId> =
             self.state.on_node.get(&id).into_iter().flatten().copied().collect();
-        let other_time = node.unavailable_from != unavailable_from;
-        let reopens = node.closed != wanted.is_some();
-        if other_time || reopens || node.drained_by != drained_by {
-            let closed = wanted.is_some();
-            self.state.nodes.set_availability(id, closed, unavailable_from, drained_by);
+        let availability = Availability { closed: wanted.is_some(), unavailable_from, drained_by };
+        let other_time = node.availability().unavailable_from != unavailable_from;
+        if *node.availability() != availability {
+            self.state.nodes.set_availability(id, availability);
             self.offers_due = true;
         }
         self.check_offers_on(now, id, other_time);
@@ -260,7 +259,7 @@ impl Engine {
     /// priorities, then those that lose less work, and no more than it takes.
     fn drain_excess(&mut self, now: Milliseconds, id: NodeId) {
         let Some(node) = self.state.nodes.get(id) else { return };
-        let mut excess = node.held.minus(&node.leaving).above(&node.usable);
+        let mut excess = node.held().minus(node.leaving()).above(node.usable());
         if excess.is_none() {
             return;
         }

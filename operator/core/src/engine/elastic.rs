@@ -21,7 +21,7 @@ impl Engine {
         let both = self.state.pools.requirement(job.pool);
         let both = both.and_then(|pools| pools.narrowed(&job.spec.executor.node_selector));
         // The scheduler knows of no maintenance.
-        let closed = self.state.nodes.closed().map(|node| node.observed.name.clone());
+        let closed = self.state.nodes.closed().map(|node| node.observed().name.clone());
         let mut avoids: Vec<Box<str>> = closed.chain(job.declines.excluded()).collect();
         avoids.drain(..avoids.len().saturating_sub(Search::MOST_AVOIDED));
         Search { selector: both.map_or_else(|_| Vec::new(), |both| both.labels().to_vec()), avoids }
@@ -56,7 +56,7 @@ impl Engine {
         self.state.pools.count_unplaced(pool, &Resources::NONE.minus(&request));
         self.state.nodes.charge(&self.state.pools, node, pool, &request);
         self.landed.push(id);
-        if self.state.nodes.get(node).is_some_and(|node| node.closed) {
+        if self.state.nodes.get(node).is_some_and(|node| node.availability().closed) {
             self.review_node(now, node);
         }
         self.offers_due = true;
@@ -86,16 +86,16 @@ impl Engine {
             self.state.nodes.charge(&self.state.pools, node, pool, &request);
             let Some(job_state) = self.state.jobs.get_mut(job) else { continue };
             let Some(landed_on) = self.state.nodes.get(node) else { continue };
-            if request.fits_in(&free) && !landed_on.closed {
+            if request.fits_in(&free) && !landed_on.availability().closed {
                 job_state.withdrawals = 0;
                 continue;
             }
-            let why = if landed_on.closed {
+            let why = if landed_on.availability().closed {
                 "which is being emptied"
             } else {
                 "where what is free is kept for others"
             };
-            let because = format!("one landed on node {}, {why}", landed_on.observed.name);
+            let because = format!("one landed on node {}, {why}", landed_on.observed().name);
             let at = withhold(job_state, now, &because);
             self.set_timer(at, job);
             self.stop_executor(id);

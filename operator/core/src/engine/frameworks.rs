@@ -127,7 +127,7 @@ impl Engine {
     pub(super) fn check_offers_on(&mut self, now: Milliseconds, id: NodeId, all: bool) {
         let Some(node) = self.state.nodes.get(id) else { return };
         let all = all || !node.is_open();
-        if node.unavailable_from.is_some() {
+        if node.availability().unavailable_from.is_some() {
             self.state.frameworks.unavailable.insert(id);
         }
         while let Some(offer) = self.newest_beyond(id, all) {
@@ -139,13 +139,13 @@ impl Engine {
     /// newest of all.
     fn newest_beyond(&self, id: NodeId, all: bool) -> Option<OfferId> {
         let node = self.state.nodes.get(id)?;
-        let beyond = node.held.above(&node.usable);
+        let beyond = node.held().above(node.usable());
         let frameworks = &self.state.frameworks;
         let mut newest_first = frameworks.offers_on.get(&id)?.iter().rev();
         let is_beyond = |offer: &&OfferId| {
             frameworks.offers.get(offer).is_some_and(|offer| {
                 !offer.amount.min_each(&beyond).is_none()
-                    || !node.observed.ports.contains_all(&offer.ports)
+                    || !node.observed().ports.contains_all(&offer.ports)
             })
         };
         newest_first.find(|offer| all || is_beyond(offer)).copied()

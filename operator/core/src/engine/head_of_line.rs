@@ -309,13 +309,13 @@ impl Engine {
                 *passed += 1;
                 if !declined.contains_key(&id)
                     && !tried.contains(&id)
-                    && let Some(node) = nodes.get(id).filter(|node| node.promised.is_none())
+                    && let Some(node) = nodes.get(id).filter(|node| node.promised().is_none())
                     && let Some(all) = nodes.all_of(id, claim.pool, &self.state.pools)
                 {
                     // What the job has there itself goes when it ends.
                     let own = job.on_nodes.get(&id).copied().unwrap_or(0);
                     let all = all.minus(&times(&claim.request, own));
-                    let now = node.usable.minus(&node.held).plus(&node.leaving);
+                    let now = node.usable().minus(node.held()).plus(node.leaving());
                     if covers(&all, &claim.request) {
                         rooms.insert(id, (now, all));
                     }
@@ -368,8 +368,9 @@ impl Engine {
         let mut nodes = Vec::new();
         for (&id, &count) in &on_node {
             let node = self.state.nodes.get(id)?;
-            free = free.plus(&node.usable.above(&node.held).min_each(&times(&hold.request, count)));
-            nodes.push(node.observed.name.clone());
+            free =
+                free.plus(&node.usable().above(node.held()).min_each(&times(&hold.request, count)));
+            nodes.push(node.observed().name.clone());
         }
         let asked = wanted.iter().filter(|&(_, wanted)| wanted > 0);
         let (kind, wanted) = asked.min_by_key(|&(kind, wanted)| per_mille(free[kind], wanted))?;

@@ -297,7 +297,7 @@ impl Engine {
             self.state.nodes.get(node_id).is_some_and(|node| {
                 let wanted = times(&hold.request, count);
                 let others = self.holds.promised_to_others(number, hold, node_id);
-                let room = node.usable.minus(&node.held).minus(&others);
+                let room = node.usable().minus(node.held()).minus(&others);
                 wanted.iter().all(|(kind, amount)| amount <= room[kind])
             })
         };

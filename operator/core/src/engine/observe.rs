@@ -21,12 +21,13 @@ impl Engine {
         let known = self.state.nodes.find(&name).and_then(|id| self.state.nodes.get(id));
         node.labels.sort_unstable();
         let was_missing = self.missing_nodes.remove(&name);
-        if known.is_some_and(|known| known.observed == node) && !was_missing {
+        if known.is_some_and(|known| *known.observed() == node) && !was_missing {
             return;
         }
-        let other_labels = known.is_some_and(|known| known.observed.labels != node.labels);
-        let only_amounts = known.is_some_and(|known| known.observed.differs_only_in_amounts(&node));
-        let had = known.map(|known| known.usable).unwrap_or_default();
+        let other_labels = known.is_some_and(|known| known.observed().labels != node.labels);
+        let only_amounts =
+            known.is_some_and(|known| known.observed().differs_only_in_amounts(&node));
+        let had = known.map(|known| *known.usable()).unwrap_or_default();
         if node.allocatable.iter().any(|(name, _)| &**name == PODS) {
             // Without a place for them they are not counted.
             let _ = self.kind(PODS);
@@ -41,7 +42,7 @@ impl Engine {
         }
         if only_amounts {
             self.due.grown.insert(id);
-            let has = self.state.nodes.get(id).map(|node| node.usable).unwrap_or_default();
+            let has = self.state.nodes.get(id).map(|node| *node.usable()).unwrap_or_default();
             self.due.jobs.extend(self.refused.too_large(&had, &has));
         } else {
             self.offers_due = true;
@@ -86,11 +87,11 @@ impl Engine {
     /// Forgets a node that is gone once nothing is charged to it any more.
     pub(super) fn leave_node(&mut self, id: NodeId) {
         if let Some(node) = self.state.nodes.get(id)
-            && node.held.is_none()
-            && self.missing_nodes.contains(&node.observed.name)
+            && node.held().is_none()
+            && self.missing_nodes.contains(&node.observed().name)
             && !self.state.on_node.contains_key(&id)
         {
-            let name = node.observed.name.clone();
+            let name = node.observed().name.clone();
             self.missing_nodes.remove(&name);
             self.state.frameworks.forget_node(id);
             self.state.nodes.remove(&name);

@@ -217,7 +217,7 @@ impl Engine {
         let job = self.state.jobs.get_mut(id)?;
         let Ok(request) = job.request else { return None };
         let name = node.and_then(|node| self.state.nodes.get(node));
-        let name = name.map(|node| node.observed.name.clone());
+        let name = name.map(|node| node.observed().name.clone());
         let index = job.indices.first_missing();
         let epoch = job.epochs.get(&index).copied().unwrap_or(0);
         let key = ExecutorKey { job: job.key.clone(), index, epoch };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Engine;
 use crate::arena::Id;
 use crate::jobs::JobState;
-use crate::nodes::{Contradiction, Nodes, Requirement};
+use crate::nodes::{Contradiction, Requirement};
 use crate::pools::{Pool, PoolId};
 use crate::resources::Resources;
 use crate::share::{Share, shared_kinds};
@@ -92,13 +92,13 @@ impl Engine {
     fn reserved_sums(&self) -> BTreeMap<PoolId, ReservedSum> {
         let mut sums: BTreeMap<PoolId, ReservedSum> = BTreeMap::new();
         for (_, node) in self.state.nodes.iter() {
-            for (pool, amount, has) in Nodes::reserved_on(node) {
+            for (pool, amount, has) in node.reservations() {
                 let sum = sums.entry(pool).or_default();
                 sum.amount = sum.amount.plus(&amount);
                 sum.nodes += 1;
                 let lacks = amount.above(&has);
                 if !lacks.is_none() {
-                    let name = || (node.observed.name.clone(), lacks, 0);
+                    let name = || (node.observed().name.clone(), lacks, 0);
                     sum.cut.get_or_insert_with(name).2 += 1;
                 }
             }
@@ -128,7 +128,7 @@ impl Engine {
         };
         let any = |requirement: &Requirement| {
             let mut nodes = self.state.nodes.iter();
-            nodes.any(|(_, node)| requirement.matches(&node.observed.labels))
+            nodes.any(|(_, node)| requirement.matches(&node.observed().labels))
         };
         let mut any = |requirement: Requirement| {
             let known = matches.get(&requirement).copied();

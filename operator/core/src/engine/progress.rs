@@ -78,7 +78,7 @@ impl Engine {
         finished.losers.extend(self.live_attempts_at(job_id, &finished.repeated));
         self.withdraw(job_id, &finished.losers);
         let node = node.and_then(|node| self.state.nodes.get(node));
-        if let Some(name) = node.map(|node| node.observed.name.clone()) {
+        if let Some(name) = node.map(|node| node.observed().name.clone()) {
             if became_ready {
                 self.count_for_node(job_id, &name);
             }
@@ -133,7 +133,7 @@ impl Engine {
             job.gang_forming = job.spec.executor.gang_timeout_milliseconds.is_some();
         }
         if let Some(node) = node {
-            let name = self.state.nodes.get(node).map(|node| node.observed.name.clone());
+            let name = self.state.nodes.get(node).map(|node| node.observed().name.clone());
             if let Some(name) = name.filter(|_| !excused) {
                 self.count_against_node(now, job_id, &name, key, (departure, suspect));
             }

@@ -46,7 +46,7 @@ impl Engine {
                     && executor
                         .node
                         .and_then(|node| self.state.nodes.get(node))
-                        .is_some_and(|node| job.declines.excludes(&node.observed.name));
+                        .is_some_and(|node| job.declines.excludes(&node.observed().name));
                 if excluded {
                     // It is replaced.
                     executor.draining = Some(let_go(DrainCause::NodeDeclined));

@@ -163,7 +163,7 @@ impl Engine {
             return None;
         }
         let is_preferred = |id: NodeId| {
-            self.state.nodes.get(id).is_some_and(|node| preferred.includes(&node.observed))
+            self.state.nodes.get(id).is_some_and(|node| preferred.includes(node.observed()))
         };
         let on_nodes = job.on_nodes.iter().filter(|&(&id, _)| is_preferred(id));
         Some(on_nodes.map(|(_, count)| count).sum())
@@ -213,13 +213,13 @@ impl Engine {
 
     pub(super) fn node_statuses(&self) -> Vec<NodeStatus> {
         let status = |node: &Node| NodeStatus {
-            name: node.observed.name.clone(),
+            name: node.observed().name.clone(),
             offered: node.is_open(),
-            usable: self.named(&node.usable),
-            held: self.named(&node.held),
-            outstanding: self.named(&node.outstanding),
-            ports: node.observed.ports.clone(),
-            ports_held: node.ports_held.clone(),
+            usable: self.named(node.usable()),
+            held: self.named(node.held()),
+            outstanding: self.named(node.outstanding()),
+            ports: node.observed().ports.clone(),
+            ports_held: node.ports_held().clone(),
         };
         self.state.nodes.iter().map(|(_, node)| status(node)).collect()
     }

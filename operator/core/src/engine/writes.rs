@@ -252,7 +252,7 @@ impl Engine {
     fn launch_again(&mut self, id: ExecutorId) {
         let Some(executor) = self.state.executors.get(id) else { return };
         let node = executor.node.and_then(|node| self.state.nodes.get(node));
-        let node = node.map(|node| node.observed.name.clone());
+        let node = node.map(|node| node.observed().name.clone());
         let search = if node.is_none() { self.search(executor.job) } else { Search::default() };
         self.outgoing.push(Action::Launch(Launch { key: executor.key.clone(), node, search }));
     }

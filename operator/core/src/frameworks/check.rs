@@ -108,7 +108,7 @@ impl Frameworks {
                 // It is looked at in the next round.
                 continue;
             }
-            let name = &node.observed.name;
+            let name = &node.observed().name;
             let left = node.left();
             let worth = !left.is_none() && self.least.iter().any(|least| least.fits_in(&left));
             let open = self.open.contains(slot as usize);

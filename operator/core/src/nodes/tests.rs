@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::arena::Id;
 use crate::pools::Settings;
-use crate::resources::Kind;
+use crate::resources::{Kind, Kinds, Resources};
 
 const POOLS: [&str; 6] = ["a", "a.x", "a.x.deep", "a.y", "b", "c"];
 
@@ -146,8 +146,8 @@ impl World {
         nodes.apply_pools(&self.pools);
         let mut ids = BTreeMap::new();
         for (id, node) in self.nodes.iter() {
-            nodes.observe(&self.kinds, &self.pools, node.observed.clone());
-            ids.insert(id, nodes.find(&node.observed.name).unwrap());
+            nodes.observe(&self.kinds, &self.pools, node.observed().clone());
+            ids.insert(id, nodes.find(&node.observed().name).unwrap());
         }
         for (node, pool, amount) in &self.charges {
             nodes.charge(&self.pools, ids[node], *pool, amount);
@@ -158,7 +158,7 @@ impl World {
     /// What is unmet of the reservations of a pool's subtree on a node, and what is kept of it when
     /// there is so much left, kind by kind; a plain recursion over names.
     fn kept(&self, node: NodeId, name: &str, left: i64, kind: Kind) -> i64 {
-        let observed = &self.nodes.get(node).unwrap().observed;
+        let observed = self.nodes.get(node).unwrap().observed();
         let below = |other: &str| {
             other.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
@@ -187,8 +187,8 @@ impl World {
     /// What a pool may take of a node, by the definition.
     fn may_take(&self, node: NodeId, pool: &str, kind: Kind) -> i64 {
         let state = self.nodes.get(node).unwrap();
-        let free = (state.usable[kind] - state.held[kind]).max(0);
-        let offered = state.observed.offered;
+        let free = (state.usable()[kind] - state.held()[kind]).max(0);
+        let offered = state.observed().offered;
         let mut kept = 0;
         let mut beside = 0;
         // From the top: what is kept for pools that are neither this one nor above it.
@@ -222,7 +222,7 @@ impl World {
     /// What was dealt out before a pool's turn came.
     fn kept_before(&self, node: NodeId, name: &str, kind: Kind) -> i64 {
         let state = self.nodes.get(node).unwrap();
-        let free = (state.usable[kind] - state.held[kind]).max(0);
+        let free = (state.usable()[kind] - state.held()[kind]).max(0);
         let parent = name.rsplit_once('.').map(|(parent, _)| parent);
         let before = parent.map_or(0, |parent| self.kept_before(node, parent, kind));
         let siblings = POOLS.iter().filter(|other| {
@@ -261,7 +261,7 @@ proptest! {
             let pool = world.pool(index);
             for (id, node) in world.nodes.iter() {
                 let free = world.nodes.free_for(id, pool, &world.pools);
-                let other = scratch.find(&node.observed.name).unwrap();
+                let other = scratch.find(&node.observed().name).unwrap();
                 prop_assert_eq!(free, scratch.free_for(other, pool, &world.pools));
                 for kind in [Kind::CPU, Kind::MEMORY] {
                     prop_assert_eq!(free[kind], world.may_take(id, name, kind), "{} on {:?}", name, id);
@@ -276,9 +276,9 @@ proptest! {
                 prop_assert_eq!(nodes.largest_usable(reach), fresh.largest_usable(other));
                 for request in [amount(0, 0), amount(1, 1), amount(3, 0), amount(2, 5)] {
                     let suits = |node: &Node| {
-                        node.observed.offered
-                            && requirement.matches(&node.observed.labels)
-                            && requirement.untolerated(&node.observed.taints).is_none()
+                        node.observed().offered
+                            && requirement.matches(&node.observed().labels)
+                            && requirement.untolerated(&node.observed().taints).is_none()
                     };
                     let fits = nodes.iter().any(|(id, node)| {
                         suits(node) && request.fits_in(&nodes.free_for(id, pool, &world.pools))
@@ -348,7 +348,7 @@ fn what_is_reserved_comes_first() {
         let reach = world.nodes.reach(&everything, pool, &world.pools);
         let node = world.nodes.emptiest(&amount(1, 0), reach, &BTreeMap::new(), &|_| true).unwrap();
         world.nodes.charge(&world.pools, node, pool, &amount(1, 0));
-        world.nodes.get(node).unwrap().observed.name.to_string()
+        world.nodes.get(node).unwrap().observed().name.to_string()
     };
     // The two that are reserved, though that node is not the emptiest; then as for everyone.
     assert_eq!(
@@ -435,6 +435,6 @@ fn views_without_a_use_are_forgotten_and_very_many_are_made_when_asked() {
         assert!(world.nodes.fits(&amount(4, 0), reach) && !world.nodes.fits(&amount(5, 0), reach));
         assert_eq!(world.nodes.suitability(reach).matching, 2000);
     }
-    let places: usize = world.nodes.iter().map(|(_, node)| node.places.len()).sum();
+    let places: usize = world.nodes.iter().map(|(_, node)| node.places().len()).sum();
     assert!(places <= 2000 * 64, "{places}");
 }

@@ -122,29 +122,29 @@ impl View {
 
     /// Whether a node has the labels, and no taint that matters.
     pub(super) fn suits(&self, node: &Node) -> bool {
-        self.requirement.matches(&node.observed.labels)
-            && self.requirement.untolerated(&node.observed.taints).is_none()
+        self.requirement.matches(&node.observed().labels)
+            && self.requirement.untolerated(&node.observed().taints).is_none()
     }
 
     /// Whether a node suits; counts it in any case.
     fn count_in(&mut self, node: &Node) -> bool {
-        if !self.requirement.matches(&node.observed.labels) {
+        if !self.requirement.matches(&node.observed().labels) {
             return false;
         }
         self.matching += 1;
-        if let Some(taint) = self.requirement.untolerated(&node.observed.taints) {
+        if let Some(taint) = self.requirement.untolerated(&node.observed().taints) {
             *self.tainted.entry(taint.clone()).or_default() += 1;
             return false;
         }
-        self.chain.is_empty() || node.reserved.as_ref().is_some_and(|all| all.is_for(&self.chain))
+        self.chain.is_empty() || node.reserved().is_some_and(|all| all.is_for(&self.chain))
     }
 
     fn count_out(&mut self, node: &Node) {
-        if !self.requirement.matches(&node.observed.labels) {
+        if !self.requirement.matches(&node.observed().labels) {
             return;
         }
         self.matching -= 1;
-        if let Some(taint) = self.requirement.untolerated(&node.observed.taints)
+        if let Some(taint) = self.requirement.untolerated(&node.observed().taints)
             && let Some(count) = self.tainted.get_mut(taint)
         {
             *count -= 1;
@@ -166,18 +166,18 @@ impl View {
         let open = node.is_open();
         if usable_changed {
             let usable = open.then(|| node.usable_for(&self.chain));
-            self.usable.set(place, usable.as_ref(), &node.usable);
+            self.usable.set(place, usable.as_ref(), node.usable());
         }
         let free = node.free_for(&self.chain);
         if self.chain.is_empty() {
-            self.free.set(place, open.then_some(&free), &node.usable);
+            self.free.set(place, open.then_some(&free), node.usable());
             return;
         }
         // Where nothing is kept for the pool, it has no more than everyone.
         let kept = free.minus(&node.free_for(&[]));
         let open = open && !kept.is_none();
-        self.free.set(place, open.then_some(&free), &node.usable);
-        self.kept.set(place, open.then_some(&kept), &node.usable);
+        self.free.set(place, open.then_some(&free), node.usable());
+        self.kept.set(place, open.then_some(&kept), node.usable());
     }
 
     fn clear(&mut self, place: Place) {
@@ -237,7 +237,7 @@ impl Views {
     pub(super) fn suits(&self, id: ViewId, node: &Node) -> bool {
         let Some(view) = self.by_id.get(id) else { return false };
         if view.is_kept {
-            node.places.iter().any(|&(view, _)| view == id)
+            node.places().iter().any(|&(view, _)| view == id)
         } else {
             view.suits(node)
         }
@@ -267,7 +267,7 @@ impl Views {
         self.note_labels(nodes, requirement);
         let mut matching = self.candidates(nodes, requirement);
         matching.retain(|&id| {
-            nodes.get(id).is_some_and(|node| requirement.matches(&node.observed.labels))
+            nodes.get(id).is_some_and(|node| requirement.matches(&node.observed().labels))
         });
         matching
     }
@@ -316,7 +316,7 @@ impl Views {
             let Some(view) = self.by_id.get_mut(view_id) else { continue };
             if view.is_kept && view.count_in(node) {
                 let place = view.add(id, node);
-                node.places.push((view_id, place));
+                node.enter(view_id, place);
                 self.size += 1;
             }
         }
@@ -340,7 +340,7 @@ impl Views {
                 view.count_out(node);
             }
         }
-        for (view, place) in std::mem::take(&mut node.places) {
+        for (view, place) in node.leave_all() {
             if let Some(view) = self.by_id.get_mut(view) {
                 view.clear(place);
                 self.size -= 1;
@@ -350,7 +350,7 @@ impl Views {
 
     /// Takes in what is on a node now, and what would be if it were empty in case that changed.
     pub(super) fn set(&mut self, node: &Node, usable_changed: bool) {
-        for &(view, place) in &node.places {
+        for &(view, place) in node.places() {
             if let Some(view) = self.by_id.get_mut(view) {
                 view.set(place, node, usable_changed);
             }
@@ -413,7 +413,7 @@ impl Views {
         let Some(view) = self.by_id.remove(id) else { return };
         for (_, &node) in view.members.iter() {
             if let Some(node) = nodes.get_mut(node) {
-                node.places.retain(|&(view, _)| view != id);
+                node.leave(id);
                 self.size -= 1;
             }
         }
@@ -449,7 +449,7 @@ impl Views {
         self.size += members.len();
         for (node, place) in members {
             if let Some(node) = nodes.get_mut(node) {
-                node.places.push((id, place));
+                node.enter(id, place);
             }
         }
         self.by_key.insert(key, id);
@@ -459,7 +459,7 @@ impl Views {
 
 /// The value of a node's label.
 fn value<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
-    let labels = &node.observed.labels;
+    let labels = &node.observed().labels;
     let place = labels.binary_search_by(|(label, _)| (**label).cmp(key)).ok()?;
     Some(&labels[place].1)
 }

@@ -179,7 +179,7 @@ impl<'a> Search<'a> {
             let suits = !self.declined.contains(&id)
                 && all.get(id).is_some_and(|node| {
                     node.is_open()
-                        && covers(&node.usable, &ask.request)
+                        && covers(node.usable(), &ask.request)
                         && all.is_in_reach(node, ask.reach)
                 });
             if suits && seen.insert(id) {

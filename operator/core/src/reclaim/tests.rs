@@ -179,7 +179,7 @@ impl Cluster {
     fn check(&self) {
         let state = &self.engine.state;
         for (_, node) in state.nodes.iter() {
-            assert!(node.held.fits_in(&node.usable));
+            assert!(node.held().fits_in(node.usable()));
         }
     }
 

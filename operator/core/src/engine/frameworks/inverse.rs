@@ -15,7 +15,7 @@ use crate::nodes::NodeId;
 impl Engine {
     /// By when a node is to be empty, if it is. All that inverse offers depend on is here.
     fn unavailable_from(&self, node: NodeId) -> Option<Milliseconds> {
-        self.state.nodes.get(node)?.unavailable_from
+        self.state.nodes.get(node)?.availability().unavailable_from
     }
 
     /// Asks every framework that has something on a node that is drained or goes into maintenance.
@@ -132,7 +132,7 @@ impl Engine {
         self.state.frameworks.next_offer += 1;
         let asked = Inverse { id, unavailable_from, agreed: None, again_at: None };
         self.state.frameworks.inverse.insert((node, framework), asked);
-        let name = self.state.nodes.get(node).map(|node| node.observed.name.clone());
+        let name = self.state.nodes.get(node).map(|node| node.observed().name.clone());
         if let (Some(key), Some(node)) = (self.key_of(framework), name) {
             self.tell(&key, FrameworkAction::InverseOffer { id, node, unavailable_from });
         }

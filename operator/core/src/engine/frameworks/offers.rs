@@ -165,11 +165,11 @@ impl Engine {
             id,
             framework: frameworks.by_id.get(client.framework)?.key.clone(),
             pool: self.state.pools.get(client.pool())?.name.clone(),
-            node: node.observed.name.clone(),
+            node: node.observed().name.clone(),
             amounts: self.named_amounts(&offer.amount),
             ports: offer.ports.clone(),
             expires_at: offer.expires_at,
-            unavailable_from: node.unavailable_from,
+            unavailable_from: node.availability().unavailable_from,
         })
     }
 

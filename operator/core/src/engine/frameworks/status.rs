@@ -32,7 +32,7 @@ impl Engine {
         let inverse_offers = asked.filter_map(|(&(node, _), asked)| {
             Some(InverseOfferStatus {
                 id: asked.id,
-                node: self.state.nodes.get(node)?.observed.name.clone(),
+                node: self.state.nodes.get(node)?.observed().name.clone(),
                 unavailable_from: asked.unavailable_from,
                 agreed: asked.agreed,
             })

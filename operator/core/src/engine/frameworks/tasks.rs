@@ -59,7 +59,7 @@ impl Engine {
 
     /// Reports the tasks on a node lost.
     pub(super) fn lose_tasks_on(&mut self, node: NodeId) {
-        let name = self.state.nodes.get(node).map(|node| node.observed.name.clone());
+        let name = self.state.nodes.get(node).map(|node| node.observed().name.clone());
         let name = name.unwrap_or_default();
         for (id, task) in self.state.frameworks.tasks_on.remove(&node).unwrap_or_default() {
             let key = self.key_of(id);
@@ -98,7 +98,7 @@ impl Engine {
         let node = self.state.nodes.get(node);
         (
             pool.map(|pool| pool.name.clone()).unwrap_or_default(),
-            node.map(|node| node.observed.name.clone()).unwrap_or_default(),
+            node.map(|node| node.observed().name.clone()).unwrap_or_default(),
         )
     }
 }

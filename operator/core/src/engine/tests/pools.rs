@@ -441,7 +441,7 @@ proptest! {
         for (job, node) in launched(&actions) {
             let spec = &jobs[job[1..].parse::<usize>().unwrap()];
             let id = engine.state.nodes.find(&node).unwrap();
-            let observed = &engine.state.nodes.get(id).unwrap().observed;
+            let observed = engine.state.nodes.get(id).unwrap().observed();
             let above = POOLS.iter().zip(&pools).filter(|(name, _)| {
                 let rest = spec.pool.strip_prefix(**name);
                 rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
@@ -456,19 +456,19 @@ proptest! {
             *held.entry((root(&spec.pool), node)).or_default() += spec.executor.request[0].1;
         }
         for (_, node) in engine.state.nodes.iter() {
-            let name = &node.observed.name;
+            let name = &node.observed().name;
             let reserved = |index: usize| {
                 let own = &pools[index];
                 let matching = own.reservations.iter().filter(|reservation| {
                     let mut labels = own.node_selector.iter().chain(&reservation.node_selector);
-                    labels.all(|label| node.observed.labels.contains(label))
+                    labels.all(|label| node.observed().labels.contains(label))
                 });
                 matching.map(|reservation| reservation.resources[0].1).sum::<i64>()
             };
             let roots = [("default", reserved(0)), ("a", reserved(1)), ("b", reserved(3))];
             let all: i64 = roots.iter().map(|(_, own)| own).sum::<i64>() + reserved(2);
             let held_by = |root: &str| held.get(&(root.to_owned(), name.to_string())).copied().unwrap_or(0);
-            let usable = node.usable[crate::resources::Kind::CPU];
+            let usable = node.usable()[crate::resources::Kind::CPU];
             if all <= usable {
                 let unused: i64 = roots.iter().map(|(root, own)| (own - held_by(root)).max(0)).sum();
                 let held: i64 = roots.iter().map(|(root, _)| held_by(root)).sum();

@@ -551,7 +551,8 @@ impl World {
         for (_, executor) in self.engine.state.executors.iter() {
             if &*executor.key.job.name == name {
                 let node = executor.node.and_then(|node| self.engine.state.nodes.get(node));
-                let name = node.map_or("nowhere".to_owned(), |node| node.observed.name.to_string());
+                let name =
+                    node.map_or("nowhere".to_owned(), |node| node.observed().name.to_string());
                 *counts.entry(name).or_insert(0) += 1;
             }
         }
@@ -640,7 +641,7 @@ impl World {
     pub(super) fn node_of(&self, key: &ExecutorKey) -> String {
         let state = &self.engine.state;
         let executor = state.executors.get(state.find_executor(key).unwrap()).unwrap();
-        state.nodes.get(executor.node.unwrap()).unwrap().observed.name.to_string()
+        state.nodes.get(executor.node.unwrap()).unwrap().observed().name.to_string()
     }
 
     /// Declares a pool.
@@ -676,16 +677,20 @@ impl World {
             let on_it = state.executors.iter().filter(|(_, executor)| executor.node == Some(id));
             let held =
                 on_it.fold(Resources::NONE, |sum, (_, executor)| sum.plus(&executor.request));
-            assert_eq!(node.held, held, "node {}", node.observed.name);
+            assert_eq!(*node.held(), held, "node {}", node.observed().name);
             if !self.shrinks {
-                assert!(held.fits_in(&node.usable), "node {} is overcommitted", node.observed.name);
+                assert!(
+                    held.fits_in(node.usable()),
+                    "node {} is overcommitted",
+                    node.observed().name
+                );
             }
             let leaving = state
                 .executors
                 .iter()
                 .filter(|(_, executor)| executor.node == Some(id) && executor.leaving)
                 .fold(Resources::NONE, |sum, (_, executor)| sum.plus(&executor.request));
-            assert_eq!(node.leaving, leaving, "leaving node {}", node.observed.name);
+            assert_eq!(*node.leaving(), leaving, "leaving node {}", node.observed().name);
             assert_eq!(
                 state.on_node.get(&id).map_or(0, BTreeSet::len),
                 state.executors.iter().filter(|(_, executor)| executor.node == Some(id)).count()
@@ -715,7 +720,7 @@ impl World {
     pub(super) fn check_rest(&self) {
         let state = &self.engine.state;
         for (_, node) in state.nodes.iter() {
-            assert!(node.promised.is_none() && node.leaving.is_none(), "{node:?}");
+            assert!(node.promised().is_none() && node.leaving().is_none(), "{node:?}");
         }
         for (_, pool) in state.pools.iter() {
             assert!(pool.pending.is_none() && pool.own_pending.is_none(), "{pool:?}");

@@ -375,13 +375,13 @@ impl World {
         }
         assert_eq!(tasks, self.accepted);
         for (id, node) in state.nodes.iter() {
-            let name = &node.observed.name;
+            let name = &node.observed().name;
             let (held, outstanding, ports, count) = of_node.remove(&id).unwrap_or_default();
-            assert_eq!((node.held, node.outstanding), (held, outstanding), "node {name}");
+            assert_eq!((*node.held(), *node.outstanding()), (held, outstanding), "node {name}");
             // A node may shrink under tasks, but not under offers.
-            let beyond = held.above(&node.usable);
+            let beyond = held.above(node.usable());
             assert!(beyond.min_each(&outstanding).is_none(), "node {name} is overcommitted");
-            assert_eq!(node.ports_held, ports, "node {name}");
+            assert_eq!(*node.ports_held(), ports, "node {name}");
             assert_eq!(ports.len(), count, "ports of {name} are given twice");
         }
         assert!(of_node.is_empty());
@@ -418,20 +418,20 @@ impl World {
                 continue;
             }
             for (id, node) in state.nodes.iter() {
-                let mut left = node.usable.above(&node.held);
+                let mut left = node.usable().above(node.held());
                 let mut ports = node.free_ports();
                 if let Some(slice) = &client.slice {
                     left = left.min_each(slice);
                     ports = ports.iter().take(64).collect();
                 }
                 let worth = client.minimum.iter().any(|least| least.fits_in(&left));
-                if !node.observed.offered || !worth {
+                if !node.observed().offered || !worth {
                     continue;
                 }
                 let slot = frameworks.slot(id).unwrap();
                 let hidden = client.filters.hides(slot, &left, &ports);
                 let excluded = client.excluded.contains(slot as usize);
-                let name = &node.observed.name;
+                let name = &node.observed().name;
                 assert!(hidden || excluded, "{} could have {left:?} of {name}", framework.key);
                 let status = self.status(&framework.key.name);
                 let pools = status.pools.iter().filter(|pool| pool.subscribed && !pool.suppressed);
