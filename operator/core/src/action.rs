@@ -2,10 +2,10 @@
 //!
 //! Actions are level-based: each says how something should look, so a repeated one changes nothing.
 
-use crate::event::{Label, StageAttempts};
-use crate::executors::ExecutorKey;
+use crate::event::StageAttempts;
 use crate::frameworks::FrameworkAction;
-use crate::jobs::JobKey;
+use crate::ids::{ExecutorKey, JobKey};
+use crate::labels::Label;
 use crate::view::JobStatus;
 
 /// Something that should be made so.

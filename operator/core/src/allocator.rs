@@ -21,21 +21,21 @@ mod fluid;
 mod placement;
 mod whole;
 
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use crate::explain::Rejection;
-use crate::frameworks::{ClientId, Frameworks};
-use crate::nodes::{NodeId, Nodes, Reach};
-use crate::pools::{PoolId, Pools};
+use crate::frameworks::Frameworks;
+use crate::ids::{ClientId, NodeId, PoolId};
+use crate::nodes::{Nodes, Reach};
+use crate::policy::{Fairness, Placement};
+use crate::pools::Pools;
 use crate::ranges::Ranges;
 use crate::resources::{Kind, Resources};
 use elastic::Elastic;
 pub(crate) use fairness::Tree;
 pub(crate) use fluid::pour;
 
-pub use placement::Placement;
 pub(crate) use placement::{Choice, explain as explain_placement};
 
 /// What one job asks for in a round, or one framework in one of its pools.
@@ -77,18 +77,6 @@ pub(crate) struct WholeNodes {
     pub(crate) client: ClientId,
     /// How much it may take in all, because jobs wait; reservations are on top.
     pub(crate) most: Resources,
-}
-
-/// How claims are compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Fairness {
-    /// H-DRF with weights: pools of pools are compared by what their children hold, scaled down to
-    /// the one that is furthest behind (Bhattacharya et al., SoCC 2013).
-    #[default]
-    Hdrf,
-    /// As Mesos does: pools of pools are compared by all that their children hold. Of equal shares
-    /// the one comes first that was given something less often.
-    Drf,
 }
 
 /// How a round compares claims.

@@ -33,18 +33,16 @@ use hold::Holds;
 use reclaim::Reclaiming;
 
 use crate::action::Action;
-use crate::allocator::Fairness;
 use crate::decay::Decay;
 use crate::event::Event;
-use crate::executors::{ExecutorId, ExecutorKey};
 use crate::frameworks::NamedAmounts;
-use crate::jobs::{JobId, JobKey, JobState, Milliseconds};
+use crate::ids::{ExecutorId, ExecutorKey, JobId, JobKey};
+use crate::jobs::{JobState, Milliseconds};
 use crate::namespaces::Claims;
-use crate::reclaim::ReclaimDefaults;
+use crate::policy::{Fairness, ReclaimDefaults};
 use crate::share::SHARED_RESOURCES;
 use crate::state::State;
 use crate::view::{FrameworkStatus, PoolStatus, View};
-pub(crate) use check::ensure;
 use decline::Penalties;
 use restore::Restoring;
 

@@ -1,14 +1,13 @@
 //! What the engine is told.
 
-use crate::allocator::Fairness;
-use crate::executors::ExecutorKey;
-use crate::frameworks::{FrameworkCall, FrameworkObservation, RunningTask, TaskId};
-use crate::jobs::{JobKey, JobSpec, Milliseconds};
-pub use crate::nodes::{
-    Label, Maintenance, NodeObservation, Taint, TaintEffect, Toleration, TolerationOperator,
-};
+use crate::frameworks::{FrameworkCall, FrameworkObservation, RunningTask};
+use crate::ids::{ExecutorKey, JobKey, TaskId};
+use crate::jobs::{JobSpec, Milliseconds};
+pub use crate::labels::{Label, Taint, TaintEffect, Toleration, TolerationOperator};
+pub use crate::nodes::{Maintenance, NodeObservation};
+use crate::policy::Fairness;
+pub use crate::policy::{IdleGuarantee, ReclaimPolicy, ReclaimRules};
 use crate::ranges::Ranges;
-pub use crate::reclaim::{IdleGuarantee, ReclaimPolicy, ReclaimRules};
 use crate::share::WeightMilli;
 use crate::view::JobStatus;
 use serde::{Deserialize, Serialize};
@@ -43,7 +42,7 @@ pub enum Event {
     /// A task of a framework runs already.
     TaskRunning(Box<RunningTask>),
     /// A task of a framework is gone, and nothing of it runs any more.
-    TaskGone(JobKey, #[serde(with = "crate::record::shared_text")] TaskId),
+    TaskGone(JobKey, #[serde(with = "crate::text::shared")] TaskId),
     /// What an executor should do could not be delivered to it; it is told again.
     NotDelivered(ExecutorKey),
     /// An executor's object as it is now. Of one that the engine did not launch itself it hears so.

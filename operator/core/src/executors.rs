@@ -1,36 +1,11 @@
 //! Executors: where a job's tasks run.
 
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
 
-use crate::arena::id;
-use crate::jobs::{JobId, JobKey, Milliseconds};
-use crate::nodes::NodeId;
+use crate::ids::{ExecutorKey, JobId, NodeId};
+use crate::jobs::Milliseconds;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
-
-id! {
-    /// An executor that the engine knows.
-    ExecutorId
-}
-
-/// The name of an executor. At most one of them is alive for a job, an index and an epoch.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ExecutorKey {
-    /// The job that it works for.
-    pub job: JobKey,
-    /// Its place among the executors of the job, from 0.
-    pub index: u32,
-    /// How many executors had this place before.
-    pub epoch: u32,
-}
-
-impl fmt::Display for ExecutorKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}-{}-{}", self.job, self.index, self.epoch)
-    }
-}
 
 /// Why an executor is on its way out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

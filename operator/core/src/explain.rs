@@ -5,7 +5,7 @@ mod utc;
 use std::fmt;
 
 use crate::jobs::Milliseconds;
-use crate::nodes::Contradiction;
+use crate::labels::Contradiction;
 use crate::resources::{Kind, Kinds};
 pub use utc::Utc;
 

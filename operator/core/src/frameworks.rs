@@ -22,38 +22,24 @@ mod slots;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::arena::{Arena, id};
+use crate::arena::Arena;
 use crate::explain::Rejection;
-use crate::jobs::{JobKey, Milliseconds};
-use crate::nodes::{Node, NodeId, Nodes, Reach};
-use crate::pools::PoolId;
+use crate::ids::{ClientId, FrameworkId, JobKey, NodeId, PoolId};
+pub use crate::ids::{InverseOfferId, OfferId, TaskId};
+use crate::jobs::Milliseconds;
+use crate::nodes::{Node, Nodes, Reach};
 use crate::resources::Resources;
 pub use answers::{FrameworkAction, FrameworkCall, RescindReason, TaskProblem, TaskRequest};
 pub(crate) use bits::Bits;
 pub use constraints::{Constraint, Predicate, Selector};
 pub(crate) use filters::{Filters, Refused};
 pub use observation::{Demand, FrameworkObservation, FrameworkPool, NamedAmounts, RunningTask};
+pub use offers::OfferDescription;
 pub(crate) use offers::{Found, Inverse, Offer, Task, Timer};
-pub use offers::{InverseOfferId, OfferDescription, OfferId, TaskId};
 use slots::Slots;
-
-id! {
-    /// A framework that the engine knows.
-    FrameworkId
-}
-
-id! {
-    /// A framework in one of its pools.
-    ClientId
-}
 
 /// How many ports an offer of a slice has: the next one of the same node has others.
 const PORTS_OF_A_SLICE: usize = 64;
-
-impl FrameworkId {
-    pub(crate) const FIRST: Self = Self(0);
-    pub(crate) const LAST: Self = Self(u32::MAX);
-}
 
 /// A framework with its tasks.
 #[derive(Clone, Debug)]

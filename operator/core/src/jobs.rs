@@ -8,15 +8,13 @@ mod stages;
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
-use std::sync::Arc;
 
-use crate::arena::id;
-use crate::executors::ExecutorId;
 use crate::explain::Rejection;
-use crate::nodes::{NodeId, Reach};
-use crate::pools::PoolId;
+pub use crate::ids::JobKey;
+use crate::ids::{ExecutorId, NodeId, PoolId};
+use crate::nodes::Reach;
 use crate::ranges::Ranges;
+use crate::reasons::JobFailure;
 use crate::resources::Resources;
 pub use declines::DeclinedNode;
 pub(crate) use declines::{Culprit, Declines, backoff};
@@ -32,28 +30,6 @@ pub type Milliseconds = u64;
 
 /// How many failures of tasks a job remembers for its status.
 const REMEMBERED_FAILURES: usize = 10;
-
-id! {
-    /// A job that the engine knows.
-    JobId
-}
-
-/// The name of a job.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct JobKey {
-    /// The job's namespace.
-    #[serde(with = "crate::record::shared_text")]
-    pub namespace: Arc<str>,
-    /// The job's name in it.
-    #[serde(with = "crate::record::shared_text")]
-    pub name: Arc<str>,
-}
-
-impl fmt::Display for JobKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}/{}", self.namespace, self.name)
-    }
-}
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,31 +52,6 @@ impl JobState {
     pub fn is_final(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed)
     }
-}
-
-/// Why a job failed: a stable word and a sentence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobFailure {
-    /// One word, as conditions want it: `TaskFailed`, `TaskLost`, `ExecutorsFailed`,
-    /// `DeadlineExceeded`, `ResultsTooLarge`, `InvalidSpec`.
-    pub reason: &'static str,
-    /// What happened.
-    pub message: String,
-}
-
-/// The words that there are for why a job failed.
-const FAILURE_REASONS: [&str; 6] = [
-    "TaskFailed",
-    "TaskLost",
-    "ExecutorsFailed",
-    "DeadlineExceeded",
-    "ResultsTooLarge",
-    "InvalidSpec",
-];
-
-/// The word for why a job failed, as read from where it was stored; `None` if it is none of them.
-pub fn failure_reason(word: &str) -> Option<&'static str> {
-    FAILURE_REASONS.into_iter().find(|reason| *reason == word)
 }
 
 /// One attempt at a task that failed, as people see it.

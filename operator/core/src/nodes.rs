@@ -15,7 +15,6 @@ mod observation;
 mod reserve;
 mod room;
 mod rules;
-mod suit;
 mod sums;
 mod views;
 
@@ -28,21 +27,16 @@ use rules::Rules;
 use sums::Sums;
 use views::Views;
 
-use crate::arena::{Arena, id};
-use crate::pools::{PoolId, Pools};
+use crate::arena::Arena;
+use crate::ids::{NodeId, PoolId};
+use crate::labels::Requirement;
+use crate::pools::Pools;
 pub(crate) use account::{Availability, Load, Node};
 pub(crate) use index::{Accepts, Fullness};
 pub(crate) use lookups::Suitability;
 pub(crate) use observation::PODS;
 pub use observation::{Maintenance, NodeObservation};
-pub(crate) use suit::{Contradiction, Requirement};
-pub use suit::{Label, Taint, TaintEffect, Toleration, TolerationOperator};
 pub(crate) use views::{Reach, ViewId};
-
-id! {
-    /// A node that the engine knows.
-    NodeId
-}
 
 /// All nodes, with the sum of what they have.
 #[derive(Clone, Debug, Default)]

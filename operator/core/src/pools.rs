@@ -2,20 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::allocator::Fairness;
-use crate::arena::{Arena, Id, id};
+use crate::arena::{Arena, Id};
 use crate::decay::Decay;
-use crate::engine::ensure;
+use crate::ensure::ensure;
+use crate::ids::PoolId;
 use crate::jobs::Milliseconds;
-use crate::nodes::{Contradiction, Label, Requirement};
-use crate::reclaim::{IdleGuarantee, ReclaimDefaults, ReclaimRules};
+use crate::labels::{Contradiction, Label, Requirement};
+use crate::policy::{Fairness, IdleGuarantee, ReclaimDefaults, ReclaimRules};
 use crate::resources::Resources;
 use crate::share::WeightMilli;
-
-id! {
-    /// A pool that the engine knows, declared or implied by a child's name.
-    PoolId
-}
 
 /// The settings of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]

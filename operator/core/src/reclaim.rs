@@ -51,11 +51,10 @@
 //!
 //! [`Fairness`]: crate::Fairness
 
-mod rules;
 mod search;
 mod victims;
 
-pub use rules::{IdleGuarantee, ReclaimDefaults, ReclaimPolicy, ReclaimRules};
+pub use crate::policy::{ReclaimDefaults, ReclaimPolicy};
 pub(crate) use search::{Ask, Entitlement, Placement, Search, fits_guarantee};
 
 #[cfg(test)]

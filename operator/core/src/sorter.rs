@@ -4,8 +4,9 @@
 //! something, and the question is whose turn it is. It asks the same tree as a round does, so what
 //! holds here holds there.
 
-use crate::allocator::{Choice, Claim, Fairness, Order, Placement, Tree};
+use crate::allocator::{Choice, Claim, Order, Tree};
 use crate::nodes::Reach;
+use crate::policy::{Fairness, Placement};
 use crate::pools::{Pools, Settings};
 use crate::resources::{Kinds, Resources, TooManyKinds};
 use crate::share::{SHARED_RESOURCES, WeightMilli, shared_kinds};

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arena::Arena;
-use crate::executors::{Executor, ExecutorId, ExecutorKey};
+use crate::executors::Executor;
 use crate::frameworks::Frameworks;
-use crate::jobs::{Job, JobId, JobKey};
-use crate::nodes::{NodeId, Nodes};
-use crate::pools::{PoolId, Pools};
+use crate::ids::{ExecutorId, ExecutorKey, JobId, JobKey, NodeId, PoolId};
+use crate::jobs::Job;
+use crate::nodes::Nodes;
+use crate::pools::Pools;
 use crate::resources::Kinds;
 
 /// Nodes, pools, jobs and executors, with their indices.

@@ -3,10 +3,9 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use crate::frameworks::{InverseOfferId, NamedAmounts, OfferDescription, TaskId};
-use crate::jobs::{
-    DeclinedNode, JobKey, JobState, Milliseconds, ResultValue, StageState, TaskFailure,
-};
+use crate::frameworks::{NamedAmounts, OfferDescription};
+use crate::ids::{InverseOfferId, JobKey, TaskId};
+use crate::jobs::{DeclinedNode, JobState, Milliseconds, ResultValue, StageState, TaskFailure};
 use crate::ranges::Ranges;
 use crate::share::Share;
 

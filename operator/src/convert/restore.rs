@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
-use proffer_core::jobs::{
-    JobKey, JobState, Milliseconds, ResultValue, StageState, TaskFailure, failure_reason,
-};
+use proffer_core::jobs::{JobKey, JobState, Milliseconds, ResultValue, StageState, TaskFailure};
+use proffer_core::reasons::failure_reason;
 use proffer_core::view::{JobStatus, StageStatus};
 use proffer_crds::SparkJob;
 use proffer_crds::job::{self, Counted, SparkJobStatus};

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Round, Shape, times};
 use crate::explain::Rejection;
-use crate::pools::{PoolId, Pools};
+use crate::ids::PoolId;
+use crate::pools::Pools;
 use crate::resources::Resources;
 
 /// What a round gave without a node.

@@ -24,9 +24,11 @@ mod tournament;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::{Claim, Fairness, Order, times};
+use super::{Claim, Order, times};
 use crate::arena::Id;
-use crate::pools::{PoolId, Pools, Settings};
+use crate::ids::PoolId;
+use crate::policy::Fairness;
+use crate::pools::{Pools, Settings};
 use crate::resources::Resources;
 use branch::{Account, Branch, Rank};
 use shares::{Contribution, Fraction, Holdings};

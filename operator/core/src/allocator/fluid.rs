@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Claim, Order, Tree};
+use crate::ids::PoolId;
 use crate::nodes::Nodes;
-use crate::pools::{PoolId, Pools};
+use crate::pools::Pools;
 use crate::resources::Resources;
 
 /// Gives out what is free in the order of a round, as if it were on one large node. Claims are given

@@ -1,22 +1,13 @@
 //! Which node an executor goes to.
 
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::explain::Rejection;
+use crate::ids::NodeId;
 use crate::jobs::Milliseconds;
-use crate::nodes::{Accepts, Fullness, NodeId, Nodes, Reach, Suitability};
+use crate::nodes::{Accepts, Fullness, Nodes, Reach, Suitability};
+use crate::policy::Placement;
 use crate::resources::Resources;
-
-/// Which of the nodes that fit a job prefers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Placement {
-    /// The node with the fewest executors of the job, then the emptiest.
-    #[default]
-    Spread,
-    /// The fullest node.
-    Pack,
-}
 
 /// How many preferred nodes are looked at one by one; among more of them the tree of all nodes finds
 /// one.

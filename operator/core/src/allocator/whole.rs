@@ -9,8 +9,8 @@
 use super::{Claim, Grant, Round, WholeNodes, placement};
 use crate::explain::Rejection;
 use crate::frameworks::Frameworks;
+use crate::ids::PoolId;
 use crate::nodes::Nodes;
-use crate::pools::PoolId;
 use crate::resources::Resources;
 
 impl<'a> Round<'a> {

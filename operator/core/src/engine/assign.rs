@@ -5,8 +5,9 @@ use super::speculate::copy_stragglers;
 use crate::action::{Action, Assignment};
 use crate::arena::Arena;
 use crate::event::StageAttempts;
-use crate::executors::{Executor, ExecutorId, Since};
-use crate::jobs::{Job, JobId, JobState, Milliseconds, StageState};
+use crate::executors::{Executor, Since};
+use crate::ids::{ExecutorId, JobId};
+use crate::jobs::{Job, JobState, Milliseconds, StageState};
 
 impl Engine {
     /// Fills the slots of executors with tasks, and tells those for which something changed.

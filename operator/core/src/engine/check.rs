@@ -4,22 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Engine;
 use crate::arena::Id;
-use crate::executors::ExecutorId;
-use crate::jobs::{Job, JobId, JobState, Live, StageState};
-use crate::nodes::{Load, NodeId};
+use crate::ensure::ensure;
+use crate::ids::{ExecutorId, JobId, NodeId};
+use crate::jobs::{Job, JobState, Live, StageState};
+use crate::nodes::Load;
 use crate::pools::Account;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
-
-/// Fails with a sentence unless the condition holds.
-macro_rules! ensure {
-    ($condition:expr, $($message:tt)+) => {
-        if !$condition {
-            return Err(format!($($message)+));
-        }
-    };
-}
-pub(crate) use ensure;
 
 impl Engine {
     /// Compares all that is kept up to date step by step with what follows from the executors, jobs,

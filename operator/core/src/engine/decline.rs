@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Engine;
 use crate::allocator::Choice;
 use crate::event::Departure;
-use crate::executors::ExecutorKey;
 use crate::explain::Rejection;
-use crate::jobs::{Culprit, JobId, JobKey, Locality, Milliseconds, backoff};
-use crate::nodes::NodeId;
+use crate::ids::{ExecutorKey, JobId, JobKey, NodeId};
+use crate::jobs::{Culprit, Locality, Milliseconds, backoff};
 
 /// On a node executors of so many jobs have to fail to start in a row before all jobs decline it.
 const JOBS_BEFORE_PENALTY: usize = 2;

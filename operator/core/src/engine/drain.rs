@@ -11,9 +11,10 @@
 use std::collections::BTreeSet;
 
 use super::Engine;
-use crate::executors::{DrainCause, Draining, Executor, ExecutorId, ExecutorKey};
+use crate::executors::{DrainCause, Draining, Executor};
+use crate::ids::{ExecutorId, ExecutorKey, NodeId};
 use crate::jobs::Milliseconds;
-use crate::nodes::{Availability, NodeId};
+use crate::nodes::Availability;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
 

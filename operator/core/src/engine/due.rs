@@ -7,10 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Engine, ensure};
+use super::Engine;
+use crate::ensure::ensure;
 use crate::explain::Rejection;
-use crate::jobs::JobId;
-use crate::nodes::{NodeId, Reach};
+use crate::ids::{JobId, NodeId};
+use crate::nodes::Reach;
 use crate::resources::Resources;
 
 /// When more nodes than this have more room, all jobs are looked at.

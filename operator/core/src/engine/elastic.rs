@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::Engine;
 use super::progress::withhold;
 use crate::action::Search;
-use crate::executors::{ExecutorId, ExecutorKey};
-use crate::jobs::{JobId, Milliseconds};
+use crate::ids::{ExecutorId, ExecutorKey, JobId};
+use crate::jobs::Milliseconds;
 use crate::resources::Resources;
 
 /// How long there has to be room for an executor without a node before it is withdrawn, so that it

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::Engine;
-use crate::allocator::{Choice, Claim, Order, Placement, pour};
+use crate::allocator::{Choice, Claim, Order, pour};
+use crate::ids::PoolId;
 use crate::nodes::Reach;
-use crate::pools::PoolId;
+use crate::policy::Placement;
 use crate::resources::Resources;
 use crate::share::shared_kinds;
 

@@ -12,11 +12,10 @@ pub(super) use shares::FairShares;
 use super::Engine;
 use crate::action::Action;
 use crate::frameworks::{
-    ClientId, FrameworkAction, FrameworkCall, FrameworkId, FrameworkObservation, NamedAmounts,
-    OfferId, RescindReason, Timer,
+    FrameworkAction, FrameworkCall, FrameworkObservation, NamedAmounts, RescindReason, Timer,
 };
-use crate::jobs::{JobKey, Milliseconds};
-use crate::nodes::NodeId;
+use crate::ids::{ClientId, FrameworkId, JobKey, NodeId, OfferId};
+use crate::jobs::Milliseconds;
 use crate::resources::Resources;
 
 /// The sequence numbers of frameworks start here: of equal shares, jobs come first.

@@ -6,14 +6,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Engine;
 use super::head_of_line::Waiting;
-use super::{Engine, ensure};
 use crate::allocator::times;
-use crate::executors::{DrainCause, ExecutorId};
+use crate::ensure::ensure;
+use crate::executors::DrainCause;
 use crate::explain::Rejection;
-use crate::jobs::{JobId, Milliseconds};
-use crate::nodes::{Load, NodeId};
-use crate::pools::PoolId;
+use crate::ids::{ExecutorId, JobId, NodeId, PoolId};
+use crate::jobs::Milliseconds;
+use crate::nodes::Load;
 use crate::reclaim::{Ask, Entitlement, Placement, fits_guarantee};
 use crate::resources::Resources;
 

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::Engine;
 use super::restore::restore_job;
 use crate::event::{Departure, JobObservation, NodeObservation};
-use crate::executors::ExecutorKey;
 use crate::explain::Rejection;
+use crate::ids::{ExecutorKey, JobId, JobKey, NodeId};
 use crate::jobs::{
-    Declines, ExecutorSpec, Job, JobFailure, JobId, JobKey, JobSpec, JobState, Line, Locality,
-    Milliseconds, StageRun,
+    Declines, ExecutorSpec, Job, JobSpec, JobState, Line, Locality, Milliseconds, StageRun,
 };
-use crate::nodes::{NodeId, PODS};
+use crate::nodes::PODS;
 use crate::ranges::Ranges;
+use crate::reasons::JobFailure;
 use crate::resources::{Kind, Resources, TooManyKinds};
 
 impl Engine {

@@ -6,10 +6,11 @@ use super::Engine;
 use super::frameworks::FairShares;
 use crate::action::{Action, Launch, Search};
 use crate::allocator::{Claim, Order, Round};
-use crate::executors::{Executor, ExecutorId, ExecutorKey};
+use crate::executors::Executor;
 use crate::explain::Rejection;
-use crate::jobs::{JobId, JobState, Line, Milliseconds};
-use crate::nodes::{NodeId, Reach};
+use crate::ids::{ExecutorId, ExecutorKey, JobId, NodeId};
+use crate::jobs::{JobState, Line, Milliseconds};
+use crate::nodes::Reach;
 use crate::share::shared_kinds;
 
 impl Engine {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::Engine;
 use crate::arena::Id;
+use crate::ids::PoolId;
 use crate::jobs::JobState;
-use crate::nodes::{Contradiction, Requirement};
-use crate::pools::{Pool, PoolId};
+use crate::labels::{Contradiction, Requirement};
+use crate::pools::Pool;
 use crate::resources::Resources;
 use crate::share::{Share, shared_kinds};
 use crate::view::{PoolProblem, PoolStatus};

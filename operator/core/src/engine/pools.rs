@@ -3,7 +3,8 @@
 use super::Engine;
 use crate::event::PoolObservation;
 use crate::explain::Rejection;
-use crate::jobs::{Job, JobId};
+use crate::ids::JobId;
+use crate::jobs::Job;
 use crate::namespaces::Claims;
 use crate::nodes::Reach;
 use crate::pools::Settings;

@@ -2,7 +2,8 @@
 //! contradictions while jobs run. Nothing of this stops anything.
 
 use super::Engine;
-use crate::pools::{Pool, PoolId};
+use crate::ids::PoolId;
+use crate::pools::Pool;
 use crate::resources::{Kind, Resources};
 use crate::view::PoolProblem;
 

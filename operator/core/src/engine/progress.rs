@@ -7,11 +7,13 @@ use super::Engine;
 use crate::action::Action;
 use crate::allocator::count_down;
 use crate::event::{AttemptFailure, AttemptResult, Departure, Report, StageAttempts};
-use crate::executors::{Attempts, Executor, ExecutorId, ExecutorKey, Since, Unsettled};
+use crate::executors::{Attempts, Executor, Since, Unsettled};
+use crate::ids::{ExecutorId, ExecutorKey, JobId};
 use crate::jobs::{
-    Culprit, Declines, Job, JobFailure, JobId, JobState, Live, Milliseconds, Remains, ResultValue,
-    StageState, TaskFailure,
+    Culprit, Declines, Job, JobState, Live, Milliseconds, Remains, ResultValue, StageState,
+    TaskFailure,
 };
+use crate::reasons::JobFailure;
 use crate::resources::Resources;
 
 /// How often one task may be lost with its executor through no fault of its own.

@@ -8,10 +8,11 @@ use super::Engine;
 use crate::allocator::times;
 use crate::arena::Id;
 use crate::explain::Rejection;
-use crate::jobs::{Job, JobId, Milliseconds};
-use crate::nodes::{NodeId, Reach};
-use crate::pools::PoolId;
-use crate::reclaim::{Ask, Entitlement, ReclaimDefaults, ReclaimPolicy, Search, fits_guarantee};
+use crate::ids::{JobId, NodeId, PoolId};
+use crate::jobs::{Job, Milliseconds};
+use crate::nodes::Reach;
+use crate::policy::{ReclaimDefaults, ReclaimPolicy};
+use crate::reclaim::{Ask, Entitlement, Search, fits_guarantee};
 use crate::resources::Resources;
 use crate::share::{Share, shared_kinds};
 

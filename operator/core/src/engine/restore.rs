@@ -12,12 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Engine;
 use super::observe::senseless;
 use crate::event::{Departure, Event, ExecutorObservation, JobObservation, Report, StageAttempts};
-use crate::executors::{Executor, ExecutorId, ExecutorKey, Since, Unsettled};
-use crate::frameworks::{FrameworkCall, FrameworkObservation, RunningTask, TaskId};
-use crate::jobs::{
-    Job, JobFailure, JobId, JobKey, JobSpec, JobState, Live, Milliseconds, StageRun, StageState,
-};
-use crate::nodes::NodeId;
+use crate::executors::{Executor, Since, Unsettled};
+use crate::frameworks::{FrameworkCall, FrameworkObservation, RunningTask};
+use crate::ids::{ExecutorId, ExecutorKey, JobId, JobKey, NodeId, TaskId};
+use crate::jobs::{Job, JobSpec, JobState, Live, Milliseconds, StageRun, StageState};
+use crate::reasons::JobFailure;
 use crate::view::{JobStatus, StageStatus};
 
 /// What was told before everything was.

@@ -4,8 +4,9 @@
 use std::cmp::Reverse;
 
 use super::Engine;
-use crate::executors::{DrainCause, Draining, ExecutorId};
-use crate::jobs::{Job, JobId, JobState, Milliseconds};
+use crate::executors::{DrainCause, Draining};
+use crate::ids::{ExecutorId, JobId};
+use crate::jobs::{Job, JobState, Milliseconds};
 
 /// An executor that stays as far as others are concerned.
 struct Staying {

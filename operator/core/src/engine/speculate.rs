@@ -2,9 +2,10 @@
 
 use super::Engine;
 use crate::arena::Arena;
-use crate::executors::{Executor, ExecutorId, Since};
+use crate::executors::{Executor, Since};
+use crate::ids::{ExecutorId, JobId};
 use crate::jobs::{
-    Job, JobId, JobState, Live, Milliseconds, Speculation, StageRun, StageState, Straggler,
+    Job, JobState, Live, Milliseconds, Speculation, StageRun, StageState, Straggler,
 };
 
 impl Engine {

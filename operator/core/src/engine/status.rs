@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::Engine;
 use crate::action::Action;
-use crate::executors::{DrainCause, ExecutorId};
+use crate::executors::DrainCause;
 use crate::explain::{Rejection, Utc};
-use crate::jobs::{Job, JobId, Milliseconds, ResultValue, StageRun, StageSpec};
-use crate::nodes::{Node, NodeId};
+use crate::ids::{ExecutorId, JobId, NodeId};
+use crate::jobs::{Job, Milliseconds, ResultValue, StageRun, StageSpec};
+use crate::nodes::Node;
 use crate::resources::Resources;
 use crate::view::{JobStatus, NodeStatus, StageStatus};
 

@@ -10,8 +10,8 @@ use super::assign::assignment;
 use crate::action::{Action, Launch, Search};
 use crate::arena::Arena;
 use crate::event::ExecutorObservation;
-use crate::executors::{ExecutorId, ExecutorKey};
-use crate::jobs::{Job, JobId, JobKey, Milliseconds, Remains};
+use crate::ids::{ExecutorId, ExecutorKey, JobId, JobKey};
+use crate::jobs::{Job, Milliseconds, Remains};
 use crate::resources::Resources;
 
 impl Engine {

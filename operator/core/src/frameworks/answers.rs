@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use super::observation::NamedAmounts;
-use super::offers::{InverseOfferId, OfferDescription, OfferId, TaskId};
+use super::offers::OfferDescription;
+use crate::ids::{InverseOfferId, OfferId, TaskId};
 use crate::jobs::Milliseconds;
 use crate::ranges::Ranges;
 
@@ -52,7 +53,7 @@ pub enum FrameworkCall {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskRequest {
     /// The task's name among those of the framework.
-    #[serde(with = "crate::record::shared_text")]
+    #[serde(with = "crate::text::shared")]
     pub task: TaskId,
     /// What it holds until it is gone.
     pub amounts: NamedAmounts,

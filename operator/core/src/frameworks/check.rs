@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Client, ClientId, Frameworks, Timer};
-use crate::engine::ensure;
-use crate::nodes::{Load, NodeId, Nodes};
+use super::{Client, Frameworks, Timer};
+use crate::ensure::ensure;
+use crate::ids::{ClientId, NodeId};
+use crate::nodes::{Load, Nodes};
 use crate::resources::Resources;
 
 impl Frameworks {

@@ -1,8 +1,8 @@
 //! What is seen of frameworks.
 
 use super::constraints::Constraint;
-use super::offers::TaskId;
-use crate::jobs::{JobKey, Milliseconds};
+use crate::ids::{JobKey, TaskId};
+use crate::jobs::Milliseconds;
 use crate::ranges::Ranges;
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +59,7 @@ pub struct RunningTask {
     /// The framework, which need not be known yet.
     pub framework: JobKey,
     /// The task's name among those of the framework.
-    #[serde(with = "crate::record::shared_text")]
+    #[serde(with = "crate::text::shared")]
     pub task: TaskId,
     /// The pool that pays.
     pub pool: Box<str>,

@@ -1,32 +1,10 @@
 //! Offers, and the tasks that took them.
 
-use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::sync::Arc;
-
 use super::observation::NamedAmounts;
-use super::{ClientId, FrameworkId};
-use crate::jobs::{JobKey, Milliseconds};
-use crate::nodes::NodeId;
+use crate::ids::{ClientId, FrameworkId, InverseOfferId, JobKey, NodeId, OfferId};
+use crate::jobs::Milliseconds;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
-
-/// The number of an offer; an engine uses none twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct OfferId(pub u64);
-
-/// The number of an inverse offer; an engine uses none twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct InverseOfferId(pub u64);
-
-/// The name of a task among those of its framework.
-pub type TaskId = Arc<str>;
-
-impl fmt::Display for OfferId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
 
 /// An offer: all that a framework may take on a node, for a while. It belongs to one of the
 /// framework's pools.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::nodes::NodeId;
+use crate::ids::NodeId;
 
 /// Which node has which place. Places of nodes that are gone are used again, the first first.
 #[derive(Clone, Debug, Default)]

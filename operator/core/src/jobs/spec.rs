@@ -1,8 +1,9 @@
 //! What a job asks for, validated: stage names are resolved, the graph has no cycle.
 
 use super::Milliseconds;
-use crate::allocator::Placement;
-use crate::nodes::{Label, NodeObservation, Toleration};
+use crate::labels::{Label, Toleration};
+use crate::nodes::NodeObservation;
+use crate::policy::Placement;
 use serde::{Deserialize, Serialize};
 
 /// A job's settings. By default a job is in the pool `default`, has one executor and no stage.

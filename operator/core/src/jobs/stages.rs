@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::durations::Durations;
 use super::spec::StageSpec;
-use crate::executors::ExecutorId;
+use crate::ids::ExecutorId;
 use crate::ranges::Ranges;
 
 /// A task that was on two executors that died by themselves may be what kills them: it runs alone.

@@ -1,9 +1,10 @@
 //! What is held on nodes, offered and kept for claims.
 
+use super::Nodes;
 use super::account::{Availability, Node};
 use super::reserve::chain;
-use super::{NodeId, Nodes};
-use crate::pools::{PoolId, Pools};
+use crate::ids::{NodeId, PoolId};
+use crate::pools::Pools;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
 

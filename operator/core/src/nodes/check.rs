@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::index::Index;
 use super::views::{Place, View, ViewId};
-use super::{Load, NodeId, Nodes};
+use super::{Load, Nodes};
 use crate::arena::Id;
-use crate::engine::ensure;
+use crate::ensure::ensure;
+use crate::ids::NodeId;
 use crate::pools::Pools;
 use crate::resources::{Kinds, Resources};
 

@@ -4,8 +4,8 @@
 //! kind by kind, and the emptiest node below it. A branch whose best is not enough is passed over
 //! with all its nodes. Changing a node costs the height of the tree.
 
-use super::NodeId;
 use crate::arena::Id;
+use crate::ids::NodeId;
 use crate::resources::{KIND_LIMIT, Kind, Resources};
 
 /// How many nodes that fit are compared before the best of them is taken. With fewer the choice is

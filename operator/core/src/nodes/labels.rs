@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Label, NodeId};
+use crate::ids::NodeId;
+use crate::labels::Label;
 
 /// Nodes by label; only labels that were asked for once are kept.
 #[derive(Clone, Debug, Default)]

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Nodes;
 use super::account::Node;
 use super::index::{Accepts, Index};
 use super::views::{Reach, View};
-use super::{Label, NodeId, Nodes};
+use crate::ids::NodeId;
+use crate::labels::Label;
 use crate::resources::Resources;
 
 /// Which nodes suit, in numbers.

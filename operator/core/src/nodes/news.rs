@@ -1,8 +1,8 @@
 //! Which nodes have something else on them than when somebody last asked.
 
-use super::NodeId;
 use super::account::{Change, Node};
 use crate::arena::Arena;
+use crate::ids::NodeId;
 
 /// The nodes that changed, in the order in which they did; only kept once somebody has asked.
 #[derive(Clone, Debug, Default)]

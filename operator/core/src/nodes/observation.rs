@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Nodes;
 use super::account::{Change, Node};
-use super::{Label, NodeId, Nodes, Taint};
+use crate::ids::NodeId;
 use crate::jobs::Milliseconds;
+use crate::labels::{Label, Taint};
 use crate::pools::Pools;
 use crate::ranges::Ranges;
 use crate::resources::{Kinds, Resources};

@@ -4,7 +4,8 @@
 //! *kept*: free, but for nobody else. A child's reservation lies inside its parent's, as with
 //! guarantees, so that taking from a reservation never frees room for somebody else.
 
-use crate::pools::{PoolId, Pools};
+use crate::ids::PoolId;
+use crate::pools::Pools;
 use crate::resources::Resources;
 
 /// The pools that reserve something on a node, and those above them.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::Nodes;
 use super::account::Node;
 use super::index::{self, Fullness};
 use super::reserve::{Reserved, chain};
 use super::views::Reach;
-use super::{NodeId, Nodes};
-use crate::pools::{PoolId, Pools};
+use crate::ids::{NodeId, PoolId};
+use crate::pools::Pools;
 use crate::resources::Resources;
 
 impl Nodes {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::Label;
 use super::reserve::{Reserved, chain};
-use super::suit::Requirement;
-use crate::pools::{PoolId, Pools};
+use crate::ids::PoolId;
+use crate::labels::{Label, Requirement};
+use crate::pools::Pools;
 use crate::resources::Resources;
 
 /// What all pools say about nodes.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::account::Node;
 use super::reserve::Reserved;
-use crate::engine::ensure;
-use crate::pools::PoolId;
+use crate::ensure::ensure;
+use crate::ids::PoolId;
 use crate::resources::Resources;
 
 /// Sums over all nodes: a node is counted out before it changes, and in again afterwards.

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::arena::Id;
+use crate::labels::{Label, Taint, TaintEffect, Toleration, TolerationOperator};
 use crate::pools::Settings;
 use crate::resources::{Kind, Kinds, Resources};
 

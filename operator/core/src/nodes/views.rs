@@ -10,11 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::index::Index;
 use super::reserve::chain;
-use super::suit::{Requirement, Taint};
-use super::{Node, NodeId, Nodes};
+use super::{Node, Nodes};
 use crate::arena::{Arena, Id, id};
-use crate::engine::ensure;
-use crate::pools::{PoolId, Pools};
+use crate::ensure::ensure;
+use crate::ids::{NodeId, PoolId};
+use crate::labels::{Requirement, Taint};
+use crate::pools::Pools;
 use crate::resources::Resources;
 
 /// How many times the number of nodes all views together may have; beyond, a question to a view

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ReclaimDefaults, ReclaimPolicy};
 use crate::allocator::times;
-use crate::executors::ExecutorId;
-use crate::jobs::{JobId, Milliseconds};
-use crate::nodes::{NodeId, Reach};
-use crate::pools::{Pool, PoolId};
+use crate::ids::{ExecutorId, JobId, NodeId, PoolId};
+use crate::jobs::Milliseconds;
+use crate::nodes::Reach;
+use crate::policy::{ReclaimDefaults, ReclaimPolicy};
+use crate::pools::Pool;
 use crate::resources::{Kind, Resources};
 use crate::share::Share;
 use crate::state::State;

@@ -4,13 +4,11 @@ use proptest::prelude::*;
 
 use crate::action::Action;
 use crate::engine::{Engine, Settings};
-use crate::event::{
-    Departure, Event, IdleGuarantee, JobObservation, NodeObservation, PoolObservation,
-    ReclaimPolicy, Report,
-};
-use crate::executors::ExecutorKey;
-use crate::jobs::{ExecutorSpec, JobKey, JobSpec, StageSpec};
-use crate::reclaim::{ReclaimDefaults, fits_guarantee};
+use crate::event::{Departure, Event, JobObservation, NodeObservation, PoolObservation, Report};
+use crate::ids::{ExecutorKey, JobKey};
+use crate::jobs::{ExecutorSpec, JobSpec, StageSpec};
+use crate::policy::{IdleGuarantee, ReclaimDefaults, ReclaimPolicy};
+use crate::reclaim::fits_guarantee;
 use crate::resources::{Kind, Resources};
 
 const GRACE: u64 = 10;

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::search::{Ask, Branch, Entitlement, Search, add, covers};
-use crate::executors::{Executor, ExecutorId};
-use crate::jobs::{Job, JobId};
-use crate::nodes::NodeId;
-use crate::pools::PoolId;
+use crate::executors::Executor;
+use crate::ids::{ExecutorId, JobId, NodeId, PoolId};
+use crate::jobs::Job;
 use crate::resources::Resources;
 
 /// What a choice of victims costs: whether any is of a pool with a weight above 0, the work that is

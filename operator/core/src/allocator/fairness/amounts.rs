@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{ROOT, Tree};
 use crate::allocator::Claim;
-use crate::pools::PoolId;
+use crate::ids::PoolId;
 use crate::resources::{Kind, Resources};
 
 impl Tree<'_> {

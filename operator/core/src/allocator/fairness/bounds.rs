@@ -3,7 +3,7 @@
 use super::{Branch, ROOT, Tree};
 use crate::arena::Id;
 use crate::explain::Rejection;
-use crate::pools::PoolId;
+use crate::ids::PoolId;
 use crate::resources::Resources;
 
 impl Tree<'_> {

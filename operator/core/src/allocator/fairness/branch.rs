@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::shares::{ChildrenSum, Contribution, Fraction, Holdings};
 use super::tournament::Group;
-use crate::allocator::{Claim, Fairness};
-use crate::pools::{PoolId, Settings};
-use crate::reclaim::IdleGuarantee;
+use crate::allocator::Claim;
+use crate::ids::PoolId;
+use crate::policy::{Fairness, IdleGuarantee};
+use crate::pools::Settings;
 use crate::resources::{KIND_LIMIT, Kind, Resources};
 use crate::share::WeightMilli;
 

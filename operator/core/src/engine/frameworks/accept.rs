@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::engine::Engine;
-use crate::frameworks::{
-    FrameworkAction, FrameworkId, Offer, OfferId, Refused, Task, TaskProblem, TaskRequest,
-};
-use crate::jobs::{JobKey, Milliseconds};
+use crate::frameworks::{FrameworkAction, Offer, Refused, Task, TaskProblem, TaskRequest};
+use crate::ids::{FrameworkId, JobKey, OfferId};
+use crate::jobs::Milliseconds;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
 
@@ -107,7 +106,7 @@ impl Engine {
         &self,
         id: FrameworkId,
         offers: &[OfferId],
-    ) -> Result<(crate::frameworks::ClientId, crate::nodes::NodeId), TaskProblem> {
+    ) -> Result<(crate::ids::ClientId, crate::ids::NodeId), TaskProblem> {
         let mut seen = BTreeSet::new();
         let mut place = None;
         for &offer in offers {

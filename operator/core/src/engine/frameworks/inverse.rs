@@ -8,9 +8,9 @@
 use std::collections::BTreeSet;
 
 use crate::engine::Engine;
-use crate::frameworks::{FrameworkAction, FrameworkId, Inverse, InverseOfferId, Timer};
+use crate::frameworks::{FrameworkAction, Inverse, Timer};
+use crate::ids::{FrameworkId, InverseOfferId, NodeId};
 use crate::jobs::Milliseconds;
-use crate::nodes::NodeId;
 
 impl Engine {
     /// By when a node is to be empty, if it is. All that inverse offers depend on is here.

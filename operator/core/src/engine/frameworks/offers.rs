@@ -1,14 +1,13 @@
 //! Offers are made, given back and taken back.
 
 use super::FIRST_SEQUENCE;
-use crate::allocator::{Choice, Claim, Grant, Placement, WholeNodes, explain_placement};
+use crate::allocator::{Choice, Claim, Grant, WholeNodes, explain_placement};
 use crate::engine::Engine;
 use crate::explain::Rejection;
-use crate::frameworks::{
-    ClientId, FrameworkAction, Offer, OfferDescription, OfferId, Refused, RescindReason, Timer,
-};
+use crate::frameworks::{FrameworkAction, Offer, OfferDescription, Refused, RescindReason, Timer};
+use crate::ids::{ClientId, OfferId, PoolId};
 use crate::jobs::Milliseconds;
-use crate::pools::PoolId;
+use crate::policy::Placement;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
 use std::collections::BTreeMap;
@@ -220,7 +219,7 @@ impl Engine {
         &mut self,
         now: Milliseconds,
         id: ClientId,
-        node: crate::nodes::NodeId,
+        node: crate::ids::NodeId,
         refused: Refused,
         refuse_milliseconds: Milliseconds,
     ) {

@@ -9,12 +9,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::allocator::{Choice, Claim, Order, Placement, pour};
+use crate::allocator::{Choice, Claim, Order, pour};
 use crate::engine::Engine;
-use crate::frameworks::{Client, ClientId, RescindReason};
-use crate::jobs::{JobId, Milliseconds};
+use crate::frameworks::{Client, RescindReason};
+use crate::ids::{ClientId, JobId, PoolId};
+use crate::jobs::Milliseconds;
 use crate::nodes::Reach;
-use crate::pools::PoolId;
+use crate::policy::Placement;
 use crate::resources::Resources;
 use crate::share::shared_kinds;
 
@@ -171,7 +172,7 @@ impl Engine {
                 let beyond = client.filter(|client| !client.counted.fits_in(&most));
                 let mut newest_first =
                     beyond.into_iter().flat_map(|client| client.offers.iter().rev());
-                let counts = |id: &&crate::frameworks::OfferId| {
+                let counts = |id: &&crate::ids::OfferId| {
                     frameworks.offers.get(id).is_some_and(|offer| !offer.unreserved.is_none())
                 };
                 let Some(&offer) = newest_first.find(counts) else { break };

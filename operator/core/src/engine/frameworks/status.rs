@@ -2,8 +2,8 @@
 
 use crate::engine::Engine;
 use crate::explain::Rejection;
-use crate::frameworks::{Client, Framework, FrameworkId, OfferDescription, Task, TaskId};
-use crate::jobs::JobKey;
+use crate::frameworks::{Client, Framework, OfferDescription, Task};
+use crate::ids::{FrameworkId, JobKey, TaskId};
 use crate::view::{FrameworkPoolStatus, FrameworkStatus, FrameworkTaskStatus, InverseOfferStatus};
 
 impl Engine {

@@ -1,9 +1,8 @@
 //! Tasks of frameworks: what they hold, until they are gone.
 
 use crate::engine::Engine;
-use crate::frameworks::{ClientId, FrameworkAction, FrameworkId, RunningTask, Task, TaskId};
-use crate::jobs::JobKey;
-use crate::nodes::NodeId;
+use crate::frameworks::{FrameworkAction, RunningTask, Task};
+use crate::ids::{ClientId, FrameworkId, JobKey, NodeId, TaskId};
 use crate::resources::Resources;
 
 impl Engine {

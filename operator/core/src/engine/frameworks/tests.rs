@@ -7,9 +7,10 @@ use crate::action::Action;
 use crate::engine::Settings;
 use crate::event::{Event, Maintenance, Reservation};
 use crate::frameworks::{
-    Constraint, Demand, FrameworkAction, FrameworkCall, FrameworkObservation, OfferId, Predicate,
+    Constraint, Demand, FrameworkAction, FrameworkCall, FrameworkObservation, Predicate,
     RescindReason, RunningTask, Selector, TaskProblem, TaskRequest,
 };
+use crate::ids::OfferId;
 use crate::ranges::Ranges;
 use world::{World, framework, key, node, task};
 

@@ -2,9 +2,9 @@
 
 use crate::engine::Settings;
 use crate::engine::tests::world::{World, job, stage};
-use crate::event::{Event, PoolObservation, ReclaimPolicy};
+use crate::event::{Event, PoolObservation};
 use crate::jobs::JobState;
-use crate::reclaim::ReclaimDefaults;
+use crate::policy::{ReclaimDefaults, ReclaimPolicy};
 
 fn pool(name: &str) -> PoolObservation {
     PoolObservation { name: name.into(), ..PoolObservation::default() }

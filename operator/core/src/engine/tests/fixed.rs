@@ -2,7 +2,7 @@
 
 use super::world::{World, job, stage};
 use crate::event::{Event, ExecutorObservation};
-use crate::executors::ExecutorKey;
+use crate::ids::ExecutorKey;
 use crate::jobs::{JobSpec, JobState};
 
 /// A job with one task and so many executors, all or none.

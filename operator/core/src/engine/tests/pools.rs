@@ -7,11 +7,11 @@ use proptest::prelude::*;
 use super::world::{World, job, stage};
 use crate::action::Action;
 use crate::engine::{Engine, Settings};
-use crate::event::{
-    Event, IdleGuarantee, JobObservation, Label, NodeObservation, PoolObservation, Reservation,
-    Taint, TaintEffect, Toleration, TolerationOperator,
-};
-use crate::jobs::{JobKey, JobSpec, JobState};
+use crate::event::{Event, JobObservation, NodeObservation, PoolObservation, Reservation};
+use crate::ids::JobKey;
+use crate::jobs::{JobSpec, JobState};
+use crate::labels::{Label, Taint, TaintEffect, Toleration, TolerationOperator};
+use crate::policy::IdleGuarantee;
 
 fn label(key: &str, value: &str) -> Label {
     (key.into(), value.into())

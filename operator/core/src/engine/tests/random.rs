@@ -6,10 +6,10 @@ use proptest::test_runner::RngSeed;
 
 use super::world::{World, job, stage};
 use crate::engine::Settings;
-use crate::event::{Departure, Maintenance, NodeObservation, ReclaimPolicy, StageAttempts};
+use crate::event::{Departure, Maintenance, NodeObservation, StageAttempts};
 use crate::jobs::{Elastic, ExcludeOnFailure, JobSpec, JobState, Speculation};
+use crate::policy::{ReclaimDefaults, ReclaimPolicy};
 use crate::ranges::Ranges;
-use crate::reclaim::ReclaimDefaults;
 
 #[derive(Clone, Debug)]
 enum Step {

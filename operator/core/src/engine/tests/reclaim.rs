@@ -3,11 +3,9 @@
 use crate::engine::Settings;
 use crate::engine::tests::world::{World, job, stage};
 use crate::event::Event;
-use crate::event::{
-    IdleGuarantee, NodeObservation, PoolObservation, ReclaimPolicy, ReclaimRules, Reservation,
-};
+use crate::event::{NodeObservation, PoolObservation, Reservation};
 use crate::jobs::{JobSpec, JobState};
-use crate::reclaim::ReclaimDefaults;
+use crate::policy::{IdleGuarantee, ReclaimDefaults, ReclaimPolicy, ReclaimRules};
 
 /// Pools take back their share after 10 seconds, within which... and tasks drain for 20.
 fn fair() -> Settings {

@@ -9,8 +9,8 @@ use crate::event::{
     AttemptFailure, Departure, Event, ExecutorObservation, JobObservation, NodeObservation,
     PoolObservation, Report, StageAttempts,
 };
-use crate::executors::ExecutorKey;
-use crate::jobs::{JobKey, JobSpec, JobState, Milliseconds, Restart};
+use crate::ids::{ExecutorKey, JobKey};
+use crate::jobs::{JobSpec, JobState, Milliseconds, Restart};
 use crate::ranges::Ranges;
 use crate::view::JobStatus;
 

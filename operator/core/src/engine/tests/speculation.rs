@@ -1,9 +1,9 @@
 //! Second attempts at slow tasks.
 
 use super::world::{World, job, stage};
-use crate::allocator::Placement;
 use crate::event::Departure;
 use crate::jobs::{JobSpec, JobState, Restart, ResultValue, Speculation};
+use crate::policy::Placement;
 
 /// A job that takes a task for slow after three times the median.
 fn speculative(instances: u32, tasks: u32) -> JobSpec {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::world::{World, job, stage};
 use crate::action::{Action, Search};
 use crate::event::{Departure, Event, NodeObservation, PoolObservation, Reservation};
-use crate::executors::ExecutorKey;
+use crate::ids::ExecutorKey;
 use crate::jobs::{ExcludeOnFailure, JobSpec, JobState};
 
 fn cores(cores: i64) -> Vec<(Box<str>, i64)> {

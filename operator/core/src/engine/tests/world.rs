@@ -8,8 +8,8 @@ use crate::event::{
     AttemptFailure, AttemptResult, Departure, Event, JobObservation, NodeObservation,
     PoolObservation, Report, StageAttempts,
 };
-use crate::executors::ExecutorKey;
-use crate::jobs::{ExecutorSpec, JobKey, JobSpec, JobState, Milliseconds, StageSpec};
+use crate::ids::{ExecutorKey, JobKey};
+use crate::jobs::{ExecutorSpec, JobSpec, JobState, Milliseconds, StageSpec};
 use crate::ranges::Ranges;
 use crate::resources::Resources;
 use crate::view::JobStatus;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::Node;
-use crate::engine::ensure;
+use crate::ensure::ensure;
+use crate::ids::PoolId;
 use crate::nodes::reserve::chain;
 use crate::nodes::rules::Rules;
-use crate::pools::{PoolId, Pools};
+use crate::pools::Pools;
 use crate::ranges::Ranges;
 use crate::resources::{Kinds, Resources};
 

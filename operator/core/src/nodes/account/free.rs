@@ -1,7 +1,7 @@
 //! What is left of a node, and for whom.
 
 use super::Node;
-use crate::pools::PoolId;
+use crate::ids::PoolId;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
 

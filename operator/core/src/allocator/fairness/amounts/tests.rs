@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::allocator::{Fairness, Order};
+use crate::allocator::Order;
+use crate::policy::Fairness;
 use crate::pools::{Pools, Settings};
 use crate::resources::Kind;
 

@@ -7,9 +7,10 @@ use crate::engine::{Engine, Settings};
 use crate::event::{Departure, Event, JobObservation, NodeObservation, PoolObservation};
 use crate::frameworks::{
     Demand, FrameworkAction, FrameworkCall, FrameworkObservation, FrameworkPool, OfferDescription,
-    OfferId, RescindReason, TaskId, TaskProblem, TaskRequest,
+    RescindReason, TaskProblem, TaskRequest,
 };
-use crate::jobs::{ExecutorSpec, JobKey, JobSpec, Milliseconds, StageSpec};
+use crate::ids::{JobKey, OfferId, TaskId};
+use crate::jobs::{ExecutorSpec, JobSpec, Milliseconds, StageSpec};
 use crate::ranges::Ranges;
 use crate::resources::Resources;
 use crate::view::FrameworkStatus;

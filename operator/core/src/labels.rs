@@ -1,5 +1,5 @@
-//! Which nodes suit an executor: labels that it asks for, taints that it tolerates, both with the
-//! meaning that Kubernetes gives them (`k8s.io/component-helpers/scheduling/corev1`).
+//! Labels and taints, and which nodes suit an executor by them. Both mean what Kubernetes says
+//! (`k8s.io/component-helpers/scheduling/corev1`).
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -1,7 +1,30 @@
-//! The settings of reclaim.
+//! The choices that owners of pools and jobs have: how claims are compared, which node is preferred,
+//! and what is taken back from whom.
 
 use crate::jobs::Milliseconds;
 use serde::{Deserialize, Serialize};
+
+/// How claims are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fairness {
+    /// H-DRF with weights: pools of pools are compared by what their children hold, scaled down to
+    /// the one that is furthest behind (Bhattacharya et al., SoCC 2013).
+    #[default]
+    Hdrf,
+    /// As Mesos does: pools of pools are compared by all that their children hold. Of equal shares
+    /// the one comes first that was given something less often.
+    Drf,
+}
+
+/// Which of the nodes that fit a job prefers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Placement {
+    /// The node with the fewest executors of the job, then the emptiest.
+    #[default]
+    Spread,
+    /// The fullest node.
+    Pack,
+}
 
 /// What a pool takes back from others.
 ///
