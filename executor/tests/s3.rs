@@ -1,7 +1,9 @@
 //! Input and output in an S3 bucket, as far as there is a server to try it with: `moto_server`,
-//! named by `PROFFER_TEST_MOTO_SERVER` or found in PATH (`pip install 'moto[server,s3]'`).
+//! named by `PROFFER_TEST_MOTO_SERVER` or found in PATH (`pip install 'moto[server,s3]'`). Without one the
+//! tests are ignored.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(clippy::needless_pass_by_value, reason = "a test is given what it needs")]
 
 mod common;
 
@@ -10,24 +12,32 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 use common::Executor;
+use proffer_test_harness::{Fixture, Test, tests};
 use serde_json::{Value, json};
+
+fn main() -> std::process::ExitCode {
+    proffer_test_harness::run([tests()])
+}
+
+fn tests() -> Vec<Test> {
+    tests![stages_work_in_a_bucket, a_bucket_that_is_not_there_is_told]
+}
 
 struct Server {
     child: Child,
     address: String,
 }
 
-impl Server {
+impl Fixture for Server {
     /// Starts a server with an empty bucket named `bucket`, if there is one to start.
-    fn start() -> Option<Self> {
+    fn set_up() -> Result<Self, String> {
         let named = std::env::var("PROFFER_TEST_MOTO_SERVER").ok();
         let mut command = Command::new(named.as_deref().unwrap_or("moto_server"));
         command.args(["-H", "127.0.0.1", "-p", "0"]).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = match command.spawn() {
             Ok(child) => child,
             Err(error) if named.is_none() => {
-                eprintln!("skipped, as there is no S3 server: moto_server: {error}");
-                return None;
+                return Err(format!("there is no S3 server: moto_server: {error}"));
             }
             Err(error) => panic!("PROFFER_TEST_MOTO_SERVER: {error}"),
         };
@@ -40,9 +50,11 @@ impl Server {
         std::thread::spawn(move || lines.count());
         let server = Self { child, address: address.trim().to_owned() };
         server.request("PUT", "/bucket", "");
-        Some(server)
+        Ok(server)
     }
+}
 
+impl Server {
     fn request(&self, method: &str, path: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let size = body.len();
@@ -90,11 +102,7 @@ fn stage(name: &str, partitions: i32, command: &str, input: &Value) -> Value {
     })
 }
 
-#[test]
-fn stages_work_in_a_bucket() {
-    let Some(server) = Server::start() else {
-        return;
-    };
+fn stages_work_in_a_bucket(server: Server) {
     let text: String = (0..20_000).map(|number| format!("line {number}\n")).collect();
     server.request("PUT", "/bucket/some/work/in/a", &text[..100_000]);
     server.request("PUT", "/bucket/some/work/in/b", &text[100_000..]);
@@ -139,11 +147,7 @@ fn stages_work_in_a_bucket() {
     assert_eq!(lines, 20_000_000 + read.concat().lines().count());
 }
 
-#[test]
-fn a_bucket_that_is_not_there_is_told() {
-    let Some(server) = Server::start() else {
-        return;
-    };
+fn a_bucket_that_is_not_there_is_told(server: Server) {
     let mut stage = stage("s", 1, "true", &json!({"text": ""}));
     stage["output"] = json!({"uri": "s3://other/out"});
     let mut executor = server.executor(&json!([stage]));

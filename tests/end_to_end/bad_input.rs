@@ -1,8 +1,22 @@
 //! What people get wrong, and what they are told.
 
+use proffer_test_harness::{Test, tests};
 use rustix::process::Signal;
 
 use crate::run::Folder;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        files_that_cannot_be_read,
+        fields_are_named_with_their_line_and_what_is_allowed,
+        a_guarantee_above_the_limit,
+        pools_that_ask_for_what_cannot_be,
+        a_command_that_does_not_exist_fails_after_its_retries,
+        a_failed_job_shows_the_end_of_its_task_s_standard_error,
+        an_executor_larger_than_any_node_waits_and_says_so,
+        results_that_are_too_large_say_what_to_do,
+    ]
+}
 
 const HEAD: &str = "apiVersion: proffer.dev/v1alpha1\nkind: SparkJob\nmetadata: {name: j}\n";
 
@@ -16,7 +30,6 @@ fn refused(text: &str) -> String {
     ended.stderr
 }
 
-#[test]
 fn files_that_cannot_be_read() {
     let folder = Folder::new();
     let missing = folder.run(&["local", "missing.yaml"]).expect_code(2).stderr;
@@ -25,7 +38,6 @@ fn files_that_cannot_be_read() {
     assert!(broken.starts_with("bad.yaml:"), "{broken}");
 }
 
-#[test]
 fn fields_are_named_with_their_line_and_what_is_allowed() {
     for (spec, line, field, allowed) in [
         ("spec: {stages: [{name: s, comand: [x]}]}", 4, "comand", "command"),
@@ -72,7 +84,6 @@ fn fields_are_named_with_their_line_and_what_is_allowed() {
     }
 }
 
-#[test]
 fn a_guarantee_above_the_limit() {
     let pool = "apiVersion: proffer.dev/v1alpha1\nkind: ResourcePool\nmetadata: {name: a}\nspec:\n  \
                 guarantee: {cpu: 4}\n  limit: {cpu: 2}\n";
@@ -81,7 +92,6 @@ fn a_guarantee_above_the_limit() {
     assert!(message.starts_with(expected), "{message}");
 }
 
-#[test]
 fn pools_that_ask_for_what_cannot_be() {
     let pool = |name: &str, spec: &str| {
         format!(
@@ -127,7 +137,6 @@ fn pools_that_ask_for_what_cannot_be() {
     }
 }
 
-#[test]
 fn a_command_that_does_not_exist_fails_after_its_retries() {
     let folder = Folder::new();
     folder.job("stages: [{name: s, command: [no-such-program, --fast]}]");
@@ -139,7 +148,6 @@ fn a_command_that_does_not_exist_fails_after_its_retries() {
     assert!(message.contains("failed 4 times") && message.contains("no-such-program"), "{message}");
 }
 
-#[test]
 fn a_failed_job_shows_the_end_of_its_task_s_standard_error() {
     let folder = Folder::new();
     folder.job("stages: [{name: s, command: [sh, -c, 'echo the disk is on fire >&2; exit 3']}]");
@@ -149,7 +157,6 @@ fn a_failed_job_shows_the_end_of_its_task_s_standard_error() {
     assert!(ended.stdout.ends_with(expected), "{}", ended.stdout);
 }
 
-#[test]
 fn an_executor_larger_than_any_node_waits_and_says_so() {
     let folder = Folder::new();
     folder.job("executor: {cpu: 64}\nstages: [{name: s, command: ['true']}]");
@@ -160,7 +167,6 @@ fn an_executor_larger_than_any_node_waits_and_says_so() {
     running.wait().expect_code(130);
 }
 
-#[test]
 fn results_that_are_too_large_say_what_to_do() {
     let folder = Folder::new();
     folder.job("stages: [{name: s, command: [sh, -c, 'head -c 5000 /dev/zero | tr \"\\\\0\" x > \"$PROFFER_RESULT\"']}]");

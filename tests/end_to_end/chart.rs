@@ -6,7 +6,25 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use proffer::configuration::Configuration;
+use proffer_test_harness::{Fixture, Test, tests};
 use serde_json::Value;
+
+pub(crate) fn tests() -> Vec<Test> {
+    let mut tests = tests![
+        the_default_values,
+        values_for_high_availability,
+        all_options,
+        what_can_be_left_out_is,
+        definitions_are_the_generated_ones_and_stay,
+        no_role_has_wildcards,
+        containers_are_restricted,
+        a_changed_configuration_is_a_new_pod,
+        mistakes_in_values_are_refused,
+        helm_finds_nothing_to_say,
+    ];
+    tests.extend(files::tests());
+    tests
+}
 
 /// The root of the sources.
 fn root() -> PathBuf {
@@ -29,43 +47,54 @@ pub(crate) fn expect_file(file: &str, text: &str) {
     );
 }
 
-/// Runs Helm, if there is one.
-fn helm(arguments: &[&str]) -> Option<Output> {
-    let named = std::env::var_os("PROFFER_TEST_HELM");
-    let built = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))
-        .map(|cache| cache.join("proffer-tests/bin/helm"))
-        .filter(|program| program.exists());
-    let program = named.clone().or(built.map(Into::into)).unwrap_or_else(|| "helm".into());
-    match Command::new(program).args(arguments).current_dir(root()).output() {
-        Ok(output) => Some(output),
-        Err(error) if named.is_none() => {
-            eprintln!("skipped, as there is no Helm: helm: {error}");
-            None
+/// Helm, the program.
+struct Helm(PathBuf);
+
+impl Fixture for Helm {
+    fn set_up() -> Result<Self, String> {
+        if let Some(named) = std::env::var_os("PROFFER_TEST_HELM") {
+            return Ok(Self(named.into()));
         }
-        Err(error) => panic!("PROFFER_TEST_HELM: {error}"),
+        let built = std::env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))
+            .map(|cache| cache.join("proffer-tests/bin/helm"))
+            .filter(|program| program.exists());
+        let program = built.unwrap_or_else(|| "helm".into());
+        match Command::new(&program).arg("version").output() {
+            Ok(_) => Ok(Self(program)),
+            Err(error) => Err(format!("there is no Helm: {}: {error}", program.display())),
+        }
     }
 }
 
-/// What the chart makes of some values.
-fn render(values: &[&str]) -> Option<Vec<Value>> {
-    let mut arguments = vec!["template", "proffer", "charts/proffer", "-n", "proffer-system"];
-    arguments.extend(values);
-    let output = helm(&arguments)?;
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
-    let objects: Vec<Value> = serde_yaml::from_multiple(&text).unwrap();
-    Some(objects.into_iter().filter(|object| !object.is_null()).collect())
-}
+impl Helm {
+    fn run(&self, arguments: &[&str]) -> Output {
+        match Command::new(&self.0).args(arguments).current_dir(root()).output() {
+            Ok(output) => output,
+            Err(error) => panic!("{}: {error}", self.0.display()),
+        }
+    }
 
-/// What Helm says against some values.
-fn refusal(values: &[&str]) -> Option<String> {
-    let mut arguments = vec!["template", "proffer", "charts/proffer"];
-    arguments.extend(values);
-    let output = helm(&arguments)?;
-    assert!(!output.status.success(), "{values:?} are taken");
-    Some(String::from_utf8(output.stderr).unwrap())
+    /// What the chart makes of some values.
+    fn render(&self, values: &[&str]) -> Vec<Value> {
+        let mut arguments = vec!["template", "proffer", "charts/proffer", "-n", "proffer-system"];
+        arguments.extend(values);
+        let output = self.run(&arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let objects: Vec<Value> = serde_yaml::from_multiple(&text).unwrap();
+        objects.into_iter().filter(|object| !object.is_null()).collect()
+    }
+
+    /// What Helm says against some values.
+    fn refusal(&self, values: &[&str]) -> String {
+        let mut arguments = vec!["template", "proffer", "charts/proffer"];
+        arguments.extend(values);
+        let output = self.run(&arguments);
+        assert!(!output.status.success(), "{values:?} are taken");
+        String::from_utf8(output.stderr).unwrap()
+    }
 }
 
 fn name(object: &Value) -> String {
@@ -99,9 +128,8 @@ fn expect_golden(file: &str, objects: &[Value]) {
 
 const ALL_OPTIONS: &str = "charts/proffer/ci/all-options-values.yaml";
 
-#[test]
-fn the_default_values() {
-    let Some(objects) = render(&["--set", "crds.enabled=false"]) else { return };
+fn the_default_values(helm: Helm) {
+    let objects = helm.render(&["--set", "crds.enabled=false"]);
     expect_golden("default.yaml", &objects);
     let mut expected = Configuration::default();
     "proffer".clone_into(&mut expected.leader_election.lease_name);
@@ -110,16 +138,14 @@ fn the_default_values() {
     assert_eq!(configuration(&objects), expected);
 }
 
-#[test]
-fn values_for_high_availability() {
+fn values_for_high_availability(helm: Helm) {
     let values = "charts/proffer/values-ha.yaml";
-    let Some(objects) = render(&["-f", values, "--set", "crds.enabled=false"]) else { return };
+    let objects = helm.render(&["-f", values, "--set", "crds.enabled=false"]);
     expect_golden("ha.yaml", &objects);
 }
 
-#[test]
-fn all_options() {
-    let Some(objects) = render(&["-f", ALL_OPTIONS, "--set", "crds.enabled=false"]) else { return };
+fn all_options(helm: Helm) {
+    let objects = helm.render(&["-f", ALL_OPTIONS, "--set", "crds.enabled=false"]);
     expect_golden("all-options.yaml", &objects);
     let configuration = configuration(&objects);
     assert_eq!(configuration.scheduling.share_half_life_seconds, Some(2_592_000));
@@ -136,19 +162,17 @@ fn all_options() {
     assert_eq!(container["ports"][1]["containerPort"], 5050);
 }
 
-#[test]
-fn what_can_be_left_out_is() {
+fn what_can_be_left_out_is(helm: Helm) {
     let values = "rbac.create=false,admissionPolicy.enabled=false,priorityClass.create=false,\
                   serviceAccount.create=false,metrics.service.enabled=false,\
                   flowControl.enabled=false,uninstall.enabled=false,crds.enabled=false";
-    let Some(objects) = render(&["--set", values, "--skip-tests"]) else { return };
+    let objects = helm.render(&["--set", values, "--skip-tests"]);
     let kinds: Vec<&str> = objects.iter().filter_map(|object| object["kind"].as_str()).collect();
     assert_eq!(kinds, ["ConfigMap", "Deployment"]);
 }
 
-#[test]
-fn definitions_are_the_generated_ones_and_stay() {
-    let Some(objects) = render(&[]) else { return };
+fn definitions_are_the_generated_ones_and_stay(helm: Helm) {
+    let objects = helm.render(&[]);
     for (_, text) in proffer::crds_output::render().unwrap() {
         let expected: Value = serde_yaml::from_str(&text).unwrap();
         let name = &expected["metadata"]["name"];
@@ -158,14 +182,13 @@ fn definitions_are_the_generated_ones_and_stay() {
         assert_eq!(metadata["annotations"]["helm.sh/resource-policy"], "keep", "{name}");
         assert_eq!(metadata["labels"]["app.kubernetes.io/managed-by"], "Helm", "{name}");
     }
-    let objects = render(&["--set", "crds.keep=false"]).unwrap();
+    let objects = helm.render(&["--set", "crds.keep=false"]);
     let definition = find(&objects, "CustomResourceDefinition");
     assert_eq!(definition["metadata"]["annotations"], Value::Null);
 }
 
-#[test]
-fn no_role_has_wildcards() {
-    let Some(objects) = render(&["-f", ALL_OPTIONS]) else { return };
+fn no_role_has_wildcards(helm: Helm) {
+    let objects = helm.render(&["-f", ALL_OPTIONS]);
     let roles: Vec<&Value> = objects
         .iter()
         .filter(|object| object["kind"].as_str().is_some_and(|kind| kind.ends_with("Role")))
@@ -176,9 +199,8 @@ fn no_role_has_wildcards() {
     }
 }
 
-#[test]
-fn containers_are_restricted() {
-    let Some(objects) = render(&[]) else { return };
+fn containers_are_restricted(helm: Helm) {
+    let objects = helm.render(&[]);
     let pods = objects.iter().filter_map(|object| match object["kind"].as_str()? {
         "Pod" => Some(&object["spec"]),
         "Deployment" | "Job" => Some(&object["spec"]["template"]["spec"]),
@@ -197,20 +219,18 @@ fn containers_are_restricted() {
     assert_eq!(count, 3, "the operator, the one that uninstalls and the test");
 }
 
-#[test]
-fn a_changed_configuration_is_a_new_pod() {
+fn a_changed_configuration_is_a_new_pod(helm: Helm) {
     let checksum = |values: &[&str]| {
-        let objects = render(values)?;
+        let objects = helm.render(values);
         let template = &find(&objects, "Deployment")["spec"]["template"];
-        Some(template["metadata"]["annotations"]["checksum/config"].clone())
+        template["metadata"]["annotations"]["checksum/config"].clone()
     };
-    let Some(before) = checksum(&[]) else { return };
-    assert_ne!(checksum(&["--set", "config.client.writesPerSecond=50"]), Some(before.clone()));
-    assert_eq!(checksum(&["--set", "replicaCount=2"]), Some(before));
+    let before = checksum(&[]);
+    assert_ne!(checksum(&["--set", "config.client.writesPerSecond=50"]), before);
+    assert_eq!(checksum(&["--set", "replicaCount=2"]), before);
 }
 
-#[test]
-fn mistakes_in_values_are_refused() {
+fn mistakes_in_values_are_refused(helm: Helm) {
     for (values, expected) in [
         ("replicaCounts=2", "replicaCounts"),
         ("image.repo=x", "repo"),
@@ -229,17 +249,16 @@ fn mistakes_in_values_are_refused() {
         ("priorityClass.name=", "name the class or do not create it"),
         ("mesos.enabled=true", "set mesos.credentialsSecret"),
     ] {
-        let Some(stderr) = refusal(&["--set", values]) else { return };
+        let stderr = helm.refusal(&["--set", values]);
         assert!(stderr.contains(expected), "{values}: {stderr}");
     }
 }
 
-#[test]
-fn helm_finds_nothing_to_say() {
+fn helm_finds_nothing_to_say(helm: Helm) {
     for values in [&[][..], &["-f", "charts/proffer/values-ha.yaml"], &["-f", ALL_OPTIONS]] {
         let mut arguments = vec!["lint", "--strict", "charts/proffer"];
         arguments.extend(values);
-        let Some(output) = helm(&arguments) else { return };
+        let output = helm.run(&arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
 }

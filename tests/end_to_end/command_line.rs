@@ -2,7 +2,19 @@
 
 use std::process::Command;
 
+use proffer_test_harness::{Test, tests};
+
 use crate::run::Folder;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        kubectl_finds_it_as_a_plugin,
+        without_a_cluster_they_say_where_it_is_looked_for,
+        a_cluster_that_does_not_answer_is_an_error,
+        wrong_arguments_are_refused_before,
+        waiting_for_a_cluster_that_does_not_answer_ends_in_time,
+    ]
+}
 
 /// A kubeconfig of a cluster that does not answer: nobody listens on port 1.
 const KUBECONFIG: &str = "\
@@ -14,7 +26,6 @@ clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]
 users: [{name: u, user: {}}]
 ";
 
-#[test]
 fn kubectl_finds_it_as_a_plugin() {
     let folder = Folder::new();
     let plugin = folder.path().join("kubectl-proffer");
@@ -24,7 +35,6 @@ fn kubectl_finds_it_as_a_plugin() {
     assert!(help.contains("Usage: kubectl proffer wait [OPTIONS] <JOB>"), "{help}");
 }
 
-#[test]
 fn without_a_cluster_they_say_where_it_is_looked_for() {
     let folder = Folder::new();
     for command in
@@ -41,7 +51,6 @@ fn without_a_cluster_they_say_where_it_is_looked_for() {
     }
 }
 
-#[test]
 fn a_cluster_that_does_not_answer_is_an_error() {
     let folder = Folder::new();
     folder.write("config", KUBECONFIG);
@@ -67,7 +76,6 @@ fn a_cluster_that_does_not_answer_is_an_error() {
     );
 }
 
-#[test]
 fn wrong_arguments_are_refused_before() {
     let folder = Folder::new();
     for arguments in [
@@ -82,7 +90,6 @@ fn wrong_arguments_are_refused_before() {
     }
 }
 
-#[test]
 fn waiting_for_a_cluster_that_does_not_answer_ends_in_time() {
     let folder = Folder::new();
     folder.write("config", KUBECONFIG);

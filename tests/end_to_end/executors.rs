@@ -1,12 +1,22 @@
 //! How many executors jobs have, where, and what they do about slow tasks and bad nodes.
 
+use proffer_test_harness::{Test, tests};
 use serde_json::json;
 
 use crate::files::parts;
 use crate::local::example;
 use crate::run::{Folder, marked, unique_marker, until};
 
-#[test]
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        a_task_that_hangs_is_tried_elsewhere_and_stopped,
+        the_example_of_a_straggler,
+        a_job_grows_and_shrinks_with_its_tasks,
+        a_job_waits_for_the_nodes_that_it_prefers,
+        a_node_that_fails_tasks_is_declined,
+    ]
+}
+
 fn a_task_that_hangs_is_tried_elsewhere_and_stopped() {
     let (folder, marker) = (Folder::new(), unique_marker());
     // The first attempt at partition 0 would never end.
@@ -44,7 +54,6 @@ stages:
     assert!(marked(&marker).is_empty());
 }
 
-#[test]
 fn the_example_of_a_straggler() {
     let folder = Folder::new();
     let arguments = ["local", "--nodes", "2x1cpu,1Gi", &example("speculation.yaml")];
@@ -52,7 +61,6 @@ fn the_example_of_a_straggler() {
     assert!(ended.stderr.contains("straggler/work: a second attempt at a slow task"), "{ended:?}");
 }
 
-#[test]
 fn a_job_grows_and_shrinks_with_its_tasks() {
     let folder = Folder::new();
     // Wide tasks wait for each other, so that they need three executors at once.
@@ -73,7 +81,6 @@ stages:
     running.wait().expect_code(0);
 }
 
-#[test]
 fn a_job_waits_for_the_nodes_that_it_prefers() {
     let folder = Folder::new();
     folder.job(
@@ -98,7 +105,6 @@ stages:
     folder.run(&arguments).expect_code(0);
 }
 
-#[test]
 fn a_node_that_fails_tasks_is_declined() {
     let folder = Folder::new();
     // The first executor is the bad one: whatever runs below it fails, once both of its tasks have

@@ -2,10 +2,22 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use proffer_test_harness::{Test, tests};
 use rustix::process::Signal;
 
 use crate::files::{numbered_lines, parts};
 use crate::run::{Folder, marked, send, unique_marker, until};
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        executors_killed_at_random_moments_lose_and_double_nothing,
+        killing_proffer_leaves_no_process_behind,
+        killing_an_executor_leaves_no_process_behind,
+        ctrl_c_lets_tasks_end_within_their_grace_period,
+        a_second_ctrl_c_kills_at_once,
+        a_task_that_eats_its_memory_is_killed_and_named,
+    ]
+}
 
 /// A small generator of numbers whose seed is printed (splitmix64, Steele et al. 2014).
 struct Random(u64);
@@ -15,7 +27,7 @@ impl Random {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let seed = std::env::var("PROFFER_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = seed.unwrap_or(now.as_secs() ^ u64::from(now.subsec_nanos()));
-        println!("PROFFER_TEST_SEED={seed}");
+        eprintln!("PROFFER_TEST_SEED={seed}");
         Self(seed)
     }
 
@@ -28,7 +40,6 @@ impl Random {
     }
 }
 
-#[test]
 fn executors_killed_at_random_moments_lose_and_double_nothing() {
     let folder = Folder::new();
     folder.write("in/a.txt", numbered_lines(3000));
@@ -77,7 +88,6 @@ fn detaching_job(folder: &Folder, marker: &str) {
     ));
 }
 
-#[test]
 fn killing_proffer_leaves_no_process_behind() {
     let (folder, marker) = (Folder::new(), unique_marker());
     detaching_job(&folder, &marker);
@@ -89,7 +99,6 @@ fn killing_proffer_leaves_no_process_behind() {
     assert_eq!(running.wait().code, None);
 }
 
-#[test]
 fn killing_an_executor_leaves_no_process_behind() {
     let (folder, marker) = (Folder::new(), unique_marker());
     detaching_job(&folder, &marker);
@@ -107,7 +116,6 @@ fn killing_an_executor_leaves_no_process_behind() {
     assert!(marked(&marker).is_empty());
 }
 
-#[test]
 fn ctrl_c_lets_tasks_end_within_their_grace_period() {
     let folder = Folder::new();
     folder.job("stages: [{name: s, command: [sh, -c, 'trap \"echo cleaned > cleaned.txt; exit\" TERM; echo up; while :; do sleep 0.01; done']}]");
@@ -119,7 +127,6 @@ fn ctrl_c_lets_tasks_end_within_their_grace_period() {
     assert_eq!(ended.status()["tasks"], "0/1");
 }
 
-#[test]
 fn a_second_ctrl_c_kills_at_once() {
     let (folder, marker) = (Folder::new(), unique_marker());
     folder.job(&format!(
@@ -135,7 +142,6 @@ fn a_second_ctrl_c_kills_at_once() {
     assert!(marked(&marker).is_empty());
 }
 
-#[test]
 fn a_task_that_eats_its_memory_is_killed_and_named() {
     let folder = Folder::new();
     // `tail` keeps all it reads, as it waits for the last lines of something without lines.

@@ -2,7 +2,22 @@
 
 use std::collections::BTreeSet;
 
+use proffer_test_harness::{Test, tests};
+
 use crate::run::Folder;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        input_is_split_and_output_is_committed,
+        a_stage_reads_what_another_has_written,
+        packed_input_is_unpacked_whole,
+        empty_input_gives_empty_output,
+        output_of_another_job_is_refused,
+        a_folder_of_somebody_else_is_refused,
+        input_that_is_not_there_is_named,
+        output_that_cannot_be_written_is_named,
+    ]
+}
 
 /// A job that copies `in/*` to the folder `out` of its work folder, in this many partitions.
 fn copy_job(folder: &Folder, partitions: u32) {
@@ -31,7 +46,6 @@ pub(crate) fn numbered_lines(count: u32) -> String {
     (0..count).map(|number| format!("line {number}\n")).collect()
 }
 
-#[test]
 fn input_is_split_and_output_is_committed() {
     let folder = Folder::new();
     folder.write("in/a.txt", numbered_lines(1000));
@@ -47,7 +61,6 @@ fn input_is_split_and_output_is_committed() {
     assert!(!folder.path().join("out/part-00007").exists());
 }
 
-#[test]
 fn a_stage_reads_what_another_has_written() {
     let folder = Folder::new();
     folder.write("in/a.txt", numbered_lines(500));
@@ -66,7 +79,6 @@ stages:
     assert_eq!(parts(&folder, "results/even").lines().count(), 250);
 }
 
-#[test]
 fn packed_input_is_unpacked_whole() {
     let folder = Folder::new();
     let plain = folder.write("a.txt", numbered_lines(300));
@@ -78,7 +90,6 @@ fn packed_input_is_unpacked_whole() {
     assert_eq!(parts(&folder, "out"), numbered_lines(300));
 }
 
-#[test]
 fn empty_input_gives_empty_output() {
     let folder = Folder::new();
     folder.write("in/empty.txt", "");
@@ -88,7 +99,6 @@ fn empty_input_gives_empty_output() {
     assert!(folder.path().join("out/_SUCCESS").exists());
 }
 
-#[test]
 fn output_of_another_job_is_refused() {
     let folder = Folder::new();
     folder.write("in/a.txt", "one\n");
@@ -102,7 +112,6 @@ fn output_of_another_job_is_refused() {
     assert_eq!(parts(&folder, "out"), "one\n", "nothing was touched");
 }
 
-#[test]
 fn a_folder_of_somebody_else_is_refused() {
     let folder = Folder::new();
     folder.write("in/a.txt", "one\n");
@@ -119,7 +128,6 @@ fn a_folder_of_somebody_else_is_refused() {
     assert_eq!(folder.read("out/precious.txt"), "mine");
 }
 
-#[test]
 fn input_that_is_not_there_is_named() {
     let folder = Folder::new();
     copy_job(&folder, 2);
@@ -128,7 +136,6 @@ fn input_that_is_not_there_is_named() {
     assert!(message.contains("in/*"), "{message}");
 }
 
-#[test]
 fn output_that_cannot_be_written_is_named() {
     let folder = Folder::new();
     folder.write("in/a.txt", "one\n");

@@ -7,9 +7,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use proffer_test_harness::{Test, tests};
+
 use crate::mesos::Master;
 use crate::run::{Ended, Folder, until};
-use crate::spark::{environment, library};
+use crate::spark::{PySpark, library};
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        several_drivers_in_one_process,
+        a_connection_that_breaks_is_made_again,
+        a_wrong_password_ends_the_driver,
+    ]
+}
 
 /// The program that plays the frameworks.
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/end_to_end/java/Drivers.java");
@@ -42,9 +52,7 @@ fn told<'a>(ended: &'a Ended, name: &str) -> Vec<&'a str> {
     ended.stdout.lines().filter_map(|line| line.strip_prefix(&*start)).collect()
 }
 
-#[test]
-fn several_drivers_in_one_process() {
-    let Some(environment) = environment() else { return };
+fn several_drivers_in_one_process(PySpark(environment): PySpark) {
     let master = Master::start("2x2cpu,2Gi", &[]);
     let ended = Ended::from(java(&environment, &["two", &master.address]).output().unwrap());
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -99,9 +107,7 @@ impl Wire {
     }
 }
 
-#[test]
-fn a_connection_that_breaks_is_made_again() {
-    let Some(environment) = environment() else { return };
+fn a_connection_that_breaks_is_made_again(PySpark(environment): PySpark) {
     let master = Master::start("1x2cpu,2Gi", &[]);
     let wire = Wire::to(&master.address);
     let folder = Folder::new();
@@ -116,9 +122,7 @@ fn a_connection_that_breaks_is_made_again() {
     assert_eq!(folder.read("log"), expected);
 }
 
-#[test]
-fn a_wrong_password_ends_the_driver() {
-    let Some(environment) = environment() else { return };
+fn a_wrong_password_ends_the_driver(PySpark(environment): PySpark) {
     let folder = Folder::new();
     folder.write("names.json", r#"{"credentials": [{"principal": "me", "secret": "right"}]}"#);
     let more = ["--mesos-credentials", "names.json"];

@@ -3,9 +3,29 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use proffer_test_harness::{Test, tests};
 use serde_json::{Value, json};
 
 use crate::run::Folder;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        the_sum_and_the_product_of_two_numbers,
+        the_words_of_a_text_are_counted,
+        two_teams_share_by_weight,
+        made_up_nodes_have_labels_and_taints,
+        tasks_know_where_they_are,
+        what_tasks_print_is_logged_with_their_names,
+        ten_thousand_short_tasks,
+        a_task_that_fails_now_and_then_is_run_again,
+        a_job_that_failed_is_run_again_and_finished_tasks_are_not,
+        a_deadline_ends_a_job,
+        gangs_start_together,
+        manifests_come_from_standard_input_and_objects_go_out_as_yaml,
+        final_objects_are_whole,
+        the_command_line_explains_itself,
+    ]
+}
 
 /// A file of the project's examples.
 pub(crate) fn example(name: &str) -> String {
@@ -13,7 +33,6 @@ pub(crate) fn example(name: &str) -> String {
     root.join("manifests").join(name).to_str().unwrap().to_owned()
 }
 
-#[test]
 fn the_sum_and_the_product_of_two_numbers() {
     let folder = Folder::new();
     let ended = folder.run(&["local", "-o", "json", &example("sum-product.yaml")]).expect_code(0);
@@ -36,7 +55,6 @@ sum-product/arithmetic
     );
 }
 
-#[test]
 fn the_words_of_a_text_are_counted() {
     let file = example("word-count.yaml");
     let ended = Folder::new().run(&["local", "-o", "json", &file]).expect_code(0);
@@ -53,7 +71,6 @@ fn the_words_of_a_text_are_counted() {
     assert_eq!(job["status"]["stages"][1]["results"]["top-ten"], top.join("\n"));
 }
 
-#[test]
 fn two_teams_share_by_weight() {
     let file = example("pools.yaml");
     let ended = Folder::new().run(&["local", "--nodes", "1x6cpu,6Gi", &file]).expect_code(0);
@@ -62,7 +79,6 @@ fn two_teams_share_by_weight() {
     assert!(ended.stderr.contains("experiment: runs on 2 of 6 executors"), "{}", ended.stderr);
 }
 
-#[test]
 fn made_up_nodes_have_labels_and_taints() {
     let folder = Folder::new();
     let pool = "apiVersion: proffer.dev/v1alpha1\nkind: ResourcePool\nmetadata: {name: a}\nspec: \
@@ -99,7 +115,6 @@ fn made_up_nodes_have_labels_and_taints() {
     run(&[tainted]).expect_code(0);
 }
 
-#[test]
 fn tasks_know_where_they_are() {
     let folder = Folder::new();
     folder.job(
@@ -119,7 +134,6 @@ stages:
     assert_eq!(ended.results(), results);
 }
 
-#[test]
 fn what_tasks_print_is_logged_with_their_names() {
     let folder = Folder::new();
     folder.job(
@@ -132,7 +146,6 @@ fn what_tasks_print_is_logged_with_their_names() {
     assert_eq!(quiet.stderr, "");
 }
 
-#[test]
 fn ten_thousand_short_tasks() {
     let folder = Folder::new();
     folder.job("executor: {instances: 2, memory: 64Mi}\nstages: [{name: s, partitions: 10000, command: ['true']}]");
@@ -141,7 +154,6 @@ fn ten_thousand_short_tasks() {
     assert_eq!(ended.status()["tasks"], "10000/10000");
 }
 
-#[test]
 fn a_task_that_fails_now_and_then_is_run_again() {
     let folder = Folder::new();
     folder.job(
@@ -160,7 +172,6 @@ stages:
     assert_eq!(ended.status()["failures"][0]["stderr"], "not yet\n");
 }
 
-#[test]
 fn a_job_that_failed_is_run_again_and_finished_tasks_are_not() {
     let folder = Folder::new();
     folder.job(
@@ -178,7 +189,6 @@ stages:
     assert_eq!(folder.read("later.txt"), "tried\ntried\ntried\n");
 }
 
-#[test]
 fn a_deadline_ends_a_job() {
     let folder = Folder::new();
     folder.job("deadlineSeconds: 1\nstages: [{name: s, command: [sleep, '1000']}]");
@@ -188,7 +198,6 @@ fn a_deadline_ends_a_job() {
     assert_eq!(failed["reason"], "DeadlineExceeded");
 }
 
-#[test]
 fn gangs_start_together() {
     let folder = Folder::new();
     // Each task waits for the other, so that one executor at a time could never finish.
@@ -204,7 +213,6 @@ stages:
     folder.run(&["local", "--nodes", "2x1cpu,1Gi", "job.yaml"]).expect_code(0);
 }
 
-#[test]
 fn manifests_come_from_standard_input_and_objects_go_out_as_yaml() {
     let folder = Folder::new();
     let job = std::fs::read_to_string(example("sum-product.yaml")).unwrap();
@@ -217,7 +225,6 @@ fn manifests_come_from_standard_input_and_objects_go_out_as_yaml() {
     folder.run(&["local", "-q", "again.yaml"]).expect_code(0);
 }
 
-#[test]
 fn final_objects_are_whole() {
     let folder = Folder::new();
     let ended = folder.run(&["local", "-o", "json", &example("pools.yaml")]).expect_code(0);
@@ -230,7 +237,6 @@ fn final_objects_are_whole() {
     }
 }
 
-#[test]
 fn the_command_line_explains_itself() {
     let folder = Folder::new();
     let help = folder.run(&["local", "--help"]).expect_code(0).stdout;

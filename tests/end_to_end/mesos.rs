@@ -14,7 +14,23 @@ mod processes;
 
 use std::net::TcpStream;
 
+use proffer_test_harness::{Test, tests};
+
 use crate::run::{Folder, Running};
+
+pub(crate) fn tests() -> Vec<Test> {
+    [
+        tests![mesos_behaves_so],
+        access::tests(),
+        bad_input::tests(),
+        clients::tests(),
+        executors::tests(),
+        processes::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
 
 /// A master that serves Mesos frameworks.
 pub(crate) struct Master {
@@ -23,7 +39,6 @@ pub(crate) struct Master {
     pub(crate) folder: Folder,
 }
 
-#[test]
 fn mesos_behaves_so() {
     behaviours::play(|_| true);
 }

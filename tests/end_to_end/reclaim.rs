@@ -1,9 +1,19 @@
 //! Pools that take back what others hold, and nodes that are emptied, with tasks that end when the
 //! test says so.
 
+use proffer_test_harness::{Test, tests};
 use serde_json::Value;
 
 use crate::run::{Ended, Folder, Running};
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        a_pool_takes_its_share_back_from_tasks_that_do_not_end,
+        what_ends_while_it_drains_is_not_run_again,
+        a_node_is_empty_when_its_maintenance_starts,
+        executors_drain_in_the_minute_before_a_maintenance,
+    ]
+}
 
 /// Two pools, of which the second takes its share back at once. The job of the second one fails at
 /// first, and when it comes again the other one has everything. Its tasks end when there is a file
@@ -71,7 +81,6 @@ fn attempts(folder: &Folder) -> Vec<String> {
     attempts
 }
 
-#[test]
 fn a_pool_takes_its_share_back_from_tasks_that_do_not_end() {
     let folder = Folder::new();
     let mut running = start(&folder, 0);
@@ -82,7 +91,6 @@ fn a_pool_takes_its_share_back_from_tasks_that_do_not_end() {
     assert_eq!(attempts(&folder), ["0", "0", "1"], "one was cut off and ran again");
 }
 
-#[test]
 fn what_ends_while_it_drains_is_not_run_again() {
     let folder = Folder::new();
     let mut running = start(&folder, 3600);
@@ -97,7 +105,6 @@ fn what_ends_while_it_drains_is_not_run_again() {
     assert!(folder.path().join("served").exists());
 }
 
-#[test]
 fn a_node_is_empty_when_its_maintenance_starts() {
     let folder = Folder::new();
     folder.job(
@@ -126,7 +133,6 @@ stages:
     assert_eq!(unknown.stderr, "--maintenance: there is no node \"n\"; the nodes are: node-0\n");
 }
 
-#[test]
 fn executors_drain_in_the_minute_before_a_maintenance() {
     let folder = Folder::new();
     folder.job("stages: [{name: s, command: [sh, -c, 'until [ -e done ]; do sleep 0.02; done']}]");

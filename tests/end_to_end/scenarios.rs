@@ -3,7 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use proffer_test_harness::{Test, tests};
+
 use crate::run::Folder;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![each_scenario_comes_out_as_listed, the_exit_code_tells_what_came_of_the_files]
+}
 
 /// Scenarios that hold. A file may come here from below, and none may go.
 const HOLD: &[&str] = &[
@@ -81,7 +87,6 @@ fn scenario(expected: u32) -> String {
     )
 }
 
-#[test]
 fn each_scenario_comes_out_as_listed() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let mut files: Vec<String> = std::fs::read_dir(&folder)
@@ -112,7 +117,6 @@ fn each_scenario_comes_out_as_listed() {
     assert_eq!(found.len(), files.len());
 }
 
-#[test]
 fn the_exit_code_tells_what_came_of_the_files() {
     let folder = Folder::new();
     folder.write("good.yaml", scenario(4));

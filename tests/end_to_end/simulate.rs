@@ -2,13 +2,24 @@
 
 use std::path::Path;
 
+use proffer_test_harness::{Test, tests};
 use serde_json::Value;
 
 use crate::run::Folder;
 
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        the_shipped_example_runs_in_all_orders_and_is_drawn,
+        a_trace_may_come_on_standard_input,
+        bad_lines_are_named_and_jobs_that_never_fit_are_told,
+        a_seed_is_played_recorded_and_repeated,
+        what_is_no_recorded_run_is_refused,
+        what_local_mode_decided_is_decided_again,
+    ]
+}
+
 const HEADER: &str = "submit_seconds,pool,name,executors,cpu,memory,tasks,task_seconds\n";
 
-#[test]
 fn the_shipped_example_runs_in_all_orders_and_is_drawn() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/simulate");
     let file = |name: &str| examples.join(name).to_str().unwrap().to_owned();
@@ -26,14 +37,12 @@ fn the_shipped_example_runs_in_all_orders_and_is_drawn() {
     assert_eq!(report["orders"][0]["jobs"], 71);
 }
 
-#[test]
 fn a_trace_may_come_on_standard_input() {
     let trace = format!("{HEADER}0,default,a,1,1,1Gi,1,9\n");
     let ended = Folder::new().run_with_input(&["simulate", "--trace", "-"], &trace).expect_code(0);
     assert!(ended.stdout.contains("\nhdrf      10.0s  "), "{}", ended.stdout);
 }
 
-#[test]
 fn bad_lines_are_named_and_jobs_that_never_fit_are_told() {
     let folder = Folder::new();
     folder.write("jobs.csv", format!("{HEADER}0,lab,a,1,1,1Gi,1,9\n"));
@@ -53,7 +62,6 @@ fn bad_lines_are_named_and_jobs_that_never_fit_are_told() {
     folder.run(&["simulate", "--trace", "jobs.csv", "--order", "sjf"]).expect_code(2);
 }
 
-#[test]
 fn a_seed_is_played_recorded_and_repeated() {
     let folder = Folder::new();
     let arguments = ["simulate", "--seed", "7", "--steps", "200", "--record", "run.jsonl"];
@@ -66,7 +74,6 @@ fn a_seed_is_played_recorded_and_repeated() {
     assert_eq!(again.stdout, twice.stdout);
 }
 
-#[test]
 fn what_is_no_recorded_run_is_refused() {
     let folder = Folder::new();
     folder.run(&["simulate", "--replay", "none.jsonl"]).expect_code(2);
@@ -78,7 +85,6 @@ fn what_is_no_recorded_run_is_refused() {
     folder.run(&["simulate", "--steps", "5"]).expect_code(2);
 }
 
-#[test]
 fn what_local_mode_decided_is_decided_again() {
     let folder = Folder::new();
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/sum-product.yaml");

@@ -7,25 +7,38 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use proffer_executor::processes;
+use proffer_test_harness::{Fixture, Test, tests};
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::mesos::{Master, http};
 use crate::run::{Ended, Folder, send, until};
 
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        the_command_to_the_letter,
+        all_four_parts_of_spark,
+        what_is_wrong_is_said_and_ends_the_driver,
+        two_applications_and_a_job_share_by_drf,
+        an_executor_that_is_killed_is_replaced,
+        what_is_never_offered_is_said,
+        nothing_outlives_a_driver_that_dies,
+    ]
+}
+
 /// Where a Mesos master listens.
 const USUAL_PORT: u16 = 5050;
 
-/// The virtual environment; nothing, with a word about it, if there is none.
-pub(crate) fn environment() -> Option<PathBuf> {
-    let found = std::env::var_os("PROFFER_TEST_SPARK").map(PathBuf::from);
-    if found.is_none() {
-        eprintln!(
-            "skipped: PROFFER_TEST_SPARK does not name a virtual environment with pyspark 3.5.9; Java \
-             17 is needed, too"
-        );
+/// A virtual environment with Spark.
+pub(crate) struct PySpark(pub(crate) PathBuf);
+
+impl Fixture for PySpark {
+    fn set_up() -> Result<Self, String> {
+        let named = std::env::var_os("PROFFER_TEST_SPARK").ok_or(
+            "PROFFER_TEST_SPARK does not name a virtual environment with pyspark 3.5.9; Java 17 is needed, too",
+        )?;
+        Ok(Self(named.into()))
     }
-    found
 }
 
 /// The library, which cargo builds beside the tests, as this package depends on it.
@@ -113,9 +126,7 @@ fn example(name: &str) -> String {
     file.canonicalize().unwrap().to_str().unwrap().to_owned()
 }
 
-#[test]
-fn the_command_to_the_letter() {
-    let Some(environment) = environment() else { return };
+fn the_command_to_the_letter(PySpark(environment): PySpark) {
     let folder = Folder::new();
     std::fs::copy(example("my-spark-job.py"), folder.path().join("my-spark-job.py")).unwrap();
     // Somebody may have a master already; then it is another port, and all else is the same.
@@ -138,9 +149,7 @@ fn the_command_to_the_letter() {
     assert!(ended.stderr.contains("driver.run() returned with code DRIVER_STOPPED"));
 }
 
-#[test]
-fn all_four_parts_of_spark() {
-    let Some(environment) = environment() else { return };
+fn all_four_parts_of_spark(PySpark(environment): PySpark) {
     let master = Master::start("2x2cpu,4Gi", &["research"]);
     let text = std::fs::read_to_string(example("four-components.yaml")).unwrap();
     let program = text.split_once("app.py: |\n").unwrap().1.split_once("\n---").unwrap().0;
@@ -170,9 +179,7 @@ fn all_four_parts_of_spark() {
     }
 }
 
-#[test]
-fn what_is_wrong_is_said_and_ends_the_driver() {
-    let Some(environment) = environment() else { return };
+fn what_is_wrong_is_said_and_ends_the_driver(PySpark(environment): PySpark) {
     let master = Master::start("1x2cpu,4Gi", &[]);
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
     let closed = nobody.local_addr().unwrap().port();
@@ -243,9 +250,7 @@ fn cpus(master: &Master) -> [String; 4] {
     })
 }
 
-#[test]
-fn two_applications_and_a_job_share_by_drf() {
-    let Some(environment) = environment() else { return };
+fn two_applications_and_a_job_share_by_drf(PySpark(environment): PySpark) {
     let folder = Folder::new();
     folder.write("jobs.yaml", THREE_POOLS);
     let master = Master::start_with(folder, "1x3cpu,8Gi", &[], &["jobs.yaml"]);
@@ -274,9 +279,7 @@ fn two_applications_and_a_job_share_by_drf() {
     until("the job has everything", || cpus(&master)[1] == "3.0");
 }
 
-#[test]
-fn an_executor_that_is_killed_is_replaced() {
-    let Some(environment) = environment() else { return };
+fn an_executor_that_is_killed_is_replaced(PySpark(environment): PySpark) {
     let master = Master::start("2x1cpu,2Gi", &[]);
     let program = "from time import sleep\n\
                    from pyspark import SparkContext\n\
@@ -303,9 +306,7 @@ fn an_executor_that_is_killed_is_replaced() {
     assert_eq!(log.matches("Registered executor").count(), 3, "{log}");
 }
 
-#[test]
-fn what_is_never_offered_is_said() {
-    let Some(environment) = environment() else { return };
+fn what_is_never_offered_is_said(PySpark(environment): PySpark) {
     let master = Master::start("1x1cpu,2Gi", &[]);
     let program = "from pyspark import SparkContext\nSparkContext().range(1).count()\n";
     let large = ["--num-executors", "1", "--executor-cores", "4"];
@@ -321,9 +322,7 @@ fn what_is_never_offered_is_said() {
     assert!(asked["frameworks"][0]["waits_for"].is_string(), "{asked}");
 }
 
-#[test]
-fn nothing_outlives_a_driver_that_dies() {
-    let Some(environment) = environment() else { return };
+fn nothing_outlives_a_driver_that_dies(PySpark(environment): PySpark) {
     let master = Master::start("2x1cpu,2Gi", &[]);
     let program = "from time import sleep\n\
                    from pyspark import SparkContext\n\

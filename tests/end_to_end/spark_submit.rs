@@ -10,25 +10,36 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use proffer_test_harness::{Fixture, Test, tests};
 use serde_json::{Value, json};
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        what_the_real_one_sends_is_what_drivers_are_compared_with,
+        executors_are_those_of_spark_but_for_what_proffer_adds,
+    ]
+}
 
 /// How long a driver may take until it asks for executors.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where Spark is unpacked: where the test says, or where tests/cluster/spark-image keeps it.
-fn spark_home() -> Option<PathBuf> {
-    if let Some(named) = std::env::var_os("PROFFER_TEST_SPARK_HOME") {
-        return Some(named.into());
+struct SparkHome(PathBuf);
+
+impl Fixture for SparkHome {
+    fn set_up() -> Result<Self, String> {
+        if let Some(named) = std::env::var_os("PROFFER_TEST_SPARK_HOME") {
+            return Ok(Self(named.into()));
+        }
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/cluster/spark-image");
+        let output = Command::new(script).arg("--home").output().unwrap();
+        if !output.status.success() {
+            return Err("there is no Spark: run tests/cluster/spark-image, or set \
+                        PROFFER_TEST_SPARK_HOME"
+                .to_owned());
+        }
+        Ok(Self(String::from_utf8_lossy(&output.stdout).trim().into()))
     }
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/cluster/spark-image");
-    let output = Command::new(script).arg("--home").output().unwrap();
-    if !output.status.success() {
-        eprintln!(
-            "skipped, as there is no Spark: run tests/cluster/spark-image, or set PROFFER_TEST_SPARK_HOME"
-        );
-        return None;
-    }
-    Some(String::from_utf8_lossy(&output.stdout).trim().into())
 }
 
 /// Answers as if everything were made, and passes on what was sent.
@@ -115,9 +126,7 @@ fn without_ids(text: &str) -> String {
     result.trim_end().to_owned()
 }
 
-#[test]
-fn what_the_real_one_sends_is_what_drivers_are_compared_with() {
-    let Some(home) = spark_home() else { return };
+fn what_the_real_one_sends_is_what_drivers_are_compared_with(SparkHome(home): SparkHome) {
     let (port, sent) = record();
     let output = Command::new(home.join("bin/spark-submit"))
         .args(["--master", &format!("k8s://http://127.0.0.1:{port}"), "--deploy-mode", "cluster"])
@@ -265,9 +274,7 @@ fn differences(place: &str, stock: &Value, ours: &Value, lines: &mut Vec<String>
     }
 }
 
-#[test]
-fn executors_are_those_of_spark_but_for_what_proffer_adds() {
-    let Some(home) = spark_home() else { return };
+fn executors_are_those_of_spark_but_for_what_proffer_adds(SparkHome(home): SparkHome) {
     let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("goldens/spark-submit");
     let golden = |name: &str| std::fs::read_to_string(goldens.join(name)).unwrap();
     let stock: Value = serde_json::from_str(&golden("4.3.0.json")).unwrap();

@@ -2,12 +2,17 @@
 
 use std::process::{Child, Command, Stdio};
 
+use proffer_test_harness::{Test, tests};
 use serde_json::Value;
 
-use crate::cluster::{enter, shared};
+use crate::cluster::{Shared, enter};
 use crate::namespace::Namespace;
 use crate::rights::Stranger;
-use crate::spark::{NEW, home, with_image};
+use crate::spark::{NEW, WithSpark, home};
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![what_spark_submit_makes_waits_for_offers, no_account_makes_executors_past_its_pool]
+}
 
 /// A pod that is an executor of Spark to whoever looks at its labels.
 fn executor(name: &str, labels: &str, gates: &str) -> String {
@@ -106,9 +111,7 @@ fn placed(namespace: &Namespace, role: &str) -> Vec<Value> {
     .collect()
 }
 
-#[test]
-fn what_spark_submit_makes_waits_for_offers() {
-    let Some(turn) = with_image(NEW) else { return };
+fn what_spark_submit_makes_waits_for_offers(WithSpark(turn): WithSpark) {
     let namespace = Namespace::new(turn, "adoption");
     // Room for the driver and one of its two executors.
     namespace.pool("adopted", "{limit: {cpu: 500m}}");
@@ -140,9 +143,7 @@ fn what_spark_submit_makes_waits_for_offers() {
     });
 }
 
-#[test]
-fn no_account_makes_executors_past_its_pool() {
-    let Some(turn) = shared() else { return };
+fn no_account_makes_executors_past_its_pool(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "adoption-rights");
     let (own, other) = (
         account(&namespace, "proffer-spark", "proffer-spark-driver"),

@@ -7,9 +7,18 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::cluster::{is_foreign, kubectl, root, run, shared};
+use crate::cluster::{Alone, Shared, is_foreign, kubectl, root, run};
 use crate::namespace::{Namespace, job};
+use proffer_test_harness::{Test, tests};
 use table::CASES;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        both_refuse_the_same_manifests,
+        what_no_schema_can_say_becomes_a_condition,
+        an_object_that_cannot_be_read,
+    ]
+}
 
 /// What somebody says against a manifest: `None` if it is taken.
 type Verdict = Option<String>;
@@ -37,9 +46,7 @@ fn local_says(manifest: &str) -> Verdict {
     (output.status.code() == Some(2)).then(|| String::from_utf8(output.stderr).unwrap())
 }
 
-#[test]
-fn both_refuse_the_same_manifests() {
-    let Some(turn) = shared() else { return };
+fn both_refuse_the_same_manifests(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "bad-manifests");
     let mut text = String::new();
     let (mut taken, mut taken_locally) = (Vec::new(), Vec::new());
@@ -71,9 +78,7 @@ fn both_refuse_the_same_manifests() {
     assert!(text == expected, "stale: write it anew with PROFFER_UPDATE_GOLDENS=1\n{text}");
 }
 
-#[test]
-fn what_no_schema_can_say_becomes_a_condition() {
-    let Some(turn) = shared() else { return };
+fn what_no_schema_can_say_becomes_a_condition(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "conditions");
     for (name, spec, parts) in [
         (
@@ -115,9 +120,7 @@ impl Drop for Restored {
     }
 }
 
-#[test]
-fn an_object_that_cannot_be_read() {
-    let Some(turn) = crate::cluster::alone() else { return };
+fn an_object_that_cannot_be_read(Alone(turn): Alone) {
     let namespace = Namespace::new(turn, "unreadable");
     let name = "sparkjobs.proffer.dev";
     let installed: Value =

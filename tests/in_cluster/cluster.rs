@@ -1,10 +1,11 @@
-//! The cluster: started and furnished once for all tests.
+//! The cluster: found, or built where that is asked for, and furnished once for all tests.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use proffer_test_harness::Fixture;
 use serde_json::Value;
 
 /// The root of the sources.
@@ -23,25 +24,42 @@ pub(crate) enum Turn {
     Alone { _guard: RwLockWriteGuard<'static, ()> },
 }
 
-/// The cluster beside other tests; `None` if there is none and the test is to be skipped.
-pub(crate) fn shared() -> Option<Turn> {
-    is_there()
-        .then(|| Turn::Shared { _guard: IN_USE.read().unwrap_or_else(PoisonError::into_inner) })
+/// The cluster beside other tests.
+pub(crate) struct Shared(pub(crate) Turn);
+
+impl Fixture for Shared {
+    fn set_up() -> Result<Self, String> {
+        is_there()?;
+        let guard = IN_USE.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(Self(Turn::Shared { _guard: guard }))
+    }
 }
 
 /// The cluster for one test alone, which may break it for a while.
-pub(crate) fn alone() -> Option<Turn> {
-    is_there()
-        .then(|| Turn::Alone { _guard: IN_USE.write().unwrap_or_else(PoisonError::into_inner) })
+pub(crate) struct Alone(pub(crate) Turn);
+
+impl Fixture for Alone {
+    fn set_up() -> Result<Self, String> {
+        is_there()?;
+        let guard = IN_USE.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(Self(Turn::Alone { _guard: guard }))
+    }
 }
 
-/// As [`alone`], for tests that kill processes of the cluster, which have to run on this machine.
-pub(crate) fn alone_on_this_machine() -> Option<Turn> {
-    if is_foreign() {
-        say(&format!("{}: skipped, as it breaks only clusters of tests/cluster", test_name()));
-        return None;
+/// As [`Alone`], for tests that need more than the API of the cluster, as they kill its processes or load
+/// images: it runs on this machine.
+pub(crate) struct AloneOnThisMachine(pub(crate) Turn);
+
+impl Fixture for AloneOnThisMachine {
+    fn set_up() -> Result<Self, String> {
+        is_there()?;
+        if is_foreign() {
+            return Err(
+                "it needs the cluster of tests/cluster, and KUBECONFIG names another".into()
+            );
+        }
+        Alone::set_up().map(|Alone(turn)| Self(turn))
     }
-    alone()
 }
 
 /// Where the scripts of the test cluster keep what runs.
@@ -57,50 +75,107 @@ pub(crate) fn is_foreign() -> bool {
     kubeconfig.is_some_and(|it| Path::new(&it) != state().join("kubeconfig"))
 }
 
-fn is_there() -> bool {
-    static READY: OnceLock<Result<(), String>> = OnceLock::new();
-    let wish = std::env::var("PROFFER_TEST_CLUSTER").unwrap_or_default();
-    let ready = if wish == "skip" {
-        &Err("PROFFER_TEST_CLUSTER=skip".to_owned())
-    } else {
-        READY.get_or_init(prepare)
-    };
-    match ready {
-        Ok(()) => true,
-        Err(reason) if wish == "required" => panic!("there is no cluster: {reason}"),
-        Err(reason) => {
-            say(&format!("{}: skipped, as there is no cluster: {reason}", test_name()));
-            false
+/// What the user wants of the tests here, by `PROFFER_TEST_CLUSTER`.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Wish {
+    /// Use a cluster that is there.
+    IfThere,
+    /// Leave them out.
+    Skip,
+    /// Build what is missing; fail without a cluster.
+    Required,
+    /// Use a cluster with what is installed there.
+    Installed,
+}
+
+impl Wish {
+    pub(crate) fn read() -> Self {
+        match std::env::var("PROFFER_TEST_CLUSTER").unwrap_or_default().as_str() {
+            "" => Self::IfThere,
+            "skip" => Self::Skip,
+            "required" => Self::Required,
+            "installed" => Self::Installed,
+            other => panic!(
+                "PROFFER_TEST_CLUSTER={other}: it is skip, required or installed, or is not set"
+            ),
         }
     }
 }
 
-/// Starts the cluster and installs Proffer; says why if that is not possible.
-fn prepare() -> Result<(), String> {
-    if std::env::var("PROFFER_TEST_CLUSTER").is_ok_and(|wish| wish == "installed") {
-        return Ok(());
+/// Why there is no cluster.
+#[derive(Clone)]
+enum Trouble {
+    /// Nobody promised one.
+    Absent(String),
+    /// It should be there, or Proffer should be.
+    Broken(String),
+}
+
+/// Has the cluster ready, once for all tests; or says why there is none.
+fn is_there() -> Result<(), String> {
+    static READY: OnceLock<Result<(), Trouble>> = OnceLock::new();
+    match READY.get_or_init(|| prepare(Wish::read())) {
+        Ok(()) => Ok(()),
+        Err(Trouble::Absent(reason)) => Err(reason.clone()),
+        Err(Trouble::Broken(reason)) => panic!("{reason}"),
     }
-    if !is_foreign() {
-        if !cfg!(target_os = "linux") {
-            return Err("the test cluster needs Linux; or set KUBECONFIG".to_owned());
-        }
-        if !rustix::process::geteuid().is_root() {
-            return Err("the test cluster needs root; or set KUBECONFIG".to_owned());
-        }
-        if !has_go() && !state().exists() {
-            return Err(
-                "there is no Go to build one with: run tests/cluster/up, which fetches Go, \
-                        or set KUBECONFIG"
-                    .to_owned(),
+}
+
+fn prepare(wish: Wish) -> Result<(), Trouble> {
+    match wish {
+        Wish::Skip => return Err(Trouble::Absent("PROFFER_TEST_CLUSTER=skip".to_owned())),
+        Wish::Installed => return Ok(()),
+        Wish::IfThere => find().map_err(Trouble::Absent)?,
+        Wish::Required => {
+            say(
+                "tests/cluster/up: a cluster for the tests (16 minutes if it has to be built first)",
             );
+            script("up", &[])
+                .map_err(|error| Trouble::Broken(format!("there is no cluster: {error}")))?;
         }
     }
-    say("tests/cluster/up: a cluster for the tests (16 minutes if it has to be built first)");
-    script("up", &[])?;
     say("tests/cluster/install: builds Proffer's images and installs its chart");
-    install()?;
+    install().map_err(|error| {
+        Trouble::Broken(format!(
+            "the cluster has no Proffer: {error} (PROFFER_TEST_CLUSTER=installed takes the one that is \
+             there, skip leaves these tests out)"
+        ))
+    })?;
     say("the cluster is ready");
     Ok(())
+}
+
+/// Looks for a cluster that runs and that Proffer can be installed in; says why there is none.
+fn find() -> Result<(), String> {
+    let named = is_foreign();
+    if !named && !state().join("kubeconfig").exists() {
+        return Err(
+            "no cluster runs: start one with tests/cluster/up, set KUBECONFIG, or have one \
+                    built with PROFFER_TEST_CLUSTER=required"
+                .to_owned(),
+        );
+    }
+    let place = if named { "the cluster of KUBECONFIG" } else { "the cluster of tests/cluster" };
+    let ask = |what: &[&str]| {
+        let output = run(&[&["kubectl"], what].concat(), "");
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(format!("{place} does not answer: {}", said.lines().last().unwrap_or_default()))
+    };
+    ask(&["get", "--raw", "/readyz", "--request-timeout=10s"])?;
+    if !named {
+        return Ok(());
+    }
+    let context = ask(&["config", "current-context"])?;
+    if context.starts_with("kind-") || context.starts_with("k3d-") {
+        return Ok(());
+    }
+    Err(format!(
+        "the context {context} is neither kind's nor k3d's, so images cannot be loaded there: install \
+         Proffer, and set PROFFER_TEST_CLUSTER=installed"
+    ))
 }
 
 /// Installs Proffer, or brings it up to date.
@@ -108,16 +183,10 @@ pub(crate) fn install() -> Result<(), String> {
     script("install", &["--values", "tests/in_cluster/values.yaml", "--timeout", "5m"])
 }
 
-fn has_go() -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/local/go/bin")]);
-    folders.any(|folder| folder.join("go").exists())
-}
-
 fn script(name: &str, arguments: &[&str]) -> Result<(), String> {
     let mut command = Command::new(root().join("tests/cluster").join(name));
     let command = command.args(arguments).current_dir(root()).stdin(Stdio::null());
-    // What they say goes to where the user sees it, past what the harness keeps back.
+    // What they say is for the user, and the standard output is the harness's.
     let command = command.stdout(std::io::stderr());
     match command.status() {
         Ok(status) if status.success() => Ok(()),
@@ -131,13 +200,9 @@ pub(crate) fn mend() {
     script("up", &[]).unwrap();
 }
 
-/// Says something to the user even while the test goes well.
+/// Says something to the user.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
-}
-
-fn test_name() -> String {
-    std::thread::current().name().unwrap_or("a test").to_owned()
 }
 
 /// A command that is run where the cluster can be reached.

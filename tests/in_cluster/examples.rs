@@ -1,15 +1,19 @@
 //! The examples of `manifests/`, as they stand there.
 
-use crate::cluster::{alone, kubectl, shared};
+use proffer_test_harness::{Test, tests};
+
+use crate::cluster::{Alone, Shared, kubectl};
 use crate::namespace::Namespace;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![sum_product, word_count, elastic, speculation, pools, reclaim]
+}
 
 fn apply_example(namespace: &Namespace, name: &str) {
     namespace.kubectl(&["apply", "-f", &format!("manifests/{name}.yaml")]);
 }
 
-#[test]
-fn sum_product() {
-    let Some(turn) = shared() else { return };
+fn sum_product(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "sum-product");
     apply_example(&namespace, "sum-product");
     namespace.kubectl(&["wait", "sj/sum-product", "--for=condition=Complete", "--timeout=120s"]);
@@ -34,9 +38,7 @@ fn sum_product() {
     });
 }
 
-#[test]
-fn word_count() {
-    let Some(turn) = shared() else { return };
+fn word_count(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "word-count");
     apply_example(&namespace, "word-count");
     let status = namespace.wait_for_end("word-count", "Complete");
@@ -44,18 +46,14 @@ fn word_count() {
     assert!(words.starts_with("19 the\n17 of\n13 was\n"), "{words}");
 }
 
-#[test]
-fn elastic() {
-    let Some(turn) = shared() else { return };
+fn elastic(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "elastic");
     apply_example(&namespace, "elastic");
     let status = namespace.wait_for_end("elastic", "Complete");
     assert_eq!(status["tasks"], "13/13");
 }
 
-#[test]
-fn speculation() {
-    let Some(turn) = shared() else { return };
+fn speculation(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "speculation");
     apply_example(&namespace, "speculation");
     let status = namespace.wait_for_end("straggler", "Complete");
@@ -63,9 +61,7 @@ fn speculation() {
     assert!(status["stages"][0]["speculated"].as_i64() >= Some(1), "{status:#}");
 }
 
-#[test]
-fn pools() {
-    let Some(turn) = alone() else { return };
+fn pools(Alone(turn): Alone) {
     let namespace = Namespace::new(turn, "pools");
     namespace.delete_too("resourcepool/analytics");
     namespace.delete_too("resourcepool/research");
@@ -83,9 +79,7 @@ fn pools() {
     namespace.kubectl(&["delete", "rp", "analytics", "research", "--timeout=60s"]);
 }
 
-#[test]
-fn reclaim() {
-    let Some(turn) = alone() else { return };
+fn reclaim(Alone(turn): Alone) {
     let namespace = Namespace::new(turn, "reclaim");
     namespace.delete_too("resourcepool/research");
     namespace.delete_too("resourcepool/reports");

@@ -1,11 +1,16 @@
 //! Executors that die, one way or another.
 
+use proffer_test_harness::{Test, tests};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::cluster::{alone_on_this_machine, shared};
+use crate::cluster::{AloneOnThisMachine, Shared};
 use crate::namespace::Namespace;
 use crate::processes;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![deleted_pods, killed_processes]
+}
 
 /// Six tasks on two executors. Each leaves the number of its attempt and a random number as its result;
 /// the last two wait until they are tried again, after somebody ended their executor.
@@ -45,9 +50,7 @@ fn check_end(namespace: &Namespace, before: &Value) -> Value {
     status
 }
 
-#[test]
-fn deleted_pods() {
-    let Some(turn) = shared() else { return };
+fn deleted_pods(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "deleted-pods");
     namespace.job("j", JOB);
     let before = wait_until_half_done(&namespace);
@@ -58,9 +61,7 @@ fn deleted_pods() {
     assert_eq!(status["executors"]["failed"], Value::Null);
 }
 
-#[test]
-fn killed_processes() {
-    let Some(turn) = alone_on_this_machine() else { return };
+fn killed_processes(AloneOnThisMachine(turn): AloneOnThisMachine) {
     let namespace = Namespace::new(turn, "killed-processes");
     namespace.job("j", JOB);
     let before = wait_until_half_done(&namespace);

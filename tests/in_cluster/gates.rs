@@ -1,9 +1,18 @@
 //! Pods that others make and that wait for offers of a pool.
 
+use proffer_test_harness::{Test, tests};
 use serde_json::Value;
 
-use crate::cluster::{alone, shared};
+use crate::cluster::{Alone, Shared};
 use crate::namespace::Namespace;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        a_limited_pool_places_a_part_of_a_job,
+        pods_share_by_the_weights_of_their_pools_and_survive_the_operator,
+        a_pod_whose_pool_is_not_there_says_so,
+    ]
+}
 
 /// A Job of so many pods, each with so much cpu, that wait for offers of a pool.
 fn gated_job(name: &str, pool: &str, pods: usize, cpu: &str, seconds: u32) -> String {
@@ -31,9 +40,7 @@ fn condition<'a>(pod: &'a Value, name: &str) -> &'a Value {
     conditions.iter().find(|it| it["type"] == name).unwrap_or(&Value::Null)
 }
 
-#[test]
-fn a_limited_pool_places_a_part_of_a_job() {
-    let Some(turn) = alone() else { return };
+fn a_limited_pool_places_a_part_of_a_job(Alone(turn): Alone) {
     let namespace = Namespace::new(turn, "gates");
     namespace.delete_too("resourcepool/batch");
     namespace.kubectl(&["apply", "-f", "manifests/gated-pods.yaml"]);
@@ -68,9 +75,7 @@ fn a_limited_pool_places_a_part_of_a_job() {
         .wait("resourcepool/batch", "holds nothing", |pool| pool["status"]["runningJobs"] == 0);
 }
 
-#[test]
-fn pods_share_by_the_weights_of_their_pools_and_survive_the_operator() {
-    let Some(turn) = alone() else { return };
+fn pods_share_by_the_weights_of_their_pools_and_survive_the_operator(Alone(turn): Alone) {
     let namespace = Namespace::new(turn, "gate-weights");
     // Both together may hold three cpus.
     namespace.pool("gates", "{limit: {cpu: 3}}");
@@ -92,9 +97,7 @@ fn pods_share_by_the_weights_of_their_pools_and_survive_the_operator() {
     namespace.until("and no more than fits", || count("two") == 4);
 }
 
-#[test]
-fn a_pod_whose_pool_is_not_there_says_so() {
-    let Some(turn) = shared() else { return };
+fn a_pod_whose_pool_is_not_there_says_so(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "gate-nowhere");
     namespace.apply(&gated_job("lost", "there-is-no-such-pool", 1, "100m", 1));
     namespace.until("the pod says so", || {

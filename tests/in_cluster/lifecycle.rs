@@ -1,11 +1,27 @@
 //! From creation to deletion: jobs that are suspended, deleted, cut off, and what stays of them.
 
+use proffer_test_harness::{Test, tests};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::cluster::{alone_on_this_machine, shared};
+use crate::cluster::{AloneOnThisMachine, Shared};
 use crate::namespace::Namespace;
 use crate::processes;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        suspend_and_resume,
+        what_was_made_for_a_job_goes_with_it,
+        a_job_of_the_same_name,
+        a_job_is_deleted_some_time_after_its_end,
+        a_deadline,
+        pods_that_stay,
+        pods_that_go,
+        pods_that_stay_if_they_failed,
+        a_container_beside_that_never_ends,
+        two_jobs_in_a_chain_of_stages,
+    ]
+}
 
 /// Waits until nothing that was made for jobs is left.
 fn wait_until_empty(namespace: &Namespace) {
@@ -18,9 +34,7 @@ fn wait_until_running(namespace: &Namespace, tasks: i64) {
     namespace.wait("sparkjob/j", "tasks run", |job| job["status"]["stages"][0]["running"] == tasks);
 }
 
-#[test]
-fn suspend_and_resume() {
-    let Some(turn) = shared() else { return };
+fn suspend_and_resume(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "suspend");
     namespace.job(
         "j",
@@ -47,9 +61,7 @@ fn suspend_and_resume() {
     assert_eq!(status["stages"][0]["results"], serde_json::json!({"0": "0", "1": "1"}));
 }
 
-#[test]
-fn what_was_made_for_a_job_goes_with_it() {
-    let Some(turn) = shared() else { return };
+fn what_was_made_for_a_job_goes_with_it(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "delete");
     namespace.job(
         "j",
@@ -60,9 +72,7 @@ fn what_was_made_for_a_job_goes_with_it() {
     wait_until_empty(&namespace);
 }
 
-#[test]
-fn a_job_of_the_same_name() {
-    let Some(turn) = shared() else { return };
+fn a_job_of_the_same_name(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "again");
     namespace.job("j", "{stages: [{name: s, command: [sleep, '3600']}]}");
     wait_until_running(&namespace, 1);
@@ -76,9 +86,7 @@ fn a_job_of_the_same_name() {
     wait_until_empty(&namespace);
 }
 
-#[test]
-fn a_job_is_deleted_some_time_after_its_end() {
-    let Some(turn) = shared() else { return };
+fn a_job_is_deleted_some_time_after_its_end(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "ttl");
     namespace.job("j", "{ttlSecondsAfterFinished: 3, stages: [{name: s, command: ['true']}]}");
     namespace.wait_for_end("j", "Complete");
@@ -86,9 +94,7 @@ fn a_job_is_deleted_some_time_after_its_end() {
     wait_until_empty(&namespace);
 }
 
-#[test]
-fn a_deadline() {
-    let Some(turn) = shared() else { return };
+fn a_deadline(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "deadline");
     namespace.job("j", "{deadlineSeconds: 5, stages: [{name: s, command: [sleep, '3600']}]}");
     let status = namespace.wait_for_end("j", "Failed");
@@ -99,9 +105,7 @@ fn a_deadline() {
 
 const TALKS: &str = "stages: [{name: s, command: [echo, hello from the task]}]";
 
-#[test]
-fn pods_that_stay() {
-    let Some(turn) = shared() else { return };
+fn pods_that_stay(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "pods-stay");
     namespace.job("j", &format!("{{podRetention: Always, {TALKS}}}"));
     namespace.wait_for_end("j", "Complete");
@@ -117,18 +121,14 @@ fn pods_that_stay() {
     wait_until_empty(&namespace);
 }
 
-#[test]
-fn pods_that_go() {
-    let Some(turn) = shared() else { return };
+fn pods_that_go(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "pods-go");
     namespace.job("j", &format!("{{podRetention: Never, {TALKS}}}"));
     namespace.wait_for_end("j", "Complete");
     wait_until_empty(&namespace);
 }
 
-#[test]
-fn pods_that_stay_if_they_failed() {
-    let Some(turn) = alone_on_this_machine() else { return };
+fn pods_that_stay_if_they_failed(AloneOnThisMachine(turn): AloneOnThisMachine) {
     let namespace = Namespace::new(turn, "pods-failed");
     namespace.job(
         "j",
@@ -146,9 +146,7 @@ fn pods_that_stay_if_they_failed() {
     assert_eq!(namespace.json(&format!("pod/{pod}"))["status"]["phase"], "Failed");
 }
 
-#[test]
-fn a_container_beside_that_never_ends() {
-    let Some(turn) = shared() else { return };
+fn a_container_beside_that_never_ends(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "sidecar");
     let beside = "{name: beside, image: 'busybox:1.37', command: [sleep, '3600']}";
     for (name, retention) in [("stays", "Always"), ("goes", "Never")] {
@@ -167,9 +165,7 @@ fn a_container_beside_that_never_ends() {
     assert!(namespace.list("sparkexecutors").is_empty());
 }
 
-#[test]
-fn two_jobs_in_a_chain_of_stages() {
-    let Some(turn) = shared() else { return };
+fn two_jobs_in_a_chain_of_stages(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "stages");
     for name in ["a", "b"] {
         namespace.job(

@@ -17,13 +17,25 @@ use rustix::process::Signal;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::{Value, json};
 
-use crate::cluster::{
-    self, Turn, alone, alone_on_this_machine, json as get_json, kubectl, run, say,
-};
+use crate::cluster::{self, AloneOnThisMachine, Turn, json as get_json, kubectl, run, say};
 use crate::operators::{both_are_there, leader};
 use crate::processes;
 use framework::{Framework, info, state, task};
 use http::get;
+use proffer_test_harness::{Fixture, Test, tests};
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        mesos_behaves_so_in_a_cluster,
+        tasks_are_pods_that_kubectl_shows,
+        commands_have_files_environment_and_ports,
+        images_that_do_not_exist_fail_their_tasks,
+        executors_run_tasks_in_one_pod_and_outlive_the_operator,
+        a_killed_operator_loses_no_task_and_no_update,
+        deleting_the_job_is_a_teardown,
+        a_framework_that_does_not_come_back_fails,
+    ]
+}
 
 /// Where frameworks and their tasks are, as `values.yaml` says.
 const NAMESPACE: &str = "test-mesos";
@@ -159,7 +171,7 @@ fn story() -> String {
     .join("\n")
 }
 
-/// The cluster, for tests that cordon one of its nodes.
+/// The cluster, where the Service of the operator is reached from here, for tests that cordon a node.
 struct Here {
     _turn: Turn,
 }
@@ -170,13 +182,10 @@ impl Drop for Here {
     }
 }
 
-/// The cluster, if the operator can be reached from here.
-fn is_here(turn: Option<Turn>) -> Option<Here> {
-    if turn.is_some() && cluster::is_foreign() {
-        say("skipped, as the Service of the operator is reached in clusters of tests/cluster only");
-        return None;
+impl Fixture for Here {
+    fn set_up() -> Result<Self, String> {
+        AloneOnThisMachine::set_up().map(|AloneOnThisMachine(turn)| Self { _turn: turn })
     }
-    turn.map(|turn| Here { _turn: turn })
 }
 
 fn pods(labels: &str) -> Vec<Value> {
@@ -233,18 +242,14 @@ fn launch(framework: &mut Framework, name: &str, line: &str, more: &Value) -> Of
     offer
 }
 
-#[test]
-fn mesos_behaves_so_in_a_cluster() {
-    let Some(_here) = is_here(alone()) else { return };
+fn mesos_behaves_so_in_a_cluster(_here: Here) {
     // One can be chosen: PROFFER_TEST_BEHAVIOUR=KillTask
     let chosen = std::env::var("PROFFER_TEST_BEHAVIOUR").unwrap_or_default();
     let played = behaviours::play(|name| name.contains(&chosen) && !NOT_HERE.contains(&name));
     say(&format!("{played} behaviours of Mesos were played on the cluster"));
 }
 
-#[test]
-fn tasks_are_pods_that_kubectl_shows() {
-    let Some(_here) = is_here(alone()) else { return };
+fn tasks_are_pods_that_kubectl_shows(_here: Here) {
     let master = Master::start("1", &[]);
     let mut framework = Framework::subscribe(&master, &json!({"name": "shown"}));
     let offer = launch(&mut framework, "web.1", "echo here it is; sleep 1000", &json!({}));
@@ -288,9 +293,7 @@ fn tasks_are_pods_that_kubectl_shows() {
     assert_eq!(kubectl(&["-n", NAMESPACE, "logs", &pod]), "hello from hello\n");
 }
 
-#[test]
-fn commands_have_files_environment_and_ports() {
-    let Some(_here) = is_here(alone()) else { return };
+fn commands_have_files_environment_and_ports(_here: Here) {
     let master = Master::start("1", &[]);
     let mut framework = Framework::subscribe(&master, &json!({}));
     let uris = json!([
@@ -330,9 +333,7 @@ fn commands_have_files_environment_and_ports() {
     });
 }
 
-#[test]
-fn images_that_do_not_exist_fail_their_tasks() {
-    let Some(_here) = is_here(alone()) else { return };
+fn images_that_do_not_exist_fail_their_tasks(_here: Here) {
     let master = Master::start("1", &[]);
     let mut framework = Framework::subscribe(&master, &json!({}));
     let container = json!({"type": "DOCKER", "docker": {"image": "localhost/no-such-image:1"}});
@@ -343,9 +344,7 @@ fn images_that_do_not_exist_fail_their_tasks() {
 }
 
 /// An executor of a framework's own: its pod only sleeps, and the test says what it would say.
-#[test]
-fn executors_run_tasks_in_one_pod_and_outlive_the_operator() {
-    let Some(_here) = is_here(alone_on_this_machine()) else { return };
+fn executors_run_tasks_in_one_pod_and_outlive_the_operator(_here: Here) {
     let master = Master::start("1", &[]);
     let mut framework = Framework::subscribe(&master, &json!({}));
     let offer = framework.offer();
@@ -439,9 +438,7 @@ fn replace_leader(master: &Master) {
     });
 }
 
-#[test]
-fn a_killed_operator_loses_no_task_and_no_update() {
-    let Some(_here) = is_here(alone_on_this_machine()) else { return };
+fn a_killed_operator_loses_no_task_and_no_update(_here: Here) {
     let master = Master::start("2x", &[]);
     let fields = json!({"name": "survivor", "failover_timeout": 3600});
     let mut framework = Framework::subscribe(&master, &fields);
@@ -484,9 +481,7 @@ fn a_killed_operator_loses_no_task_and_no_update() {
     master.until("both operators are there", both_are_there);
 }
 
-#[test]
-fn deleting_the_job_is_a_teardown() {
-    let Some(_here) = is_here(alone()) else { return };
+fn deleting_the_job_is_a_teardown(_here: Here) {
     let master = Master::start("1", &[]);
     let mut framework = Framework::subscribe(&master, &json!({"failover_timeout": 3600}));
     launch(&mut framework, "t", "sleep 1000", &json!({}));
@@ -502,9 +497,7 @@ fn deleting_the_job_is_a_teardown() {
     assert_eq!(error.message, "Framework has been removed");
 }
 
-#[test]
-fn a_framework_that_does_not_come_back_fails() {
-    let Some(_here) = is_here(alone()) else { return };
+fn a_framework_that_does_not_come_back_fails(_here: Here) {
     let master = Master::start("1", &[]);
     let mut framework = Framework::subscribe(&master, &json!({"failover_timeout": 1}));
     launch(&mut framework, "t", "sleep 1000", &json!({}));

@@ -1,11 +1,20 @@
 //! Parts of the cluster that fail while a job runs.
 
+use proffer_test_harness::{Test, tests};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::cluster::{alone_on_this_machine, json as get, mend, run};
+use crate::cluster::{AloneOnThisMachine, json as get, mend, run};
 use crate::namespace::Namespace;
 use crate::processes;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        a_kubelet_that_stops,
+        an_api_server_that_is_restarted,
+        a_node_that_is_cordoned_and_drained,
+    ]
+}
 
 /// The pid of a daemon of the test cluster.
 fn daemon(name: &str) -> u32 {
@@ -29,9 +38,7 @@ fn is_ready(node: &str) -> bool {
     conditions.iter().any(|it| it["type"] == "Ready" && it["status"] == "True")
 }
 
-#[test]
-fn a_kubelet_that_stops() {
-    let Some(turn) = alone_on_this_machine() else { return };
+fn a_kubelet_that_stops(AloneOnThisMachine(turn): AloneOnThisMachine) {
     let namespace = Namespace::new(turn, "kubelet");
     // Tasks on node-1 do not end. Which node it is they know from the pod's template.
     let node = "{name: NODE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}";
@@ -63,9 +70,7 @@ fn a_kubelet_that_stops() {
     });
 }
 
-#[test]
-fn an_api_server_that_is_restarted() {
-    let Some(turn) = alone_on_this_machine() else { return };
+fn an_api_server_that_is_restarted(AloneOnThisMachine(turn): AloneOnThisMachine) {
     let namespace = Namespace::new(turn, "api-server");
     namespace.job(
         "j",
@@ -105,9 +110,7 @@ impl Drop for Uncordoned {
     }
 }
 
-#[test]
-fn a_node_that_is_cordoned_and_drained() {
-    let Some(turn) = alone_on_this_machine() else { return };
+fn a_node_that_is_cordoned_and_drained(AloneOnThisMachine(turn): AloneOnThisMachine) {
     let namespace = Namespace::new(turn, "cordon");
     let uncordoned = Uncordoned;
     run(&["kubectl", "cordon", "node-1"], "");

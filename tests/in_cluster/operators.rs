@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use proffer_test_harness::{Test, tests};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::cluster::{alone, alone_on_this_machine, json as get, kubectl};
+use crate::cluster::{Alone, AloneOnThisMachine, json as get, kubectl};
 use crate::namespace::Namespace;
 use crate::processes;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![killed_at_ten_moments, paused_for_longer_than_its_lease, rolled_out_anew]
+}
 
 /// A hundred tasks of a second on eight slots. The result tells which attempt it is, and no two attempts
 /// leave the same.
@@ -71,9 +76,7 @@ fn check_hundred(status: &Value, seen: &mut BTreeMap<String, Value>) {
     }
 }
 
-#[test]
-fn killed_at_ten_moments() {
-    let Some(turn) = alone_on_this_machine() else { return };
+fn killed_at_ten_moments(AloneOnThisMachine(turn): AloneOnThisMachine) {
     let namespace = Namespace::new(turn, "killed-operator");
     // They have to last for ten times as long as it takes to lead.
     namespace.job("j", &HUNDRED_TASKS.replace("sleep 1", "sleep 5"));
@@ -107,9 +110,7 @@ fn killed_at_ten_moments() {
     wait_for_operators(&namespace);
 }
 
-#[test]
-fn paused_for_longer_than_its_lease() {
-    let Some(turn) = alone_on_this_machine() else { return };
+fn paused_for_longer_than_its_lease(AloneOnThisMachine(turn): AloneOnThisMachine) {
     let namespace = Namespace::new(turn, "paused-operator");
     wait_for_operators(&namespace);
     namespace.job("j", HUNDRED_TASKS);
@@ -138,9 +139,7 @@ fn paused_for_longer_than_its_lease() {
     wait_for_operators(&namespace);
 }
 
-#[test]
-fn rolled_out_anew() {
-    let Some(turn) = alone() else { return };
+fn rolled_out_anew(Alone(turn): Alone) {
     let namespace = Namespace::new(turn, "rolled-operator");
     namespace.job("j", HUNDRED_TASKS);
     namespace.wait("sparkjob/j", "tasks finish", |job| {

@@ -2,10 +2,21 @@
 
 use std::collections::BTreeSet;
 
+use proffer_test_harness::{Test, tests};
 use serde_json::Value;
 
-use crate::cluster::{alone, json as get, shared};
+use crate::cluster::{Alone, Shared, json as get};
 use crate::namespace::Namespace;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        two_pools_share_by_weight,
+        a_guarantee_is_taken_back,
+        a_limit_holds,
+        a_namespace_that_a_pool_claims,
+        a_pool_that_is_deleted_stays_until_its_jobs_are_gone,
+    ]
+}
 
 /// So much of a node that few executors fit.
 const LARGE: &str = "cpu: 500m, memory: 64Mi, terminationGracePeriodSeconds: 1";
@@ -56,9 +67,7 @@ fn places() -> i64 {
     free.sum()
 }
 
-#[test]
-fn two_pools_share_by_weight() {
-    let Some(turn) = alone() else { return };
+fn two_pools_share_by_weight(Alone(turn): Alone) {
     let namespace = Namespace::new(turn, "weights");
     namespace.pool("weights-two", "{weight: 2}");
     namespace.pool("weights-one", "{weight: 1}");
@@ -87,9 +96,7 @@ fn two_pools_share_by_weight() {
     division(&namespace, ["one", "one"], 2 * all.min(6));
 }
 
-#[test]
-fn a_guarantee_is_taken_back() {
-    let Some(turn) = alone() else { return };
+fn a_guarantee_is_taken_back(Alone(turn): Alone) {
     let namespace = Namespace::new(turn, "guarantee");
     namespace.pool("guarantee-none", "{}");
     let all = places();
@@ -119,9 +126,7 @@ fn a_guarantee_is_taken_back() {
     assert_eq!(status["stages"][0]["failures"], Value::Null);
 }
 
-#[test]
-fn a_limit_holds() {
-    let Some(turn) = shared() else { return };
+fn a_limit_holds(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "limit");
     namespace.pool("limit-two", "{limit: {cpu: 200m}}");
     namespace.job(
@@ -145,9 +150,7 @@ fn a_limit_holds() {
     namespace.wait("sparkjob/j", "a third executor is ready", |job| ready(job) == 3);
 }
 
-#[test]
-fn a_namespace_that_a_pool_claims() {
-    let Some(turn) = shared() else { return };
+fn a_namespace_that_a_pool_claims(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "claim");
     namespace.pool("claim-mine", &format!("{{namespaces: [{}]}}", namespace.name));
     namespace.until("the pool is known", || {
@@ -173,9 +176,7 @@ fn a_namespace_that_a_pool_claims() {
     namespace.wait_for_end("stranger", "Complete");
 }
 
-#[test]
-fn a_pool_that_is_deleted_stays_until_its_jobs_are_gone() {
-    let Some(turn) = shared() else { return };
+fn a_pool_that_is_deleted_stays_until_its_jobs_are_gone(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "kept-pool");
     namespace.pool("kept-pool", "{}");
     namespace.job("j", "{pool: kept-pool, stages: [{name: s, command: [sleep, '3600']}]}");

@@ -1,9 +1,20 @@
 //! What the cluster refuses to make, and what becomes of tasks that take too much.
 
+use proffer_test_harness::{Test, tests};
 use serde_json::Value;
 
-use crate::cluster::shared;
+use crate::cluster::Shared;
 use crate::namespace::{Namespace, has_condition};
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        a_task_that_takes_too_much_memory,
+        an_image_that_does_not_exist,
+        a_template_that_the_api_server_refuses,
+        a_quota_that_is_used_up,
+        a_limit_range_that_is_too_narrow,
+    ]
+}
 
 const ONE_TASK: &str = "stages: [{name: s, command: ['true']}]";
 
@@ -17,9 +28,7 @@ fn wait_for_message(namespace: &Namespace, job: &str, parts: &[&str]) -> String 
     job["status"]["message"].as_str().unwrap().to_owned()
 }
 
-#[test]
-fn a_task_that_takes_too_much_memory() {
-    let Some(turn) = shared() else { return };
+fn a_task_that_takes_too_much_memory(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "memory");
     namespace.job(
         "j",
@@ -37,9 +46,7 @@ fn a_task_that_takes_too_much_memory() {
     assert!(message.contains("task 0 of stage s failed 2 times"), "{message}");
 }
 
-#[test]
-fn an_image_that_does_not_exist() {
-    let Some(turn) = shared() else { return };
+fn an_image_that_does_not_exist(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "image");
     namespace
         .job("j", &format!("{{executor: {{image: 'localhost:1/no-such-image:1'}}, {ONE_TASK}}}"));
@@ -50,9 +57,7 @@ fn an_image_that_does_not_exist() {
     assert_eq!(namespace.status("j")["stages"][0]["failures"], Value::Null);
 }
 
-#[test]
-fn a_template_that_the_api_server_refuses() {
-    let Some(turn) = shared() else { return };
+fn a_template_that_the_api_server_refuses(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "template");
     let template = "{spec: {containers: [{name: executor, ports: [{containerPort: 70000}]}]}}";
     namespace.job("j", &format!("{{executor: {{template: {template}}}, {ONE_TASK}}}"));
@@ -63,9 +68,7 @@ fn a_template_that_the_api_server_refuses() {
     namespace.wait_for_end("j", "Complete");
 }
 
-#[test]
-fn a_quota_that_is_used_up() {
-    let Some(turn) = shared() else { return };
+fn a_quota_that_is_used_up(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "quota");
     namespace.kubectl(&["create", "quota", "few", "--hard=pods=1"]);
     namespace
@@ -83,9 +86,7 @@ fn a_quota_that_is_used_up() {
     });
 }
 
-#[test]
-fn a_limit_range_that_is_too_narrow() {
-    let Some(turn) = shared() else { return };
+fn a_limit_range_that_is_too_narrow(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "limit-range");
     namespace.apply(
         "{apiVersion: v1, kind: LimitRange, metadata: {name: small}, \

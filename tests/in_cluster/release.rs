@@ -1,9 +1,18 @@
 //! The chart's release: upgraded, tested and uninstalled while jobs run.
 
+use proffer_test_harness::{Test, tests};
 use serde_json::Value;
 
-use crate::cluster::{alone, install, json as get, output, run};
+use crate::cluster::{Alone, install, json as get, output, run};
 use crate::namespace::Namespace;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        upgraded_and_tested_while_a_job_runs,
+        uninstalled_while_jobs_run,
+        uninstalled_with_its_jobs,
+    ]
+}
 
 const IN_ITS_NAMESPACE: [&str; 2] = ["--namespace", "proffer-system"];
 
@@ -70,9 +79,7 @@ impl Drop for Installed {
     }
 }
 
-#[test]
-fn upgraded_and_tested_while_a_job_runs() {
-    let Some(turn) = alone() else { return };
+fn upgraded_and_tested_while_a_job_runs(Alone(turn): Alone) {
     let namespace = Namespace::new(turn, "upgrade");
     namespace.job("j", JOB);
     wait_until_half_done(&namespace, "j");
@@ -87,9 +94,7 @@ fn upgraded_and_tested_while_a_job_runs() {
     check_end(&namespace, "j");
 }
 
-#[test]
-fn uninstalled_while_jobs_run() {
-    let Some(turn) = alone() else { return };
+fn uninstalled_while_jobs_run(Alone(turn): Alone) {
     let namespace = Namespace::new(turn, "uninstall");
     let installed = Installed;
     namespace.pool("uninstall", "{}");
@@ -112,9 +117,7 @@ fn uninstalled_while_jobs_run() {
     check_end(&namespace, "j");
 }
 
-#[test]
-fn uninstalled_with_its_jobs() {
-    let Some(turn) = alone() else { return };
+fn uninstalled_with_its_jobs(Alone(turn): Alone) {
     let namespace = Namespace::new(turn, "uninstall-jobs");
     let installed = Installed;
     namespace.job("j", JOB);

@@ -2,10 +2,15 @@
 
 use std::io::Write;
 
+use proffer_test_harness::{Test, tests};
 use serde_json::Value;
 
-use crate::cluster::{kubectl, run, shared};
+use crate::cluster::{Shared, kubectl, run};
 use crate::namespace::Namespace;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![an_executor_writes_only_its_own_status]
+}
 
 /// How the API server is reached by somebody who has nothing but a token.
 pub(crate) struct Stranger {
@@ -55,9 +60,7 @@ impl Stranger {
     }
 }
 
-#[test]
-fn an_executor_writes_only_its_own_status() {
-    let Some(turn) = shared() else { return };
+fn an_executor_writes_only_its_own_status(Shared(turn): Shared) {
     let namespace = Namespace::new(turn, "rights");
     namespace.job(
         "j",

@@ -7,10 +7,32 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
+use proffer_test_harness::{Fixture, Test, tests};
 use serde_json::Value;
 
-use crate::cluster::{Turn, alone, enter, json as get, kubectl, say};
+use crate::cluster::{AloneOnThisMachine, Turn, Wish, enter, json as get, kubectl};
 use crate::namespace::Namespace;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        four_components_run_on_offers,
+        a_program_that_is_not_there_is_named,
+        a_program_in_java_counts_words,
+        a_stream_outlives_its_driver,
+        #[ignore = "takes a minute"]
+        a_shuffle_outlives_an_executor,
+        #[ignore = "takes a minute"]
+        a_node_is_drained_under_a_shuffle,
+        #[ignore = "takes some minutes"]
+        two_applications_share_by_drf,
+        #[ignore = "takes some minutes"]
+        twenty_drivers_do_not_fill_the_cluster,
+        #[ignore = "takes a minute"]
+        a_history_server_shows_what_was,
+        #[ignore = "takes a minute"]
+        the_oldest_version_runs_as_well,
+    ]
+}
 
 /// The newest version.
 pub(crate) const NEW: &str = "4.3.0";
@@ -18,18 +40,35 @@ pub(crate) const NEW: &str = "4.3.0";
 /// The oldest one.
 pub(crate) const OLD: &str = "3.5.9";
 
-/// The cluster for one test alone, with the image in it; `None` if the test is to be skipped.
-pub(crate) fn with_image(version: &str) -> Option<Turn> {
-    let turn = alone()?;
-    if crate::cluster::is_foreign() {
-        say(
-            "the tests of Spark are skipped, as they bring their image to clusters of tests/cluster only",
-        );
-        return None;
+/// The cluster for one test alone, with the image of the newest version in it.
+pub(crate) struct WithSpark(pub(crate) Turn);
+
+impl Fixture for WithSpark {
+    fn set_up() -> Result<Self, String> {
+        with_image(NEW).map(Self)
+    }
+}
+
+/// The cluster for one test alone, with the image of the oldest version in it.
+pub(crate) struct WithOldestSpark(pub(crate) Turn);
+
+impl Fixture for WithOldestSpark {
+    fn set_up() -> Result<Self, String> {
+        with_image(OLD).map(Self)
+    }
+}
+
+fn with_image(version: &str) -> Result<Turn, String> {
+    let AloneOnThisMachine(turn) = AloneOnThisMachine::set_up()?;
+    let is_there = script().args(["--home", version]).output().unwrap().status.success();
+    if !is_there && Wish::read() != Wish::Required {
+        return Err(format!(
+            "there is no image of Spark {version}: run tests/cluster/spark-image {version}"
+        ));
     }
     let status = script().arg(version).stdout(std::io::stderr()).status();
     assert!(status.is_ok_and(|status| status.success()), "tests/cluster/spark-image says why");
-    Some(turn)
+    Ok(turn)
 }
 
 fn script() -> Command {
@@ -104,9 +143,7 @@ impl Drop for Volume {
     }
 }
 
-#[test]
-fn four_components_run_on_offers() {
-    let Some(turn) = with_image(NEW) else { return };
+fn four_components_run_on_offers(WithSpark(turn): WithSpark) {
     let namespace = Namespace::new(turn, "spark");
     namespace.kubectl(&["apply", "-f", "manifests/spark/four-components.yaml"]);
     namespace.wait("sparkjob/four-components", "it has both executors", |job| {
@@ -129,9 +166,7 @@ pub(crate) fn check_four_components(log: &str) {
     }
 }
 
-#[test]
-fn a_program_that_is_not_there_is_named() {
-    let Some(turn) = with_image(NEW) else { return };
+fn a_program_that_is_not_there_is_named(WithSpark(turn): WithSpark) {
     let namespace = Namespace::new(turn, "spark-missing");
     namespace.apply(
         "apiVersion: proffer.dev/v1alpha1\nkind: SparkJob\nmetadata: {name: missing}\n\
@@ -146,9 +181,7 @@ fn a_program_that_is_not_there_is_named() {
     assert!(String::from_utf8(driver.unwrap().stdout).unwrap().contains("driver"));
 }
 
-#[test]
-fn a_program_in_java_counts_words() {
-    let Some(turn) = with_image(NEW) else { return };
+fn a_program_in_java_counts_words(WithSpark(turn): WithSpark) {
     let namespace = Namespace::new(turn, "spark-java");
     // As the example says.
     let folder = std::env::temp_dir().join(&namespace.name);
@@ -171,9 +204,7 @@ fn a_program_in_java_counts_words() {
     assert!(log.contains("be 4\nnot 2\nor 2\nto 4\n"), "{log}");
 }
 
-#[test]
-fn a_stream_outlives_its_driver() {
-    let Some(turn) = with_image(NEW) else { return };
+fn a_stream_outlives_its_driver(WithSpark(turn): WithSpark) {
     let namespace = Namespace::new(turn, "spark-streaming");
     let volume = Volume::new(&namespace, "streaming");
     namespace.kubectl(&["apply", "-f", "manifests/spark/streaming.yaml"]);
@@ -192,10 +223,7 @@ fn a_stream_outlives_its_driver() {
     assert!(log.contains("exactly once: True"), "{log}");
 }
 
-#[test]
-#[ignore = "takes a minute"]
-fn a_shuffle_outlives_an_executor() {
-    let Some(turn) = with_image(NEW) else { return };
+fn a_shuffle_outlives_an_executor(WithSpark(turn): WithSpark) {
     let namespace = Namespace::new(turn, "spark-shuffle");
     namespace.kubectl(&["apply", "-f", "manifests/spark/shuffle.yaml"]);
     wait_for_line(&namespace, "shuffle", "shuffled 10000");
@@ -215,10 +243,7 @@ impl Drop for Maintained {
     }
 }
 
-#[test]
-#[ignore = "takes a minute"]
-fn a_node_is_drained_under_a_shuffle() {
-    let Some(turn) = with_image(NEW) else { return };
+fn a_node_is_drained_under_a_shuffle(WithSpark(turn): WithSpark) {
     let namespace = Namespace::new(turn, "spark-drain");
     namespace.kubectl(&["apply", "-f", "manifests/spark/shuffle.yaml"]);
     wait_for_line(&namespace, "shuffle", "shuffled 10000");
@@ -242,10 +267,7 @@ fn a_node_is_drained_under_a_shuffle() {
     );
 }
 
-#[test]
-#[ignore = "takes some minutes"]
-fn two_applications_share_by_drf() {
-    let Some(turn) = with_image(NEW) else { return };
+fn two_applications_share_by_drf(WithSpark(turn): WithSpark) {
     let namespace = Namespace::new(turn, "spark-drf");
     let file = crate::cluster::root().join("manifests/spark/dynamic-allocation.yaml");
     let manifests = std::fs::read_to_string(file).unwrap();
@@ -272,10 +294,7 @@ fn two_applications_share_by_drf() {
     }
 }
 
-#[test]
-#[ignore = "takes some minutes"]
-fn twenty_drivers_do_not_fill_the_cluster() {
-    let Some(turn) = with_image(NEW) else { return };
+fn twenty_drivers_do_not_fill_the_cluster(WithSpark(turn): WithSpark) {
     let namespace = Namespace::new(turn, "spark-many");
     for _ in 0..20 {
         namespace.kubectl(&["create", "-f", "manifests/spark/one-of-many.yaml"]);
@@ -290,10 +309,7 @@ fn twenty_drivers_do_not_fill_the_cluster() {
     }
 }
 
-#[test]
-#[ignore = "takes a minute"]
-fn a_history_server_shows_what_was() {
-    let Some(turn) = with_image(NEW) else { return };
+fn a_history_server_shows_what_was(WithSpark(turn): WithSpark) {
     let namespace = Namespace::new(turn, "spark-history");
     let _volume = Volume::new(&namespace, "spark-events");
     namespace.kubectl(&["apply", "-f", "manifests/spark/history-server.yaml"]);
@@ -312,10 +328,7 @@ fn a_history_server_shows_what_was() {
     });
 }
 
-#[test]
-#[ignore = "takes a minute"]
-fn the_oldest_version_runs_as_well() {
-    let Some(turn) = with_image(OLD) else { return };
+fn the_oldest_version_runs_as_well(WithOldestSpark(turn): WithOldestSpark) {
     let namespace = Namespace::new(turn, "spark-old");
     let file = crate::cluster::root().join("manifests/spark/four-components.yaml");
     let manifests = std::fs::read_to_string(file).unwrap();

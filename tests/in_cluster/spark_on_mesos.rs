@@ -6,15 +6,24 @@
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use proffer_test_harness::{Fixture, Test, tests};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::cluster::{self, Turn, enter, json as get, kubectl, say};
+use crate::cluster::{self, Turn, enter, json as get, kubectl};
 use crate::mesos::http;
 use crate::namespace::Namespace;
 use crate::operators::{both_are_there, leader};
 use crate::processes;
-use crate::spark::{OLD, check_four_components, with_image};
+use crate::spark::{WithOldestSpark, check_four_components};
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        the_command_to_the_letter,
+        four_components_in_the_pool_and_on_the_nodes_that_were_asked_for,
+        an_application_outlives_an_executor_and_the_operator,
+    ]
+}
 
 /// Where frameworks and their tasks are, as `values.yaml` says.
 const TASKS: &str = "test-mesos";
@@ -22,13 +31,31 @@ const TASKS: &str = "test-mesos";
 /// The Python of the image, which drivers outside have to have as well.
 const PYTHON: &str = "3.11";
 
-/// The cluster with the image, and a namespace for the driver.
-fn start(topic: &str) -> Option<Namespace> {
-    let turn: Turn = with_image(OLD)?;
+/// A virtual environment with Spark and the Python that executors have.
+struct PySpark(PathBuf);
+
+impl Fixture for PySpark {
+    fn set_up() -> Result<Self, String> {
+        let named = std::env::var_os("PROFFER_TEST_SPARK")
+            .map(PathBuf::from)
+            .ok_or("PROFFER_TEST_SPARK does not name a virtual environment with pyspark 3.5.9")?;
+        let output = Command::new(named.join("bin/python3")).arg("--version").output().unwrap();
+        let python = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        if !python.starts_with(&format!("Python {PYTHON}.")) {
+            return Err(format!(
+                "the driver would run {python}, and executors run Python {PYTHON}"
+            ));
+        }
+        Ok(Self(named))
+    }
+}
+
+/// A namespace for the driver.
+fn start(turn: Turn, topic: &str) -> Namespace {
     let output = cluster::run(&["kubectl", "create", "namespace", TASKS], "");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() || said.contains("already exists"), "{said}");
-    Some(Namespace::new(turn, topic))
+    Namespace::new(turn, topic)
 }
 
 /// The pods of executors that have not ended; some that have stay for their logs.
@@ -87,19 +114,11 @@ impl Drop for Running {
     }
 }
 
-#[test]
-fn the_command_to_the_letter() {
-    let Some(environment) = std::env::var_os("PROFFER_TEST_SPARK").map(PathBuf::from) else {
-        say("skipped: PROFFER_TEST_SPARK does not name a virtual environment with pyspark 3.5.9");
-        return;
-    };
-    let python = Command::new(environment.join("bin/python3")).arg("--version").output().unwrap();
-    let python = String::from_utf8_lossy(&python.stdout).trim().to_owned();
-    if !python.starts_with(&format!("Python {PYTHON}.")) {
-        say(&format!("skipped: the driver would run {python}, and executors run {PYTHON}"));
-        return;
-    }
-    let Some(namespace) = start("mesos-command") else { return };
+fn the_command_to_the_letter(
+    PySpark(environment): PySpark,
+    WithOldestSpark(turn): WithOldestSpark,
+) {
+    let namespace = start(turn, "mesos-command");
     let forward =
         ["kubectl", "-n", "proffer-system", "port-forward", "service/proffer-mesos", "5050"];
     let forward = enter(&forward).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
@@ -139,9 +158,10 @@ fn the_command_to_the_letter() {
     namespace.until("nothing is left of it", || executors().is_empty());
 }
 
-#[test]
-fn four_components_in_the_pool_and_on_the_nodes_that_were_asked_for() {
-    let Some(namespace) = start("mesos-four") else { return };
+fn four_components_in_the_pool_and_on_the_nodes_that_were_asked_for(
+    WithOldestSpark(turn): WithOldestSpark,
+) {
+    let namespace = start(turn, "mesos-four");
     namespace.pool("mesos-research", "{}");
     kubectl(&["label", "node", "node-1", "disk=ssd", "--overwrite"]);
     let program = program_of(&namespace, "four-components");
@@ -168,9 +188,8 @@ fn four_components_in_the_pool_and_on_the_nodes_that_were_asked_for() {
     kubectl(&["label", "node", "node-1", "disk-"]);
 }
 
-#[test]
-fn an_application_outlives_an_executor_and_the_operator() {
-    let Some(namespace) = start("mesos-outlives") else { return };
+fn an_application_outlives_an_executor_and_the_operator(WithOldestSpark(turn): WithOldestSpark) {
+    let namespace = start(turn, "mesos-outlives");
     let program = program_of(&namespace, "shuffle");
     run_in_pod(&namespace, &program, &["spark.mesos.driver.failoverTimeout=600"]);
     namespace.until("the shuffle is written", || log(&namespace).contains("shuffled 10000"));

@@ -1,21 +1,28 @@
 //! What in the chart follows from elsewhere: its version, the schema of `config`, the README's table.
 
+use proffer_test_harness::{Test, tests};
 use serde_json::{Map, Value};
 
 use super::{expect_file, root};
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        chart_and_programs_have_one_version,
+        the_schema_of_config_is_that_of_the_file,
+        the_table_of_values_is_that_of_the_file,
+    ]
+}
 
 fn read(file: &str) -> String {
     std::fs::read_to_string(root().join(file)).unwrap()
 }
 
-#[test]
 fn chart_and_programs_have_one_version() {
     let chart: Value = serde_yaml::from_str(&read("charts/proffer/Chart.yaml")).unwrap();
     assert_eq!(chart["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(chart["appVersion"], env!("CARGO_PKG_VERSION"));
 }
 
-#[test]
 fn the_schema_of_config_is_that_of_the_file() {
     let file = "charts/proffer/values.schema.json";
     let mut config = proffer::configuration::schema();
@@ -32,7 +39,6 @@ fn the_schema_of_config_is_that_of_the_file() {
     expect_file(file, &format!("{}\n", serde_json::to_string_pretty(&schema).unwrap()));
 }
 
-#[test]
 fn the_table_of_values_is_that_of_the_file() {
     let file = "charts/proffer/README.md";
     let readme = read(file);

@@ -1,11 +1,22 @@
 //! Who may say what, where a file names principals.
 
+use proffer_test_harness::{Test, tests};
 use serde_json::{Value, json};
 
 use super::Master;
 use super::framework::info;
 use super::http::{Reply, request};
 use crate::run::Folder;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        nobody_says_anything_without_a_secret,
+        principals_use_their_own_roles,
+        only_operators_change_the_cluster,
+        who_calls_too_often_is_told_so,
+        credentials_that_cannot_be_read_are_named,
+    ]
+}
 
 const CREDENTIALS: &str = r#"{"credentials": [
     {"principal": "spark", "secret": "one", "roles": ["team"]},
@@ -38,7 +49,6 @@ fn subscribe(master: &Master, who: Option<&str>, fields: &Value) -> Reply {
     send(master, who, "POST", "/api/v1/scheduler", &call)
 }
 
-#[test]
 fn nobody_says_anything_without_a_secret() {
     let master = master();
     let wrong = Some("Basic c3Bhcms6dHdv");
@@ -52,7 +62,6 @@ fn nobody_says_anything_without_a_secret() {
     assert_eq!(send(&master, Some(SPARK), "GET", "/state", &json!({})).status, 200);
 }
 
-#[test]
 fn principals_use_their_own_roles() {
     let master = master();
     for role in ["*", "teams"] {
@@ -68,7 +77,6 @@ fn principals_use_their_own_roles() {
     assert!(reply.text().contains("failover_timeout"), "{}", reply.text());
 }
 
-#[test]
 fn only_operators_change_the_cluster() {
     let master = master();
     let infos = json!({ "weight_infos": [{ "role": "team", "weight": 2 }] });
@@ -80,7 +88,6 @@ fn only_operators_change_the_cluster() {
     assert_eq!(weights["get_weights"]["weight_infos"][0]["weight"], json!(2.0));
 }
 
-#[test]
 fn who_calls_too_often_is_told_so() {
     let master = master();
     let often = (0..20).map(|_| send(&master, Some(EAGER), "GET", "/version", &json!({})).status);
@@ -90,7 +97,6 @@ fn who_calls_too_often_is_told_so() {
     assert_eq!(send(&master, Some(SPARK), "GET", "/version", &json!({})).status, 200);
 }
 
-#[test]
 fn credentials_that_cannot_be_read_are_named() {
     let folder = Folder::new();
     folder.write("credentials.json", r#"{"credentials": [{"principal": "a"}]}"#);

@@ -4,11 +4,24 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use proffer_mesos::types::TaskState;
+use proffer_test_harness::{Test, tests};
 use serde_json::{Value, json};
 
 use super::Master;
 use super::framework::{Framework, info, task};
 use super::http::{get, request};
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        a_body_that_is_too_large_is_refused,
+        a_thousand_idle_connections_do_not_hurt,
+        half_a_request_does_not_hurt,
+        deep_and_strange_json_is_refused,
+        nothing_touches_the_task_of_another,
+        an_address_that_others_can_reach_is_refused,
+        one_that_does_not_read_does_not_hurt,
+    ]
+}
 
 /// Whether the master still does what it should.
 fn works(master: &Master) {
@@ -19,7 +32,6 @@ fn works(master: &Master) {
     framework.teardown();
 }
 
-#[test]
 fn a_body_that_is_too_large_is_refused() {
     let master = Master::start("2cpu,1Gi", &[]);
     let headers = [("Content-Type", "application/json")];
@@ -29,7 +41,6 @@ fn a_body_that_is_too_large_is_refused() {
     works(&master);
 }
 
-#[test]
 fn a_thousand_idle_connections_do_not_hurt() {
     let master = Master::start("2cpu,1Gi", &[]);
     let idle: Vec<TcpStream> =
@@ -38,7 +49,6 @@ fn a_thousand_idle_connections_do_not_hurt() {
     drop(idle);
 }
 
-#[test]
 fn half_a_request_does_not_hurt() {
     let master = Master::start("2cpu,1Gi", &[]);
     let mut halves = Vec::new();
@@ -57,7 +67,6 @@ fn half_a_request_does_not_hurt() {
     assert!(refusal.starts_with("HTTP/1.1 400"), "{refusal:?}");
 }
 
-#[test]
 fn deep_and_strange_json_is_refused() {
     let master = Master::start("2cpu,1Gi", &[]);
     let headers = [("Content-Type", "application/json")];
@@ -69,7 +78,6 @@ fn deep_and_strange_json_is_refused() {
     works(&master);
 }
 
-#[test]
 fn nothing_touches_the_task_of_another() {
     let master = Master::start("2cpu,1Gi", &[]);
     let mut owner = Framework::subscribe(&master, &json!({}));
@@ -93,7 +101,6 @@ fn nothing_touches_the_task_of_another() {
     owner.update("t", TaskState::Killed);
 }
 
-#[test]
 fn an_address_that_others_can_reach_is_refused() {
     let folder = crate::run::Folder::new();
     let ended = folder.run(&["local", "--mesos", "0.0.0.0:0"]).expect_code(2);
@@ -101,7 +108,6 @@ fn an_address_that_others_can_reach_is_refused() {
 }
 
 /// A framework that never reads its events is cut off when too many wait for it, and nobody else notices.
-#[test]
 fn one_that_does_not_read_does_not_hurt() {
     let master = Master::start("2cpu,1Gi", &["slow"]);
     let info = info(&json!({"role": "slow"}));

@@ -2,7 +2,7 @@
 //!
 //! They are installed by `.ci/run` in a virtual environment; `PROFFER_TEST_MESOS_CLIENTS` names it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::json;
@@ -10,17 +10,23 @@ use serde_json::json;
 use super::Master;
 use super::framework::{Framework, task};
 use proffer_mesos::types::TaskState;
+use proffer_test_harness::{Fixture, Test, tests};
 
-/// The virtual environment; nothing, with a word about it, if there is none.
-fn environment() -> Option<PathBuf> {
-    let found = std::env::var_os("PROFFER_TEST_MESOS_CLIENTS").map(PathBuf::from);
-    if found.is_none() {
-        eprintln!(
-            "skipped: PROFFER_TEST_MESOS_CLIENTS does not name a virtual environment with \
-             mesoshttp, avmesos and avmesos-cli"
-        );
+pub(crate) fn tests() -> Vec<Test> {
+    tests![mesoshttp_plays, avmesos_plays, avmesos_cli_lists]
+}
+
+/// A virtual environment with the clients.
+struct MesosClients(PathBuf);
+
+impl Fixture for MesosClients {
+    fn set_up() -> Result<Self, String> {
+        let named = std::env::var_os("PROFFER_TEST_MESOS_CLIENTS").ok_or(
+            "PROFFER_TEST_MESOS_CLIENTS does not name a virtual environment with mesoshttp, avmesos and \
+             avmesos-cli",
+        )?;
+        Ok(Self(named.into()))
     }
-    found
 }
 
 /// A framework in Python: registers, launches a task that ends and one that is killed, reconciles,
@@ -82,8 +88,7 @@ thread.start()
 sys.exit(0 if done.wait(60) else 1)
 ";
 
-fn plays(library: &str) {
-    let Some(environment) = environment() else { return };
+fn plays(environment: &Path, library: &str) {
     let master = Master::start("2cpu,1Gi", &[]);
     let script = master.folder.write("framework.py", SCRIPT);
     let output = Command::new(environment.join("bin/python"))
@@ -106,19 +111,15 @@ fn plays(library: &str) {
     }
 }
 
-#[test]
-fn mesoshttp_plays() {
-    plays("mesoshttp");
+fn mesoshttp_plays(MesosClients(environment): MesosClients) {
+    plays(&environment, "mesoshttp");
 }
 
-#[test]
-fn avmesos_plays() {
-    plays("avmesos");
+fn avmesos_plays(MesosClients(environment): MesosClients) {
+    plays(&environment, "avmesos");
 }
 
-#[test]
-fn avmesos_cli_lists() {
-    let Some(environment) = environment() else { return };
+fn avmesos_cli_lists(MesosClients(environment): MesosClients) {
     let master = Master::start("2cpu,1Gi", &[]);
     let mut framework = Framework::subscribe(&master, &json!({ "name": "listed" }));
     let offer = framework.offer();

@@ -5,12 +5,24 @@ use proffer_mesos::executor::{Event, EventType};
 use proffer_mesos::recordio::Decoder;
 use proffer_mesos::scheduler;
 use proffer_mesos::types::{Offer, TaskState, TaskStatusReason as Reason};
+use proffer_test_harness::{Test, tests};
 use serde_json::{Value, json};
 
 use super::Master;
 use super::framework::{Framework, resources, thousandths};
 use super::http::{Connection, Reply, post};
 use crate::run::until;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        an_executor_runs_several_tasks,
+        messages_go_both_ways,
+        an_executor_that_ends_takes_its_tasks_along,
+        an_executor_is_shut_down,
+        nobody_speaks_for_an_executor_that_is_not_there,
+        executors_of_one_id_are_alike,
+    ]
+}
 
 const UUID: &str = "AAECAwQFBgcICQoLDA0ODw==";
 
@@ -96,7 +108,6 @@ fn launched(line: &str) -> (Master, Framework, Offer) {
     (master, framework, offer)
 }
 
-#[test]
 fn an_executor_runs_several_tasks() {
     let (master, mut framework, offer) = launched("exec sleep 1000");
     let mut executor = Executor::subscribe(&master, &framework);
@@ -130,7 +141,6 @@ fn an_executor_runs_several_tasks() {
     framework.update("t", TaskState::Killed);
 }
 
-#[test]
 fn messages_go_both_ways() {
     let (master, mut framework, offer) = launched("exec sleep 1000");
     let mut executor = Executor::subscribe(&master, &framework);
@@ -147,7 +157,6 @@ fn messages_go_both_ways() {
     assert_eq!((message.executor_id.value.as_str(), &*message.data), ("e", &b"world"[..]));
 }
 
-#[test]
 fn an_executor_that_ends_takes_its_tasks_along() {
     let (master, mut framework, offer) = launched("until test -e end; do sleep 0.01; done; exit 3");
     let mut executor = Executor::subscribe(&master, &framework);
@@ -169,7 +178,6 @@ fn an_executor_that_ends_takes_its_tasks_along() {
     while super::framework::amount(&framework.offer(), "cpus") < 2.0 {}
 }
 
-#[test]
 fn an_executor_is_shut_down() {
     let (master, mut framework, offer) = launched("exec sleep 1000");
     let mut executor = Executor::subscribe(&master, &framework);
@@ -182,7 +190,6 @@ fn an_executor_is_shut_down() {
     framework.update("t", TaskState::Failed);
 }
 
-#[test]
 fn nobody_speaks_for_an_executor_that_is_not_there() {
     let master = Master::start("2cpu,1Gi", &[]);
     let framework = Framework::subscribe(&master, &json!({}));
@@ -191,7 +198,6 @@ fn nobody_speaks_for_an_executor_that_is_not_there() {
     assert_eq!(executor.call(json!({ "type": "HEARTBEAT" })).status, 400);
 }
 
-#[test]
 fn executors_of_one_id_are_alike() {
     let (master, mut framework, _) = launched("exec sleep 1000");
     let offer = framework.offer();

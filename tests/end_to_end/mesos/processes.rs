@@ -1,6 +1,7 @@
 //! Tasks as processes of this machine.
 
 use proffer_mesos::types::{TaskState, TaskStatusReason as Reason};
+use proffer_test_harness::{Test, tests};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -8,6 +9,22 @@ use super::Master;
 use super::framework::{Framework, task};
 use super::http::get;
 use crate::run::{marked, unique_marker, until};
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        a_task_runs_in_its_sandbox_with_its_environment,
+        what_a_task_writes_can_be_read_and_nothing_else,
+        arguments_are_passed_as_they_are,
+        archives_are_unpacked_and_programs_made_executable,
+        what_cannot_be_fetched_is_named,
+        images_are_refused_by_name,
+        a_task_that_uses_too_much_memory_is_killed,
+        a_task_that_takes_too_long_is_killed,
+        nothing_is_left_of_a_task_whatever_it_started,
+        an_interrupt_ends_all_tasks_and_the_master,
+        killing_the_master_leaves_no_task_behind,
+    ]
+}
 
 /// Runs a task to its end; what it wrote on its standard output.
 fn run(
@@ -32,7 +49,6 @@ fn run(
     (master, stdout, status)
 }
 
-#[test]
 fn a_task_runs_in_its_sandbox_with_its_environment() {
     let line = r#"test "$PWD" = "$MESOS_SANDBOX" && echo "$GREETING $1" && cat hosts > copy && ls"#;
     let command = json!({
@@ -45,7 +61,6 @@ fn a_task_runs_in_its_sandbox_with_its_environment() {
     assert_eq!(stdout, "hello \ncopy\nhosts\nstderr\nstdout\n");
 }
 
-#[test]
 fn what_a_task_writes_can_be_read_and_nothing_else() {
     let master = Master::start("2cpu,1Gi", &[]);
     let mut framework = Framework::subscribe(&master, &json!({}));
@@ -74,7 +89,6 @@ fn what_a_task_writes_can_be_read_and_nothing_else() {
     assert_eq!(get(&master.address, "/files/read").status, 400);
 }
 
-#[test]
 fn arguments_are_passed_as_they_are() {
     let command = json!({
         "shell": false, "value": "/bin/echo", "arguments": ["echo", "a b", "$HOME", "*"],
@@ -83,7 +97,6 @@ fn arguments_are_passed_as_they_are() {
     assert_eq!(stdout, "a b $HOME *\n");
 }
 
-#[test]
 fn archives_are_unpacked_and_programs_made_executable() {
     let source = tempfile::tempdir().unwrap();
     std::fs::write(source.path().join("inside"), "from the archive\n").unwrap();
@@ -110,7 +123,6 @@ fn archives_are_unpacked_and_programs_made_executable() {
     assert_eq!(stdout, "from the archive\n");
 }
 
-#[test]
 fn what_cannot_be_fetched_is_named() {
     for (uri, problem) in [
         ("/no/such/file", "/no/such/file"),
@@ -125,14 +137,12 @@ fn what_cannot_be_fetched_is_named() {
     }
 }
 
-#[test]
 fn images_are_refused_by_name() {
     let container = json!({ "type": "DOCKER", "docker": { "image": "busybox" } });
     let (_, _, status) = run(&json!({ "container": container }), TaskState::Failed);
     assert!(status.message.unwrap().contains("image"));
 }
 
-#[test]
 fn a_task_that_uses_too_much_memory_is_killed() {
     let hoard = json!({ "value": "x=$(head -c 200000000 /dev/zero | tr '\\0' x); sleep 1000" });
     let change = json!({ "command": hoard, "resources": super::framework::resources(0.5, 32.0) });
@@ -140,7 +150,6 @@ fn a_task_that_uses_too_much_memory_is_killed() {
     assert_eq!(status.reason, Some(Reason::ContainerLimitationMemory.into()), "{status:?}");
 }
 
-#[test]
 fn a_task_that_takes_too_long_is_killed() {
     let change = json!({
         "command": { "value": "sleep 1000" },
@@ -150,7 +159,6 @@ fn a_task_that_takes_too_long_is_killed() {
     assert_eq!(status.reason, Some(Reason::MaxCompletionTimeReached.into()));
 }
 
-#[test]
 fn nothing_is_left_of_a_task_whatever_it_started() {
     let marker = unique_marker();
     let line = format!("setsid sleep {marker} & sleep {marker} & exit 0");
@@ -158,7 +166,6 @@ fn nothing_is_left_of_a_task_whatever_it_started() {
     assert!(marked(&marker).is_empty());
 }
 
-#[test]
 fn an_interrupt_ends_all_tasks_and_the_master() {
     let (master, marker) = (Master::start("2cpu,1Gi", &[]), unique_marker());
     let mut framework = Framework::subscribe(&master, &json!({ "failover_timeout": 600 }));
@@ -171,7 +178,6 @@ fn an_interrupt_ends_all_tasks_and_the_master() {
     assert!(marked(&marker).is_empty());
 }
 
-#[test]
 fn killing_the_master_leaves_no_task_behind() {
     let (master, marker) = (Master::start("2cpu,1Gi", &[]), unique_marker());
     let mut framework = Framework::subscribe(&master, &json!({ "failover_timeout": 600 }));
