@@ -14,26 +14,41 @@
 //!   `results` and `output` keep what it leaves, in a `store`.
 //! - [`processes`] finds and kills processes; `memory` keeps them within a limit.
 
+// Words.
 mod arguments;
 mod attempt;
 mod ending;
 mod failure;
-pub mod fetch;
-mod input;
+
+// The machine, stores and the log.
 mod install;
-mod kubernetes;
 mod log;
 mod logging;
+pub mod processes;
+mod store;
+
+// One side of an attempt each.
+pub mod fetch;
 mod memory;
 mod output;
-mod process;
-pub mod processes;
 mod results;
-mod run;
 mod session;
-mod stdio;
-mod store;
+
+// What a task reads, the results of earlier stages among it.
+mod input;
+
+// A command.
+mod process;
+
+// An attempt.
+mod run;
+
+// All attempts.
 mod supervisor;
+
+// The ways to the operator.
+mod kubernetes;
+mod stdio;
 
 pub use arguments::{ExecutorArguments, Options};
 pub use attempt::{Attempt, Kept, Outcome};

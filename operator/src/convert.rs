@@ -10,7 +10,7 @@ pub(crate) mod spark;
 mod status;
 
 pub use job::job_spec;
-pub(crate) use labels::label_problem;
+pub(crate) use labels::{label_problem, node_selector, toleration};
 pub(crate) use pool::pool_shape;
 pub use pool::{namespace_claims, pool_family_problems, pool_observation, pool_problems};
 pub use report::{assigned_spec, executor_observation, launched_spec, report};

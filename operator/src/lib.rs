@@ -11,15 +11,26 @@
 //! - [`simulate`] replays traces of jobs on virtual time.
 //! - [`cli`] is the command line.
 
-pub mod cli;
-pub mod configuration;
-pub mod convert;
+// What uses nothing else here.
 pub mod crds_output;
-pub mod kubernetes;
-pub mod local;
-pub mod logging;
 pub mod manifests;
 mod master;
 mod record;
-pub mod simulate;
 pub mod web;
+
+// Objects and files as the engine wants them.
+pub mod configuration;
+pub mod convert;
+
+// The log, which follows the file.
+pub mod logging;
+
+// Clusters.
+pub mod kubernetes;
+pub mod local;
+
+// Clusters that are played, from the same files as a local one.
+pub mod simulate;
+
+// What people call.
+pub mod cli;

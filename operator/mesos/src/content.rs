@@ -1,7 +1,7 @@
 //! The two encodings, and which one a request is in and an answer should be in.
 
-use crate::json::{from_value, to_json};
-use crate::transcode::{Message, missing_fields};
+use crate::fields::missing_fields;
+use crate::transcode::{Message, from_value, to_json};
 
 /// How messages are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

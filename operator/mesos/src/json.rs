@@ -1,34 +1,14 @@
-//! Messages as JSON, the way Mesos writes and reads it.
+//! Objects, texts and numbers of JSON, the way Mesos writes and reads them.
 //!
-//! Written is one line of ASCII: some clients cut a stream at line ends, or count characters where
-//! they should count bytes.
+//! Everything is written as one line of ASCII: some clients cut a stream at line ends, or count characters
+//! where they should count bytes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-use crate::transcode::{Kind, Message, Nested, Problem};
-
-/// A message as JSON.
-pub fn to_json<M: Message>(message: &M) -> String {
-    let mut out = String::new();
-    Nested::<M>::write(message, &mut out);
-    out
-}
-
-/// A message from JSON; the error is in the words of Mesos.
-pub fn from_json<M: Message>(text: &[u8]) -> Result<M, String> {
-    let value: Value = serde_json::from_slice(text)
-        .map_err(|error| format!("Failed to parse body into JSON: {error}"))?;
-    from_value(&value).map_err(|problem| format!("Failed to convert JSON into protobuf: {problem}"))
-}
-
-/// A message from a JSON value.
-pub fn from_value<M: Message>(value: &Value) -> Result<M, Problem> {
-    let empty = || Problem::invalid("Expecting a JSON object");
-    Nested::<M>::read(value)?.ok_or_else(empty)
-}
+use crate::fields::{Kind, Problem};
 
 /// Writes an object, field by field.
 #[doc(hidden)]
@@ -178,6 +158,3 @@ pub(crate) fn write_double(value: f64, out: &mut String) {
         out.push_str(if value > 0.0 { "\"Infinity\"" } else { "\"-Infinity\"" });
     }
 }
-
-#[cfg(test)]
-mod tests;

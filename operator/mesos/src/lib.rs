@@ -13,20 +13,33 @@
 //!
 //! There is no server and no client here.
 
+// What a field is, and what needs to know no messages.
+mod fields;
+pub mod recordio;
+pub mod roles;
+
+// JSON.
+mod json;
+
+// Messages in JSON.
+mod transcode;
+
+// How messages are written down here, and both encodings of them.
+pub mod content;
 #[macro_use]
 mod messages;
 
-pub mod constraints;
-pub mod content;
-pub mod executor;
-mod json;
-pub mod recordio;
-pub mod resources;
-pub mod roles;
-pub mod scheduler;
-mod transcode;
+// What is in messages.
 pub mod types;
+
+// Messages.
+pub mod executor;
+pub mod resources;
+pub mod scheduler;
+
+// Rules.
+pub mod constraints;
 pub mod validate;
 
-pub use json::{from_json, from_value, to_json};
-pub use transcode::{Described, Field, Message, Problem, missing_fields};
+pub use fields::{Described, Field, Problem, missing_fields};
+pub use transcode::{Message, from_json, from_value, to_json};

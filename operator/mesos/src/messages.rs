@@ -20,11 +20,11 @@ macro_rules! messages {
     })*) => { $(
         structure! { @ $name {} $($tag $label $kind ($($of)?) $field;)* }
 
-        impl $crate::transcode::Described for $name {
-            fn fields() -> &'static [$crate::transcode::Field] {
-                static FIELDS: &[$crate::transcode::Field] = &[$(
-                    $crate::transcode::Field::$label::<kind!($kind $($of)?)>(
-                        $tag, $crate::transcode::plain_name(stringify!($field)),
+        impl $crate::fields::Described for $name {
+            fn fields() -> &'static [$crate::fields::Field] {
+                static FIELDS: &[$crate::fields::Field] = &[$(
+                    $crate::fields::Field::$label::<kind!($kind $($of)?)>(
+                        $tag, $crate::fields::plain_name(stringify!($field)),
                     )
                 ),*];
                 FIELDS
@@ -35,16 +35,16 @@ macro_rules! messages {
             fn write(&self, object: &mut $crate::json::ObjectWriter<'_>) {
                 let _ = &object;
                 $(object.$label::<kind!($kind $($of)?)>(
-                    $crate::transcode::plain_name(stringify!($field)), &self.$field,
+                    $crate::fields::plain_name(stringify!($field)), &self.$field,
                 );)*
             }
 
             fn read(
                 object: &$crate::json::ObjectReader<'_>,
-            ) -> Result<Self, $crate::transcode::Problem> {
+            ) -> Result<Self, $crate::fields::Problem> {
                 let _ = &object;
                 Ok(Self { $($field: object.$label::<kind!($kind $($of)?)>(
-                    $crate::transcode::plain_name(stringify!($field)),
+                    $crate::fields::plain_name(stringify!($field)),
                 )?,)* })
             }
         }
@@ -104,7 +104,7 @@ macro_rules! structure {
         $tag:tt $label:ident $kind:ident () $field:ident; $($rest:tt)*) => {
         structure! { @ $name { $($done)*
             #[prost($kind, $label, tag = $tag)]
-            pub $field: labelled!($label (<kind!($kind) as $crate::transcode::Kind>::Rust)),
+            pub $field: labelled!($label (<kind!($kind) as $crate::fields::Kind>::Rust)),
         } $($rest)* }
     };
 }
@@ -142,7 +142,7 @@ macro_rules! enumerations {
         #[repr(i32)]
         pub enum $name { $($variant = $number),* }
 
-        impl $crate::transcode::Named for $name {
+        impl $crate::fields::Named for $name {
             fn number(name: &str) -> Option<i32> {
                 match name { $($text => Some($number),)* _ => None }
             }

@@ -1,7 +1,4 @@
-//! What is known of messages beside their protobuf form: names, required fields, and how each kind
-//! of field is written in JSON.
-
-mod wire;
+//! Messages in JSON: how each kind of field is written and read there.
 
 use std::marker::PhantomData;
 
@@ -9,69 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
+use crate::fields::{Described, Field, Kind, Named, Problem};
 use crate::json::{ObjectReader, ObjectWriter, write_double, write_text};
-pub use wire::missing_fields;
-
-/// Why a text is not a message.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
-    /// Fields are missing.
-    #[error("Missing required fields: {0}")]
-    Missing(String),
-    /// A field holds something else than it should.
-    #[error("Not expecting {found} for field '{field}'")]
-    Unexpected {
-        /// The field with those around it.
-        field: String,
-        /// What it holds.
-        found: &'static str,
-    },
-    /// A field holds what it cannot.
-    #[error("Failed to parse field '{field}': {message}")]
-    Invalid {
-        /// The field with those around it.
-        field: String,
-        /// What is wrong.
-        message: String,
-    },
-}
-
-impl Problem {
-    /// The problem as seen from the message that holds the field.
-    pub(crate) fn within(self, parent: &str) -> Self {
-        let path = |field: String| match field.as_str() {
-            "" => parent.to_owned(),
-            _ => format!("{parent}.{field}"),
-        };
-        match self {
-            Self::Missing(field) => Self::Missing(path(field)),
-            Self::Unexpected { field, found } => Self::Unexpected { field: path(field), found },
-            Self::Invalid { field, message } => Self::Invalid { field: path(field), message },
-        }
-    }
-
-    pub(crate) fn invalid(message: impl Into<String>) -> Self {
-        Self::Invalid { field: String::new(), message: message.into() }
-    }
-
-    fn unexpected(value: &Value) -> Self {
-        let found = match value {
-            Value::Null => "null",
-            Value::Bool(_) => "a JSON boolean",
-            Value::Number(_) => "a JSON number",
-            Value::String(_) => "a JSON string",
-            Value::Array(_) => "a JSON array",
-            Value::Object(_) => "a JSON object",
-        };
-        Self::Unexpected { field: String::new(), found }
-    }
-}
-
-/// A message whose fields are known by name and number.
-pub trait Described {
-    /// Its fields.
-    fn fields() -> &'static [Field];
-}
 
 /// A message that can be written and read as JSON.
 pub trait Message: prost::Message + Described + Default + Sized + 'static {
@@ -81,61 +17,24 @@ pub trait Message: prost::Message + Described + Default + Sized + 'static {
     fn read(object: &ObjectReader<'_>) -> Result<Self, Problem>;
 }
 
-/// A field of a message.
-#[derive(Clone, Copy, Debug)]
-pub struct Field {
-    /// Its number.
-    pub tag: u32,
-    /// Its name.
-    pub name: &'static str,
-    /// Whether it has to be there.
-    pub required: bool,
-    /// Whether it is a map, whose values are of the nested message.
-    pub map: bool,
-    /// The fields of what it holds, if that is a message.
-    pub nested: Option<fn() -> &'static [Self]>,
+/// A message as JSON.
+pub fn to_json<M: Message>(message: &M) -> String {
+    let mut out = String::new();
+    Nested::<M>::write(message, &mut out);
+    out
 }
 
-impl Field {
-    pub(crate) const fn optional<K: Kind>(tag: u32, name: &'static str) -> Self {
-        Self { tag, name, required: false, map: false, nested: K::NESTED }
-    }
-
-    pub(crate) const fn repeated<K: Kind>(tag: u32, name: &'static str) -> Self {
-        Self::optional::<K>(tag, name)
-    }
-
-    pub(crate) const fn required<K: Kind>(tag: u32, name: &'static str) -> Self {
-        Self { required: true, ..Self::optional::<K>(tag, name) }
-    }
-
-    pub(crate) const fn map<K: Kind>(tag: u32, name: &'static str) -> Self {
-        Self { map: true, ..Self::optional::<K>(tag, name) }
-    }
+/// A message from JSON; the error is in the words of Mesos.
+pub fn from_json<M: Message>(text: &[u8]) -> Result<M, String> {
+    let value: Value = serde_json::from_slice(text)
+        .map_err(|error| format!("Failed to parse body into JSON: {error}"))?;
+    from_value(&value).map_err(|problem| format!("Failed to convert JSON into protobuf: {problem}"))
 }
 
-/// The name of a field without the mark of names that are words of the language.
-pub(crate) const fn plain_name(name: &'static str) -> &'static str {
-    match name.as_bytes() {
-        [b'r', b'#', ..] => name.split_at(2).1,
-        _ => name,
-    }
-}
-
-/// A kind of field.
-#[doc(hidden)]
-pub trait Kind {
-    /// What holds it.
-    type Rust;
-    /// The fields of the message that it is, if it is one.
-    const NESTED: Option<fn() -> &'static [Field]> = None;
-    /// Whether there is a way to write it.
-    fn known(_value: &Self::Rust) -> bool {
-        true
-    }
-    fn write(value: &Self::Rust, out: &mut String);
-    /// Nothing if it is something that newer versions may know.
-    fn read(value: &Value) -> Result<Option<Self::Rust>, Problem>;
+/// A message from a JSON value.
+pub fn from_value<M: Message>(value: &Value) -> Result<M, Problem> {
+    let empty = || Problem::invalid("Expecting a JSON object");
+    Nested::<M>::read(value)?.ok_or_else(empty)
 }
 
 /// Text.
@@ -281,13 +180,6 @@ impl<M: Message> Kind for Boxed<M> {
     }
 }
 
-/// Values that have names.
-#[doc(hidden)]
-pub(crate) trait Named {
-    fn number(name: &str) -> Option<i32>;
-    fn name(number: i32) -> Option<&'static str>;
-}
-
 /// One of several values.
 #[doc(hidden)]
 pub(crate) struct Enumeration<E>(PhantomData<E>);
@@ -317,3 +209,6 @@ impl<E: Named> Kind for Enumeration<E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

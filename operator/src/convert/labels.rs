@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1;
 use proffer_core::event::{Label, TaintEffect, Toleration, TolerationOperator};
 use proffer_crds::job;
 
@@ -28,6 +29,46 @@ pub(super) fn tolerations(tolerations: &[job::Toleration]) -> Vec<Toleration> {
         }),
     };
     tolerations.iter().map(engine).collect()
+}
+
+/// The labels that a pod's node has to have, as far as single labels say so. What else a pod says of nodes
+/// is for the scheduler to judge.
+pub(crate) fn node_selector(spec: &v1::PodSpec) -> Vec<Label> {
+    let selector = spec.node_selector.iter().flatten();
+    let mut labels: Vec<Label> =
+        selector.map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect();
+    let affinity = spec.affinity.as_ref().and_then(|affinity| affinity.node_affinity.as_ref());
+    let required = affinity
+        .and_then(|affinity| affinity.required_during_scheduling_ignored_during_execution.as_ref());
+    // Of several terms one has to hold, so none of them must.
+    if let Some([term]) = required.map(|required| &*required.node_selector_terms) {
+        labels.extend(term.match_expressions.iter().flatten().filter_map(|expression| {
+            let [value] = expression.values.as_deref().unwrap_or_default() else { return None };
+            let is_one = expression.operator == "In";
+            is_one.then(|| (expression.key.as_str().into(), value.as_str().into()))
+        }));
+    }
+    labels.sort_unstable();
+    labels.dedup();
+    labels
+}
+
+/// A toleration of a pod as the engine has it.
+pub(crate) fn toleration(toleration: &v1::Toleration) -> Toleration {
+    Toleration {
+        key: toleration.key.as_deref().unwrap_or_default().into(),
+        operator: match toleration.operator.as_deref() {
+            Some("Exists") => TolerationOperator::Exists,
+            _ => TolerationOperator::Equal,
+        },
+        value: toleration.value.as_deref().unwrap_or_default().into(),
+        effect: match toleration.effect.as_deref() {
+            Some("NoSchedule") => Some(TaintEffect::NoSchedule),
+            Some("PreferNoSchedule") => Some(TaintEffect::PreferNoSchedule),
+            Some("NoExecute") => Some(TaintEffect::NoExecute),
+            _ => None,
+        },
+    }
 }
 
 /// What of a selector no label can be.

@@ -11,7 +11,7 @@ use proffer_crds::Quantity;
 use proffer_crds::spark::SparkApplication;
 
 use super::count;
-use crate::kubernetes::gated_pod::{node_selector, toleration};
+use super::labels::{node_selector, toleration};
 
 /// The stage of a Spark job, whose one task is the driver.
 pub(crate) const DRIVER_STAGE: &str = "driver";

@@ -3,11 +3,11 @@
 //! Such a pod has a scheduling gate, which keeps the scheduler away, and names its pool by a label. What
 //! it requests is what is wanted. Accepting an offer pins it to the node and lifts the gate at once.
 
-use k8s_openapi::api::core::v1::{Pod, PodSpec};
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
 use proffer_core::action::Launch;
-use proffer_core::event::{Label, TaintEffect, Toleration, TolerationOperator};
+use proffer_core::event::{Label, Toleration};
 use serde_json::{Value, json};
 
 use super::executor_pod::{node_fields, require};
@@ -16,6 +16,7 @@ use super::names::{
     SPARK_APPLICATION_LABEL, SPARK_JOB_LABEL, SPARK_ROLE_LABEL, SPARK_VERSION_LABEL,
 };
 use super::requests::pod_requests;
+use crate::convert::{node_selector, toleration};
 
 /// What is remembered of a pod that waits for an offer or was placed by one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,46 +133,6 @@ fn owner(pod: &Pod) -> Option<Owner> {
         name: owner.name.as_str().into(),
         uid: owner.uid.as_str().into(),
     })
-}
-
-/// The labels that its node has to have, as far as single labels say so. What else a pod says of nodes is
-/// for the scheduler to judge.
-pub(crate) fn node_selector(spec: &PodSpec) -> Vec<Label> {
-    let selector = spec.node_selector.iter().flatten();
-    let mut labels: Vec<Label> =
-        selector.map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect();
-    let affinity = spec.affinity.as_ref().and_then(|affinity| affinity.node_affinity.as_ref());
-    let required = affinity
-        .and_then(|affinity| affinity.required_during_scheduling_ignored_during_execution.as_ref());
-    // Of several terms one has to hold, so none of them must.
-    if let Some([term]) = required.map(|required| &*required.node_selector_terms) {
-        labels.extend(term.match_expressions.iter().flatten().filter_map(|expression| {
-            let [value] = expression.values.as_deref().unwrap_or_default() else { return None };
-            let is_one = expression.operator == "In";
-            is_one.then(|| (expression.key.as_str().into(), value.as_str().into()))
-        }));
-    }
-    labels.sort_unstable();
-    labels.dedup();
-    labels
-}
-
-/// A toleration as the engine has it.
-pub(crate) fn toleration(toleration: &k8s_openapi::api::core::v1::Toleration) -> Toleration {
-    Toleration {
-        key: toleration.key.as_deref().unwrap_or_default().into(),
-        operator: match toleration.operator.as_deref() {
-            Some("Exists") => TolerationOperator::Exists,
-            _ => TolerationOperator::Equal,
-        },
-        value: toleration.value.as_deref().unwrap_or_default().into(),
-        effect: match toleration.effect.as_deref() {
-            Some("NoSchedule") => Some(TaintEffect::NoSchedule),
-            Some("PreferNoSchedule") => Some(TaintEffect::PreferNoSchedule),
-            Some("NoExecute") => Some(TaintEffect::NoExecute),
-            _ => None,
-        },
-    }
 }
 
 /// The merge patch that pins a pod in this version to a node and lifts its gate; `None` if it has no gate

@@ -2,8 +2,8 @@ use proptest::prelude::*;
 use prost::Message as _;
 
 use super::*;
+use crate::fields::missing_fields;
 use crate::scheduler::{Call, Event, EventType};
-use crate::transcode::{Described, missing_fields};
 use crate::types::{
     ContainerId, Labels, Offer, OfferOperation, TaskInfo, TaskState, TaskStatus, TaskStatusReason,
 };
@@ -101,7 +101,7 @@ fn deep_nesting_is_an_error_and_no_more() {
 }
 
 /// A value for a field of a message, by its description.
-fn values(fields: &'static [crate::transcode::Field], seed: &mut dyn FnMut() -> u8) -> Vec<u8> {
+fn values(fields: &'static [Field], seed: &mut dyn FnMut() -> u8) -> Vec<u8> {
     let mut out = Vec::new();
     for field in fields {
         if !field.required && !seed().is_multiple_of(3) {
