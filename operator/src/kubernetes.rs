@@ -3,7 +3,7 @@
 //! ```text
 //! watches ─► Change ─► Operator (engine, index, queue) ─► Write ─► API server
 //!                          ▲                                │
-//!                          └────────────── Reply ◄──────────┘
+//!                          └───────────── Answer ◄──────────┘
 //! ```
 //!
 //! `pod`, `node` and `requests` read what Kubernetes says, `executor_pod` makes pods. Everything but
@@ -26,6 +26,7 @@ mod requests;
 mod spark_pod;
 mod task_pod;
 mod watches;
+mod wishes;
 mod writes;
 
 use std::collections::BTreeSet;
@@ -54,8 +55,8 @@ use executor_pod::PodSettings;
 use leadership::{Candidate, Leadership, Permit, Timing};
 use names::LEADER_LABEL;
 use notices::Notice;
-use operator::{Change, Kind, MesosSettings, Operator, OperatorSettings, Sent, wall_clock};
-use writes::{Reply, Write, Writer};
+use operator::{Change, Kind, MesosSettings, Operator, OperatorSettings, wall_clock};
+use writes::{Answer, ExecutorWrite, Write, Writer};
 
 /// Changes that wait to be taken in; watches wait when there are more.
 const CHANGE_QUEUE_LENGTH: usize = 4096;
@@ -178,7 +179,7 @@ struct Cluster {
     changes: mpsc::Receiver<Change>,
     sender: mpsc::Sender<Change>,
     notices: mpsc::Sender<Notice>,
-    in_flight: FuturesUnordered<tokio::task::JoinHandle<(Sent, Reply)>>,
+    in_flight: FuturesUnordered<tokio::task::JoinHandle<Answer>>,
     /// Frameworks of Mesos, if they are served.
     connections: Option<Connections>,
     health: Arc<Health>,
@@ -222,7 +223,7 @@ impl Cluster {
         Self {
             operator: Operator::new(clock.now(), settings),
             connections,
-            writer: Writer::new(client.clone()),
+            writer: Writer::new(client.clone(), timing.write_timeout()),
             client,
             changes,
             sender,
@@ -257,7 +258,7 @@ impl Cluster {
                     Some(change) => self.take(change),
                     None => bail!("all watches have ended"),
                 },
-                Some(reply) = self.in_flight.next() => self.answer(reply)?,
+                Some(answer) = self.in_flight.next() => self.answer(answer)?,
                 // Frameworks wait until it is known what there is.
                 request = next_request(&mut self.connections), if self.operator.is_synced() => {
                     self.take_request(request);
@@ -274,8 +275,8 @@ impl Cluster {
             {
                 self.take_request(request);
             }
-            while let Some(Some(reply)) = futures::FutureExt::now_or_never(self.in_flight.next()) {
-                self.answer(reply)?;
+            while let Some(Some(answer)) = futures::FutureExt::now_or_never(self.in_flight.next()) {
+                self.answer(answer)?;
             }
         }
     }
@@ -310,17 +311,14 @@ impl Cluster {
         }
     }
 
-    fn answer(
-        &mut self,
-        reply: Result<(Sent, Reply), tokio::task::JoinError>,
-    ) -> anyhow::Result<()> {
-        let (sent, reply) = reply.context("a write broke off")?;
+    fn answer(&mut self, answer: Result<Answer, tokio::task::JoinError>) -> anyhow::Result<()> {
+        let answer = answer.context("a write broke off")?;
         self.health.metrics.writes.inc();
-        if matches!(reply, Reply::Unknown(_)) {
+        if answer.unknown().is_some() {
             self.health.metrics.failed_writes.inc();
         }
         let now = self.clock.now();
-        self.operator.answered(now, sent, reply);
+        self.operator.answered(now, answer);
         Ok(())
     }
 
@@ -330,24 +328,18 @@ impl Cluster {
                 bail!("the lease could not be renewed in time, so nothing is written any more");
             }
             let now = self.clock.now();
-            let Some((sent, write)) = self.operator.next_write(now) else { return Ok(()) };
-            if let Write::Launch { pod, .. } = &write {
+            let Some(write) = self.operator.next_write(now) else { return Ok(()) };
+            if let Write::Executor(key, ExecutorWrite::Launch(_)) = &write {
                 self.health.metrics.launches.inc();
-                let namespace = pod.metadata.namespace.clone().unwrap_or_default();
-                self.bind(namespace).await;
+                self.bind(key.job.namespace.to_string()).await;
             }
-            if let Write::LaunchDriver { parts, account, makes_account } = &write {
+            if let Write::Executor(key, ExecutorWrite::LaunchDriver(driver)) = &write {
                 self.health.metrics.launches.inc();
-                let namespace = parts.driver.metadata.namespace.clone().unwrap_or_default();
-                self.bind_driver(namespace, account, *makes_account).await;
+                let namespace = key.job.namespace.to_string();
+                self.bind_driver(namespace, &driver.account, driver.makes_account).await;
             }
-            let (writer, timeout) = (self.writer.clone(), self.write_timeout);
-            self.in_flight.push(tokio::spawn(async move {
-                let written = Box::pin(writer.perform(write));
-                let reply = tokio::time::timeout(timeout, written).await;
-                let late = |_| Reply::Unknown(format!("no answer within {timeout:?}"));
-                (sent, reply.unwrap_or_else(late))
-            }));
+            let writer = self.writer.clone();
+            self.in_flight.push(tokio::spawn(async move { Box::pin(writer.perform(write)).await }));
         }
     }
 

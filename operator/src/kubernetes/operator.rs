@@ -32,11 +32,11 @@ use super::index::Index;
 use super::node::NodeFacts;
 use super::notices::Notice;
 use super::pod::{ObjectName, PodFacts};
-use super::queue::{Intent, Queue, Target};
+use super::queue::Queue;
+use super::wishes::{ExecutorWish, JobWish, PoolWish, Wish};
 use crate::record::RecordedEngine;
 use executors::Executor;
 use gated::Gated;
-pub(crate) use intents::Sent;
 use mesos::Mesos;
 pub(crate) use mesos::MesosSettings;
 pub(crate) use objects::wall_clock;
@@ -305,17 +305,17 @@ impl Operator {
                 self.explain_gated(now, &status);
             }
             Action::Launch(launch) => {
-                let target = Target::Executor(launch.key.clone());
-                self.queue.push(target, Intent::Launch(launch));
+                let key = launch.key.clone();
+                self.queue.push(Wish::Executor(key, ExecutorWish::Launch(launch)));
             }
             Action::Assign(assignment) => {
-                let target = Target::Executor(assignment.key.clone());
-                self.queue.push(target, Intent::Assign(assignment));
+                let key = assignment.key.clone();
+                self.queue.push(Wish::Executor(key, ExecutorWish::Assign(assignment)));
             }
             Action::Remove(key) => self.remove(now, &key),
             Action::Discard(key) => {
                 if self.executors.contains_key(&key) {
-                    self.queue.push(Target::Executor(key), Intent::Discard);
+                    self.queue.push(Wish::Executor(key, ExecutorWish::Discard));
                 } else {
                     self.engine.handle(now, Event::Discarded(key));
                 }
@@ -324,7 +324,7 @@ impl Operator {
                 self.speak_of_driver(&mut status);
                 self.tell_of(now, &status);
                 self.explain_waiting(now, &status);
-                self.queue.push(Target::Job(status.key.clone()), Intent::Status(status));
+                self.queue.push(Wish::Job(status.key.clone(), JobWish::Status(status)));
             }
             Action::Framework(key, action) => {
                 if let Some(mesos) = &mut self.mesos {
@@ -386,7 +386,7 @@ impl Operator {
             self.review_all(now);
             self.pools_due = Some(now);
             if self.settings.makes_default_pool && !self.pools.contains_key(DEFAULT_POOL) {
-                self.queue.push(Target::Pool(DEFAULT_POOL.into()), Intent::CreatePool);
+                self.queue.push(Wish::Pool(DEFAULT_POOL.into(), PoolWish::Create));
             }
         }
     }
@@ -446,7 +446,7 @@ impl Operator {
         while let Some((at, key)) = self.expiries.first().filter(|(at, _)| *at <= now).cloned() {
             self.expiries.remove(&(at, key.clone()));
             if let Some(uid) = self.jobs.get(&key).and_then(|job| job.object.metadata.uid.clone()) {
-                self.queue.push(Target::Job(key), Intent::Expire { uid: uid.into() });
+                self.queue.push(Wish::Job(key, JobWish::Expire { uid: uid.into() }));
             }
         }
         while let Some((at, key)) =

@@ -16,7 +16,7 @@ use super::super::index::Index;
 use super::super::names::executor_name;
 use super::super::notices::Notice;
 use super::super::pod::{ExecutorFacts, ObjectName, PodFacts};
-use super::super::queue::{Intent, Target};
+use super::super::wishes::{ExecutorWish, Wish};
 use super::Operator;
 use crate::convert;
 
@@ -242,8 +242,8 @@ impl Operator {
                 && !pod.is_deleting
                 && !pod.has_ended
             {
-                let intent = Intent::DeletePod { uid: pod.uid.clone(), grace_seconds: None };
-                self.queue.push(Target::Executor(key.clone()), intent);
+                let wish = ExecutorWish::DeletePod { uid: pod.uid.clone(), grace_seconds: None };
+                self.queue.push(Wish::Executor(key.clone(), wish));
             }
             return;
         }
@@ -281,7 +281,7 @@ impl Operator {
                 if executor.cause.is_none() && !executor.is_removing {
                     executor.cause = Some(deleted);
                     // When it is read, the engine hears that it goes, and gives it nothing more.
-                    self.queue.push(Target::Executor(key.clone()), Intent::Read);
+                    self.queue.push(Wish::Executor(key.clone(), ExecutorWish::Read));
                 }
             }
         }
@@ -312,8 +312,8 @@ impl Operator {
         }
         let (key, uid) = (facts.key.clone(), pod.uid.clone());
         if !pod.has_ended {
-            let intent = Intent::DeletePod { uid, grace_seconds: Some(ORPHAN_GRACE_SECONDS) };
-            self.queue.push(Target::Executor(key), intent);
+            let wish = ExecutorWish::DeletePod { uid, grace_seconds: Some(ORPHAN_GRACE_SECONDS) };
+            self.queue.push(Wish::Executor(key, wish));
             return;
         }
         let is_of = |job: &super::Job| job.object.uid().as_deref() == Some(&*facts.job_uid);
@@ -336,9 +336,10 @@ impl Operator {
 
     /// Reads whether there is a pod or an object that a list did not tell of.
     pub(super) fn look_for(&mut self, kind: super::Kind, name: &ObjectName) {
-        let intent = if kind == super::Kind::Pod { Intent::ReadPod } else { Intent::Read };
+        let is_pod = kind == super::Kind::Pod;
+        let wish = if is_pod { ExecutorWish::ReadPod } else { ExecutorWish::Read };
         if let Some(key) = self.key_of(name) {
-            self.queue.push(Target::Executor(key), intent);
+            self.queue.push(Wish::Executor(key, wish));
         }
     }
 
@@ -346,12 +347,11 @@ impl Operator {
     fn depart(&mut self, key: &ExecutorKey, departure: Departure) {
         let Some(executor) = self.executors.get_mut(key) else { return };
         executor.departure = Some(departure);
-        let target = Target::Executor(key.clone());
-        let needless = |intent: &Intent| {
-            matches!(intent, Intent::Launch(_) | Intent::Assign(_) | Intent::Remove)
+        let needless = |wish: &ExecutorWish| {
+            matches!(wish, ExecutorWish::Launch(_) | ExecutorWish::Assign(_) | ExecutorWish::Remove)
         };
-        self.queue.drop_waiting(&target, needless);
-        self.queue.push(target, Intent::Read);
+        self.queue.executors.drop_waiting(key, needless);
+        self.queue.push(Wish::Executor(key.clone(), ExecutorWish::Read));
     }
 
     /// Tells the engine that an executor is gone, now that its last report is known.
@@ -403,26 +403,25 @@ impl Operator {
             // The pods of several executors may go, each with the target of its own name.
             let facts = self.index.pod(&pod).and_then(|pod| pod.executor.as_ref());
             if let Some(facts) = facts {
-                let target = Target::Executor(facts.key.clone());
-                self.queue.push(target, Intent::DeletePod { uid, grace_seconds: None });
+                let wish = ExecutorWish::DeletePod { uid, grace_seconds: None };
+                self.queue.push(Wish::Executor(facts.key.clone(), wish));
             }
         }
     }
 
     /// Takes in that the engine wants an executor to go.
     pub(super) fn remove(&mut self, now: Milliseconds, key: &ExecutorKey) {
-        let target = Target::Executor(key.clone());
         match self.executors.get_mut(key) {
             None => {
                 // It was not begun to be made.
-                self.queue.drop_waiting(&target, |_| true);
+                self.queue.executors.drop_waiting(key, |_| true);
                 self.gone(now, key, Departure::Asked);
             }
             Some(executor) if executor.has_departed => self.gone(now, key, Departure::Asked),
             Some(executor) => {
                 executor.is_removing = true;
                 if executor.departure.is_none() {
-                    self.queue.push(target, Intent::Remove);
+                    self.queue.push(Wish::Executor(key.clone(), ExecutorWish::Remove));
                 }
             }
         }
@@ -435,8 +434,8 @@ impl Operator {
         if self.index.pod(&executor.name).is_some_and(|pod| pod.is_deleting) {
             return;
         }
-        let intent = Intent::DeletePod { uid: uid.clone(), grace_seconds };
-        self.queue.push(Target::Executor(key.clone()), intent);
+        let wish = ExecutorWish::DeletePod { uid: uid.clone(), grace_seconds };
+        self.queue.push(Wish::Executor(key.clone(), wish));
     }
 
     /// Begins to follow an executor.

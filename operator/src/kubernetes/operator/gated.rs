@@ -19,8 +19,8 @@ use super::super::gated_pod::{GatedFacts, Owner, Shape, Step};
 use super::super::names::OFFERED_CONDITION;
 use super::super::notices::Notice;
 use super::super::pod::{ObjectName, PodFacts, pod_facts};
-use super::super::queue::{Intent, Target};
-use super::super::writes::Reply;
+use super::super::wishes::{Explanation, PodWish, Wish};
+use super::super::writes::Failure;
 use super::{Change, Operator};
 use crate::convert;
 
@@ -302,7 +302,7 @@ impl Operator {
             let Some((key, node)) = group.places.pop_first() else { return };
             self.seat(&key, &name);
             let launch = Launch { key, node, search: Search::default() };
-            self.queue.push(Target::Pod(name), Intent::Place(launch));
+            self.queue.push(Wish::Pod(name, PodWish::Place(launch)));
             self.note_spark(job);
         }
     }
@@ -354,7 +354,7 @@ impl Operator {
     /// Takes in that a pod is gone, or asks for something else.
     fn leave_group(&mut self, now: Milliseconds, name: &ObjectName) {
         let Some(member) = self.gated.members.remove(name) else { return };
-        self.queue.drop_waiting(&Target::Pod(name.clone()), |_| true);
+        self.queue.pods.drop_waiting(name, |_| true);
         let Some(group) = self.gated.groups.get_mut(&member.group) else { return };
         group.waiting.remove(&(member.created_at, name.clone()));
         if let Some(executor) = member.executor {
@@ -451,7 +451,7 @@ impl Operator {
             return;
         };
         self.seat(&launch.key, &name);
-        self.queue.push(Target::Pod(name), Intent::Place(launch));
+        self.queue.push(Wish::Pod(name, PodWish::Place(launch)));
     }
 
     /// Makes a pod that waits an executor of the engine, which accounts for it from now on.
@@ -479,12 +479,11 @@ impl Operator {
             }
             return;
         };
-        let target = Target::Pod(name.clone());
         let was_placed = self.gated.members.get(&name).is_some_and(|it| it.told.is_some());
         let is_placed = was_placed || self.index.pod(&name).is_some_and(is_placed);
-        if !is_placed && !self.queue.is_in_flight(&target) {
+        if !is_placed && !self.queue.pods.is_in_flight(&name) {
             // It still waits, and may go on with that.
-            self.queue.drop_waiting(&target, |intent| matches!(intent, Intent::Place(_)));
+            self.queue.pods.drop_waiting(&name, |wish| matches!(wish, PodWish::Place(_)));
             self.unseat(now, &name, Departure::Asked);
             return;
         }
@@ -506,8 +505,8 @@ impl Operator {
 
     pub(super) fn delete_gated(&mut self, name: &ObjectName) {
         let Some(pod) = self.index.pod(name).filter(|pod| !pod.is_deleting) else { return };
-        let intent = Intent::DeletePod { uid: pod.uid.clone(), grace_seconds: None };
-        self.queue.push(Target::Pod(name.clone()), intent);
+        let wish = PodWish::Delete { uid: pod.uid.clone(), grace_seconds: None };
+        self.queue.push(Wish::Pod(name.clone(), wish));
     }
 
     /// Tells the engine where a placed pod is, and whether it goes.
@@ -608,24 +607,29 @@ impl Operator {
                 let notice = Notice::of_pod(name, &member.uid, true, reason, &message);
                 self.notices.push(notice);
             }
-            let intent = Intent::Explain {
+            let explanation = Explanation {
                 uid: member.uid.clone(),
                 offered: false,
                 reason: reason.into(),
                 message: message.clone(),
             };
-            self.queue.push(Target::Pod(name.clone()), intent);
+            self.queue.push(Wish::Pod(name.clone(), PodWish::Explain(explanation)));
         }
     }
 
     /// Takes in what came of placing a pod.
-    pub(super) fn placed(&mut self, now: Milliseconds, launch: &Launch, reply: Reply) {
+    pub(super) fn placed(
+        &mut self,
+        now: Milliseconds,
+        launch: &Launch,
+        result: Result<Option<Box<Pod>>, Failure>,
+    ) {
         let group = self.gated.groups.get(&launch.key.job);
         let Some(name) = group.and_then(|group| group.placed.get(&launch.key)).cloned() else {
             return;
         };
-        match reply {
-            Reply::Placed(pod) => {
+        match result {
+            Ok(Some(pod)) => {
                 let facts = pod_facts(&pod);
                 // What a watch has told meanwhile is newer.
                 if self.index.pod(&name).is_some_and(|known| !is_placed(known)) {
@@ -635,7 +639,7 @@ impl Operator {
                     && let Some(member) = self.gated.members.get(&name)
                 {
                     let node = launch.node.as_deref();
-                    let intent = Intent::Explain {
+                    let explanation = Explanation {
                         uid: member.uid.clone(),
                         offered: true,
                         reason: "OfferAccepted".into(),
@@ -644,18 +648,20 @@ impl Operator {
                             |node| format!("node {node} was offered and accepted"),
                         ),
                     };
-                    self.queue.push(Target::Pod(name), intent);
+                    self.queue.push(Wish::Pod(name, PodWish::Explain(explanation)));
                 }
             }
-            Reply::Missing => self.miss_gated(now, &name),
-            Reply::Refused(problem) => {
+            Ok(None) => self.miss_gated(now, &name),
+            Err(Failure::Refused(problem)) => {
                 let uid = self.gated.members.get(&name).map(|member| member.uid.clone());
                 let notice =
                     uid.map(|uid| Notice::of_pod(&name, &uid, true, "NotPlaced", &problem));
                 self.notices.extend(notice);
                 self.unseat(now, &name, Departure::Withdrawn(problem));
             }
-            _ => self.queue.push(Target::Pod(name), Intent::Place(launch.clone())),
+            Err(Failure::Unknown(_)) => {
+                self.queue.push(Wish::Pod(name, PodWish::Place(launch.clone())));
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use proffer_core::ExecutorKey;
@@ -14,8 +15,12 @@ use proffer_crds::{SparkExecutor, SparkJob};
 use super::super::executor_pod::executor_pod;
 use super::super::names::{EPOCH_LABEL, INDEX_LABEL, JOB_LABEL};
 use super::super::pod::{ObjectName, PodFacts, pod_facts};
-use super::super::queue::{Intent, Target};
-use super::super::writes::{Reply, Write};
+use super::super::wishes::{ExecutorWish, JobWish, NodeWish, PodWish, PoolWish, Wish};
+use super::super::writes::{
+    Answer, ExecutorAnswer, ExecutorParts, ExecutorWrite, Failure, JobAnswer, JobWrite, Launched,
+    NodeAnswer, NodeWrite, Outcome, PodAnswer, PodWrite, PoolAnswer, PoolWrite, Stored, Unknown,
+    Write,
+};
 use super::executors::{Executor, PodState, object_name, owner_reference};
 use super::objects::is_older;
 use super::{Change, Kind, Operator};
@@ -25,132 +30,72 @@ use crate::convert;
 /// deleted.
 const STOP_PATIENCE_MILLISECONDS: Milliseconds = 20_000;
 
-/// A write that is on its way, to be handed back with its reply.
-#[derive(Debug)]
-pub(crate) struct Sent {
-    target: Target,
-    kind: SentKind,
-}
-
-#[derive(Debug)]
-enum SentKind {
-    Launch,
-    Assign(u64),
-    Stop,
-    DeletePod,
-    Place(Launch),
-    Explain,
-    Framework(Arc<str>),
-    RunTask,
-    DeleteTask,
-    Checkpoint(u64),
-    Read,
-    ReadPod,
-    ReadLog,
-    Discard,
-    Status {
-        uid: Box<str>,
-        revision: u64,
-    },
-    /// What is to be tried again where nothing is known of what came of it.
-    Other(Option<Intent>),
-}
-
 impl Operator {
-    /// The next write that may start now.
-    pub(crate) fn next_write(&mut self, now: Milliseconds) -> Option<(Sent, Write)> {
+    /// The next write that may start now. It has to be answered by [`Operator::answered`].
+    pub(crate) fn next_write(&mut self, now: Milliseconds) -> Option<Write> {
         loop {
-            let (target, intent) = self.queue.next(now)?;
-            if let Some((kind, write)) = self.write_for(now, &target, intent) {
-                return Some((Sent { target, kind }, write));
+            let wish = self.queue.next(now)?;
+            let target = wish.target();
+            if let Some(write) = self.write_for(now, wish) {
+                return Some(write);
             }
             // There was nothing to be written after all.
             self.queue.done(now, &target, false);
         }
     }
 
-    fn write_for(
+    fn write_for(&mut self, now: Milliseconds, wish: Wish) -> Option<Write> {
+        Some(match wish {
+            Wish::Executor(key, wish) => {
+                let write = self.executor_write(now, &key, wish)?;
+                Write::Executor(key, write)
+            }
+            Wish::Job(key, wish) => {
+                let write = self.job_write(now, wish)?;
+                Write::Job(key, write)
+            }
+            Wish::Pool(name, wish) => {
+                let write = self.pool_write(&name, wish)?;
+                Write::Pool(name, write)
+            }
+            Wish::Pod(name, wish) => {
+                let write = self.pod_write(now, &name, wish)?;
+                Write::Pod(name, write)
+            }
+            Wish::Node(name, NodeWish::Mark(mark)) => {
+                let uid = self.index.node(&name)?.uid.clone();
+                Write::Node(name, NodeWrite::Mark { uid, mark })
+            }
+        })
+    }
+
+    fn executor_write(
         &mut self,
         now: Milliseconds,
-        target: &Target,
-        intent: Intent,
-    ) -> Option<(SentKind, Write)> {
-        match (target, intent) {
-            (Target::Executor(key), Intent::Launch(launch)) => {
-                Some((SentKind::Launch, self.launch(now, key, &launch)?))
-            }
-            (Target::Executor(key), Intent::Assign(assignment)) => {
-                let number = assignment.number;
-                Some((SentKind::Assign(number), self.assign(now, key, &assignment)?))
-            }
-            (Target::Executor(key), Intent::Remove) => self.end(now, key),
-            (Target::Executor(key), Intent::DeletePod { uid, grace_seconds }) => {
+        key: &ExecutorKey,
+        wish: ExecutorWish,
+    ) -> Option<ExecutorWrite> {
+        match wish {
+            ExecutorWish::Launch(launch) => self.launch(now, key, &launch),
+            ExecutorWish::LaunchDriver(launch) => self.driver_write(now, &launch),
+            ExecutorWish::Assign(assignment) => self.assign(now, key, &assignment),
+            ExecutorWish::Remove => self.end(now, key),
+            ExecutorWish::DeletePod { uid, grace_seconds } => {
                 let executor = self.executors.get(key).map(|executor| executor.name.clone());
                 // Of what has no object there is only the name that all executors' pods have.
                 let of_uid = || self.index.pods().find(|(_, pod)| pod.uid == uid);
                 let name = executor.or_else(|| of_uid().map(|(name, _)| name.clone()))?;
-                let write = Write::DeletePod { name, uid: Some(uid), grace_seconds };
-                Some((SentKind::DeletePod, write))
+                Some(ExecutorWrite::DeletePod { name, uid: Some(uid), grace_seconds })
             }
-            (Target::Pod(name), Intent::DeletePod { uid, grace_seconds }) => {
-                let write = Write::DeletePod { name: name.clone(), uid: Some(uid), grace_seconds };
-                Some((SentKind::DeletePod, write))
-            }
-            (Target::Pod(name), Intent::Place(launch)) => {
-                let uid = self.index.pod(name)?.uid.clone();
-                let write = Write::Place { name: name.clone(), uid, launch: launch.clone() };
-                Some((SentKind::Place(launch), write))
-            }
-            (Target::Pod(name), Intent::Explain { uid, offered, reason, message }) => {
-                let name = name.clone();
-                let write = Write::Explain { name, uid, offered, reason, message };
-                Some((SentKind::Explain, write))
-            }
-            (Target::Job(_), Intent::MakeFramework(id)) => {
-                Some((SentKind::Framework(id.clone()), self.framework_write(&id)?))
-            }
-            (Target::Job(_), Intent::UpdateFramework(id)) => {
-                let write = self.framework_update(&id)?;
-                Some((SentKind::Other(Some(Intent::UpdateFramework(id))), write))
-            }
-            (Target::Pod(name), Intent::RunTask) => {
-                Some((SentKind::RunTask, self.task_write(now, name)?))
-            }
-            (Target::Pod(name), Intent::DeleteTask { uid, grace_seconds }) => {
-                let write = Write::DeletePod { name: name.clone(), uid, grace_seconds };
-                Some((SentKind::DeleteTask, write))
-            }
-            (Target::Pod(name), Intent::Acknowledge { uid }) => {
-                let again = SentKind::Other(Some(Intent::Acknowledge { uid: uid.clone() }));
-                Some((again, Write::Acknowledge { name: name.clone(), uid }))
-            }
-            (Target::Pod(name), Intent::Checkpoint) => {
-                let (changes, write) = self.checkpoint_write(name)?;
-                Some((SentKind::Checkpoint(changes), write))
-            }
-            (Target::Pool(name), Intent::ShapePool(shape)) => {
-                let pool = Arc::clone(&self.pools.get(name)?.object);
-                let again = SentKind::Other(Some(Intent::ShapePool(shape.clone())));
-                let spec = convert::pool_shape(&shape);
-                Some((again, Write::ShapePool { pool, spec: Box::new(spec) }))
-            }
-            (Target::Node(name), Intent::MarkNode(mark)) => {
-                let uid = self.index.node(name)?.uid.clone();
-                let write = Write::MarkNode { name: name.clone(), uid, mark };
-                Some((SentKind::Other(Some(Intent::MarkNode(mark))), write))
-            }
-            (Target::Executor(key), Intent::Read) => {
+            ExecutorWish::Read => {
                 let name = self.executors.get(key)?.name.clone();
-                Some((SentKind::Read, Write::ReadExecutor { name }))
+                Some(ExecutorWrite::Read { name })
             }
-            (Target::Executor(key), Intent::ReadPod) => {
+            ExecutorWish::ReadPod => {
                 let name = self.executors.get(key)?.name.clone();
-                Some((SentKind::ReadPod, Write::ReadPod { name }))
+                Some(ExecutorWrite::ReadPod { name })
             }
-            (Target::Pod(name), Intent::ReadLog) => {
-                Some((SentKind::ReadLog, Write::ReadLog { name: name.clone() }))
-            }
-            (Target::Executor(key), Intent::Discard) => {
+            ExecutorWish::Discard => {
                 let Some(executor) = self.executors.get(key) else {
                     self.engine.handle(now, Event::Discarded(key.clone()));
                     return None;
@@ -159,54 +104,68 @@ impl Operator {
                     self.forget_executor(now, key);
                     return None;
                 };
-                let name = executor.name.clone();
-                Some((SentKind::Discard, Write::DeleteExecutor { name, uid }))
+                Some(ExecutorWrite::Discard { name: executor.name.clone(), uid })
             }
-            (Target::Job(_), Intent::Status(status)) => {
-                let job = Box::new(self.job_with_status(now, &status)?);
-                let kind = SentKind::Status { uid: status.uid.clone(), revision: status.revision };
-                Some((kind, Write::JobStatus { job }))
-            }
-            (Target::Job(key), Intent::Expire { uid }) => {
-                let name = ObjectName::from(key);
-                let again = SentKind::Other(Some(Intent::Expire { uid: uid.clone() }));
-                Some((again, Write::DeleteJob { name, uid }))
-            }
-            (Target::Pool(name), Intent::PoolStatus(status)) => {
-                let pool = Arc::clone(&self.pools.get(name)?.object);
-                // What has changed until then is looked for every second.
-                Some((SentKind::Other(None), Write::PoolStatus { pool, status }))
-            }
-            (Target::Pool(name), Intent::CreatePool) => {
-                let again = SentKind::Other(Some(Intent::CreatePool));
-                Some((again, Write::CreatePool { name: name.clone() }))
-            }
-            (Target::Pool(name), Intent::Keep(keep)) => {
-                let pool = Arc::clone(&self.pools.get(name)?.object);
-                Some((SentKind::Other(Some(Intent::Keep(keep))), Write::KeepPool { pool, keep }))
-            }
-            // No other intent is ever meant for these.
-            (
-                Target::Executor(_)
-                | Target::Job(_)
-                | Target::Pool(_)
-                | Target::Pod(_)
-                | Target::Node(_),
-                _,
-            ) => None,
         }
     }
 
-    fn launch(&mut self, now: Milliseconds, key: &ExecutorKey, launch: &Launch) -> Option<Write> {
-        if self.sparks.is_driver(key) {
-            return self.driver_write(now, launch);
+    fn job_write(&mut self, now: Milliseconds, wish: JobWish) -> Option<JobWrite> {
+        match wish {
+            JobWish::Status(status) => {
+                let job = Box::new(self.job_with_status(now, &status)?);
+                Some(JobWrite::Status { job, revision: status.revision })
+            }
+            JobWish::Expire { uid } => Some(JobWrite::Delete { uid }),
+            JobWish::MakeFramework(id) => self.framework_write(id),
+            JobWish::UpdateFramework(id) => self.framework_update(id),
         }
+    }
+
+    fn pool_write(&mut self, name: &str, wish: PoolWish) -> Option<PoolWrite> {
+        let pool = || Some(Arc::clone(&self.pools.get(name)?.object));
+        Some(match wish {
+            PoolWish::Status(status) => PoolWrite::Status { pool: pool()?, status },
+            PoolWish::Create => PoolWrite::Create,
+            PoolWish::Keep(keep) => PoolWrite::Keep { pool: pool()?, keep },
+            PoolWish::Shape(shape) => PoolWrite::Shape { pool: pool()?, shape },
+        })
+    }
+
+    fn pod_write(
+        &mut self,
+        now: Milliseconds,
+        name: &ObjectName,
+        wish: PodWish,
+    ) -> Option<PodWrite> {
+        match wish {
+            PodWish::Place(launch) => {
+                let uid = self.index.pod(name)?.uid.clone();
+                Some(PodWrite::Place { uid, launch })
+            }
+            PodWish::Explain(explanation) => Some(PodWrite::Explain(explanation)),
+            PodWish::Delete { uid, grace_seconds } => Some(PodWrite::Delete { uid, grace_seconds }),
+            PodWish::ReadLog => Some(PodWrite::ReadLog),
+            PodWish::RunTask => self.task_write(now, name),
+            PodWish::DeleteTask { uid, grace_seconds } => {
+                Some(PodWrite::DeleteTask { uid, grace_seconds })
+            }
+            PodWish::Acknowledge { uid } => Some(PodWrite::Acknowledge { uid }),
+            PodWish::Checkpoint => self.checkpoint_write(name),
+        }
+    }
+
+    fn launch(
+        &mut self,
+        now: Milliseconds,
+        key: &ExecutorKey,
+        launch: &Launch,
+    ) -> Option<ExecutorWrite> {
         if let Some(executor) = self.executors.get(key)
             && executor.object.is_some()
         {
             // It is there; what the engine has not heard of yet it hears when it is read.
             let name = executor.name.clone();
-            self.queue.push(Target::Executor(key.clone()), Intent::Read);
+            self.queue.push(Wish::Executor(key.clone(), ExecutorWish::Read));
             tracing::debug!(executor = %name.name, "it is there already");
             return None;
         }
@@ -233,7 +192,7 @@ impl Operator {
             let executor = Executor::new(name, launch.node.clone());
             self.add_executor(key.clone(), executor);
         }
-        Some(Write::Launch { pod, executor, made })
+        Some(ExecutorWrite::Launch(Box::new(ExecutorParts { pod, executor, made })))
     }
 
     fn parts_of(
@@ -241,7 +200,7 @@ impl Operator {
         launch: &Launch,
         job: &SparkJob,
         name: &ObjectName,
-    ) -> Result<(Box<k8s_openapi::api::core::v1::Pod>, Box<SparkExecutor>), String> {
+    ) -> Result<(Pod, SparkExecutor), String> {
         let spec = convert::job_spec(job);
         let spec = spec.map_err(|_| "its job makes no sense any more".to_owned())?;
         let spec = convert::launched_spec(launch, job, &spec.executor.request);
@@ -259,7 +218,7 @@ impl Operator {
             owner_references: Some(vec![owner_reference(&spec.job, &spec.job_uid)]),
             ..ObjectMeta::default()
         };
-        Ok((Box::new(pod), Box::new(SparkExecutor { metadata, spec, status: None })))
+        Ok((pod, SparkExecutor { metadata, spec, status: None }))
     }
 
     fn assign(
@@ -267,7 +226,7 @@ impl Operator {
         now: Milliseconds,
         key: &ExecutorKey,
         assignment: &Assignment,
-    ) -> Option<Write> {
+    ) -> Option<ExecutorWrite> {
         let interval = self.report_interval_milliseconds();
         let executor = self.executors.get(key).filter(|executor| !executor.has_departed)?;
         let Some((uid, generation)) = executor.object.clone() else {
@@ -275,10 +234,11 @@ impl Operator {
             return None;
         };
         let spec = convert::assigned_spec(assignment, "", interval);
-        Some(Write::Assign {
+        Some(ExecutorWrite::Assign {
             name: executor.name.clone(),
             uid,
             generation,
+            number: assignment.number,
             assignments: spec.assignments,
             acknowledged_report: spec.acknowledged_report,
             report_interval_milliseconds: spec.report_interval_milliseconds,
@@ -286,7 +246,7 @@ impl Operator {
     }
 
     /// Lets an executor go: by itself if its pod is to stay, else with its pod.
-    fn end(&mut self, now: Milliseconds, key: &ExecutorKey) -> Option<(SentKind, Write)> {
+    fn end(&mut self, now: Milliseconds, key: &ExecutorKey) -> Option<ExecutorWrite> {
         let executor = self.executors.get(key)?;
         if executor.has_departed || executor.departure.is_some() {
             return None;
@@ -311,128 +271,173 @@ impl Operator {
             let grace = u64::try_from(grace).unwrap_or(0).saturating_mul(1000);
             let at = now.saturating_add(grace).saturating_add(STOP_PATIENCE_MILLISECONDS);
             self.stop_deadlines.insert((at, key.clone()));
-            return Some((SentKind::Stop, Write::Stop { name, uid: object }));
+            return Some(ExecutorWrite::Stop { name, uid: object });
         }
-        let write = Write::DeletePod { name, uid, grace_seconds: None };
-        Some((SentKind::DeletePod, write))
+        Some(ExecutorWrite::DeletePod { name, uid, grace_seconds: None })
     }
 
     /// Takes in what came of a write.
-    pub(crate) fn answered(&mut self, now: Milliseconds, sent: Sent, reply: Reply) {
-        let failed = matches!(reply, Reply::Unknown(_));
-        if let Reply::Unknown(problem) = &reply {
-            tracing::warn!(target = ?sent.target, "a write failed and is tried again: {problem}");
+    pub(crate) fn answered(&mut self, now: Milliseconds, answer: Answer) {
+        let target = answer.target();
+        let failed = answer.unknown().is_some();
+        if let Some(Unknown(problem)) = answer.unknown() {
+            tracing::warn!(?target, "a write failed and is tried again: {problem}");
         }
         self.note_pools(now);
-        match (&sent.target, sent.kind) {
-            (Target::Executor(key), SentKind::Launch) => self.launched(now, key, reply),
-            (Target::Executor(key), SentKind::Assign(number)) => match reply {
-                Reply::Executor(object) => {
-                    let generation = object.metadata.generation.unwrap_or(0);
-                    if let Some(executor) = self.executors.get_mut(key) {
-                        executor.written = Some((generation, number));
-                    }
-                    self.see(now, object);
+        match answer {
+            Answer::Executor(key, answer) => self.executor_answered(now, &key, answer),
+            Answer::Job(key, answer) => self.job_answered(now, &key, answer),
+            Answer::Pool(name, answer) => self.pool_answered(now, &name, answer),
+            Answer::Pod(name, answer) => self.pod_answered(now, &name, answer),
+            Answer::Node(name, NodeAnswer::Marked(mark, result)) => match result {
+                // How the node is now a watch tells.
+                Ok(()) | Err(Failure::Refused(_)) => {}
+                Err(Failure::Unknown(_)) => {
+                    self.queue.push(Wish::Node(name, NodeWish::Mark(mark)));
                 }
-                Reply::Missing => {}
-                _ => self.engine.handle(now, Event::NotDelivered(key.clone())),
             },
-            (Target::Executor(key), SentKind::Stop) => match reply {
-                Reply::Executor(object) => self.see(now, object),
-                Reply::Missing => {}
-                _ => self.engine.handle(now, Event::NotDelivered(key.clone())),
-            },
-            (Target::Executor(key), SentKind::DeletePod) => match reply {
-                Reply::Missing => self.pod_is_missing(now, key),
-                Reply::Done => {}
-                _ => self.delete_again(now, key),
-            },
-            (Target::Pod(_), SentKind::Place(launch)) => self.placed(now, &launch, reply),
-            (Target::Job(key), SentKind::Framework(id)) => {
-                self.framework_made(now, key, &id, reply);
-            }
-            (Target::Pod(name), SentKind::RunTask) => self.task_made(now, name, reply),
-            (Target::Pod(name), SentKind::Checkpoint(changes)) => {
-                self.checkpoint_answered(name, changes, &reply);
-            }
-            (Target::Pod(name), SentKind::DeleteTask) => self.task_deleted(now, name, &reply),
-            (Target::Pod(name), SentKind::DeletePod) => match reply {
-                Reply::Missing => self.miss_gated(now, name),
-                Reply::Done => {}
-                _ => self.delete_gated(name),
-            },
-            (Target::Executor(key), SentKind::Read) => {
-                let departs = self.executors.get(key).is_some_and(|it| it.departure.is_some());
-                match reply {
-                    Reply::Executor(object) => {
-                        self.see(now, object);
-                        self.finish_departure(now, key);
-                    }
-                    Reply::Missing if departs => self.finish_departure(now, key),
-                    Reply::Missing => {
-                        if let Some(executor) = self.executors.get(key) {
-                            let name = executor.name.clone();
-                            self.miss_object(now, &name);
-                        }
-                    }
-                    // What it said last must not be missed.
-                    _ if self.executors.contains_key(key) => {
-                        self.queue.push(sent.target.clone(), Intent::Read);
-                    }
-                    _ => {}
-                }
-            }
-            (Target::Executor(key), SentKind::ReadPod) => match reply {
-                Reply::Pod => {}
-                Reply::Missing => self.pod_is_missing(now, key),
-                _ => self.queue.push(sent.target.clone(), Intent::ReadPod),
-            },
-            (Target::Pod(name), SentKind::ReadLog) => {
-                let log = if let Reply::Log(log) = reply { log } else { String::new() };
-                self.take_log(now, name, log);
-            }
-            (Target::Executor(key), SentKind::Discard) => match reply {
-                Reply::Missing => self.forget_executor(now, key),
-                Reply::Done => {}
-                _ => self.queue.push(sent.target.clone(), Intent::Discard),
-            },
-            (Target::Job(key), SentKind::Status { uid, revision }) => {
-                self.status_answered(now, key, uid, revision, reply);
-            }
-            (target, SentKind::Other(Some(again))) if failed => {
-                self.queue.push(target.clone(), again);
-            }
-            (Target::Pool(name), SentKind::Other(_)) => {
-                if let Reply::Refused(problem) = &reply {
-                    tracing::error!(pool = %name, "cannot be written: {problem}");
-                }
-                if let Reply::Pool(pool) = reply {
-                    // A pool that is not known has gone since then, or its watch is about to tell.
-                    let is_newer = self
-                        .pools
-                        .get(name)
-                        .is_some_and(|known| version(&known.object) <= version(&pool));
-                    if is_newer {
-                        self.observe_pool(now, name, Some(Arc::new(*pool)));
-                    }
-                }
-            }
-            // Of a job that is deleted a watch tells; no other write has these targets.
-            (
-                Target::Executor(_)
-                | Target::Job(_)
-                | Target::Pool(_)
-                | Target::Pod(_)
-                | Target::Node(_),
-                _,
-            ) => {}
         }
-        self.queue.done(now, &sent.target, failed);
+        self.queue.done(now, &target, failed);
     }
 
-    fn launched(&mut self, now: Milliseconds, key: &ExecutorKey, reply: Reply) {
-        match reply {
-            Reply::Launched(pod, object) => {
+    fn executor_answered(&mut self, now: Milliseconds, key: &ExecutorKey, answer: ExecutorAnswer) {
+        match answer {
+            ExecutorAnswer::Launched(result) => self.launched(now, key, result),
+            ExecutorAnswer::DriverLaunched(result) => self.driver_launched(now, key, result),
+            ExecutorAnswer::Assigned(number, Ok(Some(object))) => {
+                let generation = object.metadata.generation.unwrap_or(0);
+                if let Some(executor) = self.executors.get_mut(key) {
+                    executor.written = Some((generation, number));
+                }
+                self.see(now, object);
+            }
+            ExecutorAnswer::Stopped(Ok(Some(object))) => self.see(now, object),
+            ExecutorAnswer::Assigned(_, Err(_)) | ExecutorAnswer::Stopped(Err(_)) => {
+                self.engine.handle(now, Event::NotDelivered(key.clone()));
+            }
+            ExecutorAnswer::PodDeleted(Ok(Outcome::Missing))
+            | ExecutorAnswer::PodRead(Ok(false)) => self.pod_is_missing(now, key),
+            ExecutorAnswer::PodDeleted(Err(_)) => self.delete_again(now, key),
+            ExecutorAnswer::Read(result) => self.object_read(now, key, result),
+            ExecutorAnswer::PodRead(Err(_)) => {
+                self.queue.push(Wish::Executor(key.clone(), ExecutorWish::ReadPod));
+            }
+            ExecutorAnswer::Discarded(Ok(Outcome::Missing)) => self.forget_executor(now, key),
+            ExecutorAnswer::Discarded(Err(_)) => {
+                self.queue.push(Wish::Executor(key.clone(), ExecutorWish::Discard));
+            }
+            // What follows a watch tells.
+            ExecutorAnswer::Assigned(_, Ok(None))
+            | ExecutorAnswer::Stopped(Ok(None))
+            | ExecutorAnswer::PodDeleted(Ok(Outcome::Done))
+            | ExecutorAnswer::PodRead(Ok(true))
+            | ExecutorAnswer::Discarded(Ok(Outcome::Done)) => {}
+        }
+    }
+
+    fn object_read(
+        &mut self,
+        now: Milliseconds,
+        key: &ExecutorKey,
+        result: Result<Option<Box<SparkExecutor>>, Unknown>,
+    ) {
+        if let Ok(Some(object)) = result {
+            self.see(now, object);
+            self.finish_departure(now, key);
+            return;
+        }
+        let Some(executor) = self.executors.get(key) else { return };
+        if result.is_err() {
+            // What it said last must not be missed.
+            self.queue.push(Wish::Executor(key.clone(), ExecutorWish::Read));
+        } else if executor.departure.is_some() {
+            self.finish_departure(now, key);
+        } else {
+            let name = executor.name.clone();
+            self.miss_object(now, &name);
+        }
+    }
+
+    fn job_answered(&mut self, now: Milliseconds, key: &JobKey, answer: JobAnswer) {
+        match answer {
+            JobAnswer::Status { uid, revision, result } => {
+                self.status_answered(now, key, uid, revision, result);
+            }
+            JobAnswer::FrameworkMade(id, result) => self.framework_made(now, key, &id, result),
+            // Of what a job is now, and that it is gone, a watch tells.
+            JobAnswer::FrameworkUpdated(_, Ok(_)) | JobAnswer::Deleted(_, Ok(_)) => {}
+            JobAnswer::FrameworkUpdated(id, Err(_)) => {
+                self.queue.push(Wish::Job(key.clone(), JobWish::UpdateFramework(id)));
+            }
+            JobAnswer::Deleted(uid, Err(_)) => {
+                self.queue.push(Wish::Job(key.clone(), JobWish::Expire { uid }));
+            }
+        }
+    }
+
+    fn pool_answered(&mut self, now: Milliseconds, name: &str, answer: PoolAnswer) {
+        let (again, result) = match answer {
+            // What has changed until then is looked for every second.
+            PoolAnswer::Status(result) => (None, result.map_err(Failure::from)),
+            PoolAnswer::Created(result) => (Some(PoolWish::Create), result.map_err(Failure::from)),
+            PoolAnswer::Kept(keep, result) => {
+                (Some(PoolWish::Keep(keep)), result.map_err(Failure::from))
+            }
+            PoolAnswer::Shaped(shape, result) => (Some(PoolWish::Shape(shape)), result),
+        };
+        match result {
+            Ok(Some(pool)) => {
+                // A pool that is not known has gone since then, or its watch is about to tell.
+                let is_newer = self
+                    .pools
+                    .get(name)
+                    .is_some_and(|known| version(&known.object) <= version(&pool));
+                if is_newer {
+                    self.observe_pool(now, name, Some(Arc::new(*pool)));
+                }
+            }
+            Ok(None) => {}
+            Err(Failure::Refused(problem)) => {
+                tracing::error!(pool = %name, "cannot be written: {problem}");
+            }
+            Err(Failure::Unknown(_)) => {
+                if let Some(again) = again {
+                    self.queue.push(Wish::Pool(name.into(), again));
+                }
+            }
+        }
+    }
+
+    fn pod_answered(&mut self, now: Milliseconds, name: &ObjectName, answer: PodAnswer) {
+        match answer {
+            PodAnswer::Placed(launch, result) => self.placed(now, &launch, result),
+            // What follows a watch tells. A pod is explained again when there is something new to be
+            // said, or some time later.
+            PodAnswer::Explained(Ok(_) | Err(_))
+            | PodAnswer::Deleted(Ok(Outcome::Done))
+            | PodAnswer::Acknowledged(_, Ok(_)) => {}
+            PodAnswer::Deleted(Ok(Outcome::Missing)) => self.miss_gated(now, name),
+            PodAnswer::Deleted(Err(_)) => self.delete_gated(name),
+            PodAnswer::LogRead(result) => self.take_log(now, name, result.unwrap_or_default()),
+            PodAnswer::TaskRun(result) => self.task_made(now, name, result),
+            PodAnswer::TaskDeleted(result) => self.task_deleted(now, name, &result),
+            PodAnswer::Acknowledged(uid, Err(_)) => {
+                self.queue.push(Wish::Pod(name.clone(), PodWish::Acknowledge { uid }));
+            }
+            PodAnswer::Checkpointed(changes, result) => {
+                self.checkpoint_answered(name, changes, &result);
+            }
+        }
+    }
+
+    fn launched(
+        &mut self,
+        now: Milliseconds,
+        key: &ExecutorKey,
+        result: Result<Launched, Failure>,
+    ) {
+        match result {
+            Ok(Launched { pod, object }) => {
                 let Some(executor) = self.executors.get(key) else { return };
                 let name = executor.name.clone();
                 let is_untold = executor.object.is_none();
@@ -450,7 +455,28 @@ impl Operator {
                     self.unconfirmed.insert((Kind::Executor, name));
                 }
             }
-            Reply::Placed(pod) => {
+            Err(Failure::Refused(message)) => {
+                if let Some(executor) = self.executors.remove(key) {
+                    self.executor_names.remove(&executor.name);
+                    self.index.set_own(&executor.name, false);
+                }
+                self.queue.executors.drop_waiting(key, |_| true);
+                self.gone(now, key, Departure::Withdrawn(message));
+            }
+            Err(Failure::Unknown(_)) => {
+                self.engine.handle(now, Event::NotDelivered(key.clone()));
+            }
+        }
+    }
+
+    fn driver_launched(
+        &mut self,
+        now: Milliseconds,
+        key: &ExecutorKey,
+        result: Result<Box<Pod>, Failure>,
+    ) {
+        match result {
+            Ok(pod) => {
                 let facts = pod_facts(&pod);
                 let name = ObjectName {
                     namespace: pod.namespace().unwrap_or_default().into(),
@@ -461,18 +487,10 @@ impl Operator {
                     self.observe(now, Change::Pod(name, Some(Box::new(facts))));
                 }
             }
-            Reply::Refused(message) if self.sparks.is_driver(key) => {
-                self.refuse_driver(now, key, message);
+            Err(Failure::Refused(message)) => self.refuse_driver(now, key, message),
+            Err(Failure::Unknown(_)) => {
+                self.engine.handle(now, Event::NotDelivered(key.clone()));
             }
-            Reply::Refused(message) => {
-                if let Some(executor) = self.executors.remove(key) {
-                    self.executor_names.remove(&executor.name);
-                    self.index.set_own(&executor.name, false);
-                }
-                self.queue.drop_waiting(&Target::Executor(key.clone()), |_| true);
-                self.gone(now, key, Departure::Withdrawn(message));
-            }
-            _ => self.engine.handle(now, Event::NotDelivered(key.clone())),
         }
     }
 
@@ -516,32 +534,23 @@ impl Operator {
         key: &JobKey,
         uid: Box<str>,
         revision: u64,
-        reply: Reply,
+        result: Result<Option<Stored>, Unknown>,
     ) {
         let job = key.clone();
-        let event = match reply {
-            Reply::Job(object, is_stored) => {
-                let known = self.jobs.get(key);
-                let same = known.filter(|job| job.object.uid() == object.uid());
-                if same.is_some_and(|job| !is_older(&object, &job.object)) {
-                    let name = ObjectName::from(key);
-                    self.observe(now, Change::Job(name, Some(Arc::new(*object))));
-                }
-                if is_stored {
-                    Event::StatusWritten { job, uid, revision }
-                } else {
-                    self.status_failed(now, key);
-                    Event::StatusNotWritten { job, uid }
-                }
+        let is_stored = matches!(&result, Ok(Some(Stored { is_new: true, .. })));
+        if let Ok(Some(Stored { job: object, .. })) = result {
+            let known = self.jobs.get(key);
+            let same = known.filter(|job| job.object.uid() == object.uid());
+            if same.is_some_and(|job| !is_older(&object, &job.object)) {
+                let name = ObjectName::from(key);
+                self.observe(now, Change::Job(name, Some(Arc::new(*object))));
             }
-            Reply::Refused(problem) => {
-                tracing::error!(job = %key, "its status is refused: {problem}");
-                Event::StatusNotWritten { job, uid }
-            }
-            _ => {
-                self.status_failed(now, key);
-                Event::StatusNotWritten { job, uid }
-            }
+        }
+        let event = if is_stored {
+            Event::StatusWritten { job, uid, revision }
+        } else {
+            self.status_failed(now, key);
+            Event::StatusNotWritten { job, uid }
         };
         self.engine.handle(now, event);
     }

@@ -25,8 +25,8 @@ use proffer_core::jobs::{JobKey, Milliseconds};
 use proffer_core::ranges::Ranges;
 
 use super::super::pod::ObjectName;
-use super::super::queue::{Intent, Target};
 use super::super::task_pod::TaskSettings;
+use super::super::wishes::{NodeWish, PoolWish, Wish};
 use super::Operator;
 use crate::master::{Effect, Master, MasterSettings, TaskKey, agent_ports};
 use tasks::TaskPod;
@@ -162,7 +162,7 @@ impl Operator {
                     Effect::Checkpoint(key) => self.store_executor(&key),
                     Effect::Mark(node, mark) => {
                         self.index.mark_node(&node, mark);
-                        self.queue.push(Target::Node(node), Intent::MarkNode(mark));
+                        self.queue.push(Wish::Node(node, NodeWish::Mark(mark)));
                     }
                     told @ (Effect::Send(..) | Effect::Tell(..) | Effect::Close(_)) => {
                         if let Some(mesos) = &mut self.mesos {
@@ -180,8 +180,8 @@ impl Operator {
     fn write_change(&mut self, event: &Event) {
         let Event::Pool(pool) = event else { return };
         if self.pools.contains_key(&pool.name) {
-            let intent = Intent::ShapePool(Box::new(pool.clone()));
-            self.queue.push(Target::Pool(pool.name.clone()), intent);
+            let wish = PoolWish::Shape(Box::new(pool.clone()));
+            self.queue.push(Wish::Pool(pool.name.clone(), wish));
         }
     }
 

@@ -13,7 +13,7 @@ use proffer_crds::{ResourcePool, SparkJob};
 use super::super::names::POOL_FINALIZER;
 use super::super::notices::job_notices;
 use super::super::pod::ObjectName;
-use super::super::queue::{Intent, Target};
+use super::super::wishes::{PoolWish, Wish};
 use super::{Job, Operator, Pool};
 use crate::convert;
 
@@ -181,7 +181,7 @@ impl Operator {
         let is_deleting = object.metadata.deletion_timestamp.is_some();
         let is_kept = object.finalizers().iter().any(|finalizer| finalizer == POOL_FINALIZER);
         if !is_deleting && !is_kept {
-            self.queue.push(Target::Pool(name.into()), Intent::Keep(true));
+            self.queue.push(Wish::Pool(name.into(), PoolWish::Keep(true)));
         }
         self.pools.insert(name.into(), Pool { object });
     }
@@ -194,11 +194,10 @@ impl Operator {
         self.pools_due = None;
         for status in self.engine.pools() {
             let Some(pool) = self.pools.get(&status.name) else { continue };
-            let target = Target::Pool(status.name.clone());
             let object = &pool.object;
             let is_deleting = object.metadata.deletion_timestamp.is_some();
             if is_deleting && !status.in_use {
-                self.queue.push(target, Intent::Keep(false));
+                self.queue.push(Wish::Pool(status.name.clone(), PoolWish::Keep(false)));
                 continue;
             }
             let before = object.status.as_ref();
@@ -206,7 +205,8 @@ impl Operator {
             let generation = object.metadata.generation;
             let new = convert::pool_status(&status, previous, generation, now);
             if before != Some(&new) {
-                self.queue.push(target, Intent::PoolStatus(Box::new(new)));
+                let wish = PoolWish::Status(Box::new(new));
+                self.queue.push(Wish::Pool(status.name.clone(), wish));
             }
         }
     }

@@ -27,9 +27,9 @@ use proffer_crds::spark::{Admission, ApplicationStatus, Place, SparkApplication}
 use super::super::driver_pod::DriverEnd;
 use super::super::notices::Notice;
 use super::super::pod::ObjectName;
-use super::super::queue::{Intent, Target};
 use super::super::spark_pod::{Attempt, DEFAULT_ACCOUNT, parts, ui_service_name};
-use super::super::writes::Write;
+use super::super::wishes::{ExecutorWish, JobWish, PodWish, Wish};
+use super::super::writes::{DriverParts, ExecutorWrite};
 use super::Operator;
 use crate::convert;
 use crate::convert::spark::{DRIVER_STAGE, executor_size};
@@ -179,11 +179,16 @@ impl Operator {
                 self.sparks.looks.insert((at, job));
             }
         }
-        self.queue.push(Target::Executor(launch.key.clone()), Intent::Launch(launch));
+        let wish = Wish::Executor(launch.key.clone(), ExecutorWish::LaunchDriver(launch));
+        self.queue.push(wish);
     }
 
     /// The write that makes a driver, with what it needs.
-    pub(super) fn driver_write(&mut self, now: Milliseconds, launch: &Launch) -> Option<Write> {
+    pub(super) fn driver_write(
+        &mut self,
+        now: Milliseconds,
+        launch: &Launch,
+    ) -> Option<ExecutorWrite> {
         if !self.sparks.is_driver(&launch.key) {
             return None;
         }
@@ -192,11 +197,11 @@ impl Operator {
         match parts(launch, object, spark, most, &self.settings.pods) {
             Ok(parts) => {
                 let account = spark.driver.service_account.clone();
-                Some(Write::LaunchDriver {
-                    parts: Box::new(parts),
+                Some(ExecutorWrite::LaunchDriver(Box::new(DriverParts {
+                    parts,
                     makes_account: account.is_none(),
                     account: account.unwrap_or_else(|| DEFAULT_ACCOUNT.to_owned()),
-                })
+                })))
             }
             Err(problem) => {
                 self.forget_driver(&launch.key);
@@ -296,8 +301,8 @@ impl Operator {
         let Some(pod) = self.index.pod(name).filter(|pod| !pod.is_deleting) else { return };
         let Some(facts) = &pod.driver else { return };
         if !pod.has_ended && !self.sparks.has_ended(&facts.key) {
-            let intent = Intent::DeletePod { uid: pod.uid.clone(), grace_seconds: None };
-            self.queue.push(Target::Pod(name.clone()), intent);
+            let wish = PodWish::Delete { uid: pod.uid.clone(), grace_seconds: None };
+            self.queue.push(Wish::Pod(name.clone(), wish));
         }
     }
 
@@ -369,7 +374,7 @@ impl Operator {
             Log::Asked => return,
             Log::Unread if end.is_for_its_log_to_say() => {
                 driver.log = Log::Asked;
-                self.queue.push(Target::Pod(driver.pod.clone()), Intent::ReadLog);
+                self.queue.push(Wish::Pod(driver.pod.clone(), PodWish::ReadLog));
                 return;
             }
             Log::Unread => end.with_log(None),
@@ -432,7 +437,9 @@ impl Operator {
 
     /// The API server refused a driver.
     pub(super) fn refuse_driver(&mut self, now: Milliseconds, key: &ExecutorKey, why: String) {
-        self.forget_driver(key);
+        if self.sparks.is_driver(key) {
+            self.forget_driver(key);
+        }
         self.gone(now, key, Departure::Withdrawn(why));
     }
 
@@ -446,10 +453,10 @@ impl Operator {
     pub(super) fn remove_driver(&mut self, now: Milliseconds, key: &ExecutorKey) {
         let Some(driver) = self.sparks.drivers.get_mut(&key.job) else { return };
         driver.is_removing = true;
-        let target = Target::Executor(key.clone());
-        if driver.uid.is_none() && !self.queue.is_in_flight(&target) {
+        if driver.uid.is_none() && !self.queue.executors.is_in_flight(key) {
             // It was not begun to be made, or nothing was heard of that: what comes after all is deleted.
-            self.queue.drop_waiting(&target, |intent| matches!(intent, Intent::Launch(_)));
+            let is_launch = |wish: &ExecutorWish| matches!(wish, ExecutorWish::LaunchDriver(_));
+            self.queue.executors.drop_waiting(key, is_launch);
             self.end_driver(now, key, Departure::Asked, false, "Lost");
             return;
         }
@@ -462,8 +469,8 @@ impl Operator {
             return;
         }
         if let Some(uid) = driver.uid.clone() {
-            let intent = Intent::DeletePod { uid, grace_seconds: None };
-            self.queue.push(Target::Pod(driver.pod.clone()), intent);
+            let wish = PodWish::Delete { uid, grace_seconds: None };
+            self.queue.push(Wish::Pod(driver.pod.clone(), wish));
         }
     }
 
@@ -476,8 +483,8 @@ impl Operator {
                 Some(PodRetention::Never) | None => false,
             };
             if !stays && self.index.pod(&name).is_some_and(|pod| !pod.is_deleting) {
-                let intent = Intent::DeletePod { uid, grace_seconds: None };
-                self.queue.push(Target::Pod(name), intent);
+                let wish = PodWish::Delete { uid, grace_seconds: None };
+                self.queue.push(Wish::Pod(name, wish));
             }
         }
         self.engine.handle(now, Event::Discarded(key.clone()));
@@ -642,7 +649,7 @@ impl Operator {
             };
             if let Some(status) = known.published.clone() {
                 known.published_at = now;
-                self.queue.push(Target::Job(job), Intent::Status(status));
+                self.queue.push(Wish::Job(job, JobWish::Status(status)));
             }
         }
     }

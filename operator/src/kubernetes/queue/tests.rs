@@ -3,7 +3,8 @@ use proffer_core::event::StageAttempts;
 use proffer_core::jobs::JobKey;
 use proffer_core::{ExecutorKey, ranges::Ranges};
 
-use super::{Intent, Queue, Target};
+use super::super::wishes::{ExecutorWish, Target, Wish};
+use super::Queue;
 
 fn key(index: u32) -> ExecutorKey {
     let job = JobKey { namespace: "ns".into(), name: "j".into() };
@@ -14,38 +15,42 @@ fn target(index: u32) -> Target {
     Target::Executor(key(index))
 }
 
-fn assign(number: u64) -> Intent {
+fn wish(index: u32, wish: ExecutorWish) -> Wish {
+    Wish::Executor(key(index), wish)
+}
+
+fn assign(number: u64) -> ExecutorWish {
     let partitions = Ranges::one(0);
     let attempts = vec![StageAttempts { stage: "s".into(), attempt: 0, partitions }];
-    Intent::Assign(Assignment { key: key(0), number, acknowledged_report: 0, attempts })
+    ExecutorWish::Assign(Assignment { key: key(0), number, acknowledged_report: 0, attempts })
 }
 
 #[test]
 fn one_write_at_a_time_to_each_object() {
     let mut queue = Queue::new(8, 1000);
-    queue.push(target(0), Intent::Read);
-    queue.push(target(0), assign(1));
-    queue.push(target(1), assign(1));
-    assert_eq!(queue.next(0), Some((target(0), Intent::Read)));
-    assert_eq!(queue.next(0), Some((target(1), assign(1))));
+    queue.push(wish(0, ExecutorWish::Read));
+    queue.push(wish(0, assign(1)));
+    queue.push(wish(1, assign(1)));
+    assert_eq!(queue.next(0), Some(wish(0, ExecutorWish::Read)));
+    assert_eq!(queue.next(0), Some(wish(1, assign(1))));
     assert_eq!(queue.next(0), None, "the first is on its way");
     queue.done(0, &target(0), false);
-    assert_eq!(queue.next(0), Some((target(0), assign(1))));
+    assert_eq!(queue.next(0), Some(wish(0, assign(1))));
 }
 
 #[test]
 fn a_newer_one_replaces_what_waits_and_not_what_is_on_its_way() {
     let mut queue = Queue::new(8, 1000);
-    queue.push(target(0), assign(1));
+    queue.push(wish(0, assign(1)));
     queue.next(0);
-    queue.push(target(0), assign(2));
-    queue.push(target(0), assign(3));
+    queue.push(wish(0, assign(2)));
+    queue.push(wish(0, assign(3)));
     queue.done(0, &target(0), false);
-    assert_eq!(queue.next(0), Some((target(0), assign(3))));
-    queue.push(target(0), assign(4));
-    queue.push(target(0), Intent::Remove);
+    assert_eq!(queue.next(0), Some(wish(0, assign(3))));
+    queue.push(wish(0, assign(4)));
+    queue.push(wish(0, ExecutorWish::Remove));
     queue.done(0, &target(0), false);
-    assert_eq!(queue.next(0), Some((target(0), Intent::Remove)), "there is nothing to assign to");
+    assert_eq!(queue.next(0), Some(wish(0, ExecutorWish::Remove)), "there is nothing to assign to");
     queue.done(0, &target(0), false);
     assert_eq!((queue.next(0), queue.depth()), (None, 0));
 }
@@ -56,10 +61,10 @@ fn pauses_double_and_end_with_success() {
     let mut now = 0;
     let mut pauses = Vec::new();
     for number in 0..4 {
-        queue.push(target(0), assign(number));
+        queue.push(wish(0, assign(number)));
         assert!(queue.next(now).is_some());
         queue.done(now, &target(0), true);
-        queue.push(target(0), assign(number));
+        queue.push(wish(0, assign(number)));
         assert_eq!(queue.next(now), None);
         let at = queue.wakeup(now).unwrap();
         pauses.push(at - now);
@@ -68,7 +73,7 @@ fn pauses_double_and_end_with_success() {
     assert!(pauses.windows(2).all(|pair| pair[1] > pair[0]), "{pauses:?}");
     assert!(queue.next(now).is_some());
     queue.done(now, &target(0), false);
-    queue.push(target(0), assign(9));
+    queue.push(wish(0, assign(9)));
     assert!(queue.next(now).is_some(), "it counts from the start again");
 }
 
@@ -76,7 +81,7 @@ fn pauses_double_and_end_with_success() {
 fn so_many_at_a_time_and_in_a_second() {
     let mut queue = Queue::new(2, 3);
     for index in 0..6 {
-        queue.push(target(index), Intent::Remove);
+        queue.push(wish(index, ExecutorWish::Remove));
     }
     assert!(queue.next(0).is_some() && queue.next(0).is_some());
     assert_eq!(queue.next(0), None, "two are on their way");

@@ -8,8 +8,8 @@ use proffer_crds::SparkJob;
 use proffer_crds::job::SparkJobStatus;
 use proffer_crds::mesos::{MesosStatus, MesosUpdate};
 
-use super::super::super::queue::{Intent, Target};
-use super::super::super::writes::{Reply, Write};
+use super::super::super::wishes::{JobWish, Wish};
+use super::super::super::writes::{Failure, JobWrite};
 use super::super::Operator;
 use super::Mesos;
 use crate::convert;
@@ -75,11 +75,10 @@ impl Operator {
         mesos.due.remove(id);
         let Some(stored) = mesos.master.stored(id) else { return };
         let key = stored.key.clone();
-        let target = Target::Job(key.clone());
         let has_ended = stored.end.is_some();
         let Some(job) = self.jobs.get(&key) else {
             if !has_ended {
-                self.queue.push(target, Intent::MakeFramework(id.clone()));
+                self.queue.push(Wish::Job(key, JobWish::MakeFramework(id.clone())));
             }
             return;
         };
@@ -96,7 +95,7 @@ impl Operator {
         }
         let is_other = |known| convert::mesos::says_other(known, stored.info);
         if !has_ended && object.spec.mesos.as_ref().is_some_and(is_other) {
-            self.queue.push(target.clone(), Intent::UpdateFramework(id.clone()));
+            self.queue.push(Wish::Job(key.clone(), JobWish::UpdateFramework(id.clone())));
         }
         let engine = self.engine.framework(&key);
         let status = convert::mesos::framework_status(&object, &stored, engine.as_ref(), now);
@@ -106,7 +105,7 @@ impl Operator {
         self.add_framework(&key, &mut new);
         if before.as_ref() != Some(&new) {
             self.tell_of(now, &status);
-            self.queue.push(target, Intent::Status(Box::new(status)));
+            self.queue.push(Wish::Job(key, JobWish::Status(Box::new(status))));
         }
     }
 
@@ -203,25 +202,22 @@ impl Operator {
     }
 
     /// The write that makes a framework's job.
-    pub(in super::super) fn framework_write(&self, id: &str) -> Option<Write> {
+    pub(in super::super) fn framework_write(&self, id: Arc<str>) -> Option<JobWrite> {
         let mesos = self.mesos.as_ref()?;
-        let stored = mesos.master.stored(id).filter(|stored| stored.end.is_none())?;
+        let stored = mesos.master.stored(&id).filter(|stored| stored.end.is_none())?;
         if self.jobs.contains_key(stored.key) {
             return None;
         }
-        let job = convert::mesos::framework_job(id, &stored, mesos.settings.ttl_seconds);
-        Some(Write::MakeJob { job: Box::new(job) })
+        let job = convert::mesos::framework_job(&id, &stored, mesos.settings.ttl_seconds);
+        Some(JobWrite::MakeFramework { id, job: Box::new(job) })
     }
 
     /// The write that stores what a framework says of itself now.
-    pub(in super::super) fn framework_update(&self, id: &str) -> Option<Write> {
-        let stored = self.mesos.as_ref()?.master.stored(id)?;
-        let job = self.jobs.get(stored.key)?;
-        Some(Write::UpdateFramework {
-            name: stored.key.into(),
-            uid: job.object.uid()?.into(),
-            info: convert::mesos::document(stored.info),
-        })
+    pub(in super::super) fn framework_update(&self, id: Arc<str>) -> Option<JobWrite> {
+        let stored = self.mesos.as_ref()?.master.stored(&id)?;
+        let uid = self.jobs.get(stored.key)?.object.uid()?.into();
+        let info = convert::mesos::document(stored.info);
+        Some(JobWrite::UpdateFramework { id, uid, info })
     }
 
     /// Takes in what came of making a framework's job.
@@ -230,22 +226,24 @@ impl Operator {
         now: Milliseconds,
         key: &JobKey,
         id: &Arc<str>,
-        reply: Reply,
+        result: Result<Box<SparkJob>, Failure>,
     ) {
-        match reply {
-            Reply::Job(object, _) => {
+        match result {
+            Ok(object) => {
                 if !self.jobs.contains_key(key) {
                     self.observe_job(now, &key.into(), Some(Arc::new(*object)));
                 }
             }
-            Reply::Refused(problem) => {
+            Err(Failure::Refused(problem)) => {
                 if let Some(mesos) = &mut self.mesos {
                     let message =
                         format!("The SparkJob of the framework cannot be made: {problem}");
                     mesos.master.refuse_framework(now, id, message);
                 }
             }
-            _ => self.queue.push(Target::Job(key.clone()), Intent::MakeFramework(id.clone())),
+            Err(Failure::Unknown(_)) => {
+                self.queue.push(Wish::Job(key.clone(), JobWish::MakeFramework(id.clone())));
+            }
         }
     }
 

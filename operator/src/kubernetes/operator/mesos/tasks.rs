@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::Pod;
 use proffer_core::frameworks::TaskId;
 use proffer_core::jobs::Milliseconds;
 use proffer_mesos::from_json;
@@ -11,9 +12,9 @@ use proffer_mesos::types::{
 };
 
 use super::super::super::pod::{ObjectName, PodFacts, pod_facts};
-use super::super::super::queue::{Intent, Target};
 use super::super::super::task_pod::{Place, TaskFacts, grace_seconds, task_pod};
-use super::super::super::writes::{Reply, Write};
+use super::super::super::wishes::{PodWish, Wish};
+use super::super::super::writes::{Failure, Outcome, PodWrite, Unknown};
 use super::super::{Change, Kind, Operator};
 use crate::master::restore::mark;
 use crate::master::{Ending, News, Run, TaskKey, is_executor};
@@ -110,7 +111,7 @@ impl Operator {
     fn launch_task(&mut self, key: &TaskKey) {
         let Some(task) = self.mesos.as_ref().and_then(|mesos| mesos.tasks.get(key)) else { return };
         if task.uid.is_none() && task.step == Step::Staging {
-            self.queue.push(Target::Pod(task.name.clone()), Intent::RunTask);
+            self.queue.push(Wish::Pod(task.name.clone(), PodWish::RunTask));
         }
     }
 
@@ -120,7 +121,7 @@ impl Operator {
         let waiting = mesos.tasks.iter().filter(|(key, task)| {
             key.framework == *framework
                 && task.uid.is_none()
-                && !self.queue.is_in_flight(&Target::Pod(task.name.clone()))
+                && !self.queue.pods.is_in_flight(&task.name)
         });
         let waiting: Vec<TaskKey> = waiting.map(|(key, _)| key.clone()).collect();
         waiting.iter().for_each(|key| self.launch_task(key));
@@ -131,7 +132,7 @@ impl Operator {
         &mut self,
         now: Milliseconds,
         name: &ObjectName,
-    ) -> Option<Write> {
+    ) -> Option<PodWrite> {
         let mesos = self.mesos.as_mut()?;
         let key = mesos.by_pod.get(name)?.clone();
         let stored = mesos.master.checkpoint(&key);
@@ -143,7 +144,7 @@ impl Operator {
         let checkpoint = text.as_deref();
         let place = Place { name: &name.name, node: &task.node, pool: &task.pool, checkpoint };
         match task_pod(run, place, job, &self.settings.pods, &mesos.settings.tasks) {
-            Ok(pod) => Some(Write::MakePod { pod: Box::new(pod) }),
+            Ok(pod) => Some(PodWrite::RunTask(Box::new(pod))),
             Err(message) => {
                 self.end_task(now, &key, TaskState::Error, Some(Reason::TaskInvalid), message);
                 self.forget_task(&key);
@@ -157,13 +158,13 @@ impl Operator {
         &mut self,
         now: Milliseconds,
         name: &ObjectName,
-        reply: Reply,
+        result: Result<Box<Pod>, Failure>,
     ) {
         let Some(key) = self.task_of(name) else { return };
         let killed = self.task(&key).filter(|task| task.is_killed).map(|task| task.grace);
         let changes = self.task(&key).map_or(0, |task| task.changes);
-        match reply {
-            Reply::Placed(pod) => {
+        match result {
+            Ok(pod) => {
                 if let Some(mesos) = &mut self.mesos {
                     mesos.master.checkpointed(&key, changes);
                 }
@@ -177,16 +178,16 @@ impl Operator {
                     self.kill_task(now, &key, grace);
                 }
             }
-            Reply::Refused(problem) => {
+            Err(Failure::Refused(problem)) => {
                 let message = format!("The pod of the task was refused: {problem}");
                 let reason = Some(Reason::ContainerLaunchFailed);
                 self.end_task(now, &key, TaskState::Failed, reason, message);
                 self.forget_task(&key);
             }
-            _ => match killed {
+            Err(Failure::Unknown(_)) => match killed {
                 // It may have been made: what is there of it goes.
                 Some(grace) => self.delete_task(&key, grace),
-                None => self.queue.push(Target::Pod(name.clone()), Intent::RunTask),
+                None => self.queue.push(Wish::Pod(name.clone(), PodWish::RunTask)),
             },
         }
     }
@@ -194,16 +195,16 @@ impl Operator {
     /// What is known of an executor of a framework's own is to be stored; its pod is made with it.
     pub(super) fn store_executor(&mut self, key: &TaskKey) {
         if let Some(task) = self.task(key).filter(|task| task.step != Step::Ended) {
-            self.queue.push(Target::Pod(task.name.clone()), Intent::Checkpoint);
+            self.queue.push(Wish::Pod(task.name.clone(), PodWish::Checkpoint));
         }
     }
 
     /// The write that stores what is known of an executor, and how many changes that has.
-    pub(in super::super) fn checkpoint_write(&self, name: &ObjectName) -> Option<(u64, Write)> {
+    pub(in super::super) fn checkpoint_write(&self, name: &ObjectName) -> Option<PodWrite> {
         let key = self.task_of(name)?;
         let uid = self.task(&key)?.uid.clone()?;
         let (changes, text) = self.mesos.as_ref()?.master.checkpoint(&key)?;
-        Some((changes, Write::Checkpoint { name: name.clone(), uid, text }))
+        Some(PodWrite::Checkpoint { uid, changes, text })
     }
 
     /// Takes in what came of that.
@@ -211,17 +212,17 @@ impl Operator {
         &mut self,
         name: &ObjectName,
         changes: u64,
-        reply: &Reply,
+        result: &Result<Outcome, Unknown>,
     ) {
         let Some(key) = self.task_of(name) else { return };
-        match reply {
-            Reply::Done => {
+        match result {
+            Ok(Outcome::Done) => {
                 if let Some(mesos) = &mut self.mesos {
                     mesos.master.checkpointed(&key, changes);
                 }
             }
-            Reply::Missing => {}
-            _ => self.store_executor(&key),
+            Ok(Outcome::Missing) => {}
+            Err(Unknown(_)) => self.store_executor(&key),
         }
     }
 
@@ -244,12 +245,12 @@ impl Operator {
             }
             return;
         }
-        let target = Target::Pod(task.name.clone());
+        let name = task.name.clone();
         let is_first = !std::mem::replace(&mut task.is_killed, true);
         task.grace = grace;
         let is_made = task.uid.is_some();
-        if !is_made && !self.queue.is_in_flight(&target) {
-            self.queue.drop_waiting(&target, |intent| matches!(intent, Intent::RunTask));
+        if !is_made && !self.queue.pods.is_in_flight(&name) {
+            self.queue.pods.drop_waiting(&name, |wish| matches!(wish, PodWish::RunTask));
             self.step(key, Step::Ended);
             self.tell_master(now, key, killed("Command was killed before it started"));
             self.forget_task(key);
@@ -267,8 +268,8 @@ impl Operator {
         let Some(task) = self.task(key) else { return };
         let uid = task.uid.clone();
         let grace_seconds = grace.map(|grace| grace_seconds(grace).try_into().unwrap_or(u32::MAX));
-        let intent = Intent::DeleteTask { uid, grace_seconds };
-        self.queue.push(Target::Pod(task.name.clone()), intent);
+        let wish = PodWish::DeleteTask { uid, grace_seconds };
+        self.queue.push(Wish::Pod(task.name.clone(), wish));
     }
 
     /// Takes in what came of deleting a task's pod.
@@ -276,11 +277,11 @@ impl Operator {
         &mut self,
         now: Milliseconds,
         name: &ObjectName,
-        reply: &Reply,
+        result: &Result<Outcome, Unknown>,
     ) {
-        match reply {
-            Reply::Done => {}
-            Reply::Missing => {
+        match result {
+            Ok(Outcome::Done) => {}
+            Ok(Outcome::Missing) => {
                 if self.index.pod(name).is_some() {
                     // The watch may be behind.
                     self.observe(now, Change::Pod(name.clone(), None));
@@ -288,7 +289,7 @@ impl Operator {
                     self.miss_pod(now, &key);
                 }
             }
-            _ => {
+            Err(Unknown(_)) => {
                 if let Some(key) = self.task_of(name) {
                     let grace = self.task(&key).and_then(|task| task.grace);
                     self.delete_task(&key, grace);
@@ -306,8 +307,8 @@ impl Operator {
             !pod.is_deleting && pod.task.as_ref().is_some_and(|facts| facts.end.is_some())
         });
         if let (Some(uid), true) = (uid, stays) {
-            let intent = Intent::Acknowledge { uid: uid.clone() };
-            self.queue.push(Target::Pod(name.clone()), intent);
+            let wish = PodWish::Acknowledge { uid: uid.clone() };
+            self.queue.push(Wish::Pod(name.clone(), wish));
             self.retain(&name, uid);
         } else {
             self.delete_task(key, None);
@@ -324,8 +325,8 @@ impl Operator {
         if retained.len() > MOST_RETAINED
             && let Some((name, uid)) = retained.pop_front()
         {
-            let intent = Intent::DeletePod { uid, grace_seconds: None };
-            self.queue.push(Target::Pod(name), intent);
+            let wish = PodWish::Delete { uid, grace_seconds: None };
+            self.queue.push(Wish::Pod(name, wish));
         }
     }
 
@@ -508,8 +509,8 @@ impl Operator {
         if pod.is_deleting || !runs || self.mesos.is_none() {
             return;
         }
-        let intent = Intent::DeletePod { uid: pod.uid.clone(), grace_seconds: None };
-        self.queue.push(Target::Pod(name.clone()), intent);
+        let wish = PodWish::Delete { uid: pod.uid.clone(), grace_seconds: None };
+        self.queue.push(Wish::Pod(name.clone(), wish));
     }
 
     /// Takes in the tasks that run or ran before this process began.

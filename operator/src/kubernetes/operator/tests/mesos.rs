@@ -11,7 +11,7 @@ use proffer_mesos::to_json;
 use proffer_mesos::types::{Offer, TaskState, TaskStatus};
 use serde_json::{Value, json};
 
-use super::super::super::writes::Reply;
+use super::super::super::writes::{Answer, PoolAnswer};
 use super::super::Change;
 use super::world::World;
 use crate::master::ConnectionId;
@@ -486,10 +486,11 @@ fn an_answer_does_not_bring_back_a_pool_that_is_gone() {
     .unwrap();
     world.operator.observe(now, Change::Pool("a".into(), Some(Arc::new(pool.clone()))));
     world.operator.tick(now);
-    let (sent, _) = world.operator.next_write(now).unwrap();
+    world.operator.next_write(now).unwrap();
     // The watch is faster than the answer to what was written before.
     world.operator.observe(now, Change::Pool("a".into(), None));
-    world.operator.answered(now, sent, Reply::Pool(Box::new(pool)));
+    let answer = PoolAnswer::Kept(true, Ok(Some(Box::new(pool))));
+    world.operator.answered(now, Answer::Pool("a".into(), answer));
     world.operator.tick(now);
     let (_, engine) = world.operator.mesos().unwrap();
     assert!(engine.pools().iter().all(|pool| &*pool.name != "a"));

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{Node, Pod, PodCondition};
 use kube::ResourceExt;
 use proffer_core::action::Launch;
 use proffer_core::engine::Settings;
-use proffer_core::jobs::Milliseconds;
+use proffer_core::jobs::{JobKey, Milliseconds};
 use proffer_crds::executor::{Assignment, AttemptResult};
 use proffer_crds::{ResourcePool, SparkExecutor, SparkExecutorStatus, SparkJob};
 use proffer_mesos::scheduler::Event;
@@ -20,9 +20,14 @@ use super::super::super::node::{mark_patch, node_facts};
 use super::super::super::notices::Notice;
 use super::super::super::pod::{ObjectName, pod_facts};
 use super::super::super::task_pod::TaskSettings;
-use super::super::super::writes::{Reply, Write};
+use super::super::super::wishes::Explanation;
+use super::super::super::writes::{
+    Answer, ExecutorAnswer, ExecutorWrite, Failure, JobAnswer, JobWrite, Launched, NodeAnswer,
+    NodeWrite, Outcome, PodAnswer, PodWrite, PoolAnswer, PoolWrite, Stored, Unknown, Write,
+};
 use super::super::{Change, Kind, MesosSettings, Operator, OperatorSettings};
-use crate::master::{ConnectionId, Effect, MasterSettings};
+use crate::convert;
+use crate::master::{ConnectionId, Effect, MasterSettings, NodeMark};
 
 // Each of the flags can be set whatever the others are.
 #[allow(clippy::struct_excessive_bools)]
@@ -277,12 +282,10 @@ impl World {
                 }
             }
             let mut wrote = false;
-            while let Some((sent, write)) = self.operator.next_write(self.now) {
+            while let Some(write) = self.operator.next_write(self.now) {
                 wrote = true;
-                let reply = self.perform(write);
-                let reply =
-                    if self.loses_replies { Reply::Unknown("lost".to_owned()) } else { reply };
-                self.operator.answered(self.now, sent, reply);
+                let answer = self.perform(write);
+                self.operator.answered(self.now, answer);
             }
             if !wrote && (self.told.is_empty() || self.is_deaf) {
                 return;
@@ -296,154 +299,270 @@ impl World {
         self.version.to_string()
     }
 
-    fn perform(&mut self, write: Write) -> Reply {
+    /// What is heard of a write.
+    fn heard<T, F: From<Unknown>>(&self, result: Result<T, F>) -> Result<T, F> {
+        if self.loses_replies { Err(Unknown("lost".to_owned()).into()) } else { result }
+    }
+
+    fn perform(&mut self, write: Write) -> Answer {
         match write {
-            Write::Launch { pod, executor, .. } => self.launch(*pod, *executor),
-            Write::Assign { name, generation, assignments, acknowledged_report, .. } => self
-                .change_spec(&name, Some(generation), |executor| {
-                    executor.spec.assignments = assignments;
-                    executor.spec.acknowledged_report = acknowledged_report;
-                }),
-            Write::Stop { name, .. } => {
-                self.change_spec(&name, None, |executor| executor.spec.stop = true)
+            Write::Executor(key, write) => Answer::Executor(key, self.write_executor(write)),
+            Write::Job(key, write) => {
+                let answer = self.write_job(&key, write);
+                Answer::Job(key, answer)
             }
-            Write::DeletePod { .. } if self.deletes_nothing => Reply::Unknown("lost".to_owned()),
-            Write::DeletePod { name, uid, .. } => match self.pods.get_mut(&*name.name) {
-                Some(pod) if uid.as_deref().is_none_or(|uid| pod.uid().as_deref() == Some(uid)) => {
-                    if self.pods_linger {
-                        self.delete_pod(&name.name);
-                    } else {
-                        self.lose_pod(&name.name);
-                    }
-                    Reply::Done
-                }
-                _ => Reply::Missing,
-            },
-            Write::Place { name, uid, launch } => self.place(&name.name, &uid, &launch),
-            Write::LaunchDriver { parts, .. } => self.launch_driver(parts.driver),
-            Write::Explain { name, uid, offered, reason, message } => {
-                let there = self.pods.get_mut(&*name.name);
-                let Some(pod) = there.filter(|pod| pod.uid().as_deref() == Some(&*uid)) else {
-                    return Reply::Missing;
-                };
-                let condition = json!({
-                    "type": "proffer.dev/Offered", "status": if offered { "True" } else { "False" },
-                    "reason": reason, "message": message,
-                });
-                let condition = serde_json::from_value(condition).unwrap();
-                let conditions = &mut pod.status.get_or_insert_default().conditions;
-                let conditions = conditions.get_or_insert_default();
-                conditions.retain(|it: &PodCondition| it.type_ != "proffer.dev/Offered");
-                conditions.push(condition);
-                let change = pod_change(pod);
-                self.told.push_back(change);
-                Reply::Done
+            Write::Pool(name, write) => {
+                let answer = self.write_pool(&name, write);
+                Answer::Pool(name, answer)
             }
-            Write::ReadExecutor { name } => match self.executors.get(&*name.name) {
-                Some(executor) => Reply::Executor(Box::new(executor.clone())),
-                None => Reply::Missing,
-            },
-            Write::ReadPod { name } if self.pods.contains_key(&*name.name) => Reply::Pod,
-            Write::ReadPod { .. } => Reply::Missing,
-            Write::ReadLog { name } => match self.logs.get(&*name.name) {
-                Some(log) => Reply::Log(log.clone()),
-                None => Reply::Refused("there is no log".to_owned()),
-            },
-            Write::DeleteExecutor { name, .. } => {
-                if self.executors.remove(&*name.name).is_none() {
-                    return Reply::Missing;
-                }
-                self.told.push_back(Change::Executor(name, None));
-                Reply::Done
+            Write::Pod(name, write) => {
+                let answer = self.write_pod(&name, write);
+                Answer::Pod(name, answer)
             }
-            Write::JobStatus { job } => {
-                let version = self.next_version();
-                let Some(there) = self.jobs.get_mut(&job.name_any()) else { return Reply::Missing };
-                if there.resource_version() != job.resource_version() {
-                    return Reply::Job(Box::new(there.clone()), false);
-                }
-                there.status = job.status;
-                there.metadata.resource_version = Some(version);
-                let there = there.clone();
-                self.told.push_back(job_change(&there));
-                Reply::Job(Box::new(there), true)
-            }
-            Write::MakeJob { job } => self.make_job(*job),
-            Write::UpdateFramework { name, info, .. } => {
-                let version = self.next_version();
-                let Some(job) = self.jobs.get_mut(&*name.name) else { return Reply::Missing };
-                job.spec.mesos.as_mut().unwrap().info = info;
-                job.metadata.resource_version = Some(version);
-                let job = job.clone();
-                self.told.push_back(job_change(&job));
-                Reply::Job(Box::new(job), true)
-            }
-            Write::MakePod { pod } => self.launch_driver(*pod),
-            Write::Acknowledge { name, .. } => {
-                let Some(pod) = self.pods.get_mut(&*name.name) else { return Reply::Missing };
-                let note = ("proffer.dev/acknowledged".to_owned(), "true".to_owned());
-                pod.metadata.annotations.get_or_insert_default().extend([note]);
-                let change = pod_change(pod);
-                self.told.push_back(change);
-                Reply::Done
-            }
-            Write::Checkpoint { name, text, .. } => {
-                let Some(pod) = self.pods.get_mut(&*name.name) else { return Reply::Missing };
-                let note = ("proffer.dev/mesos-executor".to_owned(), text);
-                pod.metadata.annotations.get_or_insert_default().extend([note]);
-                let change = pod_change(pod);
-                self.told.push_back(change);
-                Reply::Done
-            }
-            Write::ShapePool { pool, spec } => {
-                let mut pool = ResourcePool::clone(&pool);
-                (pool.spec.weight, pool.spec.guarantee) = (spec.weight, spec.guarantee);
-                pool.spec.limit = spec.limit;
-                self.store_pool(pool)
-            }
-            Write::MarkNode { name, mark, .. } => {
-                let node = self.nodes.get_mut(&*name).unwrap();
-                let patch = mark_patch("", mark);
-                let now = patch["metadata"]["annotations"]["proffer.dev/maintenance"].as_str();
-                let annotations = node.metadata.annotations.get_or_insert_default();
-                annotations.retain(|name, _| name != "proffer.dev/maintenance");
-                annotations.extend(
-                    now.map(|text| ("proffer.dev/maintenance".to_owned(), text.to_owned())),
-                );
-                let change = node_change(node);
-                self.told.push_back(change);
-                Reply::Done
-            }
-            Write::DeleteJob { name, .. } => {
-                let Some(job) = self.jobs.remove(&*name.name) else { return Reply::Missing };
-                self.told.push_back(Change::Job(object_name(&job), None));
-                Reply::Done
-            }
-            Write::CreatePool { name } => {
-                let pool = ResourcePool::new(&name, serde_json::from_value(json!({})).unwrap());
-                self.store_pool(pool)
-            }
-            Write::PoolStatus { pool, status } => {
-                let mut pool = ResourcePool::clone(&pool);
-                pool.status = Some(*status);
-                self.store_pool(pool)
-            }
-            Write::KeepPool { pool, keep } => {
-                let mut pool = ResourcePool::clone(&pool);
-                pool.metadata.finalizers = keep.then(|| vec!["proffer.dev/jobs".to_owned()]);
-                if !keep && pool.metadata.deletion_timestamp.is_some() {
-                    self.pools.remove(&pool.name_any());
-                    self.told.push_back(Change::Pool(pool.name_any().into(), None));
-                    return Reply::Pool(Box::new(pool));
-                }
-                self.store_pool(pool)
+            Write::Node(name, NodeWrite::Mark { mark, .. }) => {
+                self.mark_node(&name, mark);
+                Answer::Node(name, NodeAnswer::Marked(mark, self.heard(Ok(()))))
             }
         }
     }
 
-    fn make_job(&mut self, mut job: SparkJob) -> Reply {
+    fn write_executor(&mut self, write: ExecutorWrite) -> ExecutorAnswer {
+        match write {
+            ExecutorWrite::Launch(parts) => {
+                let result = self.launch(parts.pod, parts.executor);
+                ExecutorAnswer::Launched(self.heard(result))
+            }
+            ExecutorWrite::LaunchDriver(parts) => {
+                let result = self.launch_pod(parts.parts.driver);
+                ExecutorAnswer::DriverLaunched(self.heard(result))
+            }
+            ExecutorWrite::Assign {
+                name,
+                generation,
+                number,
+                assignments,
+                acknowledged_report,
+                ..
+            } => {
+                let result = self.change_spec(&name, Some(generation), |executor| {
+                    executor.spec.assignments = assignments;
+                    executor.spec.acknowledged_report = acknowledged_report;
+                });
+                ExecutorAnswer::Assigned(number, self.heard(result))
+            }
+            ExecutorWrite::Stop { name, .. } => {
+                let result = self.change_spec(&name, None, |executor| executor.spec.stop = true);
+                ExecutorAnswer::Stopped(self.heard(result))
+            }
+            ExecutorWrite::DeletePod { name, uid, .. } => {
+                let result = self.write_deletion(&name, uid.as_deref());
+                ExecutorAnswer::PodDeleted(self.heard(result))
+            }
+            ExecutorWrite::Read { name } => {
+                let there = self.executors.get(&*name.name).cloned().map(Box::new);
+                ExecutorAnswer::Read(self.heard(Ok(there)))
+            }
+            ExecutorWrite::ReadPod { name } => {
+                ExecutorAnswer::PodRead(self.heard(Ok(self.pods.contains_key(&*name.name))))
+            }
+            ExecutorWrite::Discard { name, .. } => {
+                let outcome = match self.executors.remove(&*name.name) {
+                    Some(_) => {
+                        self.told.push_back(Change::Executor(name, None));
+                        Outcome::Done
+                    }
+                    None => Outcome::Missing,
+                };
+                ExecutorAnswer::Discarded(self.heard(Ok(outcome)))
+            }
+        }
+    }
+
+    fn write_deletion(&mut self, name: &ObjectName, uid: Option<&str>) -> Result<Outcome, Unknown> {
+        if self.deletes_nothing {
+            return Err(Unknown("lost".to_owned()));
+        }
+        match self.pods.get(&*name.name) {
+            Some(pod) if uid.is_none_or(|uid| pod.uid().as_deref() == Some(uid)) => {
+                if self.pods_linger {
+                    self.delete_pod(&name.name);
+                } else {
+                    self.lose_pod(&name.name);
+                }
+                Ok(Outcome::Done)
+            }
+            _ => Ok(Outcome::Missing),
+        }
+    }
+
+    fn write_pod(&mut self, name: &ObjectName, write: PodWrite) -> PodAnswer {
+        match write {
+            PodWrite::Place { uid, launch } => {
+                let pod = self.place(&name.name, &uid, &launch);
+                PodAnswer::Placed(launch, self.heard(Ok(pod)))
+            }
+            PodWrite::Explain(explanation) => {
+                let outcome = self.explain(name, explanation);
+                PodAnswer::Explained(self.heard(Ok(outcome)))
+            }
+            PodWrite::Delete { uid, .. } => {
+                let result = self.write_deletion(name, Some(&uid));
+                PodAnswer::Deleted(self.heard(result))
+            }
+            PodWrite::ReadLog => {
+                let log = self.logs.get(&*name.name).cloned();
+                let log = log.ok_or_else(|| Failure::Refused("there is no log".to_owned()));
+                PodAnswer::LogRead(self.heard(log))
+            }
+            PodWrite::RunTask(pod) => {
+                let result = self.launch_pod(*pod);
+                PodAnswer::TaskRun(self.heard(result))
+            }
+            PodWrite::DeleteTask { uid, .. } => {
+                let result = self.write_deletion(name, uid.as_deref());
+                PodAnswer::TaskDeleted(self.heard(result))
+            }
+            PodWrite::Acknowledge { uid } => {
+                let outcome = self.annotate(name, "proffer.dev/acknowledged", "true".to_owned());
+                PodAnswer::Acknowledged(uid, self.heard(Ok(outcome)))
+            }
+            PodWrite::Checkpoint { changes, text, .. } => {
+                let outcome = self.annotate(name, "proffer.dev/mesos-executor", text);
+                PodAnswer::Checkpointed(changes, self.heard(Ok(outcome)))
+            }
+        }
+    }
+
+    fn explain(&mut self, name: &ObjectName, explanation: Explanation) -> Outcome {
+        let Explanation { uid, offered, reason, message } = explanation;
+        let there = self.pods.get_mut(&*name.name);
+        let Some(pod) = there.filter(|pod| pod.uid().as_deref() == Some(&*uid)) else {
+            return Outcome::Missing;
+        };
+        let condition = json!({
+            "type": "proffer.dev/Offered", "status": if offered { "True" } else { "False" },
+            "reason": reason, "message": message,
+        });
+        let condition = serde_json::from_value(condition).unwrap();
+        let conditions = &mut pod.status.get_or_insert_default().conditions;
+        let conditions = conditions.get_or_insert_default();
+        conditions.retain(|it: &PodCondition| it.type_ != "proffer.dev/Offered");
+        conditions.push(condition);
+        let change = pod_change(pod);
+        self.told.push_back(change);
+        Outcome::Done
+    }
+
+    fn annotate(&mut self, name: &ObjectName, key: &str, text: String) -> Outcome {
+        let Some(pod) = self.pods.get_mut(&*name.name) else { return Outcome::Missing };
+        let annotations = pod.metadata.annotations.get_or_insert_default();
+        annotations.extend([(key.to_owned(), text)]);
+        let change = pod_change(pod);
+        self.told.push_back(change);
+        Outcome::Done
+    }
+
+    fn write_job(&mut self, key: &JobKey, write: JobWrite) -> JobAnswer {
+        match write {
+            JobWrite::Status { job, revision } => {
+                let uid = job.uid().unwrap().into();
+                let stored = self.store_status(*job);
+                JobAnswer::Status { uid, revision, result: self.heard(Ok(stored)) }
+            }
+            JobWrite::MakeFramework { id, job } => {
+                let result = self.make_job(*job);
+                JobAnswer::FrameworkMade(id, self.heard(result))
+            }
+            JobWrite::UpdateFramework { id, info, .. } => {
+                let version = self.next_version();
+                let outcome = match self.jobs.get_mut(&*key.name) {
+                    Some(job) => {
+                        job.spec.mesos.as_mut().unwrap().info = info;
+                        job.metadata.resource_version = Some(version);
+                        let change = job_change(job);
+                        self.told.push_back(change);
+                        Outcome::Done
+                    }
+                    None => Outcome::Missing,
+                };
+                JobAnswer::FrameworkUpdated(id, self.heard(Ok(outcome)))
+            }
+            JobWrite::Delete { uid } => {
+                let outcome = match self.jobs.remove(&*key.name) {
+                    Some(job) => {
+                        self.told.push_back(Change::Job(object_name(&job), None));
+                        Outcome::Done
+                    }
+                    None => Outcome::Missing,
+                };
+                JobAnswer::Deleted(uid, self.heard(Ok(outcome)))
+            }
+        }
+    }
+
+    fn store_status(&mut self, job: SparkJob) -> Option<Stored> {
+        let version = self.next_version();
+        let there = self.jobs.get_mut(&job.name_any())?;
+        if there.resource_version() != job.resource_version() {
+            return Some(Stored { job: Box::new(there.clone()), is_new: false });
+        }
+        there.status = job.status;
+        there.metadata.resource_version = Some(version);
+        let there = there.clone();
+        self.told.push_back(job_change(&there));
+        Some(Stored { job: Box::new(there), is_new: true })
+    }
+
+    fn write_pool(&mut self, name: &str, write: PoolWrite) -> PoolAnswer {
+        match write {
+            PoolWrite::Create => {
+                let pool = ResourcePool::new(name, serde_json::from_value(json!({})).unwrap());
+                let pool = self.store_pool(pool);
+                PoolAnswer::Created(self.heard(Ok(Some(pool))))
+            }
+            PoolWrite::Status { pool, status } => {
+                let mut pool = ResourcePool::clone(&pool);
+                pool.status = Some(*status);
+                let pool = self.store_pool(pool);
+                PoolAnswer::Status(self.heard(Ok(Some(pool))))
+            }
+            PoolWrite::Keep { pool, keep } => {
+                let mut pool = ResourcePool::clone(&pool);
+                pool.metadata.finalizers = keep.then(|| vec!["proffer.dev/jobs".to_owned()]);
+                let pool = if !keep && pool.metadata.deletion_timestamp.is_some() {
+                    self.pools.remove(&pool.name_any());
+                    self.told.push_back(Change::Pool(pool.name_any().into(), None));
+                    Box::new(pool)
+                } else {
+                    self.store_pool(pool)
+                };
+                PoolAnswer::Kept(keep, self.heard(Ok(Some(pool))))
+            }
+            PoolWrite::Shape { pool, shape } => {
+                let mut pool = ResourcePool::clone(&pool);
+                let spec = convert::pool_shape(&shape);
+                (pool.spec.weight, pool.spec.guarantee) = (spec.weight, spec.guarantee);
+                pool.spec.limit = spec.limit;
+                let pool = self.store_pool(pool);
+                PoolAnswer::Shaped(shape, self.heard(Ok(Some(pool))))
+            }
+        }
+    }
+
+    fn mark_node(&mut self, name: &str, mark: NodeMark) {
+        let node = self.nodes.get_mut(name).unwrap();
+        let patch = mark_patch("", mark);
+        let now = patch["metadata"]["annotations"]["proffer.dev/maintenance"].as_str();
+        let annotations = node.metadata.annotations.get_or_insert_default();
+        annotations.retain(|name, _| name != "proffer.dev/maintenance");
+        annotations.extend(now.map(|text| ("proffer.dev/maintenance".to_owned(), text.to_owned())));
+        let change = node_change(node);
+        self.told.push_back(change);
+    }
+
+    fn make_job(&mut self, mut job: SparkJob) -> Result<Box<SparkJob>, Failure> {
         if let Some(refusal) = &self.refusal {
-            return Reply::Refused(refusal.clone());
+            return Err(Failure::Refused(refusal.clone()));
         }
         let name = job.name_any();
         if !self.jobs.contains_key(&name) {
@@ -456,14 +575,14 @@ impl World {
             self.told.push_back(job_change(&job));
             self.jobs.insert(name.clone(), job);
         }
-        Reply::Job(Box::new(self.jobs[&name].clone()), true)
+        Ok(Box::new(self.jobs[&name].clone()))
     }
 
-    fn store_pool(&mut self, mut pool: ResourcePool) -> Reply {
+    fn store_pool(&mut self, mut pool: ResourcePool) -> Box<ResourcePool> {
         pool.metadata.resource_version = Some(self.next_version());
         self.told.push_back(pool_change(&pool));
         self.pools.insert(pool.name_any(), pool.clone());
-        Reply::Pool(Box::new(pool))
+        Box::new(pool)
     }
 
     /// Adds a pool, or changes it.
@@ -473,10 +592,10 @@ impl World {
         self.settle();
     }
 
-    fn launch(&mut self, mut pod: Pod, mut executor: SparkExecutor) -> Reply {
+    fn launch(&mut self, mut pod: Pod, mut executor: SparkExecutor) -> Result<Launched, Failure> {
         let name = pod.name_any();
         if let Some(refusal) = &self.refusal {
-            return Reply::Refused(refusal.clone());
+            return Err(Failure::Refused(refusal.clone()));
         }
         if !self.pods.contains_key(&name) {
             self.launches += 1;
@@ -499,14 +618,14 @@ impl World {
             self.executors.insert(name.clone(), executor);
         }
         let (pod, executor) = (self.pods[&name].clone(), self.executors[&name].clone());
-        Reply::Launched(Some(Box::new(pod)), Box::new(executor))
+        Ok(Launched { pod: Some(Box::new(pod)), object: Box::new(executor) })
     }
 
     /// The scheduler takes the pinned node at its word.
-    fn launch_driver(&mut self, mut pod: Pod) -> Reply {
+    fn launch_pod(&mut self, mut pod: Pod) -> Result<Box<Pod>, Failure> {
         let name = pod.name_any();
         if let Some(refusal) = &self.refusal {
-            return Reply::Refused(refusal.clone());
+            return Err(Failure::Refused(refusal.clone()));
         }
         if !self.pods.contains_key(&name) {
             self.launches += 1;
@@ -520,15 +639,15 @@ impl World {
             self.told.push_back(pod_change(&pod));
             self.pods.insert(name.clone(), pod);
         }
-        Reply::Placed(Box::new(self.pods[&name].clone()))
+        Ok(Box::new(self.pods[&name].clone()))
     }
 
-    fn place(&mut self, name: &str, uid: &str, launch: &Launch) -> Reply {
+    fn place(&mut self, name: &str, uid: &str, launch: &Launch) -> Option<Box<Pod>> {
         let version = self.next_version();
         let there = self.pods.get_mut(name).filter(|pod| pod.uid().as_deref() == Some(uid));
-        let Some(pod) = there else { return Reply::Missing };
+        let pod = there?;
         let Some(patch) = placing_patch(pod, launch).unwrap() else {
-            return Reply::Placed(Box::new(pod.clone()));
+            return Some(Box::new(pod.clone()));
         };
         let mut value = serde_json::to_value(&*pod).unwrap();
         merge_patch(&mut value, &patch);
@@ -539,7 +658,7 @@ impl World {
             launch.node.as_deref().filter(|_| !self.scheduler_refuses).map(str::to_owned);
         let pod = pod.clone();
         self.told.push_back(pod_change(&pod));
-        Reply::Placed(Box::new(pod))
+        Some(Box::new(pod))
     }
 
     /// A pod that waits for an offer, and its owner.
@@ -591,16 +710,16 @@ impl World {
         name: &ObjectName,
         generation: Option<i64>,
         change: impl FnOnce(&mut SparkExecutor),
-    ) -> Reply {
-        let Some(executor) = self.executors.get_mut(&*name.name) else { return Reply::Missing };
+    ) -> Result<Option<Box<SparkExecutor>>, Unknown> {
+        let Some(executor) = self.executors.get_mut(&*name.name) else { return Ok(None) };
         if generation.is_some_and(|it| Some(it) != executor.metadata.generation) {
-            return Reply::Unknown("another generation".to_owned());
+            return Err(Unknown("another generation".to_owned()));
         }
         change(executor);
         executor.metadata.generation = executor.metadata.generation.map(|it| it + 1);
         let executor = executor.clone();
         self.told.push_back(executor_change(&executor));
-        Reply::Executor(Box::new(executor))
+        Ok(Some(Box::new(executor)))
     }
 
     /// An executor says that it is ready, and what of its tasks has ended.
