@@ -19,6 +19,7 @@ mod scheduling;
 use std::path::Path;
 
 use proffer_core::engine::Settings;
+use proffer_core::time::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -219,7 +220,9 @@ impl Configuration {
     /// The settings of the engine.
     pub fn settings(&self) -> Settings {
         Settings {
-            status_interval_milliseconds: self.client.status_interval_milliseconds.into(),
+            status_interval_milliseconds: Span::from_milliseconds(
+                self.client.status_interval_milliseconds.into(),
+            ),
             write_deadline_milliseconds: Some(scheduling::milliseconds(
                 self.client.write_deadline_seconds,
             )),

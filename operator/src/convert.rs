@@ -15,9 +15,9 @@ pub(crate) use pool::pool_shape;
 pub use pool::{namespace_claims, pool_family_problems, pool_observation, pool_problems};
 pub use report::{assigned_spec, executor_observation, launched_spec, report};
 pub use restore::restored_status;
-pub use status::{job_status, pool_status, time};
+pub use status::{job_status, pool_status, read_time, time};
 
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::Span;
 use proffer_crds::Quantity;
 
 /// Something about an object that its schema cannot say.
@@ -49,8 +49,8 @@ fn quantity(name: &str, amount: i64) -> Quantity {
     }
 }
 
-fn milliseconds(seconds: i64) -> Milliseconds {
-    u64::try_from(seconds).unwrap_or(0).saturating_mul(1000)
+fn span(seconds: i64) -> Span {
+    Span::from_seconds(u64::try_from(seconds).unwrap_or(0))
 }
 
 /// A number of the API, where negative ones are refused by the schema, as the engine counts.

@@ -42,7 +42,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Api, Client};
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::{Span, Time};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -189,14 +189,14 @@ struct Cluster {
     bound: BTreeSet<String>,
 }
 
-/// Milliseconds since 1970 that never go back.
+/// The time since 1970, which never goes back.
 struct Clock {
-    read: fn() -> Milliseconds,
-    last: Milliseconds,
+    read: fn() -> Time,
+    last: Time,
 }
 
 impl Clock {
-    fn now(&mut self) -> Milliseconds {
+    fn now(&mut self) -> Time {
         self.last = self.last.max((self.read)());
         self.last
     }
@@ -218,7 +218,7 @@ impl Cluster {
         let (notices, heard) = mpsc::channel(NOTICE_QUEUE_LENGTH);
         tokio::spawn(publish(client.clone(), heard));
         let (mesos, connections) = mesos.unzip();
-        let mut clock = Clock { read: wall_clock, last: 0 };
+        let mut clock = Clock { read: wall_clock, last: Time::ZERO };
         let settings = OperatorSettings { mesos, ..settings(configuration) };
         Self {
             operator: Operator::new(clock.now(), settings),
@@ -250,9 +250,10 @@ impl Cluster {
             self.tell_frameworks(now);
             self.tell();
             self.note_health();
-            let wakeup = self.operator.next_wakeup(now).map_or(LONGEST_SLEEP, |at| {
-                Duration::from_millis(at.saturating_sub(now)).min(LONGEST_SLEEP)
-            });
+            let wakeup = self
+                .operator
+                .next_wakeup(now)
+                .map_or(LONGEST_SLEEP, |at| Duration::from(at.since(now)).min(LONGEST_SLEEP));
             tokio::select! {
                 change = self.changes.recv() => match change {
                     Some(change) => self.take(change),
@@ -301,7 +302,7 @@ impl Cluster {
     }
 
     /// Tells frameworks what they are to be told.
-    fn tell_frameworks(&mut self, now: Milliseconds) {
+    fn tell_frameworks(&mut self, now: Time) {
         for effect in self.operator.take_told() {
             if let (Some(connections), Some((master, _))) =
                 (&mut self.connections, self.operator.mesos())
@@ -433,7 +434,7 @@ fn settings(configuration: &Configuration) -> OperatorSettings {
             service_account_name: executor.service_account_name.clone(),
             node_lost_seconds: executor.node_lost_seconds.into(),
         },
-        start_timeout_milliseconds: u64::from(executor.start_timeout_seconds) * 1000,
+        start_timeout: Span::from_seconds(executor.start_timeout_seconds.into()),
         most_writes_in_flight: configuration.client.max_concurrent_writes as usize,
         writes_per_second: configuration.client.writes_per_second,
         namespaces: configuration.watch.namespaces.iter().cloned().collect(),

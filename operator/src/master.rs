@@ -38,7 +38,8 @@ use std::sync::Arc;
 
 use proffer_core::event::{Event, Maintenance, NodeObservation, PoolObservation};
 use proffer_core::frameworks::{FrameworkAction, TaskId};
-use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_core::jobs::JobKey;
+use proffer_core::time::{Span, Time};
 use proffer_mesos::types::{
     Address, MasterInfo, MasterInfoCapability, MasterInfoCapabilityType, TaskInfo,
 };
@@ -51,15 +52,15 @@ pub(crate) use executors::{executor_name, is_executor};
 pub(crate) use frameworks::End;
 use frameworks::Framework;
 pub(crate) use operator_api::ApiAnswer;
-pub(crate) use processes::GRACE_MILLISECONDS;
+pub(crate) use processes::DEFAULT_GRACE;
 pub(crate) use read::Question;
-pub(crate) use tasks::{Ending, News, TaskKey, grace_milliseconds};
+pub(crate) use tasks::{Ending, News, TaskKey, grace_period};
 
 /// The version of Mesos whose behaviour this is.
 pub(crate) const MESOS_VERSION: &str = "1.11.0";
 
 /// How often a stream has a heartbeat.
-const HEARTBEAT_MILLISECONDS: Milliseconds = 15_000;
+const HEARTBEAT_MILLISECONDS: Span = Span::from_seconds(15);
 
 /// How many frameworks that are gone are remembered, as in Mesos.
 const COMPLETED_FRAMEWORKS: usize = 50;
@@ -79,7 +80,7 @@ pub(crate) struct MasterSettings {
     /// The namespace of the frameworks whose principal has none of its own.
     pub(crate) namespace: Arc<str>,
     /// The least time for which a framework that went away is waited for.
-    pub(crate) least_failover_milliseconds: Milliseconds,
+    pub(crate) least_failover: Span,
     /// Where the sandboxes of tasks are, if they are on this machine.
     pub(crate) sandboxes: Option<PathBuf>,
     /// Who may use which roles.
@@ -108,7 +109,7 @@ pub(crate) enum Effect {
         /// The task.
         task: TaskKey,
         /// How long it may take to end, if that is not what its own policy says.
-        grace: Option<Milliseconds>,
+        grace: Option<Span>,
     },
     /// The end of a task is known to its framework: nothing of the task is needed any more.
     Settled(TaskKey),
@@ -198,9 +199,9 @@ enum Timer {
 #[derive(Debug)]
 pub(crate) struct Master {
     settings: MasterSettings,
-    started_at: Milliseconds,
+    started_at: Time,
     /// When something last happened.
-    now: Milliseconds,
+    now: Time,
     pools: BTreeMap<Box<str>, PoolObservation>,
     agents: Agents,
     frameworks: BTreeMap<Arc<str>, Framework>,
@@ -219,12 +220,12 @@ pub(crate) struct Master {
     windows: Vec<operator_api::Window>,
     /// How often what happened, by the name of the metric.
     counts: BTreeMap<&'static str, u64>,
-    timers: BTreeSet<(Milliseconds, Timer)>,
+    timers: BTreeSet<(Time, Timer)>,
     effects: Vec<Effect>,
 }
 
 impl Master {
-    pub(crate) fn new(now: Milliseconds, settings: MasterSettings) -> Self {
+    pub(crate) fn new(now: Time, settings: MasterSettings) -> Self {
         Self {
             settings,
             started_at: now,
@@ -263,7 +264,7 @@ impl Master {
     /// A node as it is now, on a host of this name. It gets an id if it has none of its own.
     pub(crate) fn observe_node(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         id: Option<Arc<str>>,
         hostname: &str,
         node: NodeObservation,
@@ -292,7 +293,7 @@ impl Master {
     }
 
     /// What the engine says to a framework.
-    pub(crate) fn take_action(&mut self, now: Milliseconds, key: &JobKey, action: FrameworkAction) {
+    pub(crate) fn take_action(&mut self, now: Time, key: &JobKey, action: FrameworkAction) {
         let Some(id) = self.by_key.get(key).cloned() else {
             // The framework is gone; what it asked for last is not needed.
             if let FrameworkAction::TaskAccepted { task, .. } = action {
@@ -320,7 +321,7 @@ impl Master {
     }
 
     /// Does what is due.
-    pub(crate) fn tick(&mut self, now: Milliseconds) {
+    pub(crate) fn tick(&mut self, now: Time) {
         self.now = now;
         while let Some((at, timer)) = self.timers.first().filter(|(at, _)| *at <= now).cloned() {
             self.timers.remove(&(at, timer.clone()));
@@ -335,7 +336,7 @@ impl Master {
     }
 
     /// When the master wants to be ticked again, if nothing happens before.
-    pub(crate) fn next_wakeup(&self) -> Option<Milliseconds> {
+    pub(crate) fn next_wakeup(&self) -> Option<Time> {
         self.timers.first().map(|&(at, _)| at)
     }
 
@@ -360,7 +361,7 @@ impl Master {
         *count = count.saturating_add(more);
     }
 
-    fn set_timer(&mut self, at: Milliseconds, timer: Timer) {
+    fn set_timer(&mut self, at: Time, timer: Timer) {
         self.timers.insert((at, timer));
     }
 
@@ -412,10 +413,20 @@ impl Master {
 }
 
 /// A time in the seconds that Mesos tells.
-fn seconds(at: Milliseconds) -> f64 {
+fn seconds(at: Time) -> f64 {
+    span_seconds(at.since(Time::ZERO))
+}
+
+/// A length of time in the seconds that Mesos tells.
+fn span_seconds(span: Span) -> f64 {
     #[allow(clippy::cast_precision_loss)] // Exact for longer than anybody will ask.
-    let milliseconds = at as f64;
+    let milliseconds = span.as_milliseconds() as f64;
     milliseconds / 1000.0
+}
+
+/// A time in the nanoseconds that Mesos tells.
+fn nanoseconds(at: Time) -> u64 {
+    at.as_milliseconds().saturating_mul(1_000_000)
 }
 
 #[cfg(test)]

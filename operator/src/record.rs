@@ -16,7 +16,7 @@ use anyhow::{Context, bail};
 use proffer_core::action::Action;
 use proffer_core::engine::{Engine, Settings};
 use proffer_core::event::Event;
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::Time;
 use serde::{Deserialize, Serialize};
 
 /// The version of the format.
@@ -30,9 +30,9 @@ enum Line<S, E> {
     #[serde(rename_all = "camelCase")]
     ProfferDecisions { version: u32, restoring: bool, settings: S },
     /// The engine was told something.
-    Event { at: Milliseconds, event: E },
+    Event { at: Time, event: E },
     /// The engine decided: so many actions, and a number that tells them from others.
-    Tick { at: Milliseconds, actions: usize, hash: String },
+    Tick { at: Time, actions: usize, hash: String },
 }
 
 /// An engine, and the record of what it does if there is to be one.
@@ -66,7 +66,7 @@ impl RecordedEngine {
     }
 
     /// [`Engine::handle`].
-    pub(crate) fn handle(&mut self, now: Milliseconds, event: Event) {
+    pub(crate) fn handle(&mut self, now: Time, event: Event) {
         if self.record.is_some() {
             self.write(&Line::Event::<(), _> { at: now, event: &event });
         }
@@ -74,7 +74,7 @@ impl RecordedEngine {
     }
 
     /// [`Engine::tick`].
-    pub(crate) fn tick(&mut self, now: Milliseconds) -> Vec<Action> {
+    pub(crate) fn tick(&mut self, now: Time) -> Vec<Action> {
         let actions = self.engine.tick(now);
         if self.record.is_some() {
             let hash = format!("{:016x}", hash(SEED, &actions));
@@ -133,7 +133,7 @@ pub(crate) fn is_one(file: &Path) -> bool {
 /// Plays a record, and tells each event and action.
 pub(crate) fn replay(
     file: &Path,
-    mut tell: impl FnMut(Milliseconds, &str, &dyn Debug),
+    mut tell: impl FnMut(Time, &str, &dyn Debug),
 ) -> anyhow::Result<Replay> {
     let name = file.display();
     let opened = File::open(file).with_context(|| format!("cannot read {name}"))?;

@@ -157,7 +157,7 @@ fn compare(scene: &Scene, orders: &[Order]) -> Result<Report, SimulationError> {
     for &order in orders {
         let outcome = model::run(&Setup {
             settings: Settings {
-                share_half_life_milliseconds: scene.share_half_life.map(Seconds::milliseconds),
+                share_half_life_milliseconds: scene.share_half_life.map(Seconds::span),
                 ..order.settings()
             },
             nodes: &scene.nodes,

@@ -16,9 +16,10 @@ use proffer_core::frameworks::{
     FrameworkAction, FrameworkCall, FrameworkObservation, FrameworkPool,
 };
 use proffer_core::jobs::JobKey;
+use proffer_core::time::{Span, Time};
 
 /// Longer than any bench.
-const FOR_EVER: u64 = 1_000_000_000;
+const FOR_EVER: Span = Span::from_seconds(1_000_000);
 
 const POOLS: u32 = 100;
 
@@ -33,16 +34,16 @@ fn main() {
         bench(&mut criterion, "nothing refused", count, |count| {
             let mut engine = cluster(count);
             let start = Instant::now();
-            let offers = black_box(engine.tick(0)).len();
+            let offers = black_box(engine.tick(Time::ZERO)).len();
             assert!(offers >= count as usize);
             start.elapsed()
         });
         bench(&mut criterion, "everything declined", count, |count| {
             let mut engine = cluster(count);
             decline_everything(&mut engine, POOLS as usize);
-            engine.handle(1, node(3, 25_000));
+            engine.handle(Time::from_milliseconds(1), node(3, 25_000));
             let start = Instant::now();
-            black_box(engine.tick(1));
+            black_box(engine.tick(Time::from_milliseconds(1)));
             start.elapsed()
         });
     }
@@ -63,19 +64,22 @@ fn cluster(count: u32) -> Engine {
     let settings = Settings {
         fairness: Fairness::Drf,
         offer_timeout_milliseconds: None,
-        return_delay_milliseconds: 0,
+        return_delay_milliseconds: Span::ZERO,
         ..Settings::default()
     };
     let mut engine = Engine::new(settings);
     for index in 0..POOLS {
         let name = format!("p{index}").into();
-        engine.handle(0, Event::Pool(PoolObservation { name, ..PoolObservation::default() }));
+        engine.handle(
+            Time::ZERO,
+            Event::Pool(PoolObservation { name, ..PoolObservation::default() }),
+        );
     }
-    (0..count).for_each(|index| engine.handle(0, node(index, 24_000)));
+    (0..count).for_each(|index| engine.handle(Time::ZERO, node(index, 24_000)));
     for index in 0..count {
         let pool = format!("p{}", index % POOLS).into();
         engine.handle(
-            0,
+            Time::ZERO,
             Event::Framework(Box::new(FrameworkObservation {
                 key: JobKey { namespace: "d".into(), name: format!("f{index:05}").into() },
                 uid: "u".into(),
@@ -101,7 +105,7 @@ fn node(index: u32, cpu: i64) -> Event {
 /// Lets every offer be declined for good, for so many rounds.
 fn decline_everything(engine: &mut Engine, rounds: usize) {
     for _ in 0..rounds {
-        let actions = engine.tick(0);
+        let actions = engine.tick(Time::ZERO);
         if actions.is_empty() {
             return;
         }
@@ -109,7 +113,7 @@ fn decline_everything(engine: &mut Engine, rounds: usize) {
             if let Action::Framework(key, FrameworkAction::Offer(offer)) = action {
                 let (offers, refuse_milliseconds) = (vec![offer.id], FOR_EVER);
                 let call = FrameworkCall::Decline { offers, refuse_milliseconds };
-                engine.handle(0, Event::FrameworkCall(key, call));
+                engine.handle(Time::ZERO, Event::FrameworkCall(key, call));
             }
         }
     }

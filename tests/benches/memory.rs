@@ -9,6 +9,7 @@ use std::alloc::System;
 use cap::Cap;
 use clusters::{Cluster, Size, job, node, pool};
 use proffer_core::engine::{Engine, Settings};
+use proffer_core::time::Time;
 
 #[global_allocator]
 static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
@@ -24,13 +25,13 @@ fn main() {
         println!("{count:6} {what:10} {each:6} bytes each");
         before = after;
     };
-    (0..SIZE.nodes).for_each(|index| engine.handle(0, node(index)));
+    (0..SIZE.nodes).for_each(|index| engine.handle(Time::ZERO, node(index)));
     print("nodes", SIZE.nodes);
-    (0..SIZE.pools).for_each(|index| engine.handle(0, pool(index)));
+    (0..SIZE.pools).for_each(|index| engine.handle(Time::ZERO, pool(index)));
     print("pools", SIZE.pools);
-    (0..SIZE.jobs).for_each(|index| engine.handle(0, job(index, SIZE)));
+    (0..SIZE.jobs).for_each(|index| engine.handle(Time::ZERO, job(index, SIZE)));
     print("jobs", SIZE.jobs);
-    drop(engine.tick(0));
+    drop(engine.tick(Time::ZERO));
     print("executors", SIZE.jobs * SIZE.executors);
     drop(engine);
     // What a round needs while it runs comes and goes; the most at once is what a machine must have.

@@ -5,8 +5,8 @@
 //! go first for a while, as in the fair-share queues of batch systems (Slurm's `PriorityDecayHalfLife`,
 //! `HTCondor`'s `PRIORITY_HALFLIFE`). Pools that go on holding the same are compared as without it.
 
-use crate::jobs::Milliseconds;
 use crate::resources::Resources;
+use crate::time::Span;
 
 /// One, as a factor.
 const ONE: u64 = 1 << 32;
@@ -40,8 +40,8 @@ pub(crate) struct Decay {
 
 impl Decay {
     /// What is left after a time, given after how long it is half.
-    pub(crate) fn after(elapsed: Milliseconds, half_life: Milliseconds) -> Self {
-        let half_life = half_life.max(1);
+    pub(crate) fn after(elapsed: Span, half_life: Span) -> Self {
+        let (elapsed, half_life) = (elapsed.as_milliseconds(), half_life.as_milliseconds().max(1));
         let halvings = elapsed / half_life;
         if halvings >= 32 {
             return Self { remaining: 0 };

@@ -37,11 +37,12 @@ use crate::decay::Decay;
 use crate::event::Event;
 use crate::frameworks::NamedAmounts;
 use crate::ids::{ExecutorId, ExecutorKey, JobId, JobKey};
-use crate::jobs::{JobState, Milliseconds};
+use crate::jobs::JobState;
 use crate::namespaces::Claims;
 use crate::policy::{Fairness, ReclaimDefaults};
 use crate::share::SHARED_RESOURCES;
 use crate::state::State;
+use crate::time::{Span, Time};
 use crate::view::{FrameworkStatus, PoolStatus, View};
 use decline::Penalties;
 use restore::Restoring;
@@ -51,32 +52,32 @@ use restore::Restoring;
 pub struct Settings {
     /// The least time between two versions of a job's status; the first change and the end go at
     /// once.
-    pub status_interval_milliseconds: Milliseconds,
+    pub status_interval_milliseconds: Span,
     /// Who is offered resources next.
     pub fairness: Fairness,
     /// After how long what a pool held counts half in its share; nothing if only what it holds
     /// counts.
-    pub share_half_life_milliseconds: Option<Milliseconds>,
+    pub share_half_life_milliseconds: Option<Span>,
     /// The resources that shares are taken of; others only count for what fits.
     pub shared_resources: Vec<Box<str>>,
     /// The resources, beside cpu and memory and those that jobs and pools name, that are offered to
     /// frameworks.
     pub offered_resources: Vec<Box<str>>,
     /// How long a framework has for an answer to an offer; for ever if there is no time.
-    pub offer_timeout_milliseconds: Option<Milliseconds>,
+    pub offer_timeout_milliseconds: Option<Span>,
     /// How long a framework does not see again what it gave back. Others see it at once.
-    pub return_delay_milliseconds: Milliseconds,
+    pub return_delay_milliseconds: Span,
     /// An offer holds at least one of these (Mesos: `--min_allocatable_resources`); anything is
     /// enough if there are none.
     pub minimum_offers: Vec<NamedAmounts>,
     /// How long the engine waits to hear that what it gave out was done before it gives it out
     /// again. `None` where everything is done at once and for certain, as on one machine.
-    pub write_deadline_milliseconds: Option<Milliseconds>,
+    pub write_deadline_milliseconds: Option<Span>,
     /// What pools take back that do not say otherwise, and how long executors drain in general.
     pub reclaim: ReclaimDefaults,
     /// How long a job waits for room for an executor, or for its gang, before what becomes free on a
     /// node is kept for it, so that smaller ones cannot starve it; never if there is no time.
-    pub head_of_line_milliseconds: Option<Milliseconds>,
+    pub head_of_line_milliseconds: Option<Span>,
     /// On how many of all nodes, in percent, room is kept so; on one at least.
     pub head_of_line_nodes_percent: u32,
 }
@@ -84,17 +85,17 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            status_interval_milliseconds: 1000,
+            status_interval_milliseconds: Span::from_seconds(1),
             fairness: Fairness::default(),
             share_half_life_milliseconds: None,
             shared_resources: SHARED_RESOURCES.map(Box::from).into(),
             offered_resources: vec!["ephemeral-storage".into()],
-            offer_timeout_milliseconds: Some(30_000),
-            return_delay_milliseconds: 1000,
+            offer_timeout_milliseconds: Some(Span::from_seconds(30)),
+            return_delay_milliseconds: Span::from_seconds(1),
             minimum_offers: vec![vec![("cpu".into(), 10)], vec![("memory".into(), 32 << 20)]],
             write_deadline_milliseconds: None,
             reclaim: ReclaimDefaults::default(),
-            head_of_line_milliseconds: Some(60_000),
+            head_of_line_milliseconds: Some(Span::from_seconds(60)),
             head_of_line_nodes_percent: 10,
         }
     }
@@ -135,9 +136,9 @@ pub struct Engine {
     /// Jobs that want more executors.
     wanting: BTreeSet<JobId>,
     /// Up to when what pools held is accounted for, if that counts.
-    passed_at: Option<Milliseconds>,
+    passed_at: Option<Time>,
     /// When to look at which job again. Entries may be out of date.
-    timers: BTreeSet<(Milliseconds, JobId)>,
+    timers: BTreeSet<(Time, JobId)>,
     /// Whether a pool may have a lower limit than what is offered in it.
     limits_changed: bool,
     /// Nodes on which executors do not start.
@@ -173,7 +174,7 @@ impl Engine {
     }
 
     /// Takes in what happened.
-    pub fn handle(&mut self, now: Milliseconds, event: Event) {
+    pub fn handle(&mut self, now: Time, event: Event) {
         let event = match &mut self.restoring {
             Some(restoring) => match restoring.keep(event) {
                 Some(event) => event,
@@ -209,7 +210,7 @@ impl Engine {
     }
 
     /// Decides what should be different.
-    pub fn tick(&mut self, now: Milliseconds) -> Vec<Action> {
+    pub fn tick(&mut self, now: Time) -> Vec<Action> {
         if self.restoring.is_some() {
             return Vec::new();
         }
@@ -240,9 +241,9 @@ impl Engine {
     }
 
     /// When the engine wants to be ticked again, if nothing happens before.
-    pub fn next_wakeup(&self) -> Option<Milliseconds> {
+    pub fn next_wakeup(&self) -> Option<Time> {
         if self.unfinished {
-            return Some(0);
+            return Some(Time::ZERO);
         }
         let timer = self.timers.first().map(|&(time, _)| time);
         let frameworks = self.state.frameworks.timers.first().map(|&(time, _)| time);
@@ -277,11 +278,11 @@ impl Engine {
     }
 
     /// Takes in that pools held until now what they hold.
-    fn pass_time(&mut self, now: Milliseconds) {
+    fn pass_time(&mut self, now: Time) {
         let Some(half_life) = self.settings.share_half_life_milliseconds else { return };
         let before = self.passed_at.unwrap_or(now);
         if now > before {
-            self.state.pools.pass(Decay::after(now - before, half_life));
+            self.state.pools.pass(Decay::after(now.since(before), half_life));
         }
         self.passed_at = Some(now.max(before));
     }
@@ -294,12 +295,12 @@ impl Engine {
         self.touched.insert(id);
     }
 
-    fn set_timer(&mut self, at: Milliseconds, id: JobId) {
+    fn set_timer(&mut self, at: Time, id: JobId) {
         self.timers.insert((at, id));
     }
 
     /// Does what is due: deadlines, restarts, gangs that did not form.
-    fn fire_timers(&mut self, now: Milliseconds) {
+    fn fire_timers(&mut self, now: Time) {
         while let Some(&(at, id)) = self.timers.first().filter(|&&(at, _)| at <= now) {
             self.timers.remove(&(at, id));
             self.tell_again(now, id);
@@ -323,7 +324,7 @@ impl Engine {
                 self.offers_due = true;
             }
             let deadline = job.spec.deadline_milliseconds;
-            if deadline.is_some_and(|limit| job.created_at.saturating_add(limit) <= now) {
+            if deadline.is_some_and(|limit| job.created_at + limit <= now) {
                 self.exceed_deadline(now, id);
             } else if job.restart_at.is_some_and(|at| at <= now) && job.executors.is_empty() {
                 // What was left of a gang is gone.

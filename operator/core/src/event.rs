@@ -2,13 +2,14 @@
 
 use crate::frameworks::{FrameworkCall, FrameworkObservation, RunningTask};
 use crate::ids::{ExecutorKey, JobKey, TaskId};
-use crate::jobs::{JobSpec, Milliseconds};
+use crate::jobs::JobSpec;
 pub use crate::labels::{Label, Taint, TaintEffect, Toleration, TolerationOperator};
 pub use crate::nodes::{Maintenance, NodeObservation};
 use crate::policy::Fairness;
 pub use crate::policy::{IdleGuarantee, ReclaimPolicy, ReclaimRules};
 use crate::ranges::Ranges;
 use crate::share::WeightMilli;
+use crate::time::Time;
 use crate::view::JobStatus;
 use serde::{Deserialize, Serialize};
 
@@ -137,7 +138,7 @@ pub struct JobObservation {
     /// The number of the version of its settings.
     pub generation: i64,
     /// When it was created.
-    pub created_at: Milliseconds,
+    pub created_at: Time,
     /// Its settings, or why they make no sense.
     pub spec: Result<JobSpec, String>,
     /// What became of it before this engine was there; what the engine knows itself is newer.

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::ids::{ExecutorKey, JobId, NodeId};
-use crate::jobs::Milliseconds;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
+use crate::time::{Span, Time};
 
 /// Why an executor is on its way out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,7 +32,7 @@ pub enum DrainCause {
 pub(crate) struct Draining {
     /// Its tasks may end until then, and what it has not started is taken back. `None` if the job
     /// itself lets it go: it does all that it has, and may be asked to stay after all.
-    pub(crate) deadline: Option<Milliseconds>,
+    pub(crate) deadline: Option<Time>,
     pub(crate) cause: DrainCause,
     /// The hold that its room is for.
     pub(crate) hold: Option<u64>,
@@ -101,17 +101,17 @@ pub(crate) struct Executor {
     /// Whether it is known to exist.
     pub(crate) confirmed: bool,
     /// When it was told what to do, if it is not known to have heard that.
-    pub(crate) told_at: Option<Milliseconds>,
+    pub(crate) told_at: Option<Time>,
     /// How many slots' worth of tasks it should have waiting, beyond those that run.
     pub(crate) prefetch_slots: u32,
     /// Whether what it should do changed since it was last told.
     pub(crate) assignment_changed: bool,
     /// Since when it has had no task, as far as that was noticed.
-    pub(crate) idle_since: Option<Milliseconds>,
+    pub(crate) idle_since: Option<Time>,
     /// When it last reported, or was launched.
-    pub(crate) reported_at: Milliseconds,
+    pub(crate) reported_at: Time,
     /// When an attempt last ended there, or it was launched.
-    pub(crate) progressed_at: Milliseconds,
+    pub(crate) progressed_at: Time,
     /// The slots that attempts take which it should not run any more but did when it last reported.
     pub(crate) leaving_slots: u32,
     /// Since when it has run each attempt, by stage, attempt and partition. Since when it has had those
@@ -123,14 +123,14 @@ pub(crate) struct Executor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Since {
     /// It was assigned then, and has not been seen to run.
-    Assigned(Milliseconds),
+    Assigned(Time),
     /// It ran in the report of then, for the first time.
-    Running(Milliseconds),
+    Running(Time),
 }
 
 impl Since {
     /// The moment.
-    pub(crate) fn at(self) -> Milliseconds {
+    pub(crate) fn at(self) -> Time {
         match self {
             Self::Assigned(at) | Self::Running(at) => at,
         }
@@ -143,7 +143,7 @@ impl Executor {
         key: ExecutorKey,
         (job, node): (JobId, Option<NodeId>),
         request: Resources,
-        now: Milliseconds,
+        now: Time,
     ) -> Self {
         Self {
             key,
@@ -248,12 +248,7 @@ impl Executor {
     }
 
     /// Since when it has run an attempt that has ended now, at the latest.
-    pub(crate) fn ran_since(
-        &self,
-        stage: usize,
-        attempt: u32,
-        partition: u32,
-    ) -> Option<Milliseconds> {
+    pub(crate) fn ran_since(&self, stage: usize, attempt: u32, partition: u32) -> Option<Time> {
         Some(match *self.since.get(&(stage, attempt, partition))? {
             Since::Running(at) => at,
             // It began after the report before, for it did not stand there.
@@ -267,17 +262,17 @@ impl Executor {
     }
 
     /// When it is cut off, if it is on its way out for the sake of others.
-    pub(crate) fn cut_off_at(&self) -> Option<Milliseconds> {
+    pub(crate) fn cut_off_at(&self) -> Option<Time> {
         self.draining.as_ref()?.deadline
     }
 
-    /// The work that is lost when it goes now: the times for which its tasks ran, in milliseconds.
-    pub(crate) fn work(&self, now: Milliseconds) -> u64 {
+    /// The work that is lost when it goes now: the times for which its tasks ran.
+    pub(crate) fn work(&self, now: Time) -> Span {
         let running = self.since.values().filter_map(|since| match since {
-            Since::Running(at) => Some(now.saturating_sub(*at)),
+            Since::Running(at) => Some(now.since(*at)),
             Since::Assigned(_) => None,
         });
-        running.fold(0, u64::saturating_add)
+        running.sum()
     }
 
     /// Whether it is not to start an attempt that it has.

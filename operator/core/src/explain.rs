@@ -4,9 +4,9 @@ mod utc;
 
 use std::fmt;
 
-use crate::jobs::Milliseconds;
 use crate::labels::Contradiction;
 use crate::resources::{Kind, Kinds};
+use crate::time::Time;
 pub use utc::Utc;
 
 /// How many nodes a sentence names.
@@ -112,7 +112,7 @@ pub enum Rejection {
         /// The pools that they belong to.
         pools: Box<str>,
         /// When the last of them is cut off, in milliseconds since 1970.
-        until: Milliseconds,
+        until: Time,
     },
     /// What becomes free on nodes is kept until there is room.
     KeepsNodes {
@@ -145,12 +145,12 @@ pub enum Rejection {
         /// The nodes that it prefers, by name.
         nodes: Vec<Box<str>>,
         /// Until when it waits.
-        until: Milliseconds,
+        until: Time,
     },
     /// Only nodes have room that the job declines for a while, as executors failed there.
     Declines {
         /// The nodes, with when they are taken again, the first one first.
-        nodes: Vec<(Box<str>, Milliseconds)>,
+        nodes: Vec<(Box<str>, Time)>,
     },
     /// An executor could not be made, and it is not yet time to try again.
     Withheld {
@@ -371,9 +371,8 @@ impl fmt::Display for Sentence<'_> {
             }
             Rejection::Declines { nodes } => {
                 let (nodes, more) = first_few(nodes);
-                let named = |(node, until): &(Box<str>, Milliseconds)| {
-                    format!("{node} until {}", Utc(*until))
-                };
+                let named =
+                    |(node, until): &(Box<str>, Time)| format!("{node} until {}", Utc(*until));
                 let named = nodes.iter().map(named).collect::<Vec<_>>().join(", ");
                 write!(
                     formatter,

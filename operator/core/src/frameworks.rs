@@ -26,9 +26,9 @@ use crate::arena::Arena;
 use crate::explain::Rejection;
 use crate::ids::{ClientId, FrameworkId, JobKey, NodeId, PoolId};
 pub use crate::ids::{InverseOfferId, OfferId, TaskId};
-use crate::jobs::Milliseconds;
 use crate::nodes::{Node, Nodes, Reach};
 use crate::resources::Resources;
+use crate::time::Time;
 pub use answers::{FrameworkAction, FrameworkCall, RescindReason, TaskProblem, TaskRequest};
 pub(crate) use bits::Bits;
 pub use constraints::{Constraint, Predicate, Selector};
@@ -95,7 +95,7 @@ pub(crate) struct Client {
     /// Whether one of the slots before it has a node with room for a slice.
     found: bool,
     /// When the framework's filters are to be looked at.
-    pub(crate) filter_timer: Option<Milliseconds>,
+    pub(crate) filter_timer: Option<Time>,
     /// Why it was offered no more in the last round.
     pub(crate) waiting: Option<Rejection>,
 }
@@ -124,7 +124,7 @@ pub(crate) struct Frameworks {
     pub(crate) inverse: BTreeMap<(NodeId, FrameworkId), Inverse>,
     /// The nodes that go into maintenance.
     pub(crate) unavailable: BTreeSet<NodeId>,
-    pub(crate) timers: BTreeSet<(Milliseconds, Timer)>,
+    pub(crate) timers: BTreeSet<(Time, Timer)>,
     pub(crate) next_offer: u64,
     /// Offers that were made in this tick.
     pub(crate) fresh: BTreeSet<(ClientId, NodeId, OfferId)>,

@@ -16,6 +16,7 @@ use crate::nodes::Reach;
 use crate::ranges::Ranges;
 use crate::reasons::JobFailure;
 use crate::resources::Resources;
+use crate::time::Time;
 pub use declines::DeclinedNode;
 pub(crate) use declines::{Culprit, Declines, backoff};
 pub use spec::{
@@ -24,9 +25,6 @@ pub use spec::{
 };
 pub(crate) use stages::{Live, StageRun, Straggler};
 pub use stages::{ResultValue, StageState};
-
-/// A time in milliseconds; only differences matter.
-pub type Milliseconds = u64;
 
 /// How many failures of tasks a job remembers for its status.
 const REMEMBERED_FAILURES: usize = 10;
@@ -79,14 +77,14 @@ pub(crate) struct Locality {
     /// The version of all nodes that they were found in.
     pub(crate) version: Option<u64>,
     /// When it last got one of them, or else began to want one.
-    pub(crate) waits_since: Option<Milliseconds>,
+    pub(crate) waits_since: Option<Time>,
 }
 
 /// How long a job has waited for room for its next executor, or for its gang.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Line {
     /// Since when no node has room.
-    pub(crate) no_room_since: Option<Milliseconds>,
+    pub(crate) no_room_since: Option<Time>,
     /// How often room was kept for it on nodes that did not become free in time.
     pub(crate) moves: u32,
     /// These nodes.
@@ -101,7 +99,7 @@ pub(crate) struct Job {
     pub(crate) key: JobKey,
     pub(crate) uid: Box<str>,
     pub(crate) generation: i64,
-    pub(crate) created_at: Milliseconds,
+    pub(crate) created_at: Time,
     /// Numbers jobs in the order in which they were first seen.
     pub(crate) sequence: u64,
     pub(crate) spec: JobSpec,
@@ -116,9 +114,9 @@ pub(crate) struct Job {
     /// The place among the waiting jobs of the pool, from 1.
     pub(crate) position: Option<u32>,
     pub(crate) restarts: u32,
-    pub(crate) restart_at: Option<Milliseconds>,
-    pub(crate) started_at: Option<Milliseconds>,
-    pub(crate) ended_at: Option<Milliseconds>,
+    pub(crate) restart_at: Option<Time>,
+    pub(crate) started_at: Option<Time>,
+    pub(crate) ended_at: Option<Time>,
     pub(crate) stages: Vec<StageRun>,
     /// The live executor of each index.
     pub(crate) executors: BTreeMap<u32, ExecutorId>,
@@ -127,7 +125,7 @@ pub(crate) struct Job {
     /// The indices of the live executors that have no node yet.
     pub(crate) unplaced: BTreeSet<u32>,
     /// Since when there is room for them.
-    pub(crate) room_since: Option<Milliseconds>,
+    pub(crate) room_since: Option<Time>,
     /// How many executors are on which node.
     pub(crate) on_nodes: BTreeMap<NodeId, u32>,
     /// What the executors hold.
@@ -135,7 +133,7 @@ pub(crate) struct Job {
     /// What they will hold besides: what is kept for them, less what is on its way out.
     pub(crate) pending: Resources,
     /// Since when the job waits while others of its pool hold what it should have.
-    pub(crate) below_share_since: Option<Milliseconds>,
+    pub(crate) below_share_since: Option<Time>,
     /// How many executors the job was ever given.
     pub(crate) allocations: u64,
     /// The epoch of the next executor of each index that had one.
@@ -143,15 +141,15 @@ pub(crate) struct Job {
     pub(crate) executor_failures: u32,
     /// Whether the job still waits for all executors of its gang to be ready.
     pub(crate) gang_forming: bool,
-    pub(crate) gang_deadline: Option<Milliseconds>,
+    pub(crate) gang_deadline: Option<Time>,
     /// The nodes that it declines.
     pub(crate) declines: Declines,
     pub(crate) locality: Locality,
     pub(crate) line: Line,
     /// When offers that it declined before may suit it.
-    pub(crate) retry_at: Option<Milliseconds>,
+    pub(crate) retry_at: Option<Time>,
     /// When to look for slow tasks again.
-    pub(crate) next_speculation: Option<Milliseconds>,
+    pub(crate) next_speculation: Option<Time>,
     pub(crate) failures: VecDeque<TaskFailure>,
     /// The bytes of all results kept in the status.
     pub(crate) result_bytes: usize,
@@ -162,18 +160,18 @@ pub(crate) struct Job {
     /// The last of them that is known to be stored.
     pub(crate) durable_revision: u64,
     /// When the last one was given out, if it is not known to be stored.
-    pub(crate) status_told_at: Option<Milliseconds>,
+    pub(crate) status_told_at: Option<Time>,
     /// Executors that are gone, by index and epoch, until what they left is deleted.
     pub(crate) remains: BTreeMap<(u32, u32), Remains>,
     /// How many executors in a row could not be made, and when the job may try again.
     pub(crate) withdrawals: u32,
-    pub(crate) withheld_until: Option<Milliseconds>,
+    pub(crate) withheld_until: Option<Time>,
     pub(crate) withheld_because: Box<str>,
     /// Whether the status changed since it was last given out.
     pub(crate) status_changed: bool,
     /// Whether the change does not wait for the next interval.
     pub(crate) status_urgent: bool,
-    pub(crate) status_at: Option<Milliseconds>,
+    pub(crate) status_at: Option<Time>,
 }
 
 /// What an executor that is gone left.
@@ -184,7 +182,7 @@ pub(crate) struct Remains {
     /// Whether it should go.
     pub(crate) discarded: bool,
     /// When that was given out.
-    pub(crate) told_at: Option<Milliseconds>,
+    pub(crate) told_at: Option<Time>,
 }
 
 impl Job {

@@ -23,6 +23,7 @@ pub mod reasons;
 mod record;
 pub mod resources;
 mod text;
+pub mod time;
 
 mod decay;
 mod executors;

@@ -1,7 +1,7 @@
 //! The choices that owners of pools and jobs have: how claims are compared, which node is preferred,
 //! and what is taken back from whom.
 
-use crate::jobs::Milliseconds;
+use crate::time::Span;
 use serde::{Deserialize, Serialize};
 
 /// How claims are compared.
@@ -49,9 +49,9 @@ pub struct ReclaimRules {
     /// What the pool takes back.
     pub policy: Option<ReclaimPolicy>,
     /// How long it waits before it does.
-    pub grace_milliseconds: Option<Milliseconds>,
+    pub grace_milliseconds: Option<Span>,
     /// How long the tasks of others may run on before they are cut off.
-    pub drain_milliseconds: Option<Milliseconds>,
+    pub drain_milliseconds: Option<Span>,
 }
 
 /// The settings of reclaim with nothing left open.
@@ -64,18 +64,18 @@ pub struct ReclaimDefaults {
     /// What a pool takes back.
     pub policy: ReclaimPolicy,
     /// How long it waits before it does.
-    pub grace_milliseconds: Milliseconds,
+    pub grace_milliseconds: Span,
     /// How long the tasks of others may run on before they are cut off. It is also how long before
     /// a maintenance its node is emptied.
-    pub drain_milliseconds: Milliseconds,
+    pub drain_milliseconds: Span,
 }
 
 impl Default for ReclaimDefaults {
     fn default() -> Self {
         Self {
             policy: ReclaimPolicy::default(),
-            grace_milliseconds: 30_000,
-            drain_milliseconds: 60_000,
+            grace_milliseconds: Span::from_seconds(30),
+            drain_milliseconds: Span::from_seconds(60),
         }
     }
 }

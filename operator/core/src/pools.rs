@@ -6,11 +6,11 @@ use crate::arena::{Arena, Id};
 use crate::decay::Decay;
 use crate::ensure::ensure;
 use crate::ids::PoolId;
-use crate::jobs::Milliseconds;
 use crate::labels::{Contradiction, Label, Requirement};
 use crate::policy::{Fairness, IdleGuarantee, ReclaimDefaults, ReclaimRules};
 use crate::resources::Resources;
 use crate::share::WeightMilli;
+use crate::time::Time;
 
 /// The settings of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,11 +96,11 @@ pub(crate) struct Pool {
     /// The same for the pool's own jobs.
     pub(crate) own_pending: Resources,
     /// Since when jobs wait below the subtree's guarantee.
-    pub(crate) below_guarantee_since: Option<Milliseconds>,
+    pub(crate) below_guarantee_since: Option<Time>,
     /// Since when jobs wait while a sibling holds more by weight.
-    pub(crate) below_share_since: Option<Milliseconds>,
+    pub(crate) below_share_since: Option<Time>,
     /// Since when the pool's own jobs wait while its children hold more by weight.
-    pub(crate) own_below_share_since: Option<Milliseconds>,
+    pub(crate) own_below_share_since: Option<Time>,
     /// How many executors the subtree was ever given.
     pub(crate) allocations: u64,
     /// How many executors the pool's own jobs were ever given.

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use crate::frameworks::{NamedAmounts, OfferDescription};
 use crate::ids::{InverseOfferId, JobKey, TaskId};
-use crate::jobs::{DeclinedNode, JobState, Milliseconds, ResultValue, StageState, TaskFailure};
+use crate::jobs::{DeclinedNode, JobState, ResultValue, StageState, TaskFailure};
 use crate::ranges::Ranges;
 use crate::share::Share;
+use crate::time::Time;
 
 /// Everything at one moment.
 #[derive(Clone, Debug)]
@@ -51,9 +52,9 @@ pub struct JobStatus {
     /// How often it was run again.
     pub restarts: u32,
     /// When the first executor was launched.
-    pub started_at: Option<Milliseconds>,
+    pub started_at: Option<Time>,
     /// When it ended.
-    pub ended_at: Option<Milliseconds>,
+    pub ended_at: Option<Time>,
     /// Executors that can run tasks.
     pub executors_ready: u32,
     /// Executors that hold resources.
@@ -243,7 +244,7 @@ pub struct InverseOfferStatus {
     /// The node.
     pub node: Box<str>,
     /// When the node goes.
-    pub unavailable_from: Milliseconds,
+    pub unavailable_from: Time,
     /// Whether the framework agreed; `None` while it has not answered.
     pub agreed: Option<bool>,
 }

@@ -1,8 +1,8 @@
 //! The settings that the engine has.
 
 use proffer_core::engine::Settings;
-use proffer_core::jobs::Milliseconds;
 use proffer_core::reclaim::{self, ReclaimDefaults};
+use proffer_core::time::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -133,12 +133,12 @@ impl Reclaim {
 }
 
 /// A time that is none when it is 0.
-fn positive(seconds: u32) -> Option<Milliseconds> {
+fn positive(seconds: u32) -> Option<Span> {
     (seconds > 0).then(|| milliseconds(seconds))
 }
 
-pub(super) fn milliseconds(seconds: u32) -> Milliseconds {
-    Milliseconds::from(seconds) * 1000
+pub(super) fn milliseconds(seconds: u32) -> Span {
+    Span::from_seconds(seconds.into())
 }
 
 impl Default for Scheduling {

@@ -1,4 +1,5 @@
 use proffer_core::reclaim::ReclaimDefaults;
+use proffer_core::time::Span;
 
 use super::*;
 
@@ -46,7 +47,7 @@ fn the_defaults_are_those_of_the_engine() {
     let engine = Settings::default();
     let settings = Configuration::default().settings();
     // In a cluster writes take their time and can be lost; everywhere else they are done at once.
-    assert_eq!(settings.write_deadline_milliseconds, Some(30_000));
+    assert_eq!(settings.write_deadline_milliseconds, Some(Span::from_seconds(30)));
     let settings = Settings { write_deadline_milliseconds: None, ..settings };
     assert_eq!(format!("{settings:?}"), format!("{engine:?}"));
 }
@@ -68,20 +69,20 @@ scheduling:
     )
     .unwrap()
     .settings();
-    assert_eq!(settings.write_deadline_milliseconds, Some(7000));
-    assert_eq!(settings.status_interval_milliseconds, 250);
+    assert_eq!(settings.write_deadline_milliseconds, Some(Span::from_seconds(7)));
+    assert_eq!(settings.status_interval_milliseconds, Span::from_milliseconds(250));
     assert_eq!(settings.fairness, proffer_core::Fairness::Drf);
     assert_eq!(settings.offer_timeout_milliseconds, None);
-    assert_eq!(settings.head_of_line_milliseconds, Some(5000));
+    assert_eq!(settings.head_of_line_milliseconds, Some(Span::from_seconds(5)));
     assert_eq!(settings.head_of_line_nodes_percent, 20);
-    assert_eq!(settings.share_half_life_milliseconds, Some(3_600_000));
+    assert_eq!(settings.share_half_life_milliseconds, Some(Span::from_seconds(3600)));
     let shared: Vec<&str> = settings.shared_resources.iter().map(AsRef::as_ref).collect();
     assert_eq!(shared, ["cpu", "memory", "nvidia.com/gpu"]);
     assert!(settings.offered_resources.is_empty());
     let expected = ReclaimDefaults {
         policy: proffer_core::reclaim::ReclaimPolicy::FairShare,
-        grace_milliseconds: 1000,
-        drain_milliseconds: 2000,
+        grace_milliseconds: Span::from_seconds(1),
+        drain_milliseconds: Span::from_seconds(2),
     };
     assert_eq!(settings.reclaim, expected);
 }

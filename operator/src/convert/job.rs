@@ -8,11 +8,12 @@ use proffer_core::jobs::{
     Elastic, ExcludeOnFailure, ExecutorSpec, JobSpec, PreferredNodes, Restart, Speculation,
     StageSpec,
 };
+use proffer_core::time::Span;
 use proffer_crds::Quantity;
 use proffer_crds::job::{self, ExecutorTemplate, RestartKind, SparkJob, SparkJobSpec, Stage};
 
 use super::labels::{self, labels, tolerations};
-use super::{Problem, amount, count, milliseconds, spark};
+use super::{Problem, amount, count, span, spark};
 
 /// The engine's settings of a job, or everything that is wrong with it beyond its schema.
 pub fn job_spec(job: &SparkJob) -> Result<JobSpec, Vec<Problem>> {
@@ -36,7 +37,7 @@ pub fn job_spec(job: &SparkJob) -> Result<JobSpec, Vec<Problem>> {
         max_task_failures: if is_spark { 1 } else { count(spec.max_task_failures).max(1) },
         max_executor_failures: spec.max_executor_failures.map(count),
         restart: restart(&spec.restart_policy),
-        deadline_milliseconds: spec.deadline_seconds.map(milliseconds),
+        deadline_milliseconds: spec.deadline_seconds.map(span),
         speculation: spec.speculation.as_ref().map(speculation),
         suspend: spec.suspend,
     })
@@ -54,10 +55,7 @@ fn executor(template: &ExecutorTemplate) -> ExecutorSpec {
         slots: count(template.cores).max(1),
         request,
         instances: count(template.max_instances.or(template.instances).unwrap_or(1)).max(1),
-        gang_timeout_milliseconds: template
-            .gang
-            .as_ref()
-            .map(|gang| milliseconds(gang.timeout_seconds)),
+        gang_timeout_milliseconds: template.gang.as_ref().map(|gang| span(gang.timeout_seconds)),
         placement: match template.placement {
             job::Placement::Spread => Placement::Spread,
             job::Placement::Pack => Placement::Pack,
@@ -67,7 +65,7 @@ fn executor(template: &ExecutorTemplate) -> ExecutorSpec {
         fixed: false,
         elastic: template.max_instances.map(|_| Elastic {
             min_instances: count(template.min_instances.unwrap_or(0)),
-            idle_timeout_milliseconds: milliseconds(template.idle_timeout_seconds),
+            idle_timeout_milliseconds: span(template.idle_timeout_seconds),
         }),
         preferred: PreferredNodes {
             names: template.preferred_nodes.iter().map(|name| name.as_str().into()).collect(),
@@ -76,11 +74,11 @@ fn executor(template: &ExecutorTemplate) -> ExecutorSpec {
                 .iter()
                 .map(|(key, value)| (key.as_str().into(), value.as_str().into()))
                 .collect(),
-            wait_milliseconds: milliseconds(template.locality_wait_seconds),
+            wait_milliseconds: span(template.locality_wait_seconds),
         },
         exclude_on_failure: template.exclude_on_failure.as_ref().map(|policy| ExcludeOnFailure {
             max_failures_per_node: count(policy.max_failures_per_node).max(1),
-            exclude_milliseconds: milliseconds(policy.exclude_seconds),
+            exclude_milliseconds: span(policy.exclude_seconds),
         }),
     }
 }
@@ -91,7 +89,9 @@ fn speculation(speculation: &job::Speculation) -> Speculation {
     Speculation {
         quantile_milli: milli(&speculation.quantile).min(1000),
         multiplier_milli: milli(&speculation.multiplier).max(1000),
-        min_task_runtime_milliseconds: u64::try_from(seconds.milli()).unwrap_or(0),
+        min_task_runtime_milliseconds: Span::from_milliseconds(
+            u64::try_from(seconds.milli()).unwrap_or(0),
+        ),
     }
 }
 
@@ -100,7 +100,7 @@ fn restart(policy: &job::RestartPolicy) -> Option<Restart> {
         RestartKind::Never => None,
         RestartKind::OnFailure => Some(Restart {
             retries: count(policy.on_failure_retries),
-            interval_milliseconds: milliseconds(policy.on_failure_retry_interval_seconds),
+            interval_milliseconds: span(policy.on_failure_retry_interval_seconds),
         }),
     }
 }

@@ -1,8 +1,9 @@
 //! Frameworks of Mesos: what the master knows of them, as jobs of the API and back.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use kube::ResourceExt;
-use proffer_core::jobs::{JobKey, JobState, Milliseconds};
+use proffer_core::jobs::{JobKey, JobState};
+use proffer_core::time::Time;
 use proffer_core::view::{FrameworkStatus, JobStatus};
 use proffer_crds::SparkJob;
 use proffer_crds::job::SparkJobSpec;
@@ -11,7 +12,7 @@ use proffer_mesos::types::{AgentId, ExecutorId, FrameworkInfo, TaskId, TaskStatu
 use proffer_mesos::{from_value, to_json};
 use serde_json::{Value, json};
 
-use super::{milliseconds, time};
+use super::{read_time, span, time};
 use crate::master::End;
 use crate::master::restore::{Restored, Stored};
 
@@ -51,7 +52,7 @@ pub(crate) fn restored(job: &SparkJob) -> Option<Restored> {
     let mesos = job.spec.mesos.as_ref()?;
     let info = from_value(&Value::Object(mesos.info.0.clone())).ok()?;
     let status = job.status.as_ref();
-    let at = |time: &Time| u64::try_from(time.0.as_millisecond()).unwrap_or(0);
+    let at = |time: &meta::Time| read_time(time.0);
     let updates = status.and_then(|status| status.mesos.as_ref()).map(|status| &status.updates);
     Some(Restored {
         id: mesos.framework_id.as_str().into(),
@@ -61,7 +62,7 @@ pub(crate) fn restored(job: &SparkJob) -> Option<Restored> {
         },
         info,
         principal: mesos.principal.clone(),
-        registered_at: job.creation_timestamp().as_ref().map_or(0, at),
+        registered_at: job.creation_timestamp().as_ref().map_or(Time::ZERO, at),
         updates: updates.into_iter().flatten().filter_map(task_status).collect(),
         ended_at: status.and_then(|status| status.completion_time.as_ref()).map(at),
     })
@@ -72,11 +73,11 @@ pub(crate) fn framework_status(
     job: &SparkJob,
     stored: &Stored<'_>,
     engine: Option<&FrameworkStatus>,
-    now: Milliseconds,
+    now: Time,
 ) -> JobStatus {
     let before = job.status.as_ref();
     let started = before.and_then(|status| status.start_time.as_ref());
-    let started = started.and_then(|time| u64::try_from(time.0.as_millisecond()).ok());
+    let started = started.map(|time| read_time(time.0));
     let tasks = u32::try_from(stored.tasks).unwrap_or(u32::MAX);
     let started_at = started.or_else(|| (tasks > 0).then_some(now));
     let (state, reason, message) = match stored.end {
@@ -149,7 +150,7 @@ pub(crate) fn update(status: &TaskStatus) -> MesosUpdate {
         source: text("source"),
         message: text("message").map(|message| message.chars().take(200).collect()),
         uuid: uuid.unwrap_or_default().to_string(),
-        time: time(u64::try_from(at.as_millis()).unwrap_or(0)),
+        time: time(Time::from_milliseconds(u64::try_from(at.as_millis()).unwrap_or(0))),
     }
 }
 
@@ -164,7 +165,7 @@ fn task_status(update: &MesosUpdate) -> Option<TaskStatus> {
     let status: TaskStatus = from_value(&fields).ok()?;
     let at = update.time.as_ref().map_or(0, |time| time.0.as_second());
     #[allow(clippy::cast_precision_loss)] // Exact for longer than anybody will ask.
-    let timestamp = milliseconds(at) as f64 / 1000.0;
+    let timestamp = span(at).as_milliseconds() as f64 / 1000.0;
     Some(TaskStatus {
         task_id: TaskId { value: update.task.clone() },
         agent_id: Some(AgentId { value: update.agent.clone() }),

@@ -12,7 +12,7 @@ use proffer_crds::pool::ResourcePoolSpec;
 use proffer_crds::{Quantity, ResourcePool, pool};
 
 use super::labels::{self, labels};
-use super::{Problem, amount, milliseconds, quantity};
+use super::{Problem, amount, quantity, span};
 
 /// The engine's settings of a pool.
 pub fn pool_observation(pool: &ResourcePool) -> PoolObservation {
@@ -45,8 +45,8 @@ pub fn pool_observation(pool: &ResourcePool) -> PoolObservation {
                 pool::ReclaimPolicy::Guarantee => ReclaimPolicy::Guarantee,
                 pool::ReclaimPolicy::FairShare => ReclaimPolicy::FairShare,
             }),
-            grace_milliseconds: spec.reclaim.grace_period_seconds.map(milliseconds),
-            drain_milliseconds: spec.reclaim.drain_seconds.map(milliseconds),
+            grace_milliseconds: spec.reclaim.grace_period_seconds.map(span),
+            drain_milliseconds: spec.reclaim.drain_seconds.map(span),
         },
     }
 }

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
-use proffer_core::jobs::{JobKey, JobState, Milliseconds, ResultValue, StageState, TaskFailure};
+use proffer_core::jobs::{JobKey, JobState, ResultValue, StageState, TaskFailure};
 use proffer_core::reasons::failure_reason;
 use proffer_core::view::{JobStatus, StageStatus};
 use proffer_crds::SparkJob;
 use proffer_crds::job::{self, Counted, SparkJobStatus};
 
-use super::count;
+use super::{count, read_time};
 
 /// More members than any job has tasks; what is beyond was never written by Proffer.
 const MOST_MEMBERS: usize = 1 << 20;
@@ -29,8 +28,8 @@ pub fn restored_status(job: &SparkJob) -> Option<JobStatus> {
         message: status.message.clone(),
         position: None,
         restarts: count(status.restarts),
-        started_at: status.start_time.as_ref().map(milliseconds),
-        ended_at: status.completion_time.as_ref().map(milliseconds),
+        started_at: status.start_time.as_ref().map(|time| read_time(time.0)),
+        ended_at: status.completion_time.as_ref().map(|time| read_time(time.0)),
         executors_ready: 0,
         executors_launched: 0,
         executors_wanted: 0,
@@ -60,10 +59,6 @@ fn reason(status: &SparkJobStatus) -> Option<&'static str> {
     let condition = |kind: &str| status.conditions.iter().find(|condition| condition.type_ == kind);
     let condition = condition("Failed").or_else(|| condition("QuotaReserved"))?;
     failure_reason(&condition.reason)
-}
-
-fn milliseconds(time: &Time) -> Milliseconds {
-    u64::try_from(time.0.as_millisecond()).unwrap_or(0)
 }
 
 fn stage(job: &SparkJob, status: &job::StageStatus) -> StageStatus {

@@ -12,6 +12,7 @@ use proffer_crds::spark::SparkApplication;
 
 use super::count;
 use super::labels::{node_selector, toleration};
+use proffer_core::time::Span;
 
 /// The stage of a Spark job, whose one task is the driver.
 pub(crate) const DRIVER_STAGE: &str = "driver";
@@ -56,7 +57,7 @@ pub(super) fn application(spark: &SparkApplication) -> (ExecutorSpec, Vec<StageS
         ],
         instances: count(spark.first_executors()).saturating_add(1),
         fixed: true,
-        gang_timeout_milliseconds: Some(ADMISSION_TIMEOUT_MILLISECONDS),
+        gang_timeout_milliseconds: Some(Span::from_milliseconds(ADMISSION_TIMEOUT_MILLISECONDS)),
         ..ExecutorSpec::default()
     };
     (places, vec![StageSpec { name: DRIVER_STAGE.into(), ..StageSpec::default() }])

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use proffer_core::jobs::{DeclinedNode, JobState, Milliseconds, ResultValue, StageState};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{self as meta, Condition};
+use proffer_core::jobs::{DeclinedNode, JobState, ResultValue, StageState};
 use proffer_core::ranges::Ranges;
 use proffer_core::share::Share;
+use proffer_core::time::Time;
 use proffer_core::view::{JobStatus, PoolStatus, StageStatus};
 use proffer_crds::ResourcePoolStatus;
 use proffer_crds::job::{self, ExecutorCounts, SparkJobStatus};
@@ -18,7 +19,7 @@ const DECLINED_NODES: usize = 20;
 
 /// The status of a job as the API has it. `previous` is the one before, whose conditions keep their
 /// transition times where they still hold.
-pub fn job_status(status: &JobStatus, previous: &[Condition], now: Milliseconds) -> SparkJobStatus {
+pub fn job_status(status: &JobStatus, previous: &[Condition], now: Time) -> SparkJobStatus {
     let finished: u64 = status.stages.iter().map(|stage| stage.finished.len()).sum();
     let tasks: u64 = status.stages.iter().map(|stage| u64::from(stage.tasks)).sum();
     let (ready, wanted) = (status.executors_ready, status.executors_wanted);
@@ -66,7 +67,7 @@ pub fn pool_status(
     status: &PoolStatus,
     previous: &[Condition],
     generation: Option<i64>,
-    now: Milliseconds,
+    now: Time,
 ) -> ResourcePoolStatus {
     let amounts = |amounts: &[(Box<str>, i64)]| {
         let amounts = amounts.iter();
@@ -181,7 +182,7 @@ fn failure(failure: &proffer_core::jobs::TaskFailure) -> job::TaskFailure {
 }
 
 /// The conditions of a job, in the words of Kueue's `Workload` and of batch/v1's `Job`.
-fn conditions(status: &JobStatus, previous: &[Condition], now: Milliseconds) -> Vec<Condition> {
+fn conditions(status: &JobStatus, previous: &[Condition], now: Time) -> Vec<Condition> {
     let generation = Some(status.generation);
     let mut conditions = Conditions { previous, generation, now, list: Vec::new() };
     let waiting = status.reason.unwrap_or("Pending");
@@ -222,7 +223,7 @@ fn conditions(status: &JobStatus, previous: &[Condition], now: Milliseconds) -> 
 struct Conditions<'a> {
     previous: &'a [Condition],
     generation: Option<i64>,
-    now: Milliseconds,
+    now: Time,
     list: Vec<Condition>,
 }
 
@@ -236,7 +237,7 @@ impl Conditions<'_> {
             .find(|previous| previous.type_ == kind && previous.status == status)
             .map(|previous| previous.last_transition_time.clone());
         let last_transition_time =
-            unchanged.or_else(|| time(self.now)).unwrap_or(Time(Timestamp::UNIX_EPOCH));
+            unchanged.or_else(|| time(self.now)).unwrap_or(meta::Time(Timestamp::UNIX_EPOCH));
         self.list.push(Condition {
             type_: kind.to_owned(),
             status: status.to_owned(),
@@ -248,8 +249,13 @@ impl Conditions<'_> {
     }
 }
 
-/// A time of the engine, in milliseconds since 1970, in whole seconds as the API has it.
-pub fn time(milliseconds: Milliseconds) -> Option<Time> {
-    let seconds = i64::try_from(milliseconds / 1000).ok()?;
-    Timestamp::from_second(seconds).ok().map(Time)
+/// A time of the engine, counted from 1970, in whole seconds as the API has it.
+pub fn time(time: Time) -> Option<meta::Time> {
+    let seconds = i64::try_from(time.as_milliseconds() / 1000).ok()?;
+    Timestamp::from_second(seconds).ok().map(meta::Time)
+}
+
+/// A time of the API as the engine has it; what lies before 1970 is 1970.
+pub fn read_time(time: Timestamp) -> Time {
+    Time::from_milliseconds(u64::try_from(time.as_millisecond()).unwrap_or(0))
 }

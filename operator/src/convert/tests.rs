@@ -5,6 +5,7 @@ use proffer_core::jobs::{
     ResultValue, Speculation, StageState,
 };
 use proffer_core::ranges::Ranges;
+use proffer_core::time::{Span, Time};
 use proffer_core::view::{JobStatus, PoolProblem, PoolStatus, StageStatus};
 use proffer_core::{ExecutorKey, Placement};
 use proffer_crds::SparkExecutor;
@@ -61,11 +62,14 @@ fn everything_that_is_set_arrives() {
     let spec = job_spec(&spec).unwrap();
     assert_eq!((&*spec.pool, spec.priority), ("team.a", 7));
     assert_eq!((spec.max_task_failures, spec.max_executor_failures), (2, Some(9)));
-    assert_eq!(spec.deadline_milliseconds, Some(60_000));
-    assert_eq!(spec.restart, Some(Restart { retries: 5, interval_milliseconds: 1000 }));
+    assert_eq!(spec.deadline_milliseconds, Some(Span::from_seconds(60)));
+    assert_eq!(
+        spec.restart,
+        Some(Restart { retries: 5, interval_milliseconds: Span::from_seconds(1) })
+    );
     let executor = spec.executor;
     assert_eq!((executor.slots, executor.instances), (4, 3));
-    assert_eq!(executor.gang_timeout_milliseconds, Some(30_000));
+    assert_eq!(executor.gang_timeout_milliseconds, Some(Span::from_seconds(30)));
     assert_eq!(executor.placement, Placement::Pack);
     let request =
         vec![("cpu".into(), 1500), ("memory".into(), 2 << 30), ("nvidia.com/gpu".into(), 2)];
@@ -86,7 +90,7 @@ fn what_is_given_empty_has_the_defaults_of_spark() {
     let spec = job_spec(&spec).unwrap();
     assert_eq!(spec.speculation, Some(Speculation::default()));
     assert_eq!(spec.executor.exclude_on_failure, Some(ExcludeOnFailure::default()));
-    let elastic = Elastic { min_instances: 0, idle_timeout_milliseconds: 60_000 };
+    let elastic = Elastic { min_instances: 0, idle_timeout_milliseconds: Span::from_seconds(60) };
     assert_eq!((spec.executor.instances, spec.executor.elastic), (7, Some(elastic)));
 }
 
@@ -103,20 +107,21 @@ fn how_a_job_grows_speculates_and_chooses_nodes_arrives() {
         "stages": [{ "name": "s", "command": ["true"] }],
     }));
     let JobSpec { executor, speculation, .. } = job_spec(&spec).unwrap();
-    let elastic = Elastic { min_instances: 2, idle_timeout_milliseconds: 5000 };
+    let elastic = Elastic { min_instances: 2, idle_timeout_milliseconds: Span::from_seconds(5) };
     assert_eq!((executor.instances, executor.elastic), (7, Some(elastic)));
     let preferred = PreferredNodes {
         names: vec!["n1".into(), "n2".into()],
         labels: vec![("disk".into(), "ssd".into())],
-        wait_milliseconds: 4000,
+        wait_milliseconds: Span::from_seconds(4),
     };
     assert_eq!(executor.preferred, preferred);
-    let exclude = ExcludeOnFailure { max_failures_per_node: 3, exclude_milliseconds: 9000 };
+    let exclude =
+        ExcludeOnFailure { max_failures_per_node: 3, exclude_milliseconds: Span::from_seconds(9) };
     assert_eq!(executor.exclude_on_failure, Some(exclude));
     let expected = Speculation {
         quantile_milli: 750,
         multiplier_milli: 1500,
-        min_task_runtime_milliseconds: 2000,
+        min_task_runtime_milliseconds: Span::from_seconds(2),
     };
     assert_eq!(speculation, Some(expected));
 }
@@ -176,7 +181,10 @@ fn pools_are_read_and_checked() {
     assert_eq!(observed.idle_guarantee, proffer_core::event::IdleGuarantee::Lend);
     assert_eq!(observed.reclaim.policy, Some(proffer_core::event::ReclaimPolicy::Never));
     let reclaim = observed.reclaim;
-    assert_eq!((reclaim.grace_milliseconds, reclaim.drain_milliseconds), (None, Some(7000)));
+    assert_eq!(
+        (reclaim.grace_milliseconds, reclaim.drain_milliseconds),
+        (None, Some(Span::from_seconds(7)))
+    );
     pool.spec.limit.insert("cpu".to_owned(), "3500m".parse().unwrap());
     let message = "a guarantee of 4 cpu is above the limit of 3500m";
     assert_eq!(pool_problems(&pool), [Problem::new("spec.guarantee.cpu", message)]);
@@ -194,8 +202,8 @@ fn status(state: JobState, launched: u32) -> JobStatus {
         message: None,
         position: None,
         restarts: 0,
-        started_at: Some(1_000_500),
-        ended_at: state.is_final().then_some(2_000_000),
+        started_at: Some(Time::from_milliseconds(1_000_500)),
+        ended_at: state.is_final().then_some(Time::from_milliseconds(2_000_000)),
         executors_ready: launched,
         executors_launched: launched,
         executors_wanted: 2,
@@ -203,7 +211,7 @@ fn status(state: JobState, launched: u32) -> JobStatus {
         executors_preferred: Some(1),
         declined_nodes: vec![DeclinedNode {
             node: "n1".into(),
-            until: 3_000_000,
+            until: Time::from_milliseconds(3_000_000),
             reason: "2 tasks failed on it".to_owned(),
         }],
         epochs: [].into(),
@@ -233,7 +241,7 @@ fn status(state: JobState, launched: u32) -> JobStatus {
 
 #[test]
 fn statuses_are_written_as_the_api_has_them() {
-    let status = job_status(&status(JobState::Running, 2), &[], 5_000_000);
+    let status = job_status(&status(JobState::Running, 2), &[], Time::from_milliseconds(5_000_000));
     let written = serde_json::to_value(&status).unwrap();
     assert_eq!(written["state"], "Running");
     assert_eq!(written["tasks"], "2/3");
@@ -261,15 +269,28 @@ fn conditions_change_their_time_only_with_their_status() {
         let found = status.conditions.iter().find(|condition| condition.type_ == kind);
         found.map(|found| (found.status.clone(), found.last_transition_time.0.as_second()))
     };
-    let waiting = job_status(&status(JobState::Pending, 0), &[], 1_000_000);
+    let waiting =
+        job_status(&status(JobState::Pending, 0), &[], Time::from_milliseconds(1_000_000));
     assert_eq!(condition(&waiting, "QuotaReserved"), Some(("False".to_owned(), 1000)));
-    let first = job_status(&status(JobState::Running, 1), &waiting.conditions, 2_000_000);
+    let first = job_status(
+        &status(JobState::Running, 1),
+        &waiting.conditions,
+        Time::from_milliseconds(2_000_000),
+    );
     assert_eq!(condition(&first, "QuotaReserved"), Some(("True".to_owned(), 2000)));
     assert_eq!(condition(&first, "PodsReady"), Some(("False".to_owned(), 1000)));
-    let second = job_status(&status(JobState::Running, 2), &first.conditions, 3_000_000);
+    let second = job_status(
+        &status(JobState::Running, 2),
+        &first.conditions,
+        Time::from_milliseconds(3_000_000),
+    );
     assert_eq!(condition(&second, "QuotaReserved"), Some(("True".to_owned(), 2000)));
     assert_eq!(condition(&second, "PodsReady"), Some(("True".to_owned(), 3000)));
-    let end = job_status(&status(JobState::Succeeded, 0), &second.conditions, 4_000_000);
+    let end = job_status(
+        &status(JobState::Succeeded, 0),
+        &second.conditions,
+        Time::from_milliseconds(4_000_000),
+    );
     assert_eq!(condition(&end, "Complete"), Some(("True".to_owned(), 4000)));
     assert_eq!(condition(&end, "Finished"), Some(("True".to_owned(), 4000)));
     assert_eq!(condition(&end, "Failed"), None);
@@ -282,14 +303,14 @@ fn what_is_durable_of_a_job_comes_back() {
     given.message = Some("task 2 failed".to_owned());
     (given.restarts, given.executors_failed, given.gang_formed) = (2, 1, true);
     given.epochs = [(0, 3), (1, 1), (2, 1)].into();
-    given.started_at = Some(1_000_000);
+    given.started_at = Some(Time::from_milliseconds(1_000_000));
     given.stages[0].losses = [(1, 4)].into();
     given.stages[0].other_attempts = [(0, 1), (1, 1), (2, 7)].into();
     let stages = json!([{ "name": "s", "command": ["true"], "partitions": 3 }]);
     let mut object = job(&json!({ "stages": stages }));
     object.metadata.uid = Some("1".to_owned());
     assert_eq!(restored_status(&object), None);
-    let written = job_status(&given, &[], 5_000_000);
+    let written = job_status(&given, &[], Time::from_milliseconds(5_000_000));
     let counted = serde_json::to_value(&written).unwrap()["executorEpochs"].clone();
     assert_eq!(counted, json!([{ "count": 1, "ranges": "1-2" }, { "count": 3, "ranges": "0" }]));
     object.status = Some(written);
@@ -338,7 +359,7 @@ fn pool_statuses_are_written_as_the_api_has_them() {
         running_jobs: 1,
         pending_jobs: 2,
     };
-    let written = serde_json::to_value(pool_status(&status, &[], Some(1), 0)).unwrap();
+    let written = serde_json::to_value(pool_status(&status, &[], Some(1), Time::ZERO)).unwrap();
     assert_eq!(written["allocated"], json!({ "cpu": "1500m", "memory": "2Gi" }));
     assert_eq!(written["dominantShare"], "0.333");
     assert_eq!((&written["fairShare"], &written["guaranteeMet"]), (&json!("0.500"), &json!(false)));
@@ -350,11 +371,11 @@ fn pool_statuses_are_written_as_the_api_has_them() {
     let message = "no node matches zone=x".to_owned();
     let problems = vec![PoolProblem { reason: "NoNodeMatches", message, is_fatal: true }];
     let status = PoolStatus { problems, ..status };
-    let written = serde_json::to_value(pool_status(&status, &[], Some(1), 0)).unwrap();
+    let written = serde_json::to_value(pool_status(&status, &[], Some(1), Time::ZERO)).unwrap();
     assert_eq!(written["conditions"][0]["status"], "False");
     assert_eq!(written["conditions"][0]["message"], "no node matches zone=x");
     let status = PoolStatus { deleting: true, ..status };
-    let written = serde_json::to_value(pool_status(&status, &[], Some(1), 0)).unwrap();
+    let written = serde_json::to_value(pool_status(&status, &[], Some(1), Time::ZERO)).unwrap();
     assert_eq!(written["conditions"][0]["reason"], "Deleting");
 }
 
@@ -384,7 +405,7 @@ fn what_pools_and_jobs_say_about_nodes_arrives() {
     assert_eq!(observed.namespaces, ["team-a".into()]);
     assert_eq!(observed.elastic, Some(vec![("cpu".into(), 8000)]));
     assert!(!observed.deleting);
-    pool.metadata.deletion_timestamp = time(1000);
+    pool.metadata.deletion_timestamp = time(Time::from_milliseconds(1000));
     assert!(pool_observation(&pool).deleting);
     let spec = job_spec(&job(&json!({
         "stages": [{ "name": "s", "command": ["true"] }],

@@ -19,6 +19,7 @@ use crate::master::access::Access;
 use crate::master::connections::{Connections, Service, listen, tls};
 use crate::master::files::{Container, Files, Logs};
 use crate::master::{MasterSettings, executor_name};
+use proffer_core::time::Span;
 
 /// How much is read of what a task has written.
 const LOG_BYTES: i64 = 8 << 20;
@@ -91,7 +92,7 @@ pub(super) async fn serve(
             address: SocketAddr::new(ip, port),
             hostname: host.clone(),
             namespace: configuration.namespace.as_str().into(),
-            least_failover_milliseconds: u64::from(configuration.minimum_failover_seconds) * 1000,
+            least_failover: Span::from_seconds(configuration.minimum_failover_seconds.into()),
             sandboxes: None,
             access: Arc::clone(&access),
         },

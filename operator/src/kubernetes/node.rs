@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::names::MAINTENANCE_ANNOTATION;
 use super::requests::amounts;
 use crate::master::NodeMark;
+use proffer_core::time::Time;
 
 /// What is remembered of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +80,7 @@ fn maintenance(text: &str) -> Result<Plan, String> {
     let time = |part: &str| {
         let time = part.parse::<Timestamp>().ok();
         let time = time.and_then(|time| u64::try_from(time.as_millisecond()).ok());
-        time.ok_or_else(|| invalid(part))
+        time.map(Time::from_milliseconds).ok_or_else(|| invalid(part))
     };
     let (start, end) = match text.split_once('/') {
         Some((start, end)) => (time(start)?, Some(time(end)?)),
@@ -88,13 +89,13 @@ fn maintenance(text: &str) -> Result<Plan, String> {
     if end.is_some_and(|end| end <= start) {
         return Err(format!("the annotation {MAINTENANCE_ANNOTATION} ends before it starts"));
     }
-    Ok(Plan::Maintenance(Maintenance { start, duration: end.map(|end| end - start) }))
+    Ok(Plan::Maintenance(Maintenance { start, duration: end.map(|end| end.since(start)) }))
 }
 
 /// What is to be written of a node, if it has this uid, so that it says what was decided.
 pub(crate) fn mark_patch(uid: &str, mark: NodeMark) -> Value {
-    let time = |milliseconds: u64| {
-        let milliseconds = i64::try_from(milliseconds).unwrap_or(i64::MAX);
+    let time = |time: Time| {
+        let milliseconds = i64::try_from(time.as_milliseconds()).unwrap_or(i64::MAX);
         Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX).to_string()
     };
     let plan = |text: Value| json!({ MAINTENANCE_ANNOTATION: text });
@@ -104,7 +105,7 @@ pub(crate) fn mark_patch(uid: &str, mark: NodeMark) -> Value {
         NodeMark::Draining => (plan(json!("now")), json!({"unschedulable": true})),
         NodeMark::Maintenance(None) => (plan(Value::Null), json!({})),
         NodeMark::Maintenance(Some(Maintenance { start, duration })) => {
-            let end = duration.map(|duration| format!("/{}", time(start.saturating_add(duration))));
+            let end = duration.map(|duration| format!("/{}", time(start + duration)));
             let text = format!("{}{}", time(start), end.unwrap_or_default());
             (plan(json!(text)), json!({}))
         }

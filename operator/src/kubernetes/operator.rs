@@ -23,7 +23,8 @@ use proffer_core::ExecutorKey;
 use proffer_core::action::Action;
 use proffer_core::engine::Settings;
 use proffer_core::event::{Departure, Event};
-use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_core::jobs::JobKey;
+use proffer_core::time::{Span, Time};
 use proffer_core::view::JobStatus;
 use proffer_crds::{ResourcePool, SparkExecutor, SparkJob};
 
@@ -89,7 +90,7 @@ pub(crate) struct OperatorSettings {
     /// Of executors' pods.
     pub(crate) pods: PodSettings,
     /// How long an executor may take to report when its pod has a node.
-    pub(crate) start_timeout_milliseconds: Milliseconds,
+    pub(crate) start_timeout: Span,
     /// The most writes on their way at once.
     pub(crate) most_writes_in_flight: usize,
     /// The most writes in a second, over a while.
@@ -109,7 +110,7 @@ struct Job {
     /// What was last published, to tell what is new.
     published: Option<Box<JobStatus>>,
     /// When that was.
-    published_at: Milliseconds,
+    published_at: Time,
     /// Pods that stay with their logs, oldest first.
     retained: Vec<(ObjectName, Box<str>)>,
 }
@@ -143,13 +144,13 @@ pub(crate) struct Operator {
     /// Nodes that are gone, until what was on them is accounted for.
     leaving_nodes: BTreeSet<Box<str>>,
     /// When jobs are deleted.
-    expiries: BTreeSet<(Milliseconds, JobKey)>,
+    expiries: BTreeSet<(Time, JobKey)>,
     /// When executors that were told to end have to have ended.
-    stop_deadlines: BTreeSet<(Milliseconds, ExecutorKey)>,
+    stop_deadlines: BTreeSet<(Time, ExecutorKey)>,
     /// When executors that have a node have to have reported.
-    start_deadlines: BTreeSet<(Milliseconds, ExecutorKey)>,
+    start_deadlines: BTreeSet<(Time, ExecutorKey)>,
     /// When the statuses of pools are written next, if something changed.
-    pools_due: Option<Milliseconds>,
+    pools_due: Option<Time>,
     notices: Vec<Notice>,
 }
 
@@ -160,7 +161,7 @@ impl Operator {
     }
 
     /// An operator that has seen nothing yet, and decides nothing before it has seen everything.
-    pub(crate) fn new(now: Milliseconds, settings: OperatorSettings) -> Self {
+    pub(crate) fn new(now: Time, settings: OperatorSettings) -> Self {
         let mesos = settings.mesos.clone().map(|settings| Mesos::new(now, settings));
         let engine = RecordedEngine::restoring(settings.engine.clone());
         let queue = Queue::new(settings.most_writes_in_flight, settings.writes_per_second);
@@ -210,7 +211,7 @@ impl Operator {
     }
 
     /// Takes in what a watch tells.
-    pub(crate) fn observe(&mut self, now: Milliseconds, change: Change) {
+    pub(crate) fn observe(&mut self, now: Time, change: Change) {
         match change {
             Change::Node(name, facts) => {
                 self.note_listed(Kind::Node, "", &name);
@@ -244,7 +245,7 @@ impl Operator {
     }
 
     /// Decides what should be different.
-    pub(crate) fn tick(&mut self, now: Milliseconds) {
+    pub(crate) fn tick(&mut self, now: Time) {
         if !self.is_synced {
             return;
         }
@@ -267,7 +268,7 @@ impl Operator {
     }
 
     /// When to be ticked again, if nothing happens before.
-    pub(crate) fn next_wakeup(&self, now: Milliseconds) -> Option<Milliseconds> {
+    pub(crate) fn next_wakeup(&self, now: Time) -> Option<Time> {
         let engine = self.is_synced.then(|| self.engine.next_wakeup()).flatten();
         let timers = [
             engine,
@@ -284,7 +285,7 @@ impl Operator {
     }
 
     /// Notes what the engine wants.
-    fn ask(&mut self, now: Milliseconds, action: Action) {
+    fn ask(&mut self, now: Time, action: Action) {
         match action {
             Action::Launch(launch) if self.spark_of(&launch.key.job).is_some() => {
                 self.take_place(now, launch);
@@ -342,7 +343,7 @@ impl Operator {
         self.unconfirmed.remove(&(kind, name));
     }
 
-    fn end_listing(&mut self, now: Milliseconds, kind: Kind) {
+    fn end_listing(&mut self, now: Time, kind: Kind) {
         let told = self.listing.remove(&kind).unwrap_or_default();
         let name = |name: &str| ObjectName { namespace: "".into(), name: name.into() };
         let known: Vec<ObjectName> = match kind {
@@ -391,7 +392,7 @@ impl Operator {
         }
     }
 
-    fn observe_node(&mut self, now: Milliseconds, name: &str, facts: Option<NodeFacts>) {
+    fn observe_node(&mut self, now: Time, name: &str, facts: Option<NodeFacts>) {
         let problem = facts.as_ref().and_then(|facts| facts.problem.clone());
         let is_gone = facts.is_none();
         let was_ready = self.index.node(name).map(|facts| facts.is_ready);
@@ -419,7 +420,7 @@ impl Operator {
     }
 
     /// Tells the engine of nodes that are gone, once all is known of what was on them.
-    pub(super) fn let_nodes_go(&mut self, now: Milliseconds) {
+    pub(super) fn let_nodes_go(&mut self, now: Time) {
         if self.leaving_nodes.is_empty() {
             return;
         }
@@ -439,7 +440,7 @@ impl Operator {
         }
     }
 
-    fn fire_timers(&mut self, now: Milliseconds) {
+    fn fire_timers(&mut self, now: Time) {
         self.fire_gated_timers(now);
         self.fire_spark_timers(now);
         self.fire_mesos_timers(now);
@@ -463,7 +464,7 @@ impl Operator {
         }
     }
 
-    fn gone(&mut self, now: Milliseconds, key: &ExecutorKey, departure: Departure) {
+    fn gone(&mut self, now: Time, key: &ExecutorKey, departure: Departure) {
         self.engine.handle(now, Event::ExecutorGone(key.clone(), departure));
     }
 }

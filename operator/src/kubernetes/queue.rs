@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proffer_core::ExecutorKey;
-use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_core::jobs::JobKey;
+use proffer_core::time::{Span, Time};
 
 use super::pod::ObjectName;
 use super::wishes::{ExecutorWish, JobWish, NodeWish, PodWish, PoolWish, Replaces, Target, Wish};
 
 /// The pause after the first failed write to a target, and how often it doubles.
-const FIRST_PAUSE_MILLISECONDS: Milliseconds = 100;
+const FIRST_PAUSE: Span = Span::from_milliseconds(100);
 const DOUBLINGS: u32 = 8;
 
 /// What waits to be written.
@@ -27,7 +28,7 @@ pub(crate) struct Queue {
     /// What waits for nodes.
     nodes: Lane<Box<str>, NodeWish>,
     ready: VecDeque<Target>,
-    paused: BTreeSet<(Milliseconds, Target)>,
+    paused: BTreeSet<(Time, Target)>,
     in_flight: usize,
     most_in_flight: usize,
     budget: Budget,
@@ -62,7 +63,7 @@ struct Budget {
     per_second: u64,
     /// In thousandths of a write.
     left: u64,
-    at: Milliseconds,
+    at: Time,
 }
 
 impl Queue {
@@ -79,7 +80,7 @@ impl Queue {
             paused: BTreeSet::new(),
             in_flight: 0,
             most_in_flight: most_in_flight.max(1),
-            budget: Budget { per_second, left: per_second * 1000, at: 0 },
+            budget: Budget { per_second, left: per_second * 1000, at: Time::ZERO },
         }
     }
 
@@ -99,7 +100,7 @@ impl Queue {
     }
 
     /// The next one that may be written now. It has to be answered by [`Queue::done`].
-    pub(crate) fn next(&mut self, now: Milliseconds) -> Option<Wish> {
+    pub(crate) fn next(&mut self, now: Time) -> Option<Wish> {
         while let Some((at, target)) = self.paused.first().filter(|(at, _)| *at <= now).cloned() {
             self.paused.remove(&(at, target.clone()));
             self.ready.push_back(target);
@@ -123,7 +124,7 @@ impl Queue {
     }
 
     /// Takes in that a write is over, and whether it has to be tried again later.
-    pub(crate) fn done(&mut self, now: Milliseconds, target: &Target, failed: bool) {
+    pub(crate) fn done(&mut self, now: Time, target: &Target, failed: bool) {
         let over = match target {
             Target::Executor(key) => self.executors.done(key, failed),
             Target::Job(key) => self.jobs.done(key, failed),
@@ -140,18 +141,19 @@ impl Queue {
             Next::IsReady => self.ready.push_back(target.clone()),
             Next::PausesAfter(failures) => {
                 // Targets that fail at once are not tried again at once: the pause depends on the name.
-                let pause = FIRST_PAUSE_MILLISECONDS << failures.min(DOUBLINGS);
-                let pause = pause + scatter(target) % pause;
-                self.paused.insert((now.saturating_add(pause), target.clone()));
+                let pause = FIRST_PAUSE.doubled(failures.min(DOUBLINGS));
+                let more = scatter(target) % pause.as_milliseconds();
+                let pause = pause + Span::from_milliseconds(more);
+                self.paused.insert((now + pause, target.clone()));
             }
         }
     }
 
     /// When to look again, if nothing happens before.
-    pub(crate) fn wakeup(&self, now: Milliseconds) -> Option<Milliseconds> {
+    pub(crate) fn wakeup(&self, now: Time) -> Option<Time> {
         let paused = self.paused.first().map(|&(at, _)| at);
         let lacks = !self.ready.is_empty() && self.in_flight < self.most_in_flight;
-        let refilled = lacks.then(|| now + 1000_u64.div_ceil(self.budget.per_second));
+        let refilled = lacks.then(|| now + self.budget.each());
         paused.into_iter().chain(refilled).min()
     }
 
@@ -233,8 +235,13 @@ impl<W> Default for Waiting<W> {
 }
 
 impl Budget {
-    fn refill(&mut self, now: Milliseconds) {
-        let passed = now.saturating_sub(self.at).min(1000);
+    /// How long one write takes to come back.
+    fn each(&self) -> Span {
+        Span::from_milliseconds(1000_u64.div_ceil(self.per_second))
+    }
+
+    fn refill(&mut self, now: Time) {
+        let passed = now.since(self.at).as_milliseconds().min(1000);
         self.left = (self.left + passed * self.per_second).min(self.per_second * 1000);
         self.at = now;
     }

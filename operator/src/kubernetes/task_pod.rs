@@ -30,7 +30,8 @@ use super::names::{
     CHECKPOINT_ANNOTATION, JOB_LABEL, JOB_UID_LABEL, PLACED_ANNOTATION, POOL_LABEL,
     TASK_ANNOTATION, TASK_CONTAINER, TASK_LABEL,
 };
-use crate::master::{GRACE_MILLISECONDS, Run, grace_milliseconds};
+use crate::master::{DEFAULT_GRACE, Run, grace_period};
+use proffer_core::time::Span;
 pub(crate) use read::{TaskFacts, task_facts};
 
 /// Where the sandbox is in the container, as with Docker containers of Mesos.
@@ -130,12 +131,12 @@ pub(crate) fn task_pod(
             "tolerationSeconds": pods.node_lost_seconds,
         })
     });
-    let grace = task.kill_policy.as_ref().and_then(grace_milliseconds);
+    let grace = task.kill_policy.as_ref().and_then(grace_period);
     let mut spec = json!({
         "restartPolicy": "Never",
         // A shell that is the first process of its namespace would not end when it is told to.
         "shareProcessNamespace": true,
-        "terminationGracePeriodSeconds": grace_seconds(grace.unwrap_or(GRACE_MILLISECONDS)),
+        "terminationGracePeriodSeconds": grace_seconds(grace.unwrap_or(DEFAULT_GRACE)),
         "automountServiceAccountToken": false,
         "enableServiceLinks": false,
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
@@ -225,8 +226,8 @@ pub(crate) fn label_value(text: &str) -> String {
 }
 
 /// Whole seconds, and at least one: none at all would forget the pod before it has ended.
-pub(crate) fn grace_seconds(milliseconds: u64) -> u64 {
-    milliseconds.div_ceil(1000).max(1)
+pub(crate) fn grace_seconds(grace: Span) -> u64 {
+    grace.as_milliseconds().div_ceil(1000).max(1)
 }
 
 /// Refuses what has no place in a pod, by its name.

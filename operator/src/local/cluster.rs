@@ -12,7 +12,8 @@ use proffer_core::ExecutorKey;
 use proffer_core::action::{Action, Assignment, Launch};
 use proffer_core::engine::Settings;
 use proffer_core::event::{Event, JobObservation, NodeObservation};
-use proffer_core::jobs::{JobKey, JobSpec, Milliseconds};
+use proffer_core::jobs::{JobKey, JobSpec};
+use proffer_core::time::{Span, Time};
 use proffer_core::view::{JobStatus, View};
 use proffer_crds::{ResourcePool, SparkExecutor, SparkJob};
 use proffer_executor::processes::Children;
@@ -29,7 +30,7 @@ use crate::record::RecordedEngine;
 const REPORT_INTERVAL_MILLISECONDS: i32 = 20;
 
 /// How often a job's status is shown.
-const STATUS_INTERVAL_MILLISECONDS: Milliseconds = 100;
+const STATUS_INTERVAL_MILLISECONDS: Span = Span::from_milliseconds(100);
 
 /// Events that wait to be taken in; executors wait when there are more.
 const EVENT_QUEUE_LENGTH: usize = 1024;
@@ -75,7 +76,7 @@ struct LocalExecutor {
     node: Box<str>,
 }
 
-/// Milliseconds since 1970 that never go back.
+/// The time since 1970, which never goes back.
 struct Clock {
     started: Instant,
     started_at: Duration,
@@ -90,13 +91,13 @@ impl Ticks {
 }
 
 impl Clock {
-    fn now(&self) -> Milliseconds {
+    fn now(&self) -> Time {
         let now = self.started_at + self.started.elapsed();
-        u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+        Time::ZERO + now.into()
     }
 
-    fn instant(&self, at: Milliseconds) -> Instant {
-        self.started + Duration::from_millis(at).saturating_sub(self.started_at)
+    fn instant(&self, at: Time) -> Instant {
+        self.started + Duration::from(at.since(Time::ZERO)).saturating_sub(self.started_at)
     }
 }
 
@@ -141,7 +142,7 @@ impl LocalCluster {
     }
 
     /// The time as the engine has it.
-    pub(super) fn now(&self) -> Milliseconds {
+    pub(super) fn now(&self) -> Time {
         self.clock.now()
     }
 

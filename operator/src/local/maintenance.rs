@@ -3,14 +3,14 @@
 use std::str::FromStr;
 
 use proffer_core::event::{Maintenance, NodeObservation};
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::{Span, Time};
 
 /// A node's maintenance, as written on the command line: `node-0=30,60`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MaintenanceSpec {
     node: String,
-    after: Milliseconds,
-    duration: Option<Milliseconds>,
+    after: Span,
+    duration: Option<Span>,
 }
 
 /// Text that does not describe a maintenance.
@@ -38,11 +38,11 @@ impl FromStr for MaintenanceSpec {
         let seconds = |text: &str| {
             let seconds = text.parse::<u32>();
             seconds
-                .map(|seconds| u64::from(seconds) * 1000)
+                .map(|seconds| Span::from_seconds(seconds.into()))
                 .map_err(|_| invalid(format!("\"{text}\" is not a whole number of seconds")))
         };
         let duration = duration.map(seconds).transpose()?;
-        if duration == Some(0) {
+        if duration == Some(Span::ZERO) {
             return Err(invalid("a maintenance lasts at least a second".to_owned()));
         }
         Ok(Self { node: node.to_owned(), after: seconds(after)?, duration })
@@ -53,7 +53,7 @@ impl FromStr for MaintenanceSpec {
 pub(super) fn schedule(
     nodes: &mut [NodeObservation],
     specs: &[MaintenanceSpec],
-    now: Milliseconds,
+    now: Time,
 ) -> Result<Vec<String>, String> {
     let mut sentences = Vec::new();
     for spec in specs {
@@ -64,12 +64,12 @@ pub(super) fn schedule(
                 "--maintenance: there is no node \"{name}\"; the nodes are: {names}"
             ));
         };
-        let start = now.saturating_add(spec.after);
+        let start = now + spec.after;
         node.maintenance = Some(Maintenance { start, duration: spec.duration });
         let duration = spec.duration.map_or_else(String::new, |duration| {
-            format!(", which takes {} seconds", duration / 1000)
+            format!(", which takes {} seconds", duration.as_seconds())
         });
-        let (name, after) = (&spec.node, spec.after / 1000);
+        let (name, after) = (&spec.node, spec.after.as_seconds());
         sentences.push(format!("{name}: empty for maintenance in {after} seconds{duration}"));
     }
     Ok(sentences)

@@ -16,6 +16,7 @@ use crate::master::host::{self, Host, Tasks};
 use crate::master::nothing::Nothing;
 use crate::master::processes::Processes;
 use crate::master::{Master, MasterSettings, agent_ports};
+use proffer_core::time::Span;
 
 /// The resource that Mesos calls disk.
 const DISK: &str = "ephemeral-storage";
@@ -117,7 +118,7 @@ pub(super) async fn start(
             address,
             hostname: "localhost".to_owned(),
             namespace: "mesos".into(),
-            least_failover_milliseconds: 0,
+            least_failover: Span::ZERO,
             sandboxes: Some(sandboxes.folder.clone()),
             access: access.clone(),
         },

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use proffer_core::explain::Utc;
-use proffer_core::jobs::{DeclinedNode, JobKey, JobState, Milliseconds, StageState};
+use proffer_core::jobs::{DeclinedNode, JobKey, JobState, StageState};
+use proffer_core::time::Time;
 use proffer_core::view::{JobStatus, StageStatus};
 
 /// Shows how jobs get on, on standard error. Clones show on the same screen.
@@ -32,7 +33,7 @@ struct Seen {
     stages: BTreeMap<(JobKey, usize), StageState>,
     failures: BTreeSet<(JobKey, Box<str>, String, u32)>,
     speculated: BTreeMap<(JobKey, usize), u32>,
-    declined: BTreeSet<(JobKey, Box<str>, Milliseconds)>,
+    declined: BTreeSet<(JobKey, Box<str>, Time)>,
 }
 
 impl Progress {

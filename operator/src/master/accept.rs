@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proffer_core::event::Event as EngineEvent;
 use proffer_core::frameworks::{FrameworkCall, NamedAmounts, OfferId, TaskId, TaskRequest};
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::{Span, Time};
 use proffer_mesos::scheduler::{
     CallAccept, CallDecline, Event, EventType, EventUpdateOperationStatus,
 };
@@ -23,17 +23,17 @@ const REFUSE_SECONDS: f64 = 5.0;
 /// The longest time for which it can be: a year.
 const MAXIMUM_REFUSE_SECONDS: f64 = 365.0 * 24.0 * 3600.0;
 
-fn refuse_milliseconds(filters: Option<&Filters>) -> Milliseconds {
+fn refuse_milliseconds(filters: Option<&Filters>) -> Span {
     let seconds = filters.and_then(|filters| filters.refuse_seconds).unwrap_or(REFUSE_SECONDS);
     let seconds = if seconds >= 0.0 { seconds } else { REFUSE_SECONDS };
     let seconds = seconds.min(MAXIMUM_REFUSE_SECONDS);
     let time = std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default();
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    time.into()
 }
 
 impl Master {
     /// Takes offers for what the operations say; the rest comes back.
-    pub(super) fn accept(&mut self, now: Milliseconds, id: &Arc<str>, call: CallAccept) {
+    pub(super) fn accept(&mut self, now: Time, id: &Arc<str>, call: CallAccept) {
         let CallAccept { offer_ids, operations, filters } = call;
         let offers: Vec<OfferId> = offer_ids.iter().map(|o| self.offer_of(&o.value)).collect();
         let agent = self.agent_of(id, &offers);
@@ -160,7 +160,7 @@ impl Master {
     /// Asks the engine for what a task needs, unless something is wrong with the task.
     fn ask_for(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         id: &Arc<str>,
         task: TaskInfo,
         agent: Option<&Arc<str>>,
@@ -187,7 +187,7 @@ impl Master {
 
     fn refuse_launch(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         id: &str,
         task: &TaskInfo,
         reason: Reason,

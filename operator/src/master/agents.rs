@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proffer_core::event::{NodeObservation, Taint, TaintEffect};
 use proffer_core::frameworks::{Constraint, Predicate, Selector};
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::Time;
 use proffer_mesos::constraints;
 use proffer_mesos::types::{Address, Attribute, Url, ValueText, ValueType};
 
@@ -24,7 +24,7 @@ pub(super) struct Agent {
     pub(super) node: NodeObservation,
     /// Where tasks on it are reached: the name of a host, which made-up nodes share.
     pub(super) hostname: String,
-    pub(super) registered_at: Milliseconds,
+    pub(super) registered_at: Time,
 }
 
 /// All agents, by the name of the node.
@@ -42,7 +42,7 @@ impl Agents {
     /// way round.
     pub(super) fn insert(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         id: Arc<str>,
         hostname: String,
         node: NodeObservation,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proffer_core::frameworks::FrameworkCall;
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::Time;
 use proffer_mesos::scheduler::{
     Call, CallReconcileOperations, CallType, Response, ResponseReconcileOperations, ResponseType,
 };
@@ -18,7 +18,7 @@ impl Master {
     /// Takes in a call other than SUBSCRIBE, which was found sound by itself.
     pub(crate) fn call(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         principal: Option<&str>,
         stream: Option<&str>,
         call: Call,
@@ -57,7 +57,7 @@ impl Master {
         self.dispatch(now, &id, kind, call)
     }
 
-    fn dispatch(&mut self, now: Milliseconds, id: &Arc<str>, kind: CallType, call: Call) -> Answer {
+    fn dispatch(&mut self, now: Time, id: &Arc<str>, kind: CallType, call: Call) -> Answer {
         if let Some(name) = metric(kind) {
             self.count(name, 1);
         }

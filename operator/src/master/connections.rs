@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::Time;
 use proffer_core::view::View;
 use proffer_mesos::content::ContentType;
 use proffer_mesos::scheduler::{Call, CallSubscribe};
@@ -145,7 +145,7 @@ impl Connections {
     /// Has the master take in what came in. Who asks something is shown the cluster as it is.
     pub(crate) fn take(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         request: Request,
         master: &mut Master,
         view: impl FnOnce() -> View,
@@ -202,7 +202,7 @@ impl Connections {
     /// Tells what is to be told; what the effect is beside that is returned.
     pub(crate) fn tell(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         effect: Effect,
         master: &mut Master,
     ) -> Option<Effect> {
@@ -220,7 +220,7 @@ impl Connections {
     /// Sends an event on a connection, whatever it is of. Nobody is waited for.
     fn send<M: Message>(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         connection: ConnectionId,
         event: &M,
         master: &mut Master,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use proffer_core::event::Event as EngineEvent;
 use proffer_core::frameworks::{TaskId, TaskRequest};
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::{Span, Time};
 use proffer_mesos::executor::{
     Call, CallType, Event, EventAcknowledged, EventError, EventKill, EventLaunch, EventMessage,
     EventSubscribed, EventType,
@@ -29,10 +29,10 @@ use super::tasks::{TaskKey, is_terminal};
 use super::{Answer, ConnectionId, Effect, Ending, Master, News, Run, Timer, amounts};
 
 /// How long an executor may take to subscribe, as in Mesos.
-const REGISTRATION_MILLISECONDS: Milliseconds = 60_000;
+const REGISTRATION_MILLISECONDS: Span = Span::from_seconds(60);
 
 /// How long an executor may take to end if nothing else is said, as in Mesos.
-const SHUTDOWN_MILLISECONDS: Milliseconds = 5000;
+const SHUTDOWN_MILLISECONDS: Span = Span::from_seconds(5);
 
 /// How much the tasks of an executor may be, so that all of it can be stored with its pod.
 const MOST_CHECKPOINT_BYTES: usize = 128 << 10;
@@ -56,7 +56,7 @@ pub(super) struct ExecutorRecord {
     /// What it is told once it has subscribed and so many changes are stored.
     pub(super) outbox: VecDeque<(u64, Event)>,
     /// By when it has to subscribe.
-    pub(super) register_by: Option<Milliseconds>,
+    pub(super) register_by: Option<Time>,
     pub(super) container: Option<ContainerStatus>,
     /// What it has to show when it speaks, where others have to say who they are, too.
     pub(super) token: String,
@@ -84,12 +84,7 @@ impl ExecutorRecord {
     }
 
     /// One that another master started, which has some time to subscribe here.
-    pub(super) fn restored(
-        info: ExecutorInfo,
-        agent: Arc<str>,
-        token: String,
-        now: Milliseconds,
-    ) -> Self {
+    pub(super) fn restored(info: ExecutorInfo, agent: Arc<str>, token: String, now: Time) -> Self {
         let register_by = Some(now + REGISTRATION_MILLISECONDS);
         Self { holds: true, is_started: true, register_by, ..Self::new(info, agent, token) }
     }
@@ -198,7 +193,7 @@ impl Master {
     /// Gives a task to its executor, which is started if it does not run; the error says why it cannot be.
     pub(super) fn launch_on_executor(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         id: &Arc<str>,
         mut task: TaskInfo,
         (agent, node, pool): (&Arc<str>, &str, &str),
@@ -238,7 +233,8 @@ impl Master {
             container: info.container.clone(),
             kill_policy: Some(KillPolicy {
                 grace_period: Some(info.shutdown_grace_period.clone().unwrap_or_else(|| {
-                    let nanoseconds = i64::try_from(SHUTDOWN_MILLISECONDS * 1_000_000);
+                    let nanoseconds =
+                        i64::try_from(SHUTDOWN_MILLISECONDS.as_milliseconds() * 1_000_000);
                     proffer_mesos::types::DurationInfo { nanoseconds: nanoseconds.unwrap_or(0) }
                 })),
             }),
@@ -281,7 +277,7 @@ impl Master {
     }
 
     /// Ends an executor that has not subscribed in time.
-    pub(super) fn check_registered(&mut self, now: Milliseconds, key: &TaskKey) {
+    pub(super) fn check_registered(&mut self, now: Time, key: &TaskKey) {
         let framework = self.frameworks.get_mut(&key.framework);
         let record = framework.and_then(|framework| framework.executors.get_mut(&key.task));
         let Some(record) = record.filter(|r| r.register_by.is_some_and(|at| at <= now)) else {
@@ -289,11 +285,11 @@ impl Master {
         };
         let message = "Executor did not register within 1mins".to_owned();
         record.ending = Some((Reason::ExecutorRegistrationTimeout, message));
-        self.effects.push(Effect::Kill { task: key.clone(), grace: Some(0) });
+        self.effects.push(Effect::Kill { task: key.clone(), grace: Some(Span::ZERO) });
     }
 
     /// What becomes of the process of an executor.
-    pub(super) fn take_executor_news(&mut self, now: Milliseconds, key: &TaskKey, news: News) {
+    pub(super) fn take_executor_news(&mut self, now: Time, key: &TaskKey, news: News) {
         let Some(framework) = self.frameworks.get_mut(&key.framework) else { return };
         let Some(record) = framework.executors.get_mut(&key.task) else { return };
         let ending = match news {
@@ -385,7 +381,7 @@ impl Master {
     /// An executor wants to be told events on a connection.
     pub(crate) fn subscribe_executor(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         connection: ConnectionId,
         token: Option<&str>,
         call: Call,
@@ -436,12 +432,7 @@ impl Master {
     }
 
     /// An executor says something.
-    pub(crate) fn executor_call(
-        &mut self,
-        now: Milliseconds,
-        token: Option<&str>,
-        call: Call,
-    ) -> Answer {
+    pub(crate) fn executor_call(&mut self, now: Time, token: Option<&str>, call: Call) -> Answer {
         let Some((id, name)) = self.find_executor(&call, token) else {
             return Answer::new(400, "Executor cannot be found");
         };
@@ -523,7 +514,7 @@ impl Master {
     /// What an executor says of one of its tasks. It is acknowledged once it is stored.
     fn take_executor_update(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         id: &Arc<str>,
         name: &TaskId,
         mut status: TaskStatus,

@@ -8,7 +8,8 @@ use proffer_core::frameworks::{
     Demand, FrameworkObservation, FrameworkPool, InverseOfferId, NamedAmounts, OfferDescription,
     OfferId, TaskId,
 };
-use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_core::jobs::JobKey;
+use proffer_core::time::{Span, Time};
 use proffer_crds::Quantity;
 use proffer_mesos::constraints::{self, Groups};
 use proffer_mesos::resources::thousandths;
@@ -45,11 +46,11 @@ pub(super) struct Framework {
     /// Those of them that it was not told of yet.
     pub(super) untold: BTreeSet<OfferId>,
     pub(super) inverse: BTreeSet<InverseOfferId>,
-    pub(super) registered_at: Milliseconds,
-    pub(super) reregistered_at: Option<Milliseconds>,
-    pub(super) unregistered_at: Option<Milliseconds>,
+    pub(super) registered_at: Time,
+    pub(super) reregistered_at: Option<Time>,
+    pub(super) unregistered_at: Option<Time>,
     /// When it is given up, if it does not come back before.
-    pub(super) failover_at: Option<Milliseconds>,
+    pub(super) failover_at: Option<Time>,
     /// How it ended.
     pub(super) end: Option<End>,
 }
@@ -201,10 +202,10 @@ impl Framework {
     }
 
     /// How long it is waited for when it is not connected.
-    pub(super) fn failover_milliseconds(&self) -> Milliseconds {
+    pub(super) fn failover_timeout(&self) -> Span {
         let seconds = self.info.failover_timeout.unwrap_or(0.0);
         let timeout = std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default();
-        u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)
+        timeout.into()
     }
 
     /// The framework as the engine should see it.

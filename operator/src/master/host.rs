@@ -1,7 +1,7 @@
 //! The master of local mode: between its decisions, connections and tasks.
 
 use proffer_core::event::Event;
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::{Span, Time};
 use proffer_core::view::View;
 use tokio::sync::mpsc;
 
@@ -16,7 +16,7 @@ pub(crate) trait Tasks {
     /// Starts a task. What becomes of it is told as [`News`].
     fn run(&mut self, run: Run);
     /// Tells a task to end.
-    fn kill(&mut self, task: &TaskKey, grace: Option<Milliseconds>);
+    fn kill(&mut self, task: &TaskKey, grace: Option<Span>);
     /// Whether no task is left.
     fn is_idle(&self) -> bool;
     /// Tells all tasks to end.
@@ -75,7 +75,7 @@ impl Host {
     }
 
     /// Takes in what came in. Who asks something is shown the cluster as it is.
-    pub(crate) fn take(&mut self, now: Milliseconds, input: Input, view: impl FnOnce() -> View) {
+    pub(crate) fn take(&mut self, now: Time, input: Input, view: impl FnOnce() -> View) {
         match input {
             Input::News(task, news) => self.master.take_news(now, &task, news),
             Input::Request(request) => {
@@ -86,7 +86,7 @@ impl Host {
 
     /// Lets the master do what is due, and does what it wants. What the engine should hear is
     /// returned.
-    pub(crate) fn perform(&mut self, now: Milliseconds) -> Vec<Event> {
+    pub(crate) fn perform(&mut self, now: Time) -> Vec<Event> {
         self.master.tick(now);
         let mut events = Vec::new();
         loop {

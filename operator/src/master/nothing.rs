@@ -1,6 +1,6 @@
 //! Tasks that end as soon as they have begun, to measure everything around them.
 
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::Span;
 use proffer_mesos::types::{TaskState, TaskStatusSource as Source};
 
 use super::host::{NewsSender, Tasks};
@@ -25,7 +25,7 @@ impl Tasks for Nothing {
         });
     }
 
-    fn kill(&mut self, _: &TaskKey, _: Option<Milliseconds>) {}
+    fn kill(&mut self, _: &TaskKey, _: Option<Span>) {}
 
     fn is_idle(&self) -> bool {
         true

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proffer_core::frameworks::{InverseOfferId, OfferDescription, OfferId};
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::Time;
 use proffer_mesos::resources::allocated;
 use proffer_mesos::scheduler::{
     Event, EventInverseOffers, EventOffers, EventRescind, EventRescindInverseOffer, EventType,
@@ -14,7 +14,7 @@ use proffer_mesos::types::{
 };
 
 use super::frameworks::Framework;
-use super::{Master, amounts};
+use super::{Master, amounts, nanoseconds};
 
 impl Master {
     /// The name of an offer among those of all masters.
@@ -107,7 +107,7 @@ impl Master {
         id: &str,
         inverse: InverseOfferId,
         node: &str,
-        unavailable_from: Milliseconds,
+        unavailable_from: Time,
     ) {
         let agent = self.agents.on(node);
         let (url, agent) = (
@@ -176,7 +176,7 @@ impl Framework {
 }
 
 /// From this time on, for as long as it takes.
-pub(super) fn unavailability(from: Milliseconds) -> Unavailability {
-    let nanoseconds = i64::try_from(from.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
+pub(super) fn unavailability(from: Time) -> Unavailability {
+    let nanoseconds = i64::try_from(nanoseconds(from)).unwrap_or(i64::MAX);
     Unavailability { start: TimeInfo { nanoseconds }, duration: None }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use proffer_core::event::{Event as EngineEvent, Maintenance, PoolObservation};
-use proffer_core::jobs::Milliseconds;
 use proffer_core::ranges::Ranges;
+use proffer_core::time::{Span, Time};
 use proffer_core::view::View;
 use proffer_mesos::resources::{scalar_resource, thousandths};
 use proffer_mesos::types::AgentId;
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::frameworks::{End, pool_of, role_of};
 use super::read::{Question, scalars, value};
 use super::tasks::TaskKey;
-use super::{Effect, Master, NodeMark, amounts};
+use super::{Effect, Master, NodeMark, amounts, nanoseconds};
 
 /// What a call comes to: a status, and what it says.
 pub(crate) type ApiAnswer = (u16, Value);
@@ -35,7 +35,7 @@ pub(super) struct Window {
 
 impl Master {
     /// Does what an operator asks for, or answers.
-    pub(crate) fn operate(&mut self, now: Milliseconds, call: &Value, view: &View) -> ApiAnswer {
+    pub(crate) fn operate(&mut self, now: Time, call: &Value, view: &View) -> ApiAnswer {
         let Some(kind) = call["type"].as_str() else {
             return refuse(400, "Failed to validate master::Call: Expecting 'type' to be present");
         };
@@ -146,7 +146,7 @@ impl Master {
                 "deactivated": !agent.is_active(),
                 "version": slave["version"],
                 "pid": slave["pid"],
-                "registered_time": { "nanoseconds": agent.registered_at.saturating_mul(1_000_000) },
+                "registered_time": { "nanoseconds": nanoseconds(agent.registered_at) },
                 "total_resources": total,
                 "allocated_resources": list(node.map(|node| &node.held), &no_ports),
                 "offered_resources": list(node.map(|node| &node.outstanding), &no_ports),
@@ -165,18 +165,17 @@ impl Master {
         let message = |framework: &super::frameworks::Framework| {
             let offers = framework.offers.values();
             let offers = offers.filter_map(|offer| self.offer_message(framework, offer));
-            let nanoseconds =
-                |at: Milliseconds| json!({ "nanoseconds": at.saturating_mul(1_000_000) });
+            let time = |at: Time| json!({ "nanoseconds": nanoseconds(at) });
             let mut message = json!({
                 "framework_info": value(&framework.info),
                 "active": framework.connection.is_some(),
                 "connected": framework.connection.is_some(),
                 "recovered": false,
-                "registered_time": nanoseconds(framework.registered_at),
+                "registered_time": time(framework.registered_at),
                 "offers": offers.map(|offer| value(&offer)).collect::<Vec<Value>>(),
             });
             if let Some(at) = framework.unregistered_at {
-                message["unregistered_time"] = nanoseconds(at);
+                message["unregistered_time"] = time(at);
             }
             message
         };
@@ -394,7 +393,9 @@ impl Master {
             let mut windows = self.windows.iter();
             let window = windows.find(|w| w.machines.iter().any(|m| is_machine(m, agent)))?;
             let start = milliseconds(&window.unavailability["start"]["nanoseconds"])?;
+            let start = Time::from_milliseconds(start);
             let duration = milliseconds(&window.unavailability["duration"]["nanoseconds"]);
+            let duration = duration.map(Span::from_milliseconds);
             Some(Maintenance { start, duration })
         };
         let changed: Vec<_> = self
@@ -427,7 +428,7 @@ impl Master {
                 if record.info.agent_id == agent && record.holds {
                     record.is_drained = true;
                     let task = TaskKey { framework: framework.id.clone(), task: task.clone() };
-                    let grace = grace.map(|seconds| seconds.saturating_mul(1000));
+                    let grace = grace.map(Span::from_seconds);
                     self.effects.push(Effect::Kill { task, grace });
                 }
             }

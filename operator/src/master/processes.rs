@@ -13,7 +13,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::Span;
 use proffer_executor::fetch::{Uri, fetch};
 use proffer_executor::processes::Children;
 use proffer_mesos::types::{
@@ -28,21 +28,21 @@ use tokio::time::Instant;
 
 use super::files::sandbox;
 use super::host::{NewsSender, Tasks};
-use super::tasks::grace_milliseconds;
+use super::tasks::grace_period;
 use super::{Ending, News, Run, TaskKey};
 
 /// How long a task may take to end if nothing else is said, as in Mesos.
-pub(crate) const GRACE_MILLISECONDS: Milliseconds = 3000;
+pub(crate) const DEFAULT_GRACE: Span = Span::from_seconds(3);
 
 /// Says that the time is that of the task's own policy.
-const OWN_GRACE: Milliseconds = Milliseconds::MAX;
+const OWN_GRACE: Span = Span::MAX;
 
 /// What a task is told.
 #[derive(Clone, Debug, PartialEq)]
 enum Control {
     Run,
     /// To end within this time.
-    Stop(Milliseconds),
+    Stop(Span),
     /// To end at once, for it used more memory than it may.
     OutOfMemory(String),
 }
@@ -108,7 +108,7 @@ impl Tasks for Processes {
         });
     }
 
-    fn kill(&mut self, task: &TaskKey, grace: Option<Milliseconds>) {
+    fn kill(&mut self, task: &TaskKey, grace: Option<Span>) {
         if let Some(running) = lock(&self.shared.table).get(task) {
             running.control.send_modify(|control| {
                 if !matches!(control, Control::OutOfMemory(_)) {
@@ -278,8 +278,8 @@ impl Shared {
     ) -> Option<Ending> {
         let mut input = child.stdin.take()?;
         let mut lines = BufReader::new(child.stdout.take()?).lines();
-        let own = run.task.kill_policy.as_ref().and_then(grace_milliseconds);
-        let own = own.unwrap_or(GRACE_MILLISECONDS);
+        let own = run.task.kill_policy.as_ref().and_then(grace_period);
+        let own = own.unwrap_or(DEFAULT_GRACE);
         let longest = run.task.max_completion_time.as_ref().map(|time| time.nanoseconds);
         let longest = longest.and_then(|time| u64::try_from(time).ok()).map(Duration::from_nanos);
         let mut complete_by = longest.and_then(|time| Instant::now().checked_add(time));
@@ -321,7 +321,7 @@ impl Shared {
                                 let key = run.key.clone();
                                 let _ = self.news.send((key, News::Killing)).await;
                             }
-                            format!("stop {}\n", if grace == OWN_GRACE { own } else { grace })
+                            stop_line(if grace == OWN_GRACE { own } else { grace })
                         }
                         Control::OutOfMemory(_) | Control::Run => "kill\n".to_owned(),
                     };
@@ -330,7 +330,7 @@ impl Shared {
                 }
                 () = at(complete_by), if complete_by.is_some() => {
                     (is_late, complete_by) = (true, None);
-                    format!("stop {own}\n")
+                    stop_line(own)
                 }
             };
             // One that does not listen any more is about to end, which is heard elsewhere.
@@ -433,4 +433,9 @@ fn requested_bytes(task: &TaskInfo, name: &str) -> Option<f64> {
     let amounts = of_name.filter_map(|resource| resource.scalar.as_ref());
     let sum: f64 = amounts.map(|scalar| scalar.value).sum();
     (sum > 0.0).then_some(sum)
+}
+
+/// What tells a supervisor to end its task within a time.
+fn stop_line(grace: Span) -> String {
+    format!("stop {}\n", grace.as_milliseconds())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::Time;
 use proffer_mesos::scheduler::CallReconcile;
 use proffer_mesos::types::{
     AgentId, ExecutorId, TaskState, TaskStatus, TaskStatusReason as Reason,
@@ -13,7 +13,7 @@ use super::tasks::{TaskRecord, status};
 
 impl Master {
     /// Tells what has become of these tasks; of all that are known if none is named.
-    pub(super) fn reconcile(&mut self, now: Milliseconds, id: &Arc<str>, call: &CallReconcile) {
+    pub(super) fn reconcile(&mut self, now: Time, id: &Arc<str>, call: &CallReconcile) {
         if !call.tasks.is_empty() {
             for task in &call.tasks {
                 self.reconcile_task(now, id, &task.task_id.value, task.agent_id.as_ref());
@@ -29,7 +29,7 @@ impl Master {
     /// Tells what has become of a task.
     pub(super) fn reconcile_task(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         id: &Arc<str>,
         task: &str,
         agent: Option<&AgentId>,
@@ -54,7 +54,7 @@ impl Master {
 
 impl TaskRecord {
     /// The latest state that the framework was told, once more.
-    fn latest(&self, now: Milliseconds) -> TaskStatus {
+    fn latest(&self, now: Time) -> TaskStatus {
         let message = "Reconciliation: Latest task state".to_owned();
         let reason = Some(Reason::Reconciliation);
         let status = status(now, &self.info.task_id.value, self.told_state(), reason, message);

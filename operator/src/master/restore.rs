@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use proffer_core::event::Event as EngineEvent;
 use proffer_core::frameworks::{NamedAmounts, RunningTask, TaskId};
-use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_core::jobs::JobKey;
 use proffer_core::ranges::Ranges;
+use proffer_core::time::Time;
 use proffer_mesos::types::{
     AgentId, ContainerStatus, ExecutorInfo, FrameworkInfo, TaskId as WireTaskId, TaskInfo,
     TaskState, TaskStatus,
@@ -43,7 +44,7 @@ pub(crate) struct Stored<'a> {
     /// How many of its tasks have not ended.
     pub(crate) tasks: usize,
     /// How and when it ended, if it did.
-    pub(crate) end: Option<(&'a End, Milliseconds)>,
+    pub(crate) end: Option<(&'a End, Time)>,
 }
 
 /// A framework as it was stored.
@@ -58,11 +59,11 @@ pub(crate) struct Restored {
     /// Who subscribed it.
     pub(crate) principal: Option<String>,
     /// When it subscribed first.
-    pub(crate) registered_at: Milliseconds,
+    pub(crate) registered_at: Time,
     /// Ends of tasks that it has not acknowledged.
     pub(crate) updates: Vec<TaskStatus>,
     /// When it ended, if it did.
-    pub(crate) ended_at: Option<Milliseconds>,
+    pub(crate) ended_at: Option<Time>,
 }
 
 /// The name of a framework's job: some of its own name, and a mark that other ids do not have.
@@ -257,7 +258,7 @@ impl Master {
     /// understood. It subscribes here when it misses the other one.
     pub(crate) fn restore_executor(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         key: &TaskKey,
         checkpoint: &str,
         (agent, node, pool): (&str, &str, &str),

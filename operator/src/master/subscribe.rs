@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use proffer_core::event::Event as EngineEvent;
-use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_core::jobs::JobKey;
 use proffer_core::namespaces::Claims;
+use proffer_core::time::Time;
 use proffer_mesos::scheduler::{
     CallSubscribe, CallUpdateFramework, Event, EventError, EventSubscribed, EventType,
 };
@@ -16,14 +17,14 @@ use super::frameworks::{Connection, End, Framework, Subscription};
 use super::tasks::TaskKey;
 use super::{
     Answer, COMPLETED_FRAMEWORKS, ConnectionId, Effect, HEARTBEAT_MILLISECONDS, Master, Timer,
-    executors, restore, seconds,
+    executors, restore, span_seconds,
 };
 
 impl Master {
     /// A framework wants to be told events on a connection. What is wrong with it it is told there.
     pub(crate) fn subscribe(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         connection: ConnectionId,
         stream: &str,
         principal: Option<&str>,
@@ -49,7 +50,7 @@ impl Master {
     /// Takes in a framework, new or known; returns its id.
     fn admit(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         principal: Option<&str>,
         call: CallSubscribe,
     ) -> Result<Arc<str>, String> {
@@ -120,7 +121,7 @@ impl Master {
         }
     }
 
-    fn connect(&mut self, now: Milliseconds, id: &Arc<str>, connection: Connection) {
+    fn connect(&mut self, now: Time, id: &Arc<str>, connection: Connection) {
         let Some(framework) = self.frameworks.get_mut(id) else { return };
         let number = connection.id;
         let before = framework.connection.replace(connection);
@@ -135,7 +136,7 @@ impl Master {
         self.observe_framework(id);
         let subscribed = EventSubscribed {
             framework_id: FrameworkId { value: id.to_string() },
-            heartbeat_interval_seconds: Some(seconds(HEARTBEAT_MILLISECONDS)),
+            heartbeat_interval_seconds: Some(span_seconds(HEARTBEAT_MILLISECONDS)),
             master_info: Some(self.info()),
         };
         let event = Event {
@@ -150,7 +151,7 @@ impl Master {
     }
 
     /// Sends a heartbeat, if the connection is still the framework's.
-    pub(super) fn beat(&mut self, now: Milliseconds, id: &Arc<str>, connection: ConnectionId) {
+    pub(super) fn beat(&mut self, now: Time, id: &Arc<str>, connection: ConnectionId) {
         let framework = self.frameworks.get(id);
         let current = framework.and_then(|framework| framework.connection.as_ref());
         if current.is_some_and(|current| current.id == connection) {
@@ -180,7 +181,7 @@ impl Master {
     }
 
     /// A connection has ended.
-    pub(crate) fn disconnected(&mut self, now: Milliseconds, connection: ConnectionId) {
+    pub(crate) fn disconnected(&mut self, now: Time, connection: ConnectionId) {
         let held = |framework: &&Framework| {
             framework.connection.as_ref().is_some_and(|held| held.id == connection)
         };
@@ -188,11 +189,11 @@ impl Master {
             self.executor_disconnected(connection);
             return;
         };
-        let least = self.settings.least_failover_milliseconds;
+        let least = self.settings.least_failover;
         let Some(framework) = self.frameworks.get_mut(&id) else { return };
         framework.connection = None;
         self.touched.insert(id.clone());
-        let at = now.saturating_add(framework.failover_milliseconds().max(least));
+        let at = now + framework.failover_timeout().max(least);
         framework.failover_at = Some(at);
         self.timers.retain(|(_, timer)| *timer != Timer::Heartbeat(id.clone(), connection));
         self.set_timer(at, Timer::Failover(id.clone()));
@@ -200,7 +201,7 @@ impl Master {
     }
 
     /// Removes a framework that did not come back in time.
-    pub(super) fn give_up(&mut self, now: Milliseconds, id: &str) {
+    pub(super) fn give_up(&mut self, now: Time, id: &str) {
         let framework = self.frameworks.get(id);
         if framework.and_then(|framework| framework.failover_at).is_some_and(|at| at <= now) {
             self.remove(now, id, End::FailedOver);
@@ -208,7 +209,7 @@ impl Master {
     }
 
     /// Removes a framework that cannot be, and tells it why.
-    pub(crate) fn refuse_framework(&mut self, now: Milliseconds, id: &str, message: String) {
+    pub(crate) fn refuse_framework(&mut self, now: Time, id: &str, message: String) {
         let connection =
             self.frameworks.get(id).and_then(|framework| framework.connection.as_ref());
         if let Some(connection) = connection.map(|connection| connection.id) {
@@ -218,7 +219,7 @@ impl Master {
     }
 
     /// Removes a framework: its tasks are killed, and it cannot come back.
-    pub(crate) fn remove(&mut self, now: Milliseconds, id: &str, end: End) {
+    pub(crate) fn remove(&mut self, now: Time, id: &str, end: End) {
         let Some(mut framework) = self.frameworks.remove(id) else { return };
         self.touched.insert(framework.id.clone());
         framework.end = Some(end);
@@ -309,7 +310,7 @@ impl Master {
 impl Framework {
     /// A framework without tasks that is not connected.
     pub(super) fn new(
-        now: Milliseconds,
+        now: Time,
         id: Arc<str>,
         key: JobKey,
         info: FrameworkInfo,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use proffer_core::event::Event as EngineEvent;
 use proffer_core::frameworks::{TaskId, TaskProblem};
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::{Span, Time};
 use proffer_mesos::scheduler::{
     CallAcknowledge, CallKill, Event, EventFailure, EventType, EventUpdate,
 };
@@ -23,8 +23,8 @@ use super::frameworks::Framework;
 use super::{COMPLETED_TASKS, Effect, Master, Run, Timer, seconds};
 
 /// After how long an update is sent again; each time after twice as long, up to the most.
-const FIRST_RESEND_MILLISECONDS: Milliseconds = 10_000;
-const LAST_RESEND_MILLISECONDS: Milliseconds = 600_000;
+const FIRST_RESEND_MILLISECONDS: Span = Span::from_seconds(10);
+const LAST_RESEND_MILLISECONDS: Span = Span::from_seconds(600);
 
 /// A task among those of all frameworks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,8 +79,8 @@ pub(super) struct TaskRecord {
     /// What the framework has not acknowledged. The first has been sent.
     pub(super) updates: VecDeque<TaskStatus>,
     /// When that is sent again, and after how long from then.
-    pub(super) resend_at: Option<Milliseconds>,
-    resend_milliseconds: Milliseconds,
+    pub(super) resend_at: Option<Time>,
+    resend_after: Span,
     /// What was said of it, each state once.
     pub(super) statuses: Vec<TaskStatus>,
     pub(super) container: Option<ContainerStatus>,
@@ -104,7 +104,7 @@ impl TaskRecord {
             is_drained: false,
             updates: VecDeque::new(),
             resend_at: None,
-            resend_milliseconds: FIRST_RESEND_MILLISECONDS,
+            resend_after: FIRST_RESEND_MILLISECONDS,
             statuses: Vec::new(),
             container: None,
         }
@@ -175,7 +175,7 @@ fn understood(is_aware: bool, state: TaskState) -> TaskState {
 
 /// A status that the master makes.
 pub(super) fn status(
-    now: Milliseconds,
+    now: Time,
     task: &str,
     state: TaskState,
     reason: Option<Reason>,
@@ -225,7 +225,7 @@ impl Master {
     /// The engine lets a task start.
     pub(super) fn start_task(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         id: &Arc<str>,
         name: &TaskId,
         node: &str,
@@ -284,7 +284,7 @@ impl Master {
     /// The engine does not let a task start.
     pub(super) fn refuse_task(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         id: &str,
         name: &TaskId,
         problem: &TaskProblem,
@@ -326,7 +326,7 @@ impl Master {
     }
 
     /// A task is lost with its node.
-    pub(super) fn lose_task(&mut self, now: Milliseconds, id: &str, name: &TaskId, node: &str) {
+    pub(super) fn lose_task(&mut self, now: Time, id: &str, name: &TaskId, node: &str) {
         let Some(framework) = self.frameworks.get_mut(id) else { return };
         let Some(mut record) = framework.tasks.remove(name) else { return };
         let key = TaskKey { framework: framework.id.clone(), task: name.clone() };
@@ -347,7 +347,7 @@ impl Master {
     }
 
     /// Something became of a task.
-    pub(crate) fn take_news(&mut self, now: Milliseconds, key: &TaskKey, news: News) {
+    pub(crate) fn take_news(&mut self, now: Time, key: &TaskKey, news: News) {
         if is_executor(&key.task) && self.frameworks.contains_key(&key.framework) {
             self.take_executor_news(now, key, news);
             return;
@@ -412,20 +412,20 @@ impl Master {
         self.touch(&key.framework);
     }
 
-    pub(super) fn queue_update(&mut self, now: Milliseconds, key: &TaskKey, status: TaskStatus) {
+    pub(super) fn queue_update(&mut self, now: Time, key: &TaskKey, status: TaskStatus) {
         let framework = self.frameworks.get_mut(&key.framework);
         let record = framework.and_then(|framework| framework.tasks.get_mut(&key.task));
         let Some(record) = record else { return };
         record.statuses.push(TaskStatus { uuid: None, ..status.clone() });
         record.updates.push_back(status);
         if record.updates.len() == 1 {
-            record.resend_milliseconds = FIRST_RESEND_MILLISECONDS;
+            record.resend_after = FIRST_RESEND_MILLISECONDS;
             self.send_first(now, key);
         }
     }
 
     /// Sends the first update of a task that is not acknowledged.
-    fn send_first(&mut self, now: Milliseconds, key: &TaskKey) {
+    fn send_first(&mut self, now: Time, key: &TaskKey) {
         let Some(framework) = self.frameworks.get_mut(&key.framework) else { return };
         let is_connected = framework.connection.is_some();
         let Some(record) = framework.tasks.get_mut(&key.task) else { return };
@@ -433,31 +433,31 @@ impl Master {
             self.timers.remove(&(at, Timer::Resend(key.clone())));
         }
         let Some(update) = record.updates.front().cloned().filter(|_| is_connected) else { return };
-        let at = now.saturating_add(record.resend_milliseconds);
-        record.resend_milliseconds = (2 * record.resend_milliseconds).min(LAST_RESEND_MILLISECONDS);
+        let at = now + record.resend_after;
+        record.resend_after = (record.resend_after * 2).min(LAST_RESEND_MILLISECONDS);
         record.resend_at = Some(at);
         self.set_timer(at, Timer::Resend(key.clone()));
         self.send(&key.framework, update_event(update));
     }
 
-    pub(super) fn resend(&mut self, now: Milliseconds, key: &TaskKey) {
+    pub(super) fn resend(&mut self, now: Time, key: &TaskKey) {
         self.send_first(now, key);
     }
 
     /// Sends a framework that is connected anew all that it has not acknowledged.
-    pub(super) fn resend_all(&mut self, now: Milliseconds, id: &Arc<str>) {
+    pub(super) fn resend_all(&mut self, now: Time, id: &Arc<str>) {
         let Some(framework) = self.frameworks.get_mut(id) else { return };
         let waiting = framework.tasks.iter_mut().filter(|(_, record)| !record.updates.is_empty());
         let mut keys = Vec::new();
         for (task, record) in waiting {
-            record.resend_milliseconds = FIRST_RESEND_MILLISECONDS;
+            record.resend_after = FIRST_RESEND_MILLISECONDS;
             keys.push(TaskKey { framework: id.clone(), task: task.clone() });
         }
         keys.iter().for_each(|key| self.send_first(now, key));
     }
 
     /// A framework has taken in an update. One that is not the outstanding one is passed over.
-    pub(super) fn acknowledge(&mut self, now: Milliseconds, id: &Arc<str>, call: &CallAcknowledge) {
+    pub(super) fn acknowledge(&mut self, now: Time, id: &Arc<str>, call: &CallAcknowledge) {
         let Some(framework) = self.frameworks.get_mut(id) else { return };
         let task: TaskId = call.task_id.value.as_str().into();
         let Some(record) = framework.tasks.get_mut(&task) else { return };
@@ -481,13 +481,13 @@ impl Master {
             self.note_executor_change(id, &info);
             return;
         }
-        record.resend_milliseconds = FIRST_RESEND_MILLISECONDS;
+        record.resend_after = FIRST_RESEND_MILLISECONDS;
         self.note_executor_change(id, &info);
         self.send_first(now, &key);
     }
 
     /// A framework wants a task to end. Of one that is not known it is told so.
-    pub(super) fn kill(&mut self, now: Milliseconds, id: &Arc<str>, call: &CallKill) {
+    pub(super) fn kill(&mut self, now: Time, id: &Arc<str>, call: &CallKill) {
         let Some(framework) = self.frameworks.get_mut(id) else { return };
         let task: TaskId = call.task_id.value.as_str().into();
         let Some(record) = framework.tasks.get_mut(&task) else {
@@ -501,7 +501,7 @@ impl Master {
         let holds = record.holds;
         if holds && !self.kill_on_executor(id, &task, call.kill_policy.as_ref()) {
             let task = TaskKey { framework: id.clone(), task };
-            let grace = call.kill_policy.as_ref().and_then(grace_milliseconds);
+            let grace = call.kill_policy.as_ref().and_then(grace_period);
             self.effects.push(Effect::Kill { task, grace });
         }
     }
@@ -525,7 +525,9 @@ impl Master {
 }
 
 /// How long a task may take to end by a policy, if that says so.
-pub(crate) fn grace_milliseconds(policy: &types::KillPolicy) -> Option<Milliseconds> {
+pub(crate) fn grace_period(policy: &types::KillPolicy) -> Option<Span> {
     let grace = policy.grace_period.as_ref()?;
-    u64::try_from(grace.nanoseconds).ok().map(|nanoseconds| nanoseconds / 1_000_000)
+    u64::try_from(grace.nanoseconds)
+        .ok()
+        .map(|nanoseconds| Span::from_milliseconds(nanoseconds / 1_000_000))
 }

@@ -2,7 +2,6 @@
 
 mod world;
 
-use proffer_core::jobs::Milliseconds;
 use proffer_mesos::resources::thousandths;
 use proffer_mesos::scheduler::EventType;
 use proffer_mesos::types::{
@@ -26,7 +25,7 @@ fn amount(resource: &Resource) -> Option<i64> {
     resource.scalar.as_ref().and_then(|scalar| thousandths(scalar.value))
 }
 
-const SECOND: Milliseconds = 1000;
+const SECOND: u64 = 1000;
 
 #[test]
 fn a_framework_is_subscribed_and_offered_everything() {

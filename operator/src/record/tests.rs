@@ -3,6 +3,7 @@ use proffer_core::event::{
     AttemptResult, JobObservation, NodeObservation, PoolObservation, Report, StageAttempts,
 };
 use proffer_core::jobs::{ExecutorSpec, JobKey, JobSpec, StageSpec};
+use proffer_core::time::Time;
 
 use tempfile::TempDir;
 
@@ -25,7 +26,7 @@ fn job() -> Event {
         key: key(),
         uid: "u".into(),
         generation: 1,
-        created_at: 0,
+        created_at: Time::ZERO,
         spec: Ok(JobSpec { executor, stages, ..JobSpec::default() }),
         status: None,
     }))
@@ -56,13 +57,13 @@ fn report() -> Event {
 /// Two nodes, a job of two executors, and a report of the first.
 fn work(engine: &mut RecordedEngine) -> usize {
     let pool = PoolObservation { name: "default".into(), ..PoolObservation::default() };
-    engine.handle(0, Event::Pool(pool));
-    engine.handle(0, node("n0"));
-    engine.handle(0, node("n1"));
-    engine.handle(1, job());
-    let mut actions = engine.tick(1).len();
-    engine.handle(5, report());
-    actions += engine.tick(5).len();
+    engine.handle(Time::ZERO, Event::Pool(pool));
+    engine.handle(Time::ZERO, node("n0"));
+    engine.handle(Time::ZERO, node("n1"));
+    engine.handle(Time::from_milliseconds(1), job());
+    let mut actions = engine.tick(Time::from_milliseconds(1)).len();
+    engine.handle(Time::from_milliseconds(5), report());
+    actions += engine.tick(Time::from_milliseconds(5)).len();
     actions
 }
 
@@ -76,7 +77,7 @@ fn recorded() -> (TempDir, PathBuf) {
     (folder, file)
 }
 
-fn silent(_: Milliseconds, _: &str, _: &dyn Debug) {}
+fn silent(_: Time, _: &str, _: &dyn Debug) {}
 
 #[test]
 fn what_was_decided_is_decided_again() {
@@ -89,8 +90,8 @@ fn what_was_decided_is_decided_again() {
     // An operator that starts again writes on.
     let mut engine = RecordedEngine::restoring(Settings::default());
     engine.record_to(&file).unwrap();
-    engine.handle(9, Event::Synced);
-    engine.tick(9);
+    engine.handle(Time::from_milliseconds(9), Event::Synced);
+    engine.tick(Time::from_milliseconds(9));
     assert!(is_one(&file));
     let found = replay(&file, silent).unwrap();
     assert_eq!(found, Replay { runs: 2, events: 6, ticks: 3, actions, different: vec![] });

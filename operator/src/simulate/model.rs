@@ -14,7 +14,8 @@ use proffer_core::ExecutorKey;
 use proffer_core::action::Action;
 use proffer_core::engine::{Engine, Settings};
 use proffer_core::event::{Departure, Event, JobObservation, NodeObservation, PoolObservation};
-use proffer_core::jobs::{JobKey, JobSpec, JobState, Milliseconds};
+use proffer_core::jobs::{JobKey, JobSpec, JobState};
+use proffer_core::time::{Span, Time};
 use proffer_core::view::JobStatus;
 
 use super::timeline::{Amounts, Timeline};
@@ -46,13 +47,13 @@ pub(super) struct Setup<'a> {
 /// A job that comes at some time.
 #[derive(Clone, Debug)]
 pub(super) struct Submission {
-    pub(super) at: Milliseconds,
+    pub(super) at: Time,
     /// The job's name, of which there is only one.
     pub(super) name: Box<str>,
     /// The account that what it holds is booked on, below [`Setup::accounts`].
     pub(super) account: usize,
     /// How long each of its tasks runs; above 0.
-    pub(super) task_duration: Milliseconds,
+    pub(super) task_duration: Span,
     pub(super) spec: JobSpec,
 }
 
@@ -69,9 +70,9 @@ pub(super) struct Outcome {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Course {
     /// When its first executor was launched.
-    pub(super) started_at: Option<Milliseconds>,
+    pub(super) started_at: Option<Time>,
     /// When it ended.
-    pub(super) ended_at: Option<Milliseconds>,
+    pub(super) ended_at: Option<Time>,
     /// How many of its tasks ran to their end; one that ran twice counts twice.
     pub(super) tasks_run: u64,
 }
@@ -118,9 +119,9 @@ struct Node {
 struct Model<'a> {
     setup: &'a Setup<'a>,
     engine: Engine,
-    now: Milliseconds,
+    now: Time,
     /// By time; those of one moment in the order in which they were foreseen.
-    happenings: BTreeMap<(Milliseconds, u64), Happening>,
+    happenings: BTreeMap<(Time, u64), Happening>,
     next_number: u64,
     /// The submission that each job came by.
     submission_of_job: BTreeMap<JobKey, usize>,
@@ -145,7 +146,7 @@ impl<'a> Model<'a> {
         let mut model = Self {
             setup,
             engine: Engine::new(setup.settings.clone()),
-            now: 0,
+            now: Time::ZERO,
             happenings: BTreeMap::new(),
             next_number: 0,
             submission_of_job: BTreeMap::new(),
@@ -162,10 +163,10 @@ impl<'a> Model<'a> {
         for node in setup.nodes {
             let usable = Amounts::named(&node.allocatable);
             model.nodes.insert(node.name.clone(), Node { usable, held: Amounts::default() });
-            model.engine.handle(0, Event::Node(node.clone()));
+            model.engine.handle(Time::ZERO, Event::Node(node.clone()));
         }
         for pool in setup.pools {
-            model.engine.handle(0, Event::Pool(pool.clone()));
+            model.engine.handle(Time::ZERO, Event::Pool(pool.clone()));
         }
         for (index, submission) in setup.submissions.iter().enumerate() {
             model.foresee(submission.at, Happening::Submission(index));
@@ -180,13 +181,14 @@ impl<'a> Model<'a> {
         }
         let happening = self.happenings.first_key_value().map(|(&(at, _), _)| at);
         // Virtual time goes on, whatever the engine asks for.
-        let wakeup = self.engine.next_wakeup().map(|at| at.max(self.now + 1));
+        let wakeup =
+            self.engine.next_wakeup().map(|at| at.max(self.now + Span::from_milliseconds(1)));
         let Some(next) = happening.into_iter().chain(wakeup).min() else {
-            let at = Seconds::from_milliseconds(self.now);
+            let at = Seconds::until(self.now);
             return Err(SimulationError::Stuck { at, waiting: self.waiting() });
         };
         let limit = self.setup.time_limit;
-        if next > limit.milliseconds() {
+        if next > Time::ZERO + limit.span() {
             return Err(SimulationError::TimeLimit { limit, waiting: self.waiting() });
         }
         self.now = next;
@@ -200,7 +202,7 @@ impl<'a> Model<'a> {
         Ok(true)
     }
 
-    fn foresee(&mut self, at: Milliseconds, happening: Happening) {
+    fn foresee(&mut self, at: Time, happening: Happening) {
         self.happenings.insert((at, self.next_number), happening);
         self.next_number += 1;
     }
@@ -254,7 +256,7 @@ impl<'a> Model<'a> {
                 self.apply(action)?;
             }
         }
-        Err(SimulationError::Restless { at: Seconds::from_milliseconds(self.now) })
+        Err(SimulationError::Restless { at: Seconds::until(self.now) })
     }
 
     /// Starts what fits into an executor's slots, and tells the engine of it.
@@ -301,13 +303,13 @@ impl<'a> Model<'a> {
         let node = self.nodes.entry(name.clone()).or_default();
         node.held = node.held.plus(request);
         if !node.held.fits_in(node.usable) {
-            let at = Seconds::from_milliseconds(self.now);
+            let at = Seconds::until(self.now);
             return Err(SimulationError::Overcommitted { at, node: name });
         }
         self.held[*account] = self.held[*account].plus(request);
         let executor = Executor::new(submission, name, spec.executor.slots);
         self.executors.insert(key.clone(), executor);
-        let ready_at = self.now + self.setup.start_delay.milliseconds();
+        let ready_at = self.now + self.setup.start_delay.span();
         self.foresee(ready_at, Happening::Ready(key));
         Ok(())
     }
@@ -328,7 +330,7 @@ impl<'a> Model<'a> {
         if status.state == JobState::Failed {
             return Err(SimulationError::Failed {
                 job: self.setup.submissions[index].name.clone(),
-                at: Seconds::from_milliseconds(self.now),
+                at: Seconds::until(self.now),
                 message: status.message.unwrap_or_default(),
             });
         }

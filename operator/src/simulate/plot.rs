@@ -49,7 +49,7 @@ pub(super) fn svg(report: &Report) -> String {
     let rows = u32::try_from(report.orders.len()).unwrap_or(u32::MAX);
     let legend_bottom = places(&labels(report)).last().map_or(LEGEND_TOP, |&(_, y)| y) + 16;
     let height = legend_bottom.saturating_add(ROW_HEIGHT.saturating_mul(rows));
-    let longest = report.orders.iter().map(|order| order.makespan.milliseconds()).max();
+    let longest = report.orders.iter().map(|order| order.makespan.span().as_milliseconds()).max();
     let ticks = Ticks::over(longest.unwrap_or(0));
     let mut picture = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
@@ -119,7 +119,7 @@ fn draw_order(picture: &mut String, order: &OrderReport, top: u32, ticks: &Ticks
     text(picture, (WIDTH - RIGHT_MARGIN, top + 22), "faint", "end", &facts);
     let cpu: Vec<&[Fraction]> = order.curves.iter().map(|curve| &*curve.cpu).collect();
     let memory: Vec<&[Fraction]> = order.curves.iter().map(|curve| &*curve.memory).collect();
-    let makespan = order.makespan.milliseconds();
+    let makespan = order.makespan.span().as_milliseconds();
     let y = top + TITLE_HEIGHT;
     let cpu_label = format!("cpu, {} held on average", order.cpu_utilization);
     panel(picture, (LEFT_MARGIN, y), &cpu_label, &cpu, makespan, ticks);

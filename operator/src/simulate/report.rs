@@ -1,6 +1,6 @@
 //! What a simulation shows, in numbers.
 
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::{Span, Time};
 use serde::Serialize;
 
 use super::Scene;
@@ -133,7 +133,7 @@ impl OrderReport {
     fn new(scene: &Scene, order: Order, outcome: &Outcome) -> Self {
         let total = total(scene);
         let submissions = order.submissions(&scene.jobs, &scene.pools);
-        let from = submissions.first().map_or(0, |first| first.at);
+        let from = submissions.first().map_or(Time::ZERO, |first| first.at);
         let to = outcome.jobs.iter().filter_map(|course| course.ended_at).max().unwrap_or(from);
         let accounts = scene.pools.len();
         let means = |count, share: &dyn Fn(Amounts) -> Fraction| {
@@ -162,9 +162,11 @@ impl OrderReport {
             means(INTERVALS, &|held| held.memory_share(total)),
         );
         let dominant = means(INTERVALS, &|held| held.dominant_share(total));
+        let whole = to.since(from).as_milliseconds();
+        let part = |number| Span::from_milliseconds(whole * number / u64::from(INTERVALS));
         let intervals = dominant.iter().zip(cpu.iter().zip(&memory)).zip(0_u64..);
         let intervals = intervals.map(|((dominant, (cpu, memory)), number)| Interval {
-            from: Seconds::from_milliseconds(from + (to - from) * number / u64::from(INTERVALS)),
+            from: Seconds::until(from + part(number)),
             dominant_shares: pick(dominant),
             cpu_utilization: cpu.iter().sum(),
             memory_utilization: memory.iter().sum(),
@@ -181,7 +183,7 @@ impl OrderReport {
         let all = submissions.iter().map(|submission| submission.at).zip(&outcome.jobs);
         Self {
             order,
-            makespan: Seconds::from_milliseconds(to - from),
+            makespan: to.since(from).into(),
             cpu_utilization: means(1, &|held| held.cpu_share(total))[0].iter().sum(),
             memory_utilization: means(1, &|held| held.memory_share(total))[0].iter().sum(),
             jobs: JobsReport::new(all),
@@ -194,10 +196,10 @@ impl OrderReport {
 
 impl JobsReport {
     /// Of jobs, each with the time of its submission.
-    fn new<'a>(jobs: impl Iterator<Item = (Milliseconds, &'a Course)>) -> Self {
+    fn new<'a>(jobs: impl Iterator<Item = (Time, &'a Course)>) -> Self {
         let (mut waiting, mut completion) = (Vec::new(), Vec::new());
         for (submitted_at, course) in jobs {
-            let since = |at: Option<Milliseconds>| at.unwrap_or(submitted_at) - submitted_at;
+            let since = |at: Option<Time>| at.unwrap_or(submitted_at).since(submitted_at);
             waiting.push(since(course.started_at));
             completion.push(since(course.ended_at));
         }
@@ -210,20 +212,20 @@ impl JobsReport {
 }
 
 impl Spread {
-    fn new(mut times: Vec<Milliseconds>) -> Self {
+    fn new(mut times: Vec<Span>) -> Self {
         times.sort_unstable();
         let rank = |percent: usize| {
             let rank = (times.len() * percent).div_ceil(100).max(1);
-            Seconds::from_milliseconds(times.get(rank - 1).copied().unwrap_or(0))
+            Seconds::from(times.get(rank - 1).copied().unwrap_or_default())
         };
         Self { mean: mean(&times), median: rank(50), p95: rank(95), max: rank(100) }
     }
 }
 
-fn mean(times: &[Milliseconds]) -> Seconds {
-    let sum: u64 = times.iter().sum();
+fn mean(times: &[Span]) -> Seconds {
+    let sum = times.iter().copied().sum::<Span>().as_milliseconds();
     let count = u64::try_from(times.len()).unwrap_or(u64::MAX);
-    Seconds::from_milliseconds((sum + count / 2).checked_div(count).unwrap_or(0))
+    Seconds::from(Span::from_milliseconds((sum + count / 2).checked_div(count).unwrap_or(0)))
 }
 
 /// What all nodes have.

@@ -108,8 +108,8 @@ fn the_shipped_example_is_worth_showing() {
     for pool in [0, 1, 2] {
         assert!(waited(hdrf, pool) < waited(fcfs, pool));
     }
-    assert!(waited(hdrf, 0).milliseconds() * 3 < waited(fcfs, 0).milliseconds());
-    assert!(hdrf.makespan.milliseconds() * 100 < fcfs.makespan.milliseconds() * 105);
+    assert!(waited(hdrf, 0).span() * 3 < waited(fcfs, 0).span());
+    assert!(hdrf.makespan.span() * 100 < fcfs.makespan.span() * 105);
     // Siblings with different dominant resources do not pay for each other.
     assert!(waited(hdrf, 2) < waited(drf, 2));
 }

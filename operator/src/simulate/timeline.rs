@@ -1,6 +1,6 @@
 //! What the jobs of each pool held, and when.
 
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::{Span, Time};
 
 use super::units::Fraction;
 
@@ -16,7 +16,7 @@ pub(super) struct Amounts {
 /// What each pool holds from one moment on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Step {
-    at: Milliseconds,
+    at: Time,
     held: Vec<Amounts>,
 }
 
@@ -67,7 +67,7 @@ impl Amounts {
 
 impl Timeline {
     /// Notes what each pool holds from `at` on; `at` is no earlier than that of the note before.
-    pub(super) fn note(&mut self, at: Milliseconds, held: &[Amounts]) {
+    pub(super) fn note(&mut self, at: Time, held: &[Amounts]) {
         match self.steps.last_mut() {
             Some(last) if last.held == held => {}
             Some(last) if last.at == at => held.clone_into(&mut last.held),
@@ -79,14 +79,15 @@ impl Timeline {
     /// and `to`: for each part one mean for each of the `pools`.
     pub(super) fn means(
         &self,
-        (from, to): (Milliseconds, Milliseconds),
+        (from, to): (Time, Time),
         count: u32,
         pools: usize,
         share: impl Fn(Amounts) -> Fraction,
     ) -> Vec<Vec<Fraction>> {
         let edge = |part: u32| {
-            let offset = u128::from(to - from) * u128::from(part) / u128::from(count);
-            from + u64::try_from(offset).unwrap_or(0)
+            let whole = u128::from(to.since(from).as_milliseconds());
+            let offset = whole * u128::from(part) / u128::from(count);
+            from + Span::from_milliseconds(u64::try_from(offset).unwrap_or(0))
         };
         let mean = |sum: u128, length: u128| {
             let billionths = (sum + length / 2).checked_div(length).unwrap_or(0);
@@ -101,12 +102,12 @@ impl Timeline {
             let steps = self.steps[first..].iter().take_while(|step| step.at < end);
             for (index, step) in (first..).zip(steps) {
                 let next = self.steps.get(index + 1).map_or(end, |step| step.at.min(end));
-                let length = u128::from(next.saturating_sub(step.at.max(start)));
+                let length = u128::from(next.since(step.at.max(start)).as_milliseconds());
                 for (sum, &held) in sums.iter_mut().zip(&step.held) {
                     *sum += u128::from(share(held).billionths()) * length;
                 }
             }
-            let length = u128::from(end - start);
+            let length = u128::from(end.since(start).as_milliseconds());
             means.push(sums.into_iter().map(|sum| mean(sum, length)).collect());
         }
         means

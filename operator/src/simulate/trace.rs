@@ -5,7 +5,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use csv::{ReaderBuilder, StringRecord, Trim};
-use proffer_core::jobs::{ExecutorSpec, JobSpec, Milliseconds, StageSpec};
+use proffer_core::jobs::{ExecutorSpec, JobSpec, StageSpec};
+use proffer_core::time::{Span, Time};
 use proffer_crds::Quantity;
 
 use super::units::Seconds;
@@ -29,7 +30,7 @@ const LONGEST_NAME: usize = 63;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TraceJob {
     /// When it was submitted, on the trace's clock.
-    pub(super) submitted_at: Milliseconds,
+    pub(super) submitted_at: Time,
     /// The pool that pays.
     pub(super) pool: Box<str>,
     /// Its name, unique in the trace.
@@ -43,7 +44,7 @@ pub(super) struct TraceJob {
     /// The number of tasks.
     pub(super) tasks: u32,
     /// How long each task runs.
-    pub(super) task_duration: Milliseconds,
+    pub(super) task_duration: Span,
     /// Jobs of a pool with a higher number come first.
     pub(super) priority: i32,
 }
@@ -186,7 +187,7 @@ struct Row<'a> {
 impl<'a> Row<'a> {
     /// The job of this line; where a value makes no sense, a problem is noted.
     fn job(&mut self, pools: &[&str]) -> TraceJob {
-        let submitted_at = self.seconds("submit_seconds");
+        let submitted_at = Time::ZERO + self.seconds("submit_seconds");
         let pool = self.value("pool");
         if !pools.contains(&pool) {
             let known = pools.join(", ");
@@ -245,9 +246,9 @@ impl<'a> Row<'a> {
         })
     }
 
-    fn seconds(&mut self, column: &'static str) -> Milliseconds {
+    fn seconds(&mut self, column: &'static str) -> Span {
         let parsed = Seconds::from_str(self.value(column));
-        self.parse(column, parsed, describe).milliseconds()
+        self.parse(column, parsed, describe).span()
     }
 
     /// A whole number between 1 and `most`.

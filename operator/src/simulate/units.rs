@@ -4,15 +4,15 @@ use std::fmt;
 use std::iter::Sum;
 use std::str::FromStr;
 
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::{Span, Time};
 use serde::{Serialize, Serializer};
 
 /// No time is longer: about 31 years.
 const MOST_SECONDS: u64 = 1_000_000_000;
 
-/// A time, kept in milliseconds, read and written in seconds.
+/// A length of time, read and written in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Seconds(Milliseconds);
+pub(super) struct Seconds(Span);
 
 /// Text that is not a time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,12 +31,19 @@ pub(super) struct Fraction(u64);
 pub(super) struct Decimal(u64);
 
 impl Seconds {
-    pub(super) fn from_milliseconds(milliseconds: Milliseconds) -> Self {
-        Self(milliseconds)
+    /// From the beginning until a time.
+    pub(super) fn until(time: Time) -> Self {
+        Self(time.since(Time::ZERO))
     }
 
-    pub(super) fn milliseconds(self) -> Milliseconds {
+    pub(super) fn span(self) -> Span {
         self.0
+    }
+}
+
+impl From<Span> for Seconds {
+    fn from(span: Span) -> Self {
+        Self(span)
     }
 }
 
@@ -55,21 +62,21 @@ impl FromStr for Seconds {
         if whole > MOST_SECONDS {
             return Err(invalid());
         }
-        Ok(Self(whole * 1000 + thousandths))
+        Ok(Self(Span::from_milliseconds(whole * 1000 + thousandths)))
     }
 }
 
 impl fmt::Display for Seconds {
     /// With one decimal, rounded half up.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tenths = (self.0 + 50) / 100;
+        let tenths = (self.0.as_milliseconds() + 50) / 100;
         formatter.pad(&format!("{}.{}s", tenths / 10, tenths % 10))
     }
 }
 
 impl Serialize for Seconds {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(decimal(self.0, 1000))
+        serializer.serialize_f64(decimal(self.0.as_milliseconds(), 1000))
     }
 }
 

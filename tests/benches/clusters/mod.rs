@@ -11,6 +11,7 @@ use proffer_core::event::{
     Departure, Event, JobObservation, NodeObservation, PoolObservation, Report, StageAttempts,
 };
 use proffer_core::jobs::{ExecutorSpec, JobKey, JobSpec, StageSpec};
+use proffer_core::time::{Span, Time};
 use proffer_core::{ExecutorKey, Placement};
 
 /// The size of a cluster.
@@ -33,7 +34,7 @@ pub(crate) const GOAL: Size = Size { nodes: 50_000, pools: 1000, jobs: 10_000, e
 pub(crate) struct Cluster {
     pub(crate) engine: Engine,
     size: Size,
-    now: u64,
+    now: Time,
     executors: BTreeMap<ExecutorKey, (u64, Vec<StageAttempts>)>,
     turn: usize,
     jobs: u32,
@@ -43,10 +44,10 @@ impl Cluster {
     /// Nodes, pools and jobs that nothing was decided about yet.
     pub(crate) fn new(size: Size) -> Self {
         let mut engine = Engine::new(Settings::default());
-        (0..size.nodes).for_each(|index| engine.handle(0, node(index)));
-        (0..size.pools).for_each(|index| engine.handle(0, pool(index)));
-        (0..size.jobs).for_each(|index| engine.handle(0, job(index, size)));
-        Self { engine, size, now: 0, executors: BTreeMap::new(), turn: 0, jobs: size.jobs }
+        (0..size.nodes).for_each(|index| engine.handle(Time::ZERO, node(index)));
+        (0..size.pools).for_each(|index| engine.handle(Time::ZERO, pool(index)));
+        (0..size.jobs).for_each(|index| engine.handle(Time::ZERO, job(index, size)));
+        Self { engine, size, now: Time::ZERO, executors: BTreeMap::new(), turn: 0, jobs: size.jobs }
     }
 
     /// The same after all has been decided, with more demand than there is room.
@@ -60,7 +61,7 @@ impl Cluster {
     /// Decides and answers until nothing more is to be done.
     pub(crate) fn settle(&mut self) {
         loop {
-            self.now += 10;
+            self.now += Span::from_milliseconds(10);
             let actions = self.engine.tick(self.now);
             if actions.iter().all(|action| matches!(action, Action::Status(_))) {
                 return;
@@ -105,7 +106,7 @@ impl Cluster {
     /// A node's new version, in which nothing of importance is different.
     pub(crate) fn node_event(&mut self) -> Event {
         self.turn += 1;
-        self.now += 1;
+        self.now += Span::from_milliseconds(1);
         let index = u32::try_from(self.turn * 7919).unwrap_or(0) % self.size.nodes;
         node(index)
     }
@@ -135,13 +136,13 @@ impl Cluster {
     /// A job comes.
     pub(crate) fn job_event(&mut self) -> Event {
         self.jobs += 1;
-        self.now += 1;
+        self.now += Span::from_milliseconds(1);
         job(self.jobs, self.size)
     }
 
     fn some_executor(&mut self) -> (ExecutorKey, (u64, Vec<StageAttempts>)) {
         self.turn += 1;
-        self.now += 1;
+        self.now += Span::from_milliseconds(1);
         let at = (self.turn * 7919) % self.executors.len().max(1);
         let found = self.executors.iter().nth(at);
         found.map(|(key, executor)| (key.clone(), executor.clone())).expect("there are executors")
@@ -190,7 +191,7 @@ pub(crate) fn job(index: u32, size: Size) -> Event {
         key,
         uid,
         generation: 1,
-        created_at: 0,
+        created_at: Time::ZERO,
         spec: Ok(spec),
         status: None,
     }))

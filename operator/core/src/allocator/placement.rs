@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::explain::Rejection;
 use crate::ids::NodeId;
-use crate::jobs::Milliseconds;
 use crate::nodes::{Accepts, Fullness, Nodes, Reach, Suitability};
 use crate::policy::Placement;
 use crate::resources::Resources;
+use crate::time::Time;
 
 /// How many preferred nodes are looked at one by one; among more of them the tree of all nodes finds
 /// one.
@@ -17,11 +17,11 @@ const FEW: usize = 256;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Choice {
     /// Nodes that it declines, and until when.
-    pub(crate) declined: BTreeMap<NodeId, Milliseconds>,
+    pub(crate) declined: BTreeMap<NodeId, Time>,
     /// Nodes that it takes before all others, if there are any.
     pub(crate) preferred: BTreeSet<NodeId>,
     /// Until when it waits for one of these; `None` if it takes others as well.
-    pub(crate) waits_until: Option<Milliseconds>,
+    pub(crate) waits_until: Option<Time>,
 }
 
 impl Choice {
@@ -89,7 +89,7 @@ pub(super) fn explain_choice(
         return None;
     }
     let declined = choice.declined.iter();
-    let mut declined: Vec<(Milliseconds, Box<str>)> =
+    let mut declined: Vec<(Time, Box<str>)> =
         declined.filter_map(|(id, &until)| Some((until, name(id)?))).collect();
     declined.sort_unstable();
     let declined = declined.into_iter().map(|(until, name)| (name, until)).collect();

@@ -3,6 +3,7 @@ use crate::nodes::NodeObservation;
 use crate::pools::Settings;
 use crate::resources::Kinds;
 use crate::share::Share;
+use crate::time::Time;
 use proptest::prelude::*;
 
 const SHARED: [Kind; 2] = [Kind::CPU, Kind::MEMORY];
@@ -333,7 +334,7 @@ fn a_preferred_node_that_is_declined_is_not_chosen() {
         let cluster = cluster.job("a", 1, 1, 3).change(|claim| {
             claim.placement = placement;
             claim.choice.preferred = [id].into();
-            claim.choice.declined = [(id, 1000)].into();
+            claim.choice.declined = [(id, Time::from_milliseconds(1000))].into();
         });
         assert_eq!(cluster.per_node(), [0, 3], "{placement:?}");
     }

@@ -7,11 +7,12 @@ use crate::arena::Arena;
 use crate::event::StageAttempts;
 use crate::executors::{Executor, Since};
 use crate::ids::{ExecutorId, JobId};
-use crate::jobs::{Job, JobState, Milliseconds, StageState};
+use crate::jobs::{Job, JobState, StageState};
+use crate::time::Time;
 
 impl Engine {
     /// Fills the slots of executors with tasks, and tells those for which something changed.
-    pub(super) fn assign_tasks(&mut self, now: Milliseconds) {
+    pub(super) fn assign_tasks(&mut self, now: Time) {
         let ids: Vec<JobId> = self.touched.iter().copied().collect();
         for id in ids {
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
@@ -54,7 +55,7 @@ fn fill(
     executors: &mut Arena<ExecutorId, Executor>,
     usable: &[ExecutorId],
     advance: u32,
-    now: Milliseconds,
+    now: Time,
 ) {
     let mut open = usable.to_vec();
     while !open.is_empty() {
@@ -82,7 +83,7 @@ fn guided_slots(job: &Job) -> u32 {
 }
 
 /// Gives an executor its next task, if one fits into the window; says whether it did.
-fn give_one(job: &mut Job, executor: &mut Executor, window: u32, now: Milliseconds) -> bool {
+fn give_one(job: &mut Job, executor: &mut Executor, window: u32, now: Time) -> bool {
     if executor.exclusive {
         return false;
     }

@@ -11,6 +11,7 @@ use crate::nodes::Load;
 use crate::pools::Account;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
+use crate::time::Time;
 
 impl Engine {
     /// Compares all that is kept up to date step by step with what follows from the executors, jobs,
@@ -274,7 +275,7 @@ impl Engine {
         }
         let known = self.state.job_by_key.get(&job.key) == Some(&id);
         let deadline = job.spec.deadline_milliseconds.filter(|_| known && !job.state.is_final());
-        let deadline = deadline.map(|limit| job.created_at.saturating_add(limit));
+        let deadline = deadline.map(|limit| job.created_at + limit);
         let interval = self.settings.status_interval_milliseconds;
         let status = job.status_at.filter(|_| known && job.status_changed);
         let restart = job.restart_at.filter(|_| job.state == JobState::Restarting);
@@ -284,10 +285,10 @@ impl Engine {
             self.state.executors.get(id).and_then(|executor| executor.told_at)
         }));
         writes.extend(job.remains.values().filter_map(|remains| remains.told_at));
-        let overdue = |at| self.settings.write_deadline_milliseconds.map(|limit| at + limit);
+        let overdue = |at: Time| self.settings.write_deadline_milliseconds.map(|limit| at + limit);
         let times = [
             ("deadline", deadline),
-            ("next status", status.map(|at| at.saturating_add(interval))),
+            ("next status", status.map(|at| at + interval)),
             ("restart", restart.filter(|_| job.executors.is_empty())),
             ("gang", job.gang_deadline.filter(|_| !job.state.is_final())),
             ("next launch", job.withheld_until),
@@ -300,7 +301,7 @@ impl Engine {
             let passed = self.timers.range(..(at, id)).any(|&(_, job)| job == id);
             // After a failed write the next one waits longer.
             let later = what == "next status" && self.timers.iter().any(|&(_, job)| job == id);
-            ensure!(noted || passed || later, "nothing wakes it for its {what} at {at}");
+            ensure!(noted || passed || later, "nothing wakes it for its {what} at {at:?}");
         }
         Ok(())
     }

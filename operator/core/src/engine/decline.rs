@@ -7,13 +7,14 @@ use crate::allocator::Choice;
 use crate::event::Departure;
 use crate::explain::Rejection;
 use crate::ids::{ExecutorKey, JobId, JobKey, NodeId};
-use crate::jobs::{Culprit, Locality, Milliseconds, backoff};
+use crate::jobs::{Culprit, Locality, backoff};
+use crate::time::{Span, Time};
 
 /// On a node executors of so many jobs have to fail to start in a row before all jobs decline it.
 const JOBS_BEFORE_PENALTY: usize = 2;
 
 /// How long an executor that did not start counts against its node.
-const FAILED_START_COUNTS_MILLISECONDS: Milliseconds = 600_000;
+const FAILED_START_COUNTS_MILLISECONDS: Span = Span::from_seconds(600);
 
 /// The nodes on which executors do not start, whosever they are. Soft state, by name.
 #[derive(Clone, Debug, Default)]
@@ -24,24 +25,24 @@ pub(super) struct Penalties {
 #[derive(Clone, Debug, Default)]
 struct Penalty {
     /// The jobs whose executors did not start, and when they last did not.
-    jobs: BTreeMap<JobKey, Milliseconds>,
+    jobs: BTreeMap<JobKey, Time>,
     strikes: u32,
-    until: Milliseconds,
+    until: Time,
 }
 
 impl Penalties {
-    fn note_not_started(&mut self, node: &str, job: &JobKey, now: Milliseconds) {
+    fn note_not_started(&mut self, node: &str, job: &JobKey, now: Time) {
         self.forget(now);
         let penalty = self.nodes.entry(node.into()).or_default();
         penalty.jobs.insert(job.clone(), now);
         if penalty.jobs.len() >= JOBS_BEFORE_PENALTY {
             penalty.strikes += 1;
-            penalty.until = now.saturating_add(backoff(penalty.strikes));
+            penalty.until = now + backoff(penalty.strikes);
         }
     }
 
-    fn forget(&mut self, now: Milliseconds) {
-        let counts = |at: &Milliseconds| now < at.saturating_add(FAILED_START_COUNTS_MILLISECONDS);
+    fn forget(&mut self, now: Time) {
+        let counts = |at: &Time| now < *at + FAILED_START_COUNTS_MILLISECONDS;
         self.nodes.retain(|_, penalty| {
             penalty.jobs.retain(|_, at| counts(at));
             !penalty.jobs.is_empty() || penalty.until > now
@@ -54,7 +55,7 @@ impl Engine {
     /// `suspect` is the first task that it ran.
     pub(super) fn count_against_node(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         id: JobId,
         node: &str,
         key: &ExecutorKey,
@@ -86,7 +87,7 @@ impl Engine {
     /// Takes in that something failed on a node, which may exclude it.
     pub(super) fn count_failure_on_node(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         id: JobId,
         node: &str,
         culprit: Culprit,
@@ -143,8 +144,8 @@ impl Engine {
     }
 
     /// The nodes that a job declines now, and until when.
-    pub(super) fn declined(&self, now: Milliseconds, id: JobId) -> BTreeMap<NodeId, Milliseconds> {
-        let mut declined: BTreeMap<NodeId, Milliseconds> = BTreeMap::new();
+    pub(super) fn declined(&self, now: Time, id: JobId) -> BTreeMap<NodeId, Time> {
+        let mut declined: BTreeMap<NodeId, Time> = BTreeMap::new();
         let Some(job) = self.state.jobs.get(id) else { return declined };
         let penalties = self.penalties.nodes.iter().map(|(node, penalty)| (&**node, penalty.until));
         for (node, until) in penalties.chain(job.declines.until()) {
@@ -159,7 +160,7 @@ impl Engine {
     }
 
     /// What a job says about nodes in the next round.
-    pub(super) fn choice(&mut self, now: Milliseconds, id: JobId) -> Choice {
+    pub(super) fn choice(&mut self, now: Time, id: JobId) -> Choice {
         let mut choice = Choice { declined: self.declined(now, id), ..Choice::default() };
         let nodes = &self.state.nodes;
         let Some(job) = self.state.jobs.get_mut(id) else { return choice };
@@ -174,7 +175,7 @@ impl Engine {
         }
         if !found.is_empty() {
             let since = *waits_since.get_or_insert(now);
-            let until = since.saturating_add(preferred.wait_milliseconds);
+            let until = since + preferred.wait_milliseconds;
             choice.waits_until = (now < until).then_some(until);
         }
         choice.preferred = std::mem::take(found);
@@ -186,7 +187,7 @@ impl Engine {
         &mut self,
         id: JobId,
         rejection: Option<&Rejection>,
-        declined: &BTreeMap<NodeId, Milliseconds>,
+        declined: &BTreeMap<NodeId, Time>,
     ) {
         let mut rejection = rejection;
         while let Some(Rejection::Gang { cause, .. }) = rejection {
@@ -198,7 +199,7 @@ impl Engine {
             _ => None,
         };
         // The node that it waits for may be one that it declines until earlier.
-        let at = at.map(|at| declined.values().copied().fold(at, Milliseconds::min));
+        let at = at.map(|at| declined.values().copied().fold(at, Time::min));
         if let Some(at) = at
             && let Some(job) = self.state.jobs.get_mut(id)
             && job.retry_at != Some(at)

@@ -13,24 +13,24 @@ use std::collections::BTreeSet;
 use super::Engine;
 use crate::executors::{DrainCause, Draining, Executor};
 use crate::ids::{ExecutorId, ExecutorKey, NodeId};
-use crate::jobs::Milliseconds;
 use crate::nodes::Availability;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
+use crate::time::Time;
 
 /// What is to be done about executors on their way out.
 #[derive(Debug, Default)]
 pub(super) struct Drains {
     /// When which executor is cut off.
-    due: BTreeSet<(Milliseconds, ExecutorId)>,
+    due: BTreeSet<(Time, ExecutorId)>,
     /// Those of which something was heard.
     heard: BTreeSet<ExecutorId>,
     /// When to look at which node again; entries may be out of date.
-    nodes: BTreeSet<(Milliseconds, NodeId)>,
+    nodes: BTreeSet<(Time, NodeId)>,
 }
 
 impl Drains {
-    pub(super) fn wakeup(&self) -> Option<Milliseconds> {
+    pub(super) fn wakeup(&self) -> Option<Time> {
         let due = self.due.first().map(|&(at, _)| at);
         due.into_iter().chain(self.nodes.first().map(|&(at, _)| at)).min()
     }
@@ -41,7 +41,7 @@ impl Engine {
     pub(super) fn drain_executor(
         &mut self,
         id: ExecutorId,
-        deadline: Milliseconds,
+        deadline: Time,
         cause: DrainCause,
         hold: Option<u64>,
     ) {
@@ -108,11 +108,11 @@ impl Engine {
         self.uncount_leaving(id);
         self.touch(job);
         // Whether the job still needs it is for the next tick to say.
-        self.set_timer(0, job);
+        self.set_timer(Time::ZERO, job);
     }
 
     /// Removes executors that drained: those that have nothing left, and those whose time is over.
-    pub(super) fn finish_drains(&mut self, now: Milliseconds) {
+    pub(super) fn finish_drains(&mut self, now: Time) {
         for id in std::mem::take(&mut self.drains.heard) {
             if self.state.executors.get(id).is_some_and(Executor::is_idle) {
                 self.stop_executor(id);
@@ -192,7 +192,7 @@ impl Engine {
     }
 
     /// Looks at the nodes for which it is time.
-    pub(super) fn empty_nodes(&mut self, now: Milliseconds) {
+    pub(super) fn empty_nodes(&mut self, now: Time) {
         while let Some(&(at, node)) = self.drains.nodes.first().filter(|&&(at, _)| at <= now) {
             self.drains.nodes.remove(&(at, node));
             self.review_node(now, node);
@@ -201,13 +201,13 @@ impl Engine {
 
     /// Lets executors go from a node that is drained, nears its maintenance or is too small for them,
     /// and lets them stay where that is over.
-    pub(super) fn review_node(&mut self, now: Milliseconds, id: NodeId) {
+    pub(super) fn review_node(&mut self, now: Time, id: NodeId) {
         let Some(node) = self.state.nodes.get(id) else { return };
         let window = self.settings.reclaim.drain_milliseconds;
-        let mut wanted: Option<(Milliseconds, DrainCause)> = None;
+        let mut wanted: Option<(Time, DrainCause)> = None;
         let mut unavailable_from = None;
         if let Some(maintenance) = node.observed().maintenance {
-            let opens = maintenance.start.saturating_sub(window);
+            let opens = maintenance.start - window;
             let end = maintenance.end();
             if end.is_none_or(|end| now < end) {
                 unavailable_from = Some(maintenance.start);
@@ -221,7 +221,7 @@ impl Engine {
         }
         let drained_by = node.observed().draining.then(|| {
             // What comes later, such as an executor that was launched without a node, has no more time.
-            node.availability().drained_by.unwrap_or(now.saturating_add(window))
+            node.availability().drained_by.unwrap_or(now + window)
         });
         if let Some(drained_by) = drained_by {
             let drain = (drained_by.max(now), DrainCause::NodeDrained);
@@ -258,7 +258,7 @@ impl Engine {
 
     /// Lets executors go from a node that has less than they hold: leftovers first, then lower
     /// priorities, then those that lose less work, and no more than it takes.
-    fn drain_excess(&mut self, now: Milliseconds, id: NodeId) {
+    fn drain_excess(&mut self, now: Time, id: NodeId) {
         let Some(node) = self.state.nodes.get(id) else { return };
         let mut excess = node.held().minus(node.leaving()).above(node.usable());
         if excess.is_none() {
@@ -282,7 +282,7 @@ impl Engine {
                 victims.push((id, request));
             }
         }
-        let deadline = now.saturating_add(self.settings.reclaim.drain_milliseconds);
+        let deadline = now + self.settings.reclaim.drain_milliseconds;
         for (id, request) in victims.into_iter().rev() {
             // What is over after all stays, the dearest first.
             let without = excess.plus(&request);

@@ -6,13 +6,13 @@ use super::Engine;
 use super::progress::withhold;
 use crate::action::Search;
 use crate::ids::{ExecutorId, ExecutorKey, JobId};
-use crate::jobs::Milliseconds;
 use crate::resources::Resources;
+use crate::time::{Span, Time};
 
 /// How long there has to be room for an executor without a node before it is withdrawn, so that it
 /// gets a node by an offer. What an autoscaler has just added is taken meanwhile by those it was
 /// added for.
-const ROOM_MILLISECONDS: Milliseconds = 5_000;
+const ROOM_MILLISECONDS: Span = Span::from_seconds(5);
 
 impl Engine {
     /// Where an executor of a job may go for which there is no node yet.
@@ -28,7 +28,7 @@ impl Engine {
     }
 
     /// Charges an executor that landed to its node.
-    pub(super) fn place_executor(&mut self, now: Milliseconds, key: &ExecutorKey, name: &str) {
+    pub(super) fn place_executor(&mut self, now: Time, key: &ExecutorKey, name: &str) {
         let node = self.state.nodes.find(name);
         let Some((id, executor, job_id, job)) = self.state.executor_mut(key) else { return };
         if executor.node.is_some() {
@@ -68,7 +68,7 @@ impl Engine {
     ///
     /// The next one would be likely to land there, too, or make an autoscaler add nodes on which
     /// everything is reserved; so the job waits before it launches another, twice as long each time.
-    pub(super) fn review_landed(&mut self, now: Milliseconds) {
+    pub(super) fn review_landed(&mut self, now: Time) {
         let mut landed = Vec::new();
         for id in std::mem::take(&mut self.landed) {
             let Some(executor) = self.state.executors.get(id) else { continue };
@@ -104,7 +104,7 @@ impl Engine {
 
     /// Withdraws executors without a node for which there has been room for a while: one of a job
     /// at a time, or all of a gang.
-    pub(super) fn withdraw_unplaced(&mut self, now: Milliseconds, with_room: &BTreeSet<JobId>) {
+    pub(super) fn withdraw_unplaced(&mut self, now: Time, with_room: &BTreeSet<JobId>) {
         let ids: Vec<JobId> = self.unplaced.iter().copied().collect();
         for id in ids {
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
@@ -113,7 +113,7 @@ impl Engine {
                 continue;
             }
             let since = *job.room_since.get_or_insert(now);
-            let due = since.saturating_add(ROOM_MILLISECONDS);
+            let due = since + ROOM_MILLISECONDS;
             if now < due {
                 self.set_timer(due, id);
                 continue;

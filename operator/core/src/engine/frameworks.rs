@@ -15,14 +15,14 @@ use crate::frameworks::{
     FrameworkAction, FrameworkCall, FrameworkObservation, NamedAmounts, RescindReason, Timer,
 };
 use crate::ids::{ClientId, FrameworkId, JobKey, NodeId, OfferId};
-use crate::jobs::Milliseconds;
 use crate::resources::Resources;
+use crate::time::Time;
 
 /// The sequence numbers of frameworks start here: of equal shares, jobs come first.
 const FIRST_SEQUENCE: u64 = 1 << 63;
 
 impl Engine {
-    pub(super) fn observe_framework(&mut self, now: Milliseconds, observed: FrameworkObservation) {
+    pub(super) fn observe_framework(&mut self, now: Time, observed: FrameworkObservation) {
         for name in self.settings.offered_resources.clone() {
             // One that finds no place is not offered.
             let _ = self.kind(&name);
@@ -64,7 +64,7 @@ impl Engine {
         self.offers_due = true;
     }
 
-    pub(super) fn forget_framework(&mut self, now: Milliseconds, key: &JobKey) {
+    pub(super) fn forget_framework(&mut self, now: Time, key: &JobKey) {
         let Some(&id) = self.state.frameworks.by_key.get(key) else { return };
         self.dismiss(now, id);
         if let Some(framework) = self.state.frameworks.by_id.get_mut(id) {
@@ -73,7 +73,7 @@ impl Engine {
         self.drop_framework_if_done(id);
     }
 
-    pub(super) fn take_call(&mut self, now: Milliseconds, key: &JobKey, call: FrameworkCall) {
+    pub(super) fn take_call(&mut self, now: Time, key: &JobKey, call: FrameworkCall) {
         let known = self.state.frameworks.by_key.get(key).copied();
         let known = known.filter(|&id| {
             let framework = self.state.frameworks.by_id.get(id);
@@ -123,7 +123,7 @@ impl Engine {
 
     /// Takes back the offers of a node that do not hold any more now that something about it changed;
     /// `all` if they are not what they were.
-    pub(super) fn check_offers_on(&mut self, now: Milliseconds, id: NodeId, all: bool) {
+    pub(super) fn check_offers_on(&mut self, now: Time, id: NodeId, all: bool) {
         let Some(node) = self.state.nodes.get(id) else { return };
         let all = all || !node.is_open();
         if node.availability().unavailable_from.is_some() {
@@ -151,7 +151,7 @@ impl Engine {
     }
 
     /// Takes back the offers of a node that is gone, and reports its tasks lost.
-    pub(super) fn clear_node(&mut self, now: Milliseconds, id: NodeId) {
+    pub(super) fn clear_node(&mut self, now: Time, id: NodeId) {
         while let Some(offer) =
             self.state.frameworks.offers_on.get(&id).and_then(|on| on.last().copied())
         {
@@ -174,7 +174,7 @@ impl Engine {
     }
 
     /// Takes from a framework all that it does not need to finish its tasks.
-    fn dismiss(&mut self, now: Milliseconds, id: FrameworkId) {
+    fn dismiss(&mut self, now: Time, id: FrameworkId) {
         let Some(framework) = self.state.frameworks.by_id.get(id) else { return };
         let clients: Vec<ClientId> = framework.clients.values().copied().collect();
         for client in clients {
@@ -187,13 +187,13 @@ impl Engine {
     }
 
     /// Takes back a client's offers and forgets its filters; its tasks stay.
-    fn disconnect(&mut self, now: Milliseconds, id: ClientId) {
+    fn disconnect(&mut self, now: Time, id: ClientId) {
         self.rescind_all(now, id, RescindReason::Disconnected);
         self.clear_filters(id);
     }
 
     /// Lets a framework leave a pool. The client stays while it has tasks.
-    fn leave(&mut self, now: Milliseconds, id: ClientId) {
+    fn leave(&mut self, now: Time, id: ClientId) {
         self.rescind_all(now, id, RescindReason::PoolGone);
         self.clear_filters(id);
         if let Some(client) = self.state.frameworks.clients.get_mut(id) {
@@ -209,7 +209,7 @@ impl Engine {
         self.state.frameworks.set_filter_timer(id);
     }
 
-    fn rescind_all(&mut self, now: Milliseconds, id: ClientId, reason: RescindReason) {
+    fn rescind_all(&mut self, now: Time, id: ClientId, reason: RescindReason) {
         let client = self.state.frameworks.clients.get(id);
         let offers: Vec<OfferId> = client.into_iter().flat_map(|c| c.offers.clone()).collect();
         for offer in offers {

@@ -17,11 +17,11 @@ use super::hold::Hold;
 use crate::allocator::{Choice, Claim, Order, Tree, times};
 use crate::explain::Rejection;
 use crate::ids::{JobId, NodeId, PoolId};
-use crate::jobs::Milliseconds;
 use crate::nodes::Reach;
 use crate::reclaim::fits_guarantee;
 use crate::resources::Resources;
 use crate::share::{Share, shared_kinds};
+use crate::time::{Span, Time};
 
 /// How many nodes are compared before the best of them is taken; a gang looks at one more for each
 /// of its executors.
@@ -31,7 +31,7 @@ const CANDIDATE_NODES: usize = 32;
 const NODES_PASSED: usize = 2048;
 
 /// A claim waits on its nodes for so many times as long as before it kept any.
-const PATIENCE: Milliseconds = 10;
+const PATIENCE: u32 = 10;
 
 /// How often a claim moves to other nodes.
 const MOST_MOVES: u32 = 10;
@@ -42,12 +42,12 @@ pub(super) struct HeadOfLine {
     /// Whether they have to be looked at.
     pub(super) due: bool,
     /// When the next has waited for long enough.
-    ripe_at: Option<Milliseconds>,
+    ripe_at: Option<Time>,
 }
 
 impl HeadOfLine {
-    pub(super) fn wakeup(&self) -> Option<Milliseconds> {
-        if self.due { Some(0) } else { self.ripe_at }
+    pub(super) fn wakeup(&self) -> Option<Time> {
+        if self.due { Some(Time::ZERO) } else { self.ripe_at }
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Waiting {
     /// How many executors have to be placed at once.
     count: u32,
     reach: Reach,
-    since: Milliseconds,
+    since: Time,
     moves: u32,
     tried: BTreeSet<NodeId>,
     /// Whether a pool above it is within its guarantee with it.
@@ -74,7 +74,7 @@ type Lineage = Vec<((PoolId, bool), Share)>;
 
 impl Engine {
     /// Keeps nodes free for claims that have waited for long enough.
-    pub(super) fn keep_nodes_free(&mut self, now: Milliseconds) {
+    pub(super) fn keep_nodes_free(&mut self, now: Time) {
         let is_due = std::mem::take(&mut self.head_of_line.due);
         let Some(timeout) = self.settings.head_of_line_milliseconds else { return };
         let is_ripe = self.head_of_line.ripe_at.is_some_and(|at| at <= now);
@@ -96,7 +96,7 @@ impl Engine {
             if self.holds.of_line().any(|(_, hold)| hold.pool == claim.pool) {
                 continue;
             }
-            let ripe_at = claim.since.saturating_add(timeout);
+            let ripe_at = claim.since + timeout;
             if now < ripe_at {
                 let earliest = self.head_of_line.ripe_at.unwrap_or(ripe_at);
                 self.head_of_line.ripe_at = Some(earliest.min(ripe_at));
@@ -109,10 +109,12 @@ impl Engine {
                 continue;
             }
             if let Some(nodes) = self.nodes_to_keep(now, claim) {
-                let patience =
-                    timeout.max(1).saturating_mul(PATIENCE << claim.moves.min(MOST_MOVES));
-                let until =
-                    if claim.moves < MOST_MOVES { now.saturating_add(patience) } else { u64::MAX };
+                let patience = timeout.max(Span::from_milliseconds(1)) * PATIENCE;
+                let until = if claim.moves < MOST_MOVES {
+                    now + patience.doubled(claim.moves)
+                } else {
+                    Time::MAX
+                };
                 self.hold_for_line(claim, nodes, until);
             }
         }
@@ -120,10 +122,7 @@ impl Engine {
 
     /// The first claim of each pool that waits for nothing but room, and the pools of all that wait
     /// for room within a guarantee.
-    fn waiting_for_room(
-        &mut self,
-        now: Milliseconds,
-    ) -> (BTreeMap<PoolId, Waiting>, BTreeSet<PoolId>) {
+    fn waiting_for_room(&mut self, now: Time) -> (BTreeMap<PoolId, Waiting>, BTreeSet<PoolId>) {
         let mut first: BTreeMap<PoolId, Waiting> = BTreeMap::new();
         let mut guaranteed = BTreeSet::new();
         let wanting: Vec<JobId> = self.wanting.iter().copied().collect();
@@ -252,7 +251,7 @@ impl Engine {
 
     /// The nodes where there will be room soonest for all executors of a claim, as far as can be
     /// seen: those with the most room, or room that is about to be, of the first few.
-    fn nodes_to_keep(&mut self, now: Milliseconds, claim: &Waiting) -> Option<Vec<NodeId>> {
+    fn nodes_to_keep(&mut self, now: Time, claim: &Waiting) -> Option<Vec<NodeId>> {
         let mut nodes = self.best_nodes(now, claim, &claim.tried);
         if nodes.is_none() && !claim.tried.is_empty() {
             nodes = self.best_nodes(now, claim, &BTreeSet::new());
@@ -288,7 +287,7 @@ impl Engine {
 
     fn best_nodes(
         &self,
-        now: Milliseconds,
+        now: Time,
         claim: &Waiting,
         tried: &BTreeSet<NodeId>,
     ) -> Option<Vec<NodeId>> {
@@ -340,7 +339,7 @@ impl Engine {
     }
 
     /// Notes that a claim has waited in vain on its nodes.
-    pub(super) fn note_move(&mut self, now: Milliseconds, number: u64) {
+    pub(super) fn note_move(&mut self, now: Time, number: u64) {
         let expired = self.holds.of_line().find(|&(of_line, _)| of_line == number);
         let Some((_, hold)) = expired.filter(|(_, hold)| hold.expires <= now) else { return };
         let (job, nodes) = (hold.job, hold.nodes.clone());

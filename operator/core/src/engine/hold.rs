@@ -13,14 +13,14 @@ use crate::ensure::ensure;
 use crate::executors::DrainCause;
 use crate::explain::Rejection;
 use crate::ids::{ExecutorId, JobId, NodeId, PoolId};
-use crate::jobs::Milliseconds;
 use crate::nodes::Load;
 use crate::reclaim::{Ask, Entitlement, Placement, fits_guarantee};
 use crate::resources::Resources;
+use crate::time::{Span, Time};
 
 /// How long after the end of the drain the room has to be there: executors that were told to go have
 /// a grace period of their own.
-const OVERTIME_MILLISECONDS: Milliseconds = 120_000;
+const OVERTIME_MILLISECONDS: Span = Span::from_seconds(120);
 
 #[derive(Clone, Debug)]
 pub(super) struct Hold {
@@ -33,8 +33,8 @@ pub(super) struct Hold {
     victims: BTreeSet<ExecutorId>,
     /// By which rule room is made for it; nothing if it only waits until there is some (`head_of_line.rs`).
     entitlement: Option<Entitlement>,
-    drained_by: Milliseconds,
-    pub(super) expires: Milliseconds,
+    drained_by: Time,
+    pub(super) expires: Time,
 }
 
 /// All holds.
@@ -43,7 +43,7 @@ pub(super) struct Holds {
     by_number: BTreeMap<u64, Hold>,
     of_job: BTreeMap<JobId, BTreeSet<u64>>,
     on_node: BTreeMap<NodeId, BTreeSet<u64>>,
-    expiring: BTreeSet<(Milliseconds, u64)>,
+    expiring: BTreeSet<(Time, u64)>,
     /// Those whose room may be there now.
     to_review: BTreeSet<u64>,
     /// Those that only wait until there is room.
@@ -59,11 +59,11 @@ enum Fate {
 }
 
 impl Holds {
-    pub(super) fn wakeup(&self) -> Option<Milliseconds> {
+    pub(super) fn wakeup(&self) -> Option<Time> {
         if !self.to_review.is_empty() {
-            return Some(0);
+            return Some(Time::ZERO);
         }
-        self.expiring.first().map(|&(at, _)| at).filter(|&at| at < Milliseconds::MAX)
+        self.expiring.first().map(|&(at, _)| at).filter(|&at| at < Time::MAX)
     }
 
     /// Those that only wait until there is room.
@@ -170,13 +170,13 @@ impl Engine {
     /// Keeps the room that was found for a claim, and lets those who have it drain.
     pub(super) fn hold(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         ask: &Ask,
         entitlement: Entitlement,
         placements: Vec<Placement>,
     ) {
-        let drained_by = now.saturating_add(ask.rules.drain_milliseconds);
-        let expires = drained_by.saturating_add(OVERTIME_MILLISECONDS);
+        let drained_by = now + ask.rules.drain_milliseconds;
+        let expires = drained_by + OVERTIME_MILLISECONDS;
         let mut hold = Hold {
             job: ask.job,
             pool: ask.pool,
@@ -204,12 +204,7 @@ impl Engine {
     }
 
     /// Keeps whatever becomes free on nodes until there is room for a claim.
-    pub(super) fn hold_for_line(
-        &mut self,
-        claim: &Waiting,
-        nodes: Vec<NodeId>,
-        until: Milliseconds,
-    ) {
+    pub(super) fn hold_for_line(&mut self, claim: &Waiting, nodes: Vec<NodeId>, until: Time) {
         let number = self.add_hold(Hold {
             job: claim.job,
             pool: claim.pool,
@@ -242,7 +237,7 @@ impl Engine {
     }
 
     /// Serves claims whose room is there, and gives up what is needed no more.
-    pub(super) fn serve_holds(&mut self, now: Milliseconds) {
+    pub(super) fn serve_holds(&mut self, now: Time) {
         let touched = self.touched.iter().filter_map(|id| self.holds.of_job.get(id));
         let mut numbers: BTreeSet<u64> = touched.flatten().copied().collect();
         numbers.append(&mut self.holds.to_review);
@@ -262,7 +257,7 @@ impl Engine {
         }
     }
 
-    fn fate(&mut self, now: Milliseconds, number: u64) -> Fate {
+    fn fate(&mut self, now: Time, number: u64) -> Fate {
         let Some(job) = self.holds.by_number.get(&number).map(|hold| hold.job) else {
             return Fate::Waits;
         };
@@ -344,7 +339,7 @@ impl Engine {
         self.leaves_guarantees(hold.pool, &all, &free)
     }
 
-    fn serve(&mut self, now: Milliseconds, number: u64) {
+    fn serve(&mut self, now: Time, number: u64) {
         let Some(hold) = self.remove_hold(number) else { return };
         // The room came from elsewhere, or they are gone.
         self.let_stay(&hold.victims);

@@ -7,16 +7,15 @@ use super::restore::restore_job;
 use crate::event::{Departure, JobObservation, NodeObservation};
 use crate::explain::Rejection;
 use crate::ids::{ExecutorKey, JobId, JobKey, NodeId};
-use crate::jobs::{
-    Declines, ExecutorSpec, Job, JobSpec, JobState, Line, Locality, Milliseconds, StageRun,
-};
+use crate::jobs::{Declines, ExecutorSpec, Job, JobSpec, JobState, Line, Locality, StageRun};
 use crate::nodes::PODS;
 use crate::ranges::Ranges;
 use crate::reasons::JobFailure;
 use crate::resources::{Kind, Resources, TooManyKinds};
+use crate::time::Time;
 
 impl Engine {
-    pub(super) fn observe_node(&mut self, now: Milliseconds, mut node: NodeObservation) {
+    pub(super) fn observe_node(&mut self, now: Time, mut node: NodeObservation) {
         let name = node.name.clone();
         let known = self.state.nodes.find(&name).and_then(|id| self.state.nodes.get(id));
         node.labels.sort_unstable();
@@ -52,7 +51,7 @@ impl Engine {
         self.review_node(now, id);
     }
 
-    pub(super) fn forget_node(&mut self, now: Milliseconds, name: &str) {
+    pub(super) fn forget_node(&mut self, now: Time, name: &str) {
         let Some(id) = self.state.nodes.find(name) else { return };
         let on_it = self.state.on_node.get(&id).into_iter().flatten();
         // What may not have been made yet may still be made, and run when the node comes back.
@@ -98,7 +97,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn observe_job(&mut self, now: Milliseconds, observed: JobObservation) {
+    pub(super) fn observe_job(&mut self, now: Time, observed: JobObservation) {
         let known = self.state.job_by_key.get(&observed.key).copied();
         let before = known.and_then(|id| self.state.jobs.get(id));
         let is_same = before
@@ -124,7 +123,7 @@ impl Engine {
                     }
                     self.reclaiming.changes += 1;
                     if let Some(limit) = job.spec.deadline_milliseconds {
-                        let deadline = job.created_at.saturating_add(limit);
+                        let deadline = job.created_at + limit;
                         self.set_timer(deadline, id);
                     }
                     self.complete_gang(id);
@@ -212,12 +211,12 @@ impl Engine {
         }
     }
 
-    fn admit(&mut self, now: Milliseconds, observed: JobObservation, epochs: BTreeMap<u32, u32>) {
+    fn admit(&mut self, now: Time, observed: JobObservation, epochs: BTreeMap<u32, u32>) {
         let key = observed.key.clone();
         let is_news = observed.status.is_none();
         let job = self.build_job(now, observed, epochs);
         let deadline = job.spec.deadline_milliseconds;
-        let deadline = deadline.map(|limit| job.created_at.saturating_add(limit));
+        let deadline = deadline.map(|limit| job.created_at + limit);
         let restart_at = job.restart_at;
         let id = self.state.jobs.insert(job);
         self.state.job_by_key.insert(key, id);
@@ -233,7 +232,7 @@ impl Engine {
     /// A job as it is first seen, with nothing but its place in its pool.
     pub(super) fn build_job(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         observed: JobObservation,
         epochs: BTreeMap<u32, u32>,
     ) -> Job {

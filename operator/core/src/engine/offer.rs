@@ -9,13 +9,14 @@ use crate::allocator::{Claim, Order, Round};
 use crate::executors::Executor;
 use crate::explain::Rejection;
 use crate::ids::{ExecutorId, ExecutorKey, JobId, NodeId};
-use crate::jobs::{JobState, Line, Milliseconds};
+use crate::jobs::{JobState, Line};
 use crate::nodes::Reach;
 use crate::share::shared_kinds;
+use crate::time::Time;
 
 impl Engine {
     /// Fills what is free, and launches an executor for every offer that a job accepts.
-    pub(super) fn make_offers(&mut self, now: Milliseconds) {
+    pub(super) fn make_offers(&mut self, now: Time) {
         let touched = std::mem::take(&mut self.touched);
         for &id in &touched {
             let wants = self.state.jobs.get(id).is_some_and(|job| self.lacking_executors(job) > 0);
@@ -67,12 +68,7 @@ impl Engine {
 
     /// One round: whoever is next is given what it can be given, until nobody can be given more.
     /// `only` are the jobs that it is about, if not all.
-    fn fill(
-        &mut self,
-        now: Milliseconds,
-        fair: Option<&FairShares>,
-        only: Option<&BTreeSet<JobId>>,
-    ) {
+    fn fill(&mut self, now: Time, fair: Option<&FairShares>, only: Option<&BTreeSet<JobId>>) {
         let (ids, mut claims) = self.claims(now, only);
         let most = fair.map(|fair| &fair.of_client);
         let (clients, mut of_frameworks) = self.framework_claims(most);
@@ -136,7 +132,7 @@ impl Engine {
     /// What the wanting jobs ask for. Those that cannot be offered anything are told why at once.
     pub(super) fn claims(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         only: Option<&BTreeSet<JobId>>,
     ) -> (Vec<JobId>, Vec<Claim>) {
         let wanting: Vec<JobId> = match only {
@@ -211,7 +207,7 @@ impl Engine {
     /// needs there. Without a node, it takes what it needs wherever there comes to be room.
     pub(super) fn launch(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         id: JobId,
         node: Option<NodeId>,
     ) -> Option<ExecutorId> {
@@ -234,7 +230,7 @@ impl Engine {
         if let (true, Some(timeout)) =
             (job.gang_forming, job.spec.executor.gang_timeout_milliseconds)
         {
-            let deadline = now.saturating_add(timeout);
+            let deadline = now + timeout;
             job.gang_deadline = Some(deadline);
             self.timers.insert((deadline, id));
         }

@@ -10,11 +10,11 @@ use crate::event::{AttemptFailure, AttemptResult, Departure, Report, StageAttemp
 use crate::executors::{Attempts, Executor, Since, Unsettled};
 use crate::ids::{ExecutorId, ExecutorKey, JobId};
 use crate::jobs::{
-    Culprit, Declines, Job, JobState, Live, Milliseconds, Remains, ResultValue, StageState,
-    TaskFailure,
+    Culprit, Declines, Job, JobState, Live, Remains, ResultValue, StageState, TaskFailure,
 };
 use crate::reasons::JobFailure;
 use crate::resources::Resources;
+use crate::time::{Span, Time};
 
 /// How often one task may be lost with its executor through no fault of its own.
 const MAX_TASK_LOSSES: u32 = 10;
@@ -24,7 +24,7 @@ const MAX_TASK_LOSSES: u32 = 10;
 const RESULT_BYTES_LIMIT: usize = 48 * 1024;
 
 /// How long a job waits after an executor could not be made, doubled for each one in a row.
-const LAUNCH_PAUSE_MILLISECONDS: Milliseconds = 500;
+const LAUNCH_PAUSE: Span = Span::from_milliseconds(500);
 
 /// How often that is doubled at most: half a minute.
 const LAUNCH_PAUSE_DOUBLINGS: u32 = 6;
@@ -36,7 +36,7 @@ enum Verdict {
 }
 
 impl Engine {
-    pub(super) fn take_report(&mut self, now: Milliseconds, key: &ExecutorKey, report: Report) {
+    pub(super) fn take_report(&mut self, now: Time, key: &ExecutorKey, report: Report) {
         // Where nothing has to be waited for, what is taken in is stored.
         let is_stored = self.settings.write_deadline_milliseconds.is_none();
         let Some((_, executor, job_id, job)) = self.state.executor_mut(key) else { return };
@@ -97,12 +97,7 @@ impl Engine {
         self.judge(now, job_id, verdict);
     }
 
-    pub(super) fn take_departure(
-        &mut self,
-        now: Milliseconds,
-        key: &ExecutorKey,
-        departure: &Departure,
-    ) {
+    pub(super) fn take_departure(&mut self, now: Time, key: &ExecutorKey, departure: &Departure) {
         let Some((id, executor, job_id, job)) = self.state.executor_mut(key) else { return };
         let excused = executor.stopping || job.state.is_final();
         let suspect = executor
@@ -198,16 +193,16 @@ impl Engine {
         }
     }
 
-    pub(super) fn exceed_deadline(&mut self, now: Milliseconds, id: JobId) {
+    pub(super) fn exceed_deadline(&mut self, now: Time, id: JobId) {
         let Some(job) = self.state.jobs.get_mut(id) else { return };
-        let seconds = job.spec.deadline_milliseconds.unwrap_or(0) / 1000;
+        let seconds = job.spec.deadline_milliseconds.unwrap_or_default().as_seconds();
         let message = format!("the job did not end within its deadline of {seconds} seconds");
         let failure = JobFailure { reason: "DeadlineExceeded", message };
         self.end(now, id, JobState::Failed, Some(failure));
     }
 
     /// Ends the job, or gives it another try, as its tasks and its settings have it.
-    fn judge(&mut self, now: Milliseconds, id: JobId, verdict: Verdict) {
+    fn judge(&mut self, now: Time, id: JobId, verdict: Verdict) {
         let Some(job) = self.state.jobs.get_mut(id) else { return };
         if job.state.is_final() {
             return;
@@ -222,7 +217,7 @@ impl Engine {
                     job.state = JobState::Restarting;
                     job.failure = Some(failure);
                     job.stages.iter_mut().for_each(crate::jobs::StageRun::restart);
-                    let at = now.saturating_add(restart.interval_milliseconds);
+                    let at = now + restart.interval_milliseconds;
                     job.restart_at = Some(at);
                     self.set_timer(at, id);
                     self.stop_executors(id);
@@ -238,11 +233,11 @@ impl Engine {
         }
     }
 
-    pub(super) fn succeed(&mut self, now: Milliseconds, id: JobId) {
+    pub(super) fn succeed(&mut self, now: Time, id: JobId) {
         self.end(now, id, JobState::Succeeded, None);
     }
 
-    fn end(&mut self, now: Milliseconds, id: JobId, state: JobState, failure: Option<JobFailure>) {
+    fn end(&mut self, now: Time, id: JobId, state: JobState, failure: Option<JobFailure>) {
         let Some(job) = self.state.jobs.get_mut(id) else { return };
         job.state = state;
         job.failure = failure;
@@ -345,7 +340,7 @@ fn take_finished(
     job: &mut Job,
     executor: &mut Executor,
     reported: &[StageAttempts],
-    now: Milliseconds,
+    now: Time,
 ) -> Finished {
     let mut finished = Finished::default();
     for attempts in reported {
@@ -361,7 +356,7 @@ fn take_finished(
             }
             if is_older || executor.unassign(index, attempt, partition, stage.slots) {
                 if let Some(since) = ran_since.filter(|_| job.spec.speculation.is_some()) {
-                    stage.durations.add(now.saturating_sub(since));
+                    stage.durations.add(now.since(since));
                 }
                 let loser = stage.finish_attempt(partition, attempt).filter(|_| !is_older);
                 finished.losers.extend(loser.map(|live| (index, partition, live)));
@@ -379,7 +374,7 @@ fn take_finished(
 
 /// Takes in what an executor said that it runs: since when, and what it runs although it should not
 /// any more.
-fn note_running(job: &Job, executor: &mut Executor, now: Milliseconds) {
+fn note_running(job: &Job, executor: &mut Executor, now: Time) {
     executor.reported_at = now;
     executor.leaving_slots = 0;
     for (&(stage, attempt), partitions) in &executor.running {
@@ -586,10 +581,10 @@ fn blame(
 }
 
 /// Makes a job wait before it launches again; returns until when.
-pub(super) fn withhold(job: &mut Job, now: Milliseconds, because: &str) -> Milliseconds {
+pub(super) fn withhold(job: &mut Job, now: Time, because: &str) -> Time {
     job.withdrawals += 1;
-    let pause = LAUNCH_PAUSE_MILLISECONDS << job.withdrawals.min(LAUNCH_PAUSE_DOUBLINGS);
-    let at = now.saturating_add(pause);
+    let pause = LAUNCH_PAUSE.doubled(job.withdrawals.min(LAUNCH_PAUSE_DOUBLINGS));
+    let at = now + pause;
     (job.withheld_until, job.withheld_because) = (Some(at), because.into());
     at
 }

@@ -9,12 +9,13 @@ use crate::allocator::times;
 use crate::arena::Id;
 use crate::explain::Rejection;
 use crate::ids::{JobId, NodeId, PoolId};
-use crate::jobs::{Job, Milliseconds};
+use crate::jobs::Job;
 use crate::nodes::Reach;
 use crate::policy::{ReclaimDefaults, ReclaimPolicy};
 use crate::reclaim::{Ask, Entitlement, Search, fits_guarantee};
 use crate::resources::Resources;
 use crate::share::{Share, shared_kinds};
+use crate::time::{Span, Time};
 
 /// How many claims are served in one tick, so that it stays short; the others are in the next, which
 /// is due at once.
@@ -28,7 +29,7 @@ pub(super) struct Reclaiming {
     /// How often a job, pool or node came, went or was changed.
     pub(super) changes: u64,
     /// When a grace period ends. Entries may be out of date.
-    wakeups: BTreeSet<Milliseconds>,
+    wakeups: BTreeSet<Time>,
     /// The pools and jobs that wait below what is theirs.
     waiting_pools: BTreeSet<PoolId>,
     waiting_jobs: BTreeSet<JobId>,
@@ -42,14 +43,14 @@ type Turn = (bool, Vec<Share>, Reverse<i32>, Share, u64, JobId);
 type Shape = (PoolId, i32, Resources, u32, bool, Reach, BTreeSet<NodeId>);
 
 impl Reclaiming {
-    pub(super) fn wakeup(&self) -> Option<Milliseconds> {
-        if self.due { Some(0) } else { self.wakeups.first().copied() }
+    pub(super) fn wakeup(&self) -> Option<Time> {
+        if self.due { Some(Time::ZERO) } else { self.wakeups.first().copied() }
     }
 }
 
 impl Engine {
     /// Makes room for claims that have waited for their grace period.
-    pub(super) fn reclaim(&mut self, now: Milliseconds) {
+    pub(super) fn reclaim(&mut self, now: Time) {
         while self.reclaiming.wakeups.first().is_some_and(|&at| at <= now) {
             self.reclaiming.wakeups.pop_first();
             self.reclaiming.due = true;
@@ -166,7 +167,7 @@ impl Engine {
     }
 
     /// Notes since when pools and jobs wait below what is theirs.
-    fn measure(&mut self, now: Milliseconds, asks: &[(Ask, u32)]) {
+    fn measure(&mut self, now: Time, asks: &[(Ask, u32)]) {
         let were_pools = std::mem::take(&mut self.reclaiming.waiting_pools);
         let were_jobs = std::mem::take(&mut self.reclaiming.waiting_jobs);
         let by_share = |(ask, _): &(Ask, u32)| ask.rules.policy == ReclaimPolicy::FairShare;
@@ -189,12 +190,12 @@ impl Engine {
             }
         }
         let mut wakeups = BTreeSet::new();
-        let mut mark = |since: &mut Option<Milliseconds>, grace: Option<&Milliseconds>| {
+        let mut mark = |since: &mut Option<Time>, grace: Option<&Span>| {
             let Some(grace) = grace else {
                 *since = None;
                 return;
             };
-            let ripe = since.get_or_insert(now).saturating_add(*grace);
+            let ripe = *since.get_or_insert(now) + *grace;
             if ripe > now {
                 wakeups.insert(ripe);
             }
@@ -286,9 +287,9 @@ impl Engine {
         lower || inside.get(&ask.priority).is_some_and(|most| *most >= share)
     }
 
-    fn is_ripe_within_pool(&self, now: Milliseconds, ask: &Ask) -> bool {
+    fn is_ripe_within_pool(&self, now: Time, ask: &Ask) -> bool {
         let since = self.state.jobs.get(ask.job).and_then(|job| job.below_share_since);
-        since.is_some_and(|since| since.saturating_add(ask.rules.grace_milliseconds) <= now)
+        since.is_some_and(|since| since + ask.rules.grace_milliseconds <= now)
     }
 
     /// The turn of a claim; `None` when none of its grace periods is over.
@@ -324,13 +325,13 @@ impl Engine {
 /// Who waits below what is theirs, with the shortest grace period of those who wait for it.
 #[derive(Default)]
 struct Below {
-    guarantee: BTreeMap<PoolId, Milliseconds>,
-    share: BTreeMap<PoolId, Milliseconds>,
-    own: BTreeMap<PoolId, Milliseconds>,
-    jobs: BTreeMap<JobId, Milliseconds>,
+    guarantee: BTreeMap<PoolId, Span>,
+    share: BTreeMap<PoolId, Span>,
+    own: BTreeMap<PoolId, Span>,
+    jobs: BTreeMap<JobId, Span>,
 }
 
-fn shorten(graces: &mut BTreeMap<PoolId, Milliseconds>, pool: PoolId, grace: Milliseconds) {
+fn shorten(graces: &mut BTreeMap<PoolId, Span>, pool: PoolId, grace: Span) {
     let known = graces.entry(pool).or_insert(grace);
     *known = grace.min(*known);
 }

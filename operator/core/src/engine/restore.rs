@@ -15,8 +15,9 @@ use crate::event::{Departure, Event, ExecutorObservation, JobObservation, Report
 use crate::executors::{Executor, Since, Unsettled};
 use crate::frameworks::{FrameworkCall, FrameworkObservation, RunningTask};
 use crate::ids::{ExecutorId, ExecutorKey, JobId, JobKey, NodeId, TaskId};
-use crate::jobs::{Job, JobSpec, JobState, Live, Milliseconds, StageRun, StageState};
+use crate::jobs::{Job, JobSpec, JobState, Live, StageRun, StageState};
 use crate::reasons::JobFailure;
+use crate::time::{Span, Time};
 use crate::view::{JobStatus, StageStatus};
 
 /// What was told before everything was.
@@ -104,7 +105,7 @@ impl Restoring {
 
 impl Engine {
     /// Builds the state from all that was told.
-    pub(super) fn restore(&mut self, now: Milliseconds) {
+    pub(super) fn restore(&mut self, now: Time) {
         let Some(restoring) = self.restoring.take() else { return };
         let Restoring { jobs, executors, frameworks, tasks, calls } = *restoring;
         // Jobs that have started are served even in pools that are not declared any more.
@@ -146,11 +147,11 @@ impl Engine {
     /// an offer means two things: an engine gives out fewer than 2^20 in a millisecond.
     fn restore_frameworks(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         frameworks: BTreeMap<JobKey, FrameworkObservation>,
         tasks: BTreeMap<(JobKey, TaskId), RunningTask>,
     ) {
-        self.state.frameworks.next_offer = now.saturating_mul(1 << 20);
+        self.state.frameworks.next_offer = now.as_milliseconds().saturating_mul(1 << 20);
         for framework in frameworks.into_values() {
             self.observe_framework(now, framework);
         }
@@ -161,11 +162,7 @@ impl Engine {
 
     /// Takes in the executors of one job. What one said may matter to what another was told: one after
     /// the other, in the order in which it must have happened.
-    fn restore_executors(
-        &mut self,
-        now: Milliseconds,
-        mut executors: BTreeMap<ExecutorKey, Known>,
-    ) {
+    fn restore_executors(&mut self, now: Time, mut executors: BTreeMap<ExecutorKey, Known>) {
         loop {
             let mut progress = false;
             for (key, known) in &mut executors {
@@ -215,20 +212,20 @@ impl Engine {
     }
 
     /// Gives what there is of a gang as long as a new one has.
-    fn bound_gang(&mut self, now: Milliseconds, id: JobId) {
+    fn bound_gang(&mut self, now: Time, id: JobId) {
         if let Some(job) = self.state.jobs.get_mut(id)
             && job.gang_forming
             && !job.executors.is_empty()
             && let Some(timeout) = job.spec.executor.gang_timeout_milliseconds
         {
-            let at = now.saturating_add(timeout);
+            let at = now + timeout;
             job.gang_deadline = Some(at);
             self.set_timer(at, id);
         }
     }
 
     /// Lets stages start whose dependencies are stored, and ends a job of which nothing is left to do.
-    pub(super) fn go_on(&mut self, now: Milliseconds, id: JobId) {
+    pub(super) fn go_on(&mut self, now: Time, id: JobId) {
         let Some(job) = self.state.jobs.get_mut(id).filter(|job| !job.state.is_final()) else {
             return;
         };
@@ -243,7 +240,7 @@ impl Engine {
 
     /// Takes in an executor that the engine does not want: it belongs to no job, or to one that has
     /// another one in its place. It holds what it holds until it is gone.
-    pub(super) fn expel(&mut self, now: Milliseconds, observed: &ExecutorObservation) {
+    pub(super) fn expel(&mut self, now: Time, observed: &ExecutorObservation) {
         let job = JobObservation {
             key: observed.key.job.clone(),
             uid: observed.job_uid.clone(),
@@ -288,7 +285,7 @@ impl Engine {
             && key.epoch >= job.epochs.get(&key.index).copied().unwrap_or(0)
     }
 
-    fn seat_again(&mut self, now: Milliseconds, known: &Known) -> bool {
+    fn seat_again(&mut self, now: Time, known: &Known) -> bool {
         let Some(observed) = &known.observation else { return false };
         let Some(&id) = self.state.job_by_key.get(&observed.key.job) else { return false };
         self.seat_observed(now, id, observed);
@@ -305,7 +302,7 @@ impl Engine {
         true
     }
 
-    fn seat_observed(&mut self, now: Milliseconds, id: JobId, observed: &ExecutorObservation) {
+    fn seat_observed(&mut self, now: Time, id: JobId, observed: &ExecutorObservation) {
         let node = observed.node.as_ref().map(|name| {
             // Without the node there is nothing on it; the executor leaves at once.
             self.state.nodes.find(name).unwrap_or_else(|| self.note_missing(name))
@@ -340,13 +337,13 @@ impl Engine {
         observed.node.as_ref().is_some_and(|node| self.missing_nodes.contains(node))
     }
 
-    fn leave_missing_node(&mut self, now: Milliseconds, observed: &ExecutorObservation) {
+    fn leave_missing_node(&mut self, now: Time, observed: &ExecutorObservation) {
         if let Some(node) = observed.node.as_ref().filter(|_| self.is_missing(observed)) {
             self.forget_node(now, node);
         }
     }
 
-    fn bury(&mut self, now: Milliseconds, key: &ExecutorKey, known: Known) {
+    fn bury(&mut self, now: Time, key: &ExecutorKey, known: Known) {
         if let Some(departure) = known.departure {
             self.take_departure(now, key, &departure);
         } else if let Some(node) = known.observation.and_then(|observed| observed.node) {
@@ -355,11 +352,7 @@ impl Engine {
     }
 
     /// Takes in attempts whose predecessors are nowhere to be found, those of the lowest number first.
-    fn claim_lowest(
-        &mut self,
-        now: Milliseconds,
-        executors: &mut BTreeMap<ExecutorKey, Known>,
-    ) -> bool {
+    fn claim_lowest(&mut self, now: Time, executors: &mut BTreeMap<ExecutorKey, Known>) -> bool {
         let left = executors.values().filter(|known| known.seated).flat_map(|known| &known.left);
         let numbers: BTreeSet<u32> = left.map(|attempts| attempts.attempt).collect();
         for number in numbers {
@@ -377,7 +370,7 @@ impl Engine {
     /// at partitions, or those of a number that may leave some out or stand beside others.
     fn claim(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         key: &ExecutorKey,
         left: &mut [StageAttempts],
         number: Option<u32>,
@@ -454,7 +447,7 @@ impl Engine {
     }
 
     /// Takes in an executor's last report, once more if more of it makes sense now.
-    fn report_again(&mut self, now: Milliseconds, key: &ExecutorKey, known: &Known) {
+    fn report_again(&mut self, now: Time, key: &ExecutorKey, known: &Known) {
         let Some(report) = &known.report else { return };
         let Some((_, executor, id, job)) = self.state.executor_mut(key) else { return };
         let number = report.number;
@@ -472,7 +465,7 @@ impl Engine {
 }
 
 /// Takes over what became of a job.
-pub(super) fn restore_job(now: Milliseconds, job: &mut Job, status: &JobStatus) {
+pub(super) fn restore_job(now: Time, job: &mut Job, status: &JobStatus) {
     for (&index, &epoch) in &status.epochs {
         let next = job.epochs.entry(index).or_default();
         *next = (*next).max(epoch);
@@ -501,8 +494,8 @@ pub(super) fn restore_job(now: Milliseconds, job: &mut Job, status: &JobStatus) 
         job.failure = Some(JobFailure { reason, message });
     }
     if status.state == JobState::Restarting {
-        let interval = job.spec.restart.map_or(0, |restart| restart.interval_milliseconds);
-        job.restart_at = Some(now.saturating_add(interval));
+        let interval = job.spec.restart.map_or(Span::ZERO, |restart| restart.interval_milliseconds);
+        job.restart_at = Some(now + interval);
     }
 }
 

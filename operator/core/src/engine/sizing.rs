@@ -6,7 +6,8 @@ use std::cmp::Reverse;
 use super::Engine;
 use crate::executors::{DrainCause, Draining};
 use crate::ids::{ExecutorId, JobId};
-use crate::jobs::{Job, JobState, Milliseconds};
+use crate::jobs::{Job, JobState};
+use crate::time::Time;
 
 /// An executor that stays as far as others are concerned.
 struct Staying {
@@ -17,13 +18,13 @@ struct Staying {
     /// Whether it has not even a node.
     unplaced: bool,
     /// Since when it has had nothing to do although it is ready.
-    idle_since: Option<Milliseconds>,
+    idle_since: Option<Time>,
 }
 
 impl Engine {
     /// Gives back executors that their jobs can make no use of any more, or not for some time now,
     /// and lets those run empty that are too many.
-    pub(super) fn size_jobs(&mut self, now: Milliseconds) {
+    pub(super) fn size_jobs(&mut self, now: Time) {
         let ids: Vec<JobId> = self.touched.iter().copied().collect();
         let mut going = Vec::new();
         for id in ids {
@@ -100,13 +101,13 @@ fn let_go(cause: DrainCause) -> Draining {
 
 struct Kept {
     staying: Vec<Staying>,
-    look_again_at: Option<Milliseconds>,
+    look_again_at: Option<Time>,
 }
 
 /// Takes out idle executors that no unfinished task needs, and those that were idle for too long.
 fn give_back_idle(
     job: &Job,
-    now: Milliseconds,
+    now: Time,
     mut staying: Vec<Staying>,
     going: &mut Vec<ExecutorId>,
 ) -> Kept {
@@ -128,14 +129,13 @@ fn give_back_idle(
         let Some(since) = executor.idle_since.filter(|_| surplus > 0 && executor.slots == 0) else {
             return true;
         };
-        let at = since.saturating_add(elastic.idle_timeout_milliseconds);
+        let at = since + elastic.idle_timeout_milliseconds;
         if at <= now {
             surplus -= 1;
             going.push(executor.id);
             return false;
         }
-        look_again_at =
-            look_again_at.map_or(Some(at), |earlier: Milliseconds| Some(earlier.min(at)));
+        look_again_at = look_again_at.map_or(Some(at), |earlier: Time| Some(earlier.min(at)));
         true
     });
     Kept { staying, look_again_at }

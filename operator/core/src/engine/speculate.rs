@@ -4,13 +4,12 @@ use super::Engine;
 use crate::arena::Arena;
 use crate::executors::{Executor, Since};
 use crate::ids::{ExecutorId, JobId};
-use crate::jobs::{
-    Job, JobState, Live, Milliseconds, Speculation, StageRun, StageState, Straggler,
-};
+use crate::jobs::{Job, JobState, Live, Speculation, StageRun, StageState, Straggler};
+use crate::time::{Span, Time};
 
 impl Engine {
     /// Finds the slow tasks of jobs that want second attempts at them.
-    pub(super) fn find_stragglers(&mut self, now: Milliseconds) {
+    pub(super) fn find_stragglers(&mut self, now: Time) {
         let is_stored = self.settings.write_deadline_milliseconds.is_none();
         let mut timers = Vec::new();
         for &id in &self.touched {
@@ -28,7 +27,7 @@ impl Engine {
                 timers.push((next, id));
             }
         }
-        self.timers.extend::<Vec<(Milliseconds, JobId)>>(timers);
+        self.timers.extend::<Vec<(Time, JobId)>>(timers);
     }
 }
 
@@ -37,8 +36,8 @@ fn find(
     job: &mut Job,
     speculation: Speculation,
     executors: &Arena<ExecutorId, Executor>,
-    now: Milliseconds,
-) -> Option<Milliseconds> {
+    now: Time,
+) -> Option<Time> {
     let runs = job.state == JobState::Running && !job.gang_forming;
     let mut next = None;
     for (index, stage) in job.stages.iter_mut().enumerate() {
@@ -59,9 +58,9 @@ fn find(
                     // It is moved, not copied.
                     continue;
                 }
-                let at = since.at().saturating_add(threshold);
+                let at = since.at() + threshold;
                 if at > now {
-                    next = next.map_or(Some(at), |earlier: Milliseconds| Some(earlier.min(at)));
+                    next = next.map_or(Some(at), |earlier: Time| Some(earlier.min(at)));
                     continue;
                 }
                 let first = Live { executor: id, attempt };
@@ -82,15 +81,15 @@ fn take_from_queues(
     job: &mut Job,
     speculation: Speculation,
     executors: &mut Arena<ExecutorId, Executor>,
-    (now, is_stored): (Milliseconds, bool),
-) -> Option<Milliseconds> {
+    (now, is_stored): (Time, bool),
+) -> Option<Time> {
     if job.state != JobState::Running || job.gang_forming {
         return None;
     }
     let slots = job.spec.executor.slots;
     let revision = (!is_stored).then_some(job.revision + 1);
     let patience: Vec<_> = job.stages.iter().map(|stage| slow_after(stage, speculation)).collect();
-    let mut next: Option<Milliseconds> = None;
+    let mut next: Option<Time> = None;
     for &id in job.executors.values() {
         let Some(executor) = executors.get_mut(id) else { continue };
         // What one that is to be gone soon has not started is taken back already.
@@ -105,7 +104,7 @@ fn take_from_queues(
             if job.stages[stage].twins.contains_key(&partition) {
                 continue;
             }
-            let due = at.max(executor.progressed_at).saturating_add(patience);
+            let due = at.max(executor.progressed_at) + patience;
             if due <= now {
                 waited.push((stage, attempt, partition));
             } else {
@@ -124,7 +123,7 @@ fn take_from_queues(
 }
 
 /// How long a task of a stage runs before it is slow; `None` while too few have finished.
-fn threshold(stage: &StageRun, speculation: Speculation) -> Option<Milliseconds> {
+fn threshold(stage: &StageRun, speculation: Speculation) -> Option<Span> {
     let tasks = u64::from(stage.tasks);
     let needed = (tasks * u64::from(speculation.quantile_milli) / 1000).max(1);
     let finished = stage.finished.len();
@@ -135,13 +134,13 @@ fn threshold(stage: &StageRun, speculation: Speculation) -> Option<Milliseconds>
 }
 
 /// How long a task of a stage runs before it is slow, as far as one can tell by now.
-fn slow_after(stage: &StageRun, speculation: Speculation) -> Option<Milliseconds> {
+fn slow_after(stage: &StageRun, speculation: Speculation) -> Option<Span> {
     if stage.state != StageState::Running {
         return None;
     }
-    let median = u128::from(stage.durations.median()?);
+    let median = u128::from(stage.durations.median()?.as_milliseconds());
     let slow = median * u128::from(speculation.multiplier_milli) / 1000;
-    let slow = Milliseconds::try_from(slow).unwrap_or(Milliseconds::MAX);
+    let slow = u64::try_from(slow).map_or(Span::MAX, Span::from_milliseconds);
     Some(slow.max(speculation.min_task_runtime_milliseconds))
 }
 
@@ -155,7 +154,7 @@ pub(super) fn copy_stragglers(
     job: &mut Job,
     executors: &mut Arena<ExecutorId, Executor>,
     usable: &[ExecutorId],
-    now: Milliseconds,
+    now: Time,
 ) {
     for index in 0..job.stages.len() {
         let stage = &mut job.stages[index];

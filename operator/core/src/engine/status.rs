@@ -7,15 +7,16 @@ use crate::action::Action;
 use crate::executors::DrainCause;
 use crate::explain::{Rejection, Utc};
 use crate::ids::{ExecutorId, JobId, NodeId};
-use crate::jobs::{Job, Milliseconds, ResultValue, StageRun, StageSpec};
+use crate::jobs::{Job, ResultValue, StageRun, StageSpec};
 use crate::nodes::Node;
 use crate::resources::Resources;
+use crate::time::Time;
 use crate::view::{JobStatus, NodeStatus, StageStatus};
 
 impl Engine {
     /// The statuses that changed, each at most once an interval but for what others wait for: the end
     /// of the job and of its stages.
-    pub(super) fn publish_statuses(&mut self, now: Milliseconds) -> Vec<Action> {
+    pub(super) fn publish_statuses(&mut self, now: Time) -> Vec<Action> {
         let mut statuses = Vec::new();
         let ids: Vec<JobId> = std::mem::take(&mut self.touched).into_iter().collect();
         for id in ids {
@@ -25,7 +26,7 @@ impl Engine {
                 continue;
             }
             let interval = self.settings.status_interval_milliseconds;
-            let due = job.status_at.map_or(now, |at| at.saturating_add(interval));
+            let due = job.status_at.map_or(now, |at| at + interval);
             if due <= now || job.status_urgent {
                 (job.status_changed, job.status_urgent) = (false, false);
                 job.status_at = Some(now);
@@ -134,7 +135,7 @@ impl Engine {
             let draining = executor.draining.as_ref()?;
             Some((&draining.cause, draining.deadline?))
         });
-        let drains: Vec<(&DrainCause, Milliseconds)> = drains.collect();
+        let drains: Vec<(&DrainCause, Time)> = drains.collect();
         let &(cause, _) = drains.iter().min()?;
         let mut same = drains.iter().filter(|&&(other, _)| other == cause);
         let until = same.clone().map(|&(_, deadline)| deadline).max()?;

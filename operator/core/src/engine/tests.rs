@@ -18,6 +18,7 @@ mod world;
 use super::Settings;
 use crate::event::{Departure, Event, NodeObservation, PoolObservation};
 use crate::jobs::{JobState, Restart, ResultValue, StageState};
+use crate::time::Span;
 use world::{World, job, stage};
 
 #[test]
@@ -225,7 +226,7 @@ fn an_executor_that_cannot_start_costs_no_task_anything() {
 fn a_gang_starts_when_all_are_ready_and_gives_up_after_its_timeout() {
     let mut world = World::with_nodes(&[3]);
     let mut spec = job("default", 3, vec![stage("s", 3)]);
-    spec.executor.gang_timeout_milliseconds = Some(5000);
+    spec.executor.gang_timeout_milliseconds = Some(Span::from_seconds(5));
     world.submit("j", spec);
     world.make_one_ready();
     world.make_one_ready();
@@ -245,7 +246,7 @@ fn a_gang_starts_when_all_are_ready_and_gives_up_after_its_timeout() {
 fn a_gang_that_does_not_fit_holds_nothing() {
     let mut world = World::with_nodes(&[2]);
     let mut spec = job("default", 3, vec![stage("s", 3)]);
-    spec.executor.gang_timeout_milliseconds = Some(5000);
+    spec.executor.gang_timeout_milliseconds = Some(Span::from_seconds(5));
     world.submit("gang", spec);
     assert_eq!(world.live_executors(), 0);
     let message = world.status("gang").message.unwrap();
@@ -265,7 +266,7 @@ fn a_gang_that_does_not_fit_holds_nothing() {
 fn what_is_left_of_a_gang_goes_before_it_forms_again() {
     let mut world = World::with_nodes(&[3]);
     let mut spec = job("default", 3, vec![stage("s", 3)]);
-    spec.executor.gang_timeout_milliseconds = Some(5000);
+    spec.executor.gang_timeout_milliseconds = Some(Span::from_seconds(5));
     world.submit("j", spec);
     world.hold_departures = true;
     world.advance(5000);
@@ -282,7 +283,7 @@ fn a_failed_job_is_run_again_and_keeps_what_finished() {
     let mut world = World::with_nodes(&[1]);
     let mut spec = job("default", 1, vec![stage("s", 2)]);
     spec.max_task_failures = 1;
-    spec.restart = Some(Restart { retries: 1, interval_milliseconds: 10_000 });
+    spec.restart = Some(Restart { retries: 1, interval_milliseconds: Span::from_seconds(10) });
     world.submit("j", spec);
     world.make_ready();
     world.finish("s", 0);
@@ -304,7 +305,7 @@ fn a_deadline_ends_a_job_that_runs_and_one_that_waits() {
     for nodes in [&[1][..], &[]] {
         let mut world = World::with_nodes(nodes);
         let mut spec = job("default", 1, vec![stage("s", 1)]);
-        spec.deadline_milliseconds = Some(60_000);
+        spec.deadline_milliseconds = Some(Span::from_seconds(60));
         world.submit("j", spec);
         world.advance(59_999);
         assert!(!world.state("j").is_final());
@@ -355,7 +356,7 @@ fn what_fails_on_the_way_out_does_not_count() {
     let mut world = World::with_nodes(&[2]);
     let mut spec = job("default", 2, vec![stage("s", 2)]);
     spec.max_task_failures = 1;
-    spec.restart = Some(Restart { retries: 1, interval_milliseconds: 10 });
+    spec.restart = Some(Restart { retries: 1, interval_milliseconds: Span::from_milliseconds(10) });
     world.submit("j", spec);
     world.make_ready();
     world.hold_departures = true;
@@ -476,7 +477,7 @@ fn what_does_not_fit_is_not_blamed_on_the_jobs_own_guarantee() {
     let (name, guarantee) = ("a".into(), vec![("cpu".into(), 1000)]);
     world.tell(Event::Pool(PoolObservation { name, guarantee, ..PoolObservation::default() }));
     let mut spec = job("a", 3, vec![stage("s", 3)]);
-    spec.executor.gang_timeout_milliseconds = Some(1000);
+    spec.executor.gang_timeout_milliseconds = Some(Span::from_seconds(1));
     world.submit("j", spec);
     assert_eq!(world.status("j").reason, Some("WaitingForResources"));
 }
@@ -703,7 +704,7 @@ fn what_was_held_lately_counts_with_a_half_life() {
         (world.status("a2").executors_launched, world.status("b2").executors_launched)
     };
     assert_eq!(split(None), (4, 4));
-    assert_eq!(split(Some(600_000)), (0, 8));
+    assert_eq!(split(Some(Span::from_seconds(600))), (0, 8));
     // In a mean over ten hours, one hour of eight cores is about half a core.
-    assert_eq!(split(Some(36_000_000)), (4, 4));
+    assert_eq!(split(Some(Span::from_seconds(36_000))), (4, 4));
 }

@@ -11,12 +11,13 @@ use crate::action::{Action, Launch, Search};
 use crate::arena::Arena;
 use crate::event::ExecutorObservation;
 use crate::ids::{ExecutorId, ExecutorKey, JobId, JobKey};
-use crate::jobs::{Job, Milliseconds, Remains};
+use crate::jobs::{Job, Remains};
 use crate::resources::Resources;
+use crate::time::{Span, Time};
 
 impl Engine {
     /// Takes in an executor as it stands in the API.
-    pub(super) fn observe_executor(&mut self, now: Milliseconds, observed: &ExecutorObservation) {
+    pub(super) fn observe_executor(&mut self, now: Time, observed: &ExecutorObservation) {
         if self.state.remains.contains_key(&observed.key) {
             return;
         }
@@ -95,13 +96,7 @@ impl Engine {
     }
 
     /// Takes in that a status is stored: what it holds may be forgotten elsewhere.
-    pub(super) fn status_written(
-        &mut self,
-        now: Milliseconds,
-        key: &JobKey,
-        uid: &str,
-        revision: u64,
-    ) {
+    pub(super) fn status_written(&mut self, now: Time, key: &JobKey, uid: &str, revision: u64) {
         let Some(&id) = self.state.job_by_key.get(key) else { return };
         let Some(job) = self.state.jobs.get_mut(id) else { return };
         if *job.uid != *uid {
@@ -132,14 +127,14 @@ impl Engine {
     }
 
     /// Takes in that a status could not be stored.
-    pub(super) fn status_not_written(&mut self, now: Milliseconds, key: &JobKey, uid: &str) {
+    pub(super) fn status_not_written(&mut self, now: Time, key: &JobKey, uid: &str) {
         let Some(&id) = self.state.job_by_key.get(key) else { return };
         let Some(job) = self.state.jobs.get_mut(id) else { return };
         if *job.uid != *uid || job.status_told_at.is_none() {
             return;
         }
         (job.status_changed, job.status_told_at) = (true, None);
-        let at = now.saturating_add(self.settings.status_interval_milliseconds.max(1));
+        let at = now + self.settings.status_interval_milliseconds.max(Span::from_milliseconds(1));
         self.set_timer(at, id);
     }
 
@@ -185,9 +180,9 @@ impl Engine {
     }
 
     /// Notes when to give out again what is given out now.
-    pub(super) fn await_writes(&mut self, now: Milliseconds, actions: &[Action]) {
+    pub(super) fn await_writes(&mut self, now: Time, actions: &[Action]) {
         let Some(deadline) = self.settings.write_deadline_milliseconds else { return };
-        let at = now.saturating_add(deadline);
+        let at = now + deadline;
         for action in actions {
             let job = match action {
                 Action::Launch(Launch { key, .. }) | Action::Remove(key) => {
@@ -219,11 +214,9 @@ impl Engine {
     }
 
     /// Gives out again what was not confirmed in time.
-    pub(super) fn tell_again(&mut self, now: Milliseconds, id: JobId) {
+    pub(super) fn tell_again(&mut self, now: Time, id: JobId) {
         let Some(deadline) = self.settings.write_deadline_milliseconds else { return };
-        let overdue = |told_at: Option<Milliseconds>| {
-            told_at.is_some_and(|at| at.saturating_add(deadline) <= now)
-        };
+        let overdue = |told_at: Option<Time>| told_at.is_some_and(|at| at + deadline <= now);
         let Some(job) = self.state.jobs.get_mut(id) else { return };
         if overdue(job.status_told_at) {
             (job.status_changed, job.status_urgent, job.status_told_at) = (true, true, None);
@@ -243,7 +236,7 @@ impl Engine {
         }
     }
 
-    fn note_told(&mut self, now: Milliseconds, key: &ExecutorKey) -> Option<JobId> {
+    fn note_told(&mut self, now: Time, key: &ExecutorKey) -> Option<JobId> {
         let (_, executor, job, _) = self.state.executor_mut(key)?;
         executor.told_at = Some(now);
         Some(job)

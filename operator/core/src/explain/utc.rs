@@ -2,20 +2,21 @@
 
 use std::fmt;
 
-use crate::jobs::Milliseconds;
+use crate::time::Time;
 
 /// A moment, in milliseconds since 1970, written in whole seconds as RFC 3339 has it.
 ///
 /// ```
 /// # use proffer_core::explain::Utc;
-/// assert_eq!(Utc(951_827_696_789).to_string(), "2000-02-29T12:34:56Z");
+/// # use proffer_core::time::Time;
+/// assert_eq!(Utc(Time::from_milliseconds(951_827_696_789)).to_string(), "2000-02-29T12:34:56Z");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Utc(pub Milliseconds);
+pub struct Utc(pub Time);
 
 impl fmt::Display for Utc {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0 / 1000;
+        let seconds = self.0.as_milliseconds() / 1000;
         let (days, second) = (seconds / 86_400, seconds % 86_400);
         // Years from March on, in eras of 400 of them (Hinnant, "chrono-compatible low-level date
         // algorithms", civil_from_days).

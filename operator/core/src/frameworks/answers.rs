@@ -6,8 +6,8 @@ use std::fmt;
 use super::observation::NamedAmounts;
 use super::offers::OfferDescription;
 use crate::ids::{InverseOfferId, OfferId, TaskId};
-use crate::jobs::Milliseconds;
 use crate::ranges::Ranges;
+use crate::time::{Span, Time};
 
 /// What a framework says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,14 +19,14 @@ pub enum FrameworkCall {
         /// What takes parts of them, in this order.
         tasks: Vec<TaskRequest>,
         /// How long it does not want to see the rest, or less, again.
-        refuse_milliseconds: Milliseconds,
+        refuse_milliseconds: Span,
     },
     /// It takes nothing of offers. Those that are not known are passed over.
     Decline {
         /// The offers.
         offers: Vec<OfferId>,
         /// How long it does not want to see the like, or less, again.
-        refuse_milliseconds: Milliseconds,
+        refuse_milliseconds: Span,
     },
     /// It wants offers again, and to see again what it refused.
     Revive {
@@ -45,7 +45,7 @@ pub enum FrameworkCall {
         /// Whether it will.
         agreed: bool,
         /// How long it does not want to be asked again.
-        refuse_milliseconds: Milliseconds,
+        refuse_milliseconds: Span,
     },
 }
 
@@ -103,7 +103,7 @@ pub enum FrameworkAction {
         /// The node.
         node: Box<str>,
         /// By then.
-        unavailable_from: Milliseconds,
+        unavailable_from: Time,
     },
     /// An inverse offer holds no more.
     RescindInverse(InverseOfferId),

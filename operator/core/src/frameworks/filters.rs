@@ -12,9 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::bits::Bits;
-use crate::jobs::Milliseconds;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
+use crate::time::Time;
 
 /// What was refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Refused {
 
 #[derive(Clone, Debug)]
 struct Filter {
-    until: Milliseconds,
+    until: Time,
     refused: Arc<Refused>,
 }
 
@@ -41,7 +41,7 @@ struct Filter {
 pub(crate) struct Filters {
     /// By slot, and numbered.
     by_slot: BTreeMap<(u32, u32), Filter>,
-    ends: BTreeSet<(Milliseconds, u32, u32)>,
+    ends: BTreeSet<(Time, u32, u32)>,
     /// Slots of nodes of which nothing would get through.
     hidden: Bits,
     next_number: u32,
@@ -51,7 +51,7 @@ pub(crate) struct Filters {
 
 impl Filters {
     /// Hides what was refused of a node until some time.
-    pub(crate) fn add(&mut self, slot: u32, refused: Refused, until: Milliseconds) {
+    pub(crate) fn add(&mut self, slot: u32, refused: Refused, until: Time) {
         if *self.last != refused {
             self.last = Arc::new(refused);
         }
@@ -74,7 +74,7 @@ impl Filters {
     }
 
     /// Forgets the filters that have ended.
-    pub(crate) fn end(&mut self, now: Milliseconds) {
+    pub(crate) fn end(&mut self, now: Time) {
         while let Some(&(until, slot, number)) = self.ends.first().filter(|end| end.0 <= now) {
             self.ends.remove(&(until, slot, number));
             self.by_slot.remove(&(slot, number));
@@ -83,7 +83,7 @@ impl Filters {
     }
 
     /// When the next filter ends.
-    pub(crate) fn next_end(&self) -> Option<Milliseconds> {
+    pub(crate) fn next_end(&self) -> Option<Time> {
         self.ends.first().map(|&(until, ..)| until)
     }
 

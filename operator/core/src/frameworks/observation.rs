@@ -2,8 +2,8 @@
 
 use super::constraints::Constraint;
 use crate::ids::{JobKey, TaskId};
-use crate::jobs::Milliseconds;
 use crate::ranges::Ranges;
+use crate::time::Span;
 use serde::{Deserialize, Serialize};
 
 /// Amounts by resource name; cpu in thousandths, memory and storage in bytes.
@@ -23,7 +23,7 @@ pub struct FrameworkObservation {
     /// The pools that it takes offers in: Mesos's roles.
     pub pools: Vec<FrameworkPool>,
     /// How long it has for an answer, instead of the time that the settings give.
-    pub offer_timeout_milliseconds: Option<Milliseconds>,
+    pub offer_timeout_milliseconds: Option<Span>,
     /// What it can make use of, if it says so. Its offers are then as large as one executor.
     pub demand: Option<Demand>,
 }

@@ -2,9 +2,9 @@
 
 use super::observation::NamedAmounts;
 use crate::ids::{ClientId, FrameworkId, InverseOfferId, JobKey, NodeId, OfferId};
-use crate::jobs::Milliseconds;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
+use crate::time::Time;
 
 /// An offer: all that a framework may take on a node, for a while. It belongs to one of the
 /// framework's pools.
@@ -23,9 +23,9 @@ pub struct OfferDescription {
     /// The ports that may be taken.
     pub ports: Ranges,
     /// When it is taken back if nobody has answered.
-    pub expires_at: Option<Milliseconds>,
+    pub expires_at: Option<Time>,
     /// When the node goes into maintenance, if it does.
-    pub unavailable_from: Option<Milliseconds>,
+    pub unavailable_from: Option<Time>,
 }
 
 /// An offer that nobody has answered yet.
@@ -37,7 +37,7 @@ pub(crate) struct Offer {
     /// What of it is reserved for nobody.
     pub(crate) unreserved: Resources,
     pub(crate) ports: Ranges,
-    pub(crate) expires_at: Option<Milliseconds>,
+    pub(crate) expires_at: Option<Time>,
 }
 
 /// A task, which holds what it took of an offer until it is gone.
@@ -61,11 +61,11 @@ pub(crate) struct Found {
 #[derive(Clone, Debug)]
 pub(crate) struct Inverse {
     pub(crate) id: InverseOfferId,
-    pub(crate) unavailable_from: Milliseconds,
+    pub(crate) unavailable_from: Time,
     /// Whether it agreed; `None` while it has not answered.
     pub(crate) agreed: Option<bool>,
     /// When it may be asked again, if it answered.
-    pub(crate) again_at: Option<Milliseconds>,
+    pub(crate) again_at: Option<Time>,
 }
 
 /// What is to be looked at when its time comes.

@@ -6,19 +6,18 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use super::Milliseconds;
 use super::spec::ExcludeOnFailure;
+use crate::time::{Span, Time};
 
 /// The first time that a node is declined on which an executor did not start. It doubles each time.
-const FIRST_BACKOFF_MILLISECONDS: Milliseconds = 1000;
+const FIRST_BACKOFF: Span = Span::from_seconds(1);
 
 /// The longest time that a node is declined on which an executor did not start.
-const LONGEST_BACKOFF_MILLISECONDS: Milliseconds = 300_000;
+const LONGEST_BACKOFF: Span = Span::from_seconds(300);
 
 /// How long a node is declined on which executors did not start so many times in a row.
-pub(crate) fn backoff(strikes: u32) -> Milliseconds {
-    let doublings = strikes.saturating_sub(1).min(32);
-    (FIRST_BACKOFF_MILLISECONDS << doublings).min(LONGEST_BACKOFF_MILLISECONDS)
+pub(crate) fn backoff(strikes: u32) -> Span {
+    FIRST_BACKOFF.doubled(strikes.saturating_sub(1)).min(LONGEST_BACKOFF)
 }
 
 /// What failed on a node. The same thing counts once, however often it fails there.
@@ -39,24 +38,24 @@ pub(crate) struct Declines {
 #[derive(Clone, Debug, Default)]
 struct Record {
     /// What failed there, and when it last did.
-    failures: BTreeMap<Culprit, Milliseconds>,
+    failures: BTreeMap<Culprit, Time>,
     /// How long such a failure counts.
-    failures_count_for: Milliseconds,
+    failures_count_for: Span,
     exclusion: Option<Exclusion>,
     /// How often in a row an executor did not start there.
     strikes: u32,
     /// Why it did not start.
     because: Box<str>,
     /// When it last did not.
-    not_started_at: Milliseconds,
-    backoff_until: Option<Milliseconds>,
-    strikes_until: Milliseconds,
+    not_started_at: Time,
+    backoff_until: Option<Time>,
+    strikes_until: Time,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Exclusion {
-    since: Milliseconds,
-    until: Milliseconds,
+    since: Time,
+    until: Time,
     failures: usize,
 }
 
@@ -66,7 +65,7 @@ pub struct DeclinedNode {
     /// The node's name.
     pub node: Box<str>,
     /// When it is taken again.
-    pub until: Milliseconds,
+    pub until: Time,
     /// Why it is declined.
     pub reason: String,
 }
@@ -83,9 +82,9 @@ impl Declines {
         &mut self,
         node: &str,
         culprit: Culprit,
-        now: Milliseconds,
+        now: Time,
         policy: ExcludeOnFailure,
-    ) -> Option<Milliseconds> {
+    ) -> Option<Time> {
         let record = self.nodes.entry(node.into()).or_default();
         record.failures_count_for = policy.exclude_milliseconds;
         record.failures.insert(culprit, now);
@@ -95,25 +94,20 @@ impl Declines {
             return None;
         }
         record.failures.clear();
-        let until = now.saturating_add(policy.exclude_milliseconds);
+        let until = now + policy.exclude_milliseconds;
         record.exclusion = Some(Exclusion { since: now, until, failures });
         Some(until)
     }
 
     /// Takes in that an executor did not start on a node, and why; returns until when the node is
     /// declined.
-    pub(crate) fn note_not_started(
-        &mut self,
-        node: &str,
-        because: &str,
-        now: Milliseconds,
-    ) -> Milliseconds {
+    pub(crate) fn note_not_started(&mut self, node: &str, because: &str, now: Time) -> Time {
         let record = self.nodes.entry(node.into()).or_default();
         (record.because, record.not_started_at) = (because.into(), now);
         record.strikes += 1;
-        let until = now.saturating_add(backoff(record.strikes));
+        let until = now + backoff(record.strikes);
         record.backoff_until = Some(until);
-        record.strikes_until = until.saturating_add(LONGEST_BACKOFF_MILLISECONDS);
+        record.strikes_until = until + LONGEST_BACKOFF;
         until
     }
 
@@ -132,7 +126,7 @@ impl Declines {
     }
 
     /// Forgets what is over; says whether a node is taken again.
-    pub(crate) fn expire(&mut self, now: Milliseconds) -> bool {
+    pub(crate) fn expire(&mut self, now: Time) -> bool {
         let mut ended = false;
         self.nodes.retain(|_, record| {
             let exclusion_ended = record.exclusion.is_some_and(|exclusion| exclusion.until <= now);
@@ -176,7 +170,7 @@ impl Declines {
     }
 
     /// The nodes that are declined and until when.
-    pub(crate) fn until(&self) -> impl Iterator<Item = (&str, Milliseconds)> {
+    pub(crate) fn until(&self) -> impl Iterator<Item = (&str, Time)> {
         self.nodes.iter().filter_map(|(node, record)| {
             let excluded = record.exclusion.map(|exclusion| exclusion.until);
             Some((&**node, excluded.max(record.backoff_until)?))
@@ -194,7 +188,7 @@ impl Declines {
                 (None, None) => continue,
             };
             let excluded = record.exclusion.map(|exclusion| exclusion.until);
-            let until = excluded.max(record.backoff_until).unwrap_or(0);
+            let until = excluded.max(record.backoff_until).unwrap_or(Time::ZERO);
             declined.push(DeclinedNode { node: node.clone(), until, reason });
         }
         declined
@@ -203,9 +197,9 @@ impl Declines {
 
 impl Record {
     /// Forgets failures that do not count any more.
-    fn forget(&mut self, now: Milliseconds) {
+    fn forget(&mut self, now: Time) {
         let counts_for = self.failures_count_for;
-        self.failures.retain(|_, &mut at| now < at.saturating_add(counts_for));
+        self.failures.retain(|_, &mut at| now < at + counts_for);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Milliseconds;
+use crate::time::Span;
 
 /// How many of a duration's highest bits tell it from others, beside the first one: durations that
 /// differ by less than 1/32 may count as the same. Up to 63 milliseconds they are exact.
@@ -17,13 +17,13 @@ pub(crate) struct Durations {
 
 impl Durations {
     /// Adds a duration.
-    pub(crate) fn add(&mut self, duration: Milliseconds) {
+    pub(crate) fn add(&mut self, duration: Span) {
         *self.counts.entry(class(duration)).or_default() += 1;
         self.total += 1;
     }
 
     /// The lower median, at most 1/32 too large; `None` without any duration.
-    pub(crate) fn median(&self) -> Option<Milliseconds> {
+    pub(crate) fn median(&self) -> Option<Span> {
         let mut before = self.total.div_ceil(2);
         for (&class, &count) in &self.counts {
             if count >= before {
@@ -36,17 +36,18 @@ impl Durations {
 }
 
 /// The class of a duration: its exponent, then its highest bits.
-fn class(duration: Milliseconds) -> u32 {
+fn class(duration: Span) -> u32 {
+    let duration = duration.as_milliseconds();
     let exponent = duration.max(1).ilog2().saturating_sub(BITS);
     let bits = u32::try_from(duration >> exponent).unwrap_or(u32::MAX);
     (exponent << BITS) + bits
 }
 
 /// The longest duration of a class.
-fn longest(class: u32) -> Milliseconds {
+fn longest(class: u32) -> Span {
     let exponent = (class >> BITS).saturating_sub(1);
-    let bits = Milliseconds::from(class - (exponent << BITS));
-    (bits << exponent) + ((1 << exponent) - 1)
+    let bits = u64::from(class - (exponent << BITS));
+    Span::from_milliseconds((bits << exponent) + ((1 << exponent) - 1))
 }
 
 #[cfg(test)]

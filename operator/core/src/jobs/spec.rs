@@ -1,9 +1,9 @@
 //! What a job asks for, validated: stage names are resolved, the graph has no cycle.
 
-use super::Milliseconds;
 use crate::labels::{Label, Toleration};
 use crate::nodes::NodeObservation;
 use crate::policy::Placement;
+use crate::time::Span;
 use serde::{Deserialize, Serialize};
 
 /// A job's settings. By default a job is in the pool `default`, has one executor and no stage.
@@ -24,7 +24,7 @@ pub struct JobSpec {
     /// Whether the job is run again after it failed.
     pub restart: Option<Restart>,
     /// The job fails when it has not ended so long after it was created.
-    pub deadline_milliseconds: Option<Milliseconds>,
+    pub deadline_milliseconds: Option<Span>,
     /// Whether slow tasks get a second attempt beside the first.
     pub speculation: Option<Speculation>,
     /// Whether the job is to have no executors for now.
@@ -41,7 +41,7 @@ pub struct ExecutorSpec {
     /// How many executors there are at most.
     pub instances: u32,
     /// All executors or none; when not all are ready so long after they were launched, all go.
-    pub gang_timeout_milliseconds: Option<Milliseconds>,
+    pub gang_timeout_milliseconds: Option<Span>,
     /// Which node is preferred.
     pub placement: Placement,
     /// The labels that a node has to have.
@@ -66,7 +66,7 @@ pub struct Elastic {
     /// How many executors the job keeps while it runs.
     pub min_instances: u32,
     /// An executor goes when it has had nothing to do for so long.
-    pub idle_timeout_milliseconds: Milliseconds,
+    pub idle_timeout_milliseconds: Span,
 }
 
 /// The nodes that a job prefers: those named, and those with all of the labels. By default there are
@@ -79,7 +79,7 @@ pub struct PreferredNodes {
     pub labels: Vec<Label>,
     /// How long the job declines other nodes after it last got one of these, or began to want one
     /// (delay scheduling, Zaharia et al., 2010).
-    pub wait_milliseconds: Milliseconds,
+    pub wait_milliseconds: Span,
 }
 
 /// When a job declines a node on which it fails again and again, in the words of Spark's
@@ -89,7 +89,7 @@ pub struct ExcludeOnFailure {
     /// So many tasks have to fail on the node, or executors; at least 1.
     pub max_failures_per_node: u32,
     /// So long the node is declined. Failures count for as long.
-    pub exclude_milliseconds: Milliseconds,
+    pub exclude_milliseconds: Span,
 }
 
 /// When a task counts as slow, in the words of Spark's `speculation`. The defaults are those of
@@ -102,7 +102,7 @@ pub struct Speculation {
     /// thousandths.
     pub multiplier_milli: u32,
     /// No task is slow before it has run so long.
-    pub min_task_runtime_milliseconds: Milliseconds,
+    pub min_task_runtime_milliseconds: Span,
 }
 
 /// A stage's settings. By default it has no name and one task of one slot.
@@ -159,7 +159,7 @@ impl Default for ExecutorSpec {
 
 impl Default for PreferredNodes {
     fn default() -> Self {
-        Self { names: Vec::new(), labels: Vec::new(), wait_milliseconds: 3000 }
+        Self { names: Vec::new(), labels: Vec::new(), wait_milliseconds: Span::from_seconds(3) }
     }
 }
 
@@ -178,13 +178,17 @@ impl PreferredNodes {
 
 impl Default for ExcludeOnFailure {
     fn default() -> Self {
-        Self { max_failures_per_node: 2, exclude_milliseconds: 600_000 }
+        Self { max_failures_per_node: 2, exclude_milliseconds: Span::from_seconds(600) }
     }
 }
 
 impl Default for Speculation {
     fn default() -> Self {
-        Self { quantile_milli: 900, multiplier_milli: 3000, min_task_runtime_milliseconds: 100 }
+        Self {
+            quantile_milli: 900,
+            multiplier_milli: 3000,
+            min_task_runtime_milliseconds: Span::from_milliseconds(100),
+        }
     }
 }
 
@@ -231,5 +235,5 @@ pub struct Restart {
     /// How often at most.
     pub retries: u32,
     /// How long after the failure.
-    pub interval_milliseconds: Milliseconds,
+    pub interval_milliseconds: Span,
 }

@@ -7,10 +7,10 @@ use super::observation::NodeObservation;
 use super::reserve::{Reserved, chain};
 use super::views::{Place, ViewId};
 use crate::ids::PoolId;
-use crate::jobs::Milliseconds;
 use crate::pools::Pools;
 use crate::ranges::Ranges;
 use crate::resources::{Kinds, Resources};
+use crate::time::Time;
 pub(crate) use check::Load;
 
 /// A node with its account. Only [`super::Nodes`] changes it, as sums and views follow.
@@ -52,9 +52,9 @@ pub(crate) struct Availability {
     /// Whether nothing new goes there, although the node is offered.
     pub(crate) closed: bool,
     /// By when the node is to be empty.
-    pub(crate) unavailable_from: Option<Milliseconds>,
+    pub(crate) unavailable_from: Option<Time>,
     /// Until when what is there may stay, if the node is drained.
-    pub(crate) drained_by: Option<Milliseconds>,
+    pub(crate) drained_by: Option<Time>,
 }
 
 /// What became of a node since it was last asked for.

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::Nodes;
 use super::account::{Change, Node};
 use crate::ids::NodeId;
-use crate::jobs::Milliseconds;
 use crate::labels::{Label, Taint};
 use crate::pools::Pools;
 use crate::ranges::Ranges;
 use crate::resources::{Kinds, Resources};
+use crate::time::{Span, Time};
 
 /// The resource of which every executor takes one. A node that does not name it has room for any
 /// number.
@@ -51,15 +51,15 @@ pub struct NodeObservation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Maintenance {
     /// When it starts.
-    pub start: Milliseconds,
+    pub start: Time,
     /// How long it lasts; `None` until the observation changes.
-    pub duration: Option<Milliseconds>,
+    pub duration: Option<Span>,
 }
 
 impl Maintenance {
     /// When it is over, if that is known.
-    pub(crate) fn end(&self) -> Option<Milliseconds> {
-        self.duration.map(|duration| self.start.saturating_add(duration))
+    pub(crate) fn end(&self) -> Option<Time> {
+        self.duration.map(|duration| self.start + duration)
     }
 }
 

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::allocator::times;
 use crate::ids::{ExecutorId, JobId, NodeId, PoolId};
-use crate::jobs::Milliseconds;
 use crate::nodes::Reach;
 use crate::policy::{ReclaimDefaults, ReclaimPolicy};
 use crate::pools::Pool;
 use crate::resources::{Kind, Resources};
 use crate::share::Share;
 use crate::state::State;
+use crate::time::{Span, Time};
 
 /// How many nodes are compared for an executor before the best of them is taken.
 const CANDIDATE_NODES: usize = 32;
@@ -63,7 +63,7 @@ pub(super) struct Branch {
 pub(crate) struct Search<'a> {
     pub(super) state: &'a State,
     pub(super) shared: &'a [Kind],
-    pub(super) now: Milliseconds,
+    pub(super) now: Time,
     /// The number of changes from outside so far.
     pub(super) changes: u64,
     /// Whether some pool is guaranteed something, so that what is free may be kept for it.
@@ -84,7 +84,7 @@ impl<'a> Search<'a> {
     pub(crate) fn new(
         state: &'a State,
         shared: &'a [Kind],
-        now: Milliseconds,
+        now: Time,
         changes: u64,
         guarantees: bool,
     ) -> Self {
@@ -153,7 +153,7 @@ impl<'a> Search<'a> {
             let Some((cost, victims)) = self.cheapest_victims(ask, entitlement, node) else {
                 continue;
             };
-            let costs_least = cost.1 == 0 && cost.2 <= 1;
+            let costs_least = cost.1 == Span::ZERO && cost.2 <= 1;
             if best.as_ref().is_none_or(|(least, _)| cost < *least) {
                 best = Some((cost, Placement { node, victims }));
             }
@@ -295,8 +295,8 @@ impl<'a> Search<'a> {
         )
     }
 
-    pub(super) fn is_ripe(&self, ask: &Ask, since: Option<Milliseconds>) -> bool {
-        since.is_some_and(|since| since.saturating_add(ask.rules.grace_milliseconds) <= self.now)
+    pub(super) fn is_ripe(&self, ask: &Ask, since: Option<Time>) -> bool {
+        since.is_some_and(|since| since + ask.rules.grace_milliseconds <= self.now)
     }
 
     /// All that the claim gains.

@@ -10,6 +10,7 @@ use crate::jobs::{ExecutorSpec, JobSpec, StageSpec};
 use crate::policy::{IdleGuarantee, ReclaimDefaults, ReclaimPolicy};
 use crate::reclaim::fits_guarantee;
 use crate::resources::{Kind, Resources};
+use crate::time::{Span, Time};
 
 const GRACE: u64 = 10;
 const DRAIN: u64 = 10;
@@ -56,7 +57,7 @@ fn random_job() -> impl Strategy<Value = RandomJob> {
 /// Executors that run one task without end.
 struct Cluster {
     engine: Engine,
-    now: u64,
+    now: Time,
     names: Vec<String>,
     /// Every executor that was launched and removed, in order.
     launched: Vec<ExecutorKey>,
@@ -67,12 +68,17 @@ impl Cluster {
     fn new(nodes: &[(i64, i64)], pools: &[RandomPool]) -> Self {
         let reclaim = ReclaimDefaults {
             policy: ReclaimPolicy::FairShare,
-            grace_milliseconds: GRACE,
-            drain_milliseconds: DRAIN,
+            grace_milliseconds: Span::from_milliseconds(GRACE),
+            drain_milliseconds: Span::from_milliseconds(DRAIN),
         };
         let engine = Engine::new(Settings { reclaim, ..Settings::default() });
-        let mut cluster =
-            Self { engine, now: 0, names: Vec::new(), launched: Vec::new(), removed: Vec::new() };
+        let mut cluster = Self {
+            engine,
+            now: Time::ZERO,
+            names: Vec::new(),
+            launched: Vec::new(),
+            removed: Vec::new(),
+        };
         for (index, &(cpu, memory)) in nodes.iter().enumerate() {
             cluster.tell(Event::Node(NodeObservation {
                 name: format!("n{index}").into(),
@@ -108,7 +114,7 @@ impl Cluster {
                     ("memory".into(), random.memory << 30),
                 ],
                 instances: random.executors,
-                gang_timeout_milliseconds: random.gang.then_some(5_000),
+                gang_timeout_milliseconds: random.gang.then_some(Span::from_seconds(5)),
                 ..ExecutorSpec::default()
             },
             stages: vec![StageSpec { name: "s".into(), tasks: 100, ..StageSpec::default() }],
@@ -168,7 +174,7 @@ impl Cluster {
         while let Some(at) = self.engine.next_wakeup() {
             steps += 1;
             assert!(steps < 2000, "no rest: {:?}", &self.removed[self.removed.len() - 20..]);
-            self.now = at.max(self.now + 1);
+            self.now = at.max(self.now + Span::from_milliseconds(1));
             self.settle();
         }
         self.removed.len() - before
@@ -219,7 +225,7 @@ proptest! {
             prop_assert!(came <= 5 * usize::try_from(capacity).unwrap());
             // At rest nothing moves, however long that lasts.
             let holdings = cluster.holdings();
-            cluster.now += 1_000_000;
+            cluster.now += Span::from_seconds(1000);
             cluster.settle();
             prop_assert_eq!(cluster.rest(), 0);
             prop_assert_eq!(&holdings, &cluster.holdings());
@@ -247,7 +253,7 @@ proptest! {
         while let Some(at) = cluster.engine.next_wakeup() {
             steps += 1;
             prop_assert!(steps < 2000, "no rest");
-            cluster.now = at.max(cluster.now + 1);
+            cluster.now = at.max(cluster.now + Span::from_milliseconds(1));
             cluster.engine.change_something();
             cluster.settle();
         }

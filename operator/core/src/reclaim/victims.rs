@@ -7,10 +7,11 @@ use crate::executors::Executor;
 use crate::ids::{ExecutorId, JobId, NodeId, PoolId};
 use crate::jobs::Job;
 use crate::resources::Resources;
+use crate::time::Span;
 
 /// What a choice of victims costs: whether any is of a pool with a weight above 0, the work that is
 /// lost, and how many go.
-pub(super) type Cost = (bool, u64, usize);
+pub(super) type Cost = (bool, Span, usize);
 
 /// Executors that go together: one, or all of a gang.
 struct Unit {
@@ -40,7 +41,7 @@ impl Search<'_> {
         node: NodeId,
     ) -> Option<(Cost, Vec<ExecutorId>)> {
         if self.is_enough(ask, entitlement, node) {
-            return Some(((false, 0, 0), Vec::new()));
+            return Some(((false, Span::ZERO, 0), Vec::new()));
         }
         let limiting = self.limiting_pool(ask);
         let mut candidates = self.victims_in_order(ask, node);
@@ -110,11 +111,11 @@ impl Search<'_> {
 
     fn cost(&self, units: &[Unit]) -> Cost {
         let work = |&id: &ExecutorId| {
-            self.state.executors.get(id).map_or(0, |executor| executor.work(self.now))
+            self.state.executors.get(id).map_or(Span::ZERO, |executor| executor.work(self.now))
         };
         let weighty = units.iter().any(|unit| !self.is_leftover(unit.pool));
         let all = || units.iter().flat_map(|unit| &unit.executors);
-        (weighty, all().map(work).fold(0, u64::saturating_add), all().count())
+        (weighty, all().map(work).sum(), all().count())
     }
 
     /// Whether an executor of the claim has room on a node with all that was taken so far.
@@ -154,7 +155,7 @@ impl Search<'_> {
     /// The executors on a node that might go. Within a pool lower priorities come first, then those
     /// that lose less work; leftovers of pools of weight 0 come before all.
     fn victims_in_order(&self, ask: &Ask, node: NodeId) -> Vec<Candidate> {
-        let mut by_pool: BTreeMap<PoolId, Vec<(i32, u64, ExecutorId)>> = BTreeMap::new();
+        let mut by_pool: BTreeMap<PoolId, Vec<(i32, Span, ExecutorId)>> = BTreeMap::new();
         for &id in self.state.on_node.get(&node).into_iter().flatten() {
             let Some((executor, job)) = self.executor(id) else { continue };
             if executor.leaving || self.taken.contains(&id) || executor.job == ask.job {
@@ -168,7 +169,7 @@ impl Search<'_> {
             executors.sort_unstable();
             let lowest = executors.first().map(|&(priority, ..)| priority);
             let weighty = !self.is_leftover(pool);
-            let mut dearest = 0;
+            let mut dearest = Span::ZERO;
             for (place, (priority, work, id)) in executors.into_iter().enumerate() {
                 // None comes before a cheaper one of its pool with a lower priority.
                 dearest = work.max(dearest);

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{MAINTENANCE_ANNOTATION, NodeFacts, mark_patch, node_facts};
 use crate::master::NodeMark;
+use proffer_core::time::{Span, Time};
 
 fn node(annotation: &str, ready: &str, unschedulable: bool) -> NodeFacts {
     let node: Node = serde_json::from_value(json!({
@@ -48,9 +49,12 @@ fn one_that_does_not_answer_or_is_cordoned_is_not() {
 fn maintenance_is_read_from_the_annotation() {
     let maintenance = |text: &str| node(text, "True", false).observation.maintenance;
     let start = 1_795_550_400_000;
-    let open = Maintenance { start, duration: None };
+    let open = Maintenance { start: Time::from_milliseconds(start), duration: None };
     assert_eq!(maintenance("2026-11-24T20:00:00Z"), Some(open));
-    let hour = Maintenance { start, duration: Some(3_600_000) };
+    let hour = Maintenance {
+        start: Time::from_milliseconds(start),
+        duration: Some(Span::from_seconds(3600)),
+    };
     assert_eq!(maintenance("2026-11-24T20:00:00Z/2026-11-24T21:00:00Z"), Some(hour));
     assert!(node("now", "True", false).observation.draining);
 }
@@ -76,8 +80,9 @@ fn what_is_written_is_read_again() {
         let is_cordoned = patch["spec"]["unschedulable"] == true;
         node(annotation.unwrap_or_default(), "True", is_cordoned).observation
     };
-    for duration in [None, Some(3_600_000)] {
-        let plan = Some(Maintenance { start: 1_795_550_400_000, duration });
+    for duration in [None, Some(Span::from_seconds(3600))] {
+        let plan =
+            Some(Maintenance { start: Time::from_milliseconds(1_795_550_400_000), duration });
         let observation = marked(NodeMark::Maintenance(plan));
         assert_eq!((observation.maintenance, observation.offered), (plan, true));
     }

@@ -8,7 +8,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
 use proffer_core::ExecutorKey;
 use proffer_core::event::{Departure, Event};
-use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_core::jobs::JobKey;
+use proffer_core::time::Time;
 use proffer_crds::job::PodRetention;
 use proffer_crds::{SparkExecutor, SparkExecutorStatus};
 
@@ -107,7 +108,7 @@ impl Executor {
 impl Operator {
     pub(super) fn observe_executor(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         name: &ObjectName,
         object: Option<Box<SparkExecutor>>,
     ) {
@@ -117,7 +118,7 @@ impl Operator {
         }
     }
 
-    fn see_object(&mut self, now: Milliseconds, name: &ObjectName, object: SparkExecutor) {
+    fn see_object(&mut self, now: Time, name: &ObjectName, object: SparkExecutor) {
         let mut observed = convert::executor_observation(&object);
         let key = observed.key.clone();
         if !self.executors.contains_key(&key) {
@@ -150,7 +151,7 @@ impl Operator {
         }
     }
 
-    pub(super) fn miss_object(&mut self, now: Milliseconds, name: &ObjectName) {
+    pub(super) fn miss_object(&mut self, now: Time, name: &ObjectName) {
         let Some(key) = self.key_of(name) else { return };
         let Some(executor) = self.executors.get_mut(&key) else { return };
         executor.object = None;
@@ -164,7 +165,7 @@ impl Operator {
     }
 
     /// Tells the engine what an executor said.
-    fn report(&mut self, now: Milliseconds, key: &ExecutorKey) {
+    fn report(&mut self, now: Time, key: &ExecutorKey) {
         let Some(executor) = self.executors.get(key) else { return };
         let Some(status) = &executor.status else { return };
         let mut report = convert::report(SparkExecutorStatus::clone(status));
@@ -174,12 +175,7 @@ impl Operator {
         self.engine.handle(now, Event::Report(key.clone(), report));
     }
 
-    pub(super) fn observe_pod(
-        &mut self,
-        now: Milliseconds,
-        name: &ObjectName,
-        facts: Option<PodFacts>,
-    ) {
+    pub(super) fn observe_pod(&mut self, now: Time, name: &ObjectName, facts: Option<PodFacts>) {
         self.index.set_pod(name, facts);
         if self.is_synced {
             self.review_pod(now, name);
@@ -187,7 +183,7 @@ impl Operator {
     }
 
     /// Looks at the executor of a pod anew.
-    pub(super) fn review_pod(&mut self, now: Milliseconds, name: &ObjectName) {
+    pub(super) fn review_pod(&mut self, now: Time, name: &ObjectName) {
         if let Some(key) = self.key_of(name) {
             self.review(now, &key);
         } else {
@@ -200,7 +196,7 @@ impl Operator {
 
     /// Has the engine use no name that a pod without an object has: what of it runs until it is deleted
     /// must not take another's assignment for its own.
-    pub(super) fn pass_over_names(&mut self, now: Milliseconds) {
+    pub(super) fn pass_over_names(&mut self, now: Time) {
         let pods = self.index.pods().filter(|(name, _)| !self.executor_names.contains_key(*name));
         let keys: Vec<ExecutorKey> =
             pods.filter_map(|(_, pod)| Some(pod.executor.as_ref()?.key.clone())).collect();
@@ -211,7 +207,7 @@ impl Operator {
     }
 
     /// Looks at everything anew, when everything was seen.
-    pub(super) fn review_all(&mut self, now: Milliseconds) {
+    pub(super) fn review_all(&mut self, now: Time) {
         let keys: Vec<ExecutorKey> = self.executors.keys().cloned().collect();
         for key in keys {
             // The pod is made first: what was listed after the object and has none is gone.
@@ -233,7 +229,7 @@ impl Operator {
     }
 
     /// Draws the conclusions from what is known of an executor.
-    fn review(&mut self, now: Milliseconds, key: &ExecutorKey) {
+    fn review(&mut self, now: Time, key: &ExecutorKey) {
         let Some(executor) = self.executors.get_mut(key) else { return };
         if executor.is_over() {
             // A create of which nothing was heard may have come late.
@@ -266,7 +262,7 @@ impl Operator {
         }
         if !executor.is_awaited && executor.node.is_some() && !executor.has_reported() {
             executor.is_awaited = true;
-            let at = now.saturating_add(self.settings.start_timeout_milliseconds);
+            let at = now + self.settings.start_timeout;
             self.start_deadlines.insert((at, key.clone()));
         }
         match verdict(executor, pod, facts, &self.index) {
@@ -289,7 +285,7 @@ impl Operator {
 
     /// Gives up an executor that should have reported by now.
     pub(super) fn give_up_start(&mut self, key: &ExecutorKey) {
-        let seconds = self.settings.start_timeout_milliseconds / 1000;
+        let seconds = self.settings.start_timeout.as_seconds();
         let Some(executor) = self.executors.get_mut(key) else { return };
         if executor.has_reported() || executor.is_over() || executor.is_removing {
             return;
@@ -355,7 +351,7 @@ impl Operator {
     }
 
     /// Tells the engine that an executor is gone, now that its last report is known.
-    pub(super) fn finish_departure(&mut self, now: Milliseconds, key: &ExecutorKey) {
+    pub(super) fn finish_departure(&mut self, now: Time, key: &ExecutorKey) {
         let Some(executor) = self.executors.get_mut(key) else { return };
         let Some(departure) = executor.departure.take() else { return };
         executor.has_departed = true;
@@ -410,7 +406,7 @@ impl Operator {
     }
 
     /// Takes in that the engine wants an executor to go.
-    pub(super) fn remove(&mut self, now: Milliseconds, key: &ExecutorKey) {
+    pub(super) fn remove(&mut self, now: Time, key: &ExecutorKey) {
         match self.executors.get_mut(key) {
             None => {
                 // It was not begun to be made.
@@ -446,7 +442,7 @@ impl Operator {
     }
 
     /// Forgets an executor of which nothing is left.
-    pub(super) fn forget_executor(&mut self, now: Milliseconds, key: &ExecutorKey) {
+    pub(super) fn forget_executor(&mut self, now: Time, key: &ExecutorKey) {
         if let Some(executor) = self.executors.remove(key) {
             self.index.set_own(&executor.name, false);
             self.executor_names.remove(&executor.name);

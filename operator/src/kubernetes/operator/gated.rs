@@ -11,7 +11,8 @@ use k8s_openapi::api::core::v1::Pod;
 use proffer_core::ExecutorKey;
 use proffer_core::action::{Launch, Search};
 use proffer_core::event::{Departure, Event, ExecutorObservation, JobObservation};
-use proffer_core::jobs::{ExecutorSpec, JobKey, JobSpec, Milliseconds, StageSpec};
+use proffer_core::jobs::{ExecutorSpec, JobKey, JobSpec, StageSpec};
+use proffer_core::time::{Span, Time};
 use proffer_core::view::JobStatus;
 use proffer_crds::spark::Place;
 
@@ -26,13 +27,13 @@ use crate::convert;
 
 /// How long the scheduler may find that a placed pod does not fit: what it knows may be older than what
 /// the engine knows.
-const UNSCHEDULABLE_PATIENCE_MILLISECONDS: Milliseconds = 5000;
+const UNSCHEDULABLE_PATIENCE_MILLISECONDS: Span = Span::from_seconds(5);
 
 /// How long a job without pods is remembered that declines nodes.
-const REMEMBERED_MILLISECONDS: Milliseconds = 300_000;
+const REMEMBERED_MILLISECONDS: Span = Span::from_seconds(300);
 
 /// The least time between two explanations of why a pod waits for the same reason.
-const EXPLAIN_INTERVAL_MILLISECONDS: Milliseconds = 30_000;
+const EXPLAIN_INTERVAL_MILLISECONDS: Span = Span::from_seconds(30);
 
 /// The pods that wait for offers or were placed by them.
 #[derive(Debug, Default)]
@@ -40,9 +41,9 @@ pub(super) struct Gated {
     groups: BTreeMap<JobKey, Group>,
     members: BTreeMap<ObjectName, Member>,
     /// When to look at which pod again.
-    looks: BTreeSet<(Milliseconds, ObjectName)>,
+    looks: BTreeSet<(Time, ObjectName)>,
     /// When to forget which group, if it has no pods.
-    forgets: BTreeSet<(Milliseconds, JobKey)>,
+    forgets: BTreeSet<(Time, JobKey)>,
 }
 
 /// Pods that are one job for the engine.
@@ -53,7 +54,7 @@ struct Group {
     shape: Shape,
     /// Counts what the engine was told of it.
     generation: i64,
-    created_at: Milliseconds,
+    created_at: Time,
     /// Those that wait, oldest first.
     waiting: BTreeSet<(i64, ObjectName)>,
     /// Those that were offered a node.
@@ -63,7 +64,7 @@ struct Group {
     /// How many places of it the engine was told of.
     told_places: u32,
     /// When it was last said why the others wait.
-    told_at: Option<Milliseconds>,
+    told_at: Option<Time>,
     /// Whether it declines nodes.
     declines: bool,
 }
@@ -81,14 +82,14 @@ struct Member {
     /// The word in its status for why it waits.
     explained: Option<&'static str>,
     /// Since when the scheduler finds no place for it.
-    unschedulable_since: Option<Milliseconds>,
+    unschedulable_since: Option<Time>,
     /// Why it is deleted, if that is why.
     refused: Option<String>,
 }
 
 impl Gated {
     /// When there is something to be done.
-    pub(super) fn wakeup(&self) -> Option<Milliseconds> {
+    pub(super) fn wakeup(&self) -> Option<Time> {
         let look = self.looks.first().map(|&(at, _)| at);
         look.into_iter().chain(self.forgets.first().map(|&(at, _)| at)).min()
     }
@@ -130,7 +131,7 @@ impl Gated {
 
 impl Operator {
     /// Takes in what was placed before this process began. Everything else follows when all was seen.
-    pub(super) fn restore_gated(&mut self, now: Milliseconds) {
+    pub(super) fn restore_gated(&mut self, now: Time) {
         let placed: Vec<ObjectName> = self
             .index
             .pods()
@@ -160,7 +161,7 @@ impl Operator {
     }
 
     /// Draws the conclusions from what is known of a pod.
-    pub(super) fn review_gated(&mut self, now: Milliseconds, name: &ObjectName) {
+    pub(super) fn review_gated(&mut self, now: Time, name: &ObjectName) {
         let pod = self.index.pod(name).filter(|pod| !pod.has_ended);
         let facts = pod.and_then(|pod| Some((pod, pod.gated.as_deref()?)));
         if let Some(member) = self.gated.members.get(name) {
@@ -232,7 +233,7 @@ impl Operator {
 
     /// The engine gave a Spark application a place: for its driver, for an executor that waits, or for
     /// one that is to come.
-    pub(super) fn take_place(&mut self, now: Milliseconds, launch: Launch) {
+    pub(super) fn take_place(&mut self, now: Time, launch: Launch) {
         let job = launch.key.job.clone();
         if launch.key.index == 0 {
             self.want_driver(now, launch);
@@ -248,12 +249,7 @@ impl Operator {
     }
 
     /// Holds a place for an executor that is to come.
-    pub(super) fn hold_place(
-        &mut self,
-        now: Milliseconds,
-        key: &ExecutorKey,
-        node: Option<Box<str>>,
-    ) {
+    pub(super) fn hold_place(&mut self, now: Time, key: &ExecutorKey, node: Option<Box<str>>) {
         let Some((object, spec)) = self
             .spark_of(&key.job)
             .and_then(|(object, _)| Some((Arc::clone(object), convert::job_spec(object).ok()?)))
@@ -279,13 +275,7 @@ impl Operator {
         self.engine.handle(now, Event::Executor(Box::new(observed)));
     }
 
-    fn spark_group(
-        &mut self,
-        now: Milliseconds,
-        job: &JobKey,
-        uid: &str,
-        pool: &str,
-    ) -> &mut Group {
+    fn spark_group(&mut self, now: Time, job: &JobKey, uid: &str, pool: &str) -> &mut Group {
         self.gated.groups.entry(job.clone()).or_insert_with(|| Group {
             uid: uid.into(),
             pool: pool.into(),
@@ -308,7 +298,7 @@ impl Operator {
     }
 
     /// Looks again at the pods of an application that wait: it may be over.
-    pub(super) fn review_waiting(&mut self, now: Milliseconds, job: &JobKey) {
+    pub(super) fn review_waiting(&mut self, now: Time, job: &JobKey) {
         let waiting = self.gated.groups.get(job).map(|group| group.waiting.clone());
         for (_, name) in waiting.unwrap_or_default() {
             self.review_gated(now, &name);
@@ -317,7 +307,7 @@ impl Operator {
     }
 
     /// Makes a pod one of those that wait, with others that ask for the same.
-    fn join_group(&mut self, now: Milliseconds, name: &ObjectName) -> Option<JobKey> {
+    fn join_group(&mut self, now: Time, name: &ObjectName) -> Option<JobKey> {
         let pod = self.index.pod(name)?;
         let facts = pod.gated.as_deref()?;
         let key = self.group_of(name, facts)?;
@@ -335,6 +325,7 @@ impl Operator {
             ..Group::default()
         });
         let created_at = u64::try_from(facts.created_at).unwrap_or(0);
+        let created_at = Time::from_milliseconds(created_at);
         group.created_at = group.created_at.min(created_at);
         group.waiting.insert((facts.created_at, name.clone()));
         let member = Member {
@@ -352,7 +343,7 @@ impl Operator {
     }
 
     /// Takes in that a pod is gone, or asks for something else.
-    fn leave_group(&mut self, now: Milliseconds, name: &ObjectName) {
+    fn leave_group(&mut self, now: Time, name: &ObjectName) {
         let Some(member) = self.gated.members.remove(name) else { return };
         self.queue.pods.drop_waiting(name, |_| true);
         let Some(group) = self.gated.groups.get_mut(&member.group) else { return };
@@ -370,7 +361,7 @@ impl Operator {
     }
 
     /// Tells the engine how many pods there are, or that there are none.
-    pub(super) fn tell_demand(&mut self, now: Milliseconds, key: &JobKey) {
+    pub(super) fn tell_demand(&mut self, now: Time, key: &JobKey) {
         if let Some(places) = self.places_of(now, key) {
             self.tell_places(now, key, places);
             return;
@@ -391,7 +382,7 @@ impl Operator {
                 self.engine.handle(now, Event::JobGone(key.clone()));
                 return;
             }
-            let at = now.saturating_add(REMEMBERED_MILLISECONDS);
+            let at = now + REMEMBERED_MILLISECONDS;
             self.gated.forgets.insert((at, key.clone()));
         }
         group.generation += 1;
@@ -421,7 +412,7 @@ impl Operator {
     }
 
     /// Tells the engine how many places an application should have, and gives back those beyond.
-    fn tell_places(&mut self, now: Milliseconds, key: &JobKey, places: u32) {
+    fn tell_places(&mut self, now: Time, key: &JobKey, places: u32) {
         let mut surplus = Vec::new();
         if let Some(group) = self.gated.groups.get_mut(key) {
             let executors = places.saturating_sub(1) as usize;
@@ -442,7 +433,7 @@ impl Operator {
     }
 
     /// The engine accepted an offer for one of these pods.
-    pub(super) fn place_one(&mut self, now: Milliseconds, launch: Launch) {
+    pub(super) fn place_one(&mut self, now: Time, launch: Launch) {
         let Some(group) = self.gated.groups.get(&launch.key.job) else { return };
         let known = group.placed.get(&launch.key);
         let next = known.or_else(|| group.waiting.first().map(|(_, name)| name));
@@ -465,7 +456,7 @@ impl Operator {
     }
 
     /// The engine wants a pod to go.
-    pub(super) fn remove_gated(&mut self, now: Milliseconds, key: &ExecutorKey) {
+    pub(super) fn remove_gated(&mut self, now: Time, key: &ExecutorKey) {
         if let Some(group) = self.gated.groups.get_mut(&key.job)
             && group.places.remove(key).is_some()
         {
@@ -491,7 +482,7 @@ impl Operator {
     }
 
     /// A pod waits again, as nothing came of the offer.
-    fn unseat(&mut self, now: Milliseconds, name: &ObjectName, departure: Departure) {
+    fn unseat(&mut self, now: Time, name: &ObjectName, departure: Departure) {
         let Some(member) = self.gated.members.get_mut(name) else { return };
         let Some(executor) = member.executor.take() else { return };
         member.told = None;
@@ -510,7 +501,7 @@ impl Operator {
     }
 
     /// Tells the engine where a placed pod is, and whether it goes.
-    fn tell_place(&mut self, now: Milliseconds, name: &ObjectName) {
+    fn tell_place(&mut self, now: Time, name: &ObjectName) {
         let Some(member) = self.gated.members.get_mut(name) else { return };
         let Some(executor) = &member.executor else { return };
         let Some(pod) = self.index.pod(name) else { return };
@@ -536,7 +527,7 @@ impl Operator {
     }
 
     /// What the scheduler says of a placed pod: one that finds no place is made anew, if somebody does that.
-    fn judge_placed(&mut self, now: Milliseconds, name: &ObjectName) {
+    fn judge_placed(&mut self, now: Time, name: &ObjectName) {
         let Some(member) = self.gated.members.get_mut(name) else { return };
         let Some(pod) = self.index.pod(name).filter(|pod| !pod.is_deleting) else { return };
         let Some(facts) = &pod.gated else { return };
@@ -549,7 +540,7 @@ impl Operator {
             return;
         }
         let since = *member.unschedulable_since.get_or_insert(now);
-        let at = since.saturating_add(UNSCHEDULABLE_PATIENCE_MILLISECONDS);
+        let at = since + UNSCHEDULABLE_PATIENCE_MILLISECONDS;
         if now < at {
             self.gated.looks.insert((at, name.clone()));
             return;
@@ -575,7 +566,7 @@ impl Operator {
 
     /// Says why pods wait, and that all is stored that there is to be stored: what is to be known after a
     /// restart stands in the pods.
-    pub(super) fn explain_gated(&mut self, now: Milliseconds, status: &JobStatus) {
+    pub(super) fn explain_gated(&mut self, now: Time, status: &JobStatus) {
         let written = Event::StatusWritten {
             job: status.key.clone(),
             uid: status.uid.clone(),
@@ -586,12 +577,11 @@ impl Operator {
     }
 
     /// Says why the pods of a job wait.
-    pub(super) fn explain_waiting(&mut self, now: Milliseconds, status: &JobStatus) {
+    pub(super) fn explain_waiting(&mut self, now: Time, status: &JobStatus) {
         let Some(group) = self.gated.groups.get_mut(&status.key) else { return };
         group.declines |= !status.declined_nodes.is_empty();
         let Some(reason) = status.reason else { return };
-        let again =
-            group.told_at.is_none_or(|at| at.saturating_add(EXPLAIN_INTERVAL_MILLISECONDS) <= now);
+        let again = group.told_at.is_none_or(|at| at + EXPLAIN_INTERVAL_MILLISECONDS <= now);
         if again {
             group.told_at = Some(now);
         }
@@ -620,7 +610,7 @@ impl Operator {
     /// Takes in what came of placing a pod.
     pub(super) fn placed(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         launch: &Launch,
         result: Result<Option<Box<Pod>>, Failure>,
     ) {
@@ -666,7 +656,7 @@ impl Operator {
     }
 
     /// Takes in that a pod is gone; the watch may be behind.
-    pub(super) fn miss_gated(&mut self, now: Milliseconds, name: &ObjectName) {
+    pub(super) fn miss_gated(&mut self, now: Time, name: &ObjectName) {
         let uid = self.gated.members.get(name).map(|member| &member.uid);
         if uid.is_some() && self.index.pod(name).map(|pod| &pod.uid) == uid {
             self.observe(now, Change::Pod(name.clone(), None));
@@ -674,7 +664,7 @@ impl Operator {
     }
 
     /// Does what it is time for.
-    pub(super) fn fire_gated_timers(&mut self, now: Milliseconds) {
+    pub(super) fn fire_gated_timers(&mut self, now: Time) {
         while let Some((at, name)) = self.gated.looks.first().filter(|(at, _)| *at <= now).cloned()
         {
             self.gated.looks.remove(&(at, name.clone()));

@@ -8,7 +8,8 @@ use kube::ResourceExt;
 use proffer_core::ExecutorKey;
 use proffer_core::action::{Assignment, Launch};
 use proffer_core::event::{Departure, Event};
-use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_core::jobs::JobKey;
+use proffer_core::time::{Span, Time};
 use proffer_crds::job::PodRetention;
 use proffer_crds::{SparkExecutor, SparkJob};
 
@@ -28,11 +29,11 @@ use crate::convert;
 
 /// How much longer than its grace period an executor may take to end by itself before its pod is
 /// deleted.
-const STOP_PATIENCE_MILLISECONDS: Milliseconds = 20_000;
+const STOP_PATIENCE_MILLISECONDS: Span = Span::from_seconds(20);
 
 impl Operator {
     /// The next write that may start now. It has to be answered by [`Operator::answered`].
-    pub(crate) fn next_write(&mut self, now: Milliseconds) -> Option<Write> {
+    pub(crate) fn next_write(&mut self, now: Time) -> Option<Write> {
         loop {
             let wish = self.queue.next(now)?;
             let target = wish.target();
@@ -44,7 +45,7 @@ impl Operator {
         }
     }
 
-    fn write_for(&mut self, now: Milliseconds, wish: Wish) -> Option<Write> {
+    fn write_for(&mut self, now: Time, wish: Wish) -> Option<Write> {
         Some(match wish {
             Wish::Executor(key, wish) => {
                 let write = self.executor_write(now, &key, wish)?;
@@ -71,7 +72,7 @@ impl Operator {
 
     fn executor_write(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         key: &ExecutorKey,
         wish: ExecutorWish,
     ) -> Option<ExecutorWrite> {
@@ -109,7 +110,7 @@ impl Operator {
         }
     }
 
-    fn job_write(&mut self, now: Milliseconds, wish: JobWish) -> Option<JobWrite> {
+    fn job_write(&mut self, now: Time, wish: JobWish) -> Option<JobWrite> {
         match wish {
             JobWish::Status(status) => {
                 let job = Box::new(self.job_with_status(now, &status)?);
@@ -131,12 +132,7 @@ impl Operator {
         })
     }
 
-    fn pod_write(
-        &mut self,
-        now: Milliseconds,
-        name: &ObjectName,
-        wish: PodWish,
-    ) -> Option<PodWrite> {
+    fn pod_write(&mut self, now: Time, name: &ObjectName, wish: PodWish) -> Option<PodWrite> {
         match wish {
             PodWish::Place(launch) => {
                 let uid = self.index.pod(name)?.uid.clone();
@@ -154,12 +150,7 @@ impl Operator {
         }
     }
 
-    fn launch(
-        &mut self,
-        now: Milliseconds,
-        key: &ExecutorKey,
-        launch: &Launch,
-    ) -> Option<ExecutorWrite> {
+    fn launch(&mut self, now: Time, key: &ExecutorKey, launch: &Launch) -> Option<ExecutorWrite> {
         if let Some(executor) = self.executors.get(key)
             && executor.object.is_some()
         {
@@ -223,7 +214,7 @@ impl Operator {
 
     fn assign(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         key: &ExecutorKey,
         assignment: &Assignment,
     ) -> Option<ExecutorWrite> {
@@ -246,7 +237,7 @@ impl Operator {
     }
 
     /// Lets an executor go: by itself if its pod is to stay, else with its pod.
-    fn end(&mut self, now: Milliseconds, key: &ExecutorKey) -> Option<ExecutorWrite> {
+    fn end(&mut self, now: Time, key: &ExecutorKey) -> Option<ExecutorWrite> {
         let executor = self.executors.get(key)?;
         if executor.has_departed || executor.departure.is_some() {
             return None;
@@ -268,8 +259,8 @@ impl Operator {
                 return None;
             }
             let grace = job.spec.executor.termination_grace_period_seconds.max(0);
-            let grace = u64::try_from(grace).unwrap_or(0).saturating_mul(1000);
-            let at = now.saturating_add(grace).saturating_add(STOP_PATIENCE_MILLISECONDS);
+            let grace = Span::from_seconds(u64::try_from(grace).unwrap_or(0));
+            let at = now + grace + STOP_PATIENCE_MILLISECONDS;
             self.stop_deadlines.insert((at, key.clone()));
             return Some(ExecutorWrite::Stop { name, uid: object });
         }
@@ -277,7 +268,7 @@ impl Operator {
     }
 
     /// Takes in what came of a write.
-    pub(crate) fn answered(&mut self, now: Milliseconds, answer: Answer) {
+    pub(crate) fn answered(&mut self, now: Time, answer: Answer) {
         let target = answer.target();
         let failed = answer.unknown().is_some();
         if let Some(Unknown(problem)) = answer.unknown() {
@@ -300,7 +291,7 @@ impl Operator {
         self.queue.done(now, &target, failed);
     }
 
-    fn executor_answered(&mut self, now: Milliseconds, key: &ExecutorKey, answer: ExecutorAnswer) {
+    fn executor_answered(&mut self, now: Time, key: &ExecutorKey, answer: ExecutorAnswer) {
         match answer {
             ExecutorAnswer::Launched(result) => self.launched(now, key, result),
             ExecutorAnswer::DriverLaunched(result) => self.driver_launched(now, key, result),
@@ -337,7 +328,7 @@ impl Operator {
 
     fn object_read(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         key: &ExecutorKey,
         result: Result<Option<Box<SparkExecutor>>, Unknown>,
     ) {
@@ -358,7 +349,7 @@ impl Operator {
         }
     }
 
-    fn job_answered(&mut self, now: Milliseconds, key: &JobKey, answer: JobAnswer) {
+    fn job_answered(&mut self, now: Time, key: &JobKey, answer: JobAnswer) {
         match answer {
             JobAnswer::Status { uid, revision, result } => {
                 self.status_answered(now, key, uid, revision, result);
@@ -375,7 +366,7 @@ impl Operator {
         }
     }
 
-    fn pool_answered(&mut self, now: Milliseconds, name: &str, answer: PoolAnswer) {
+    fn pool_answered(&mut self, now: Time, name: &str, answer: PoolAnswer) {
         let (again, result) = match answer {
             // What has changed until then is looked for every second.
             PoolAnswer::Status(result) => (None, result.map_err(Failure::from)),
@@ -408,7 +399,7 @@ impl Operator {
         }
     }
 
-    fn pod_answered(&mut self, now: Milliseconds, name: &ObjectName, answer: PodAnswer) {
+    fn pod_answered(&mut self, now: Time, name: &ObjectName, answer: PodAnswer) {
         match answer {
             PodAnswer::Placed(launch, result) => self.placed(now, &launch, result),
             // What follows a watch tells. A pod is explained again when there is something new to be
@@ -430,12 +421,7 @@ impl Operator {
         }
     }
 
-    fn launched(
-        &mut self,
-        now: Milliseconds,
-        key: &ExecutorKey,
-        result: Result<Launched, Failure>,
-    ) {
+    fn launched(&mut self, now: Time, key: &ExecutorKey, result: Result<Launched, Failure>) {
         match result {
             Ok(Launched { pod, object }) => {
                 let Some(executor) = self.executors.get(key) else { return };
@@ -469,12 +455,7 @@ impl Operator {
         }
     }
 
-    fn driver_launched(
-        &mut self,
-        now: Milliseconds,
-        key: &ExecutorKey,
-        result: Result<Box<Pod>, Failure>,
-    ) {
+    fn driver_launched(&mut self, now: Time, key: &ExecutorKey, result: Result<Box<Pod>, Failure>) {
         match result {
             Ok(pod) => {
                 let facts = pod_facts(&pod);
@@ -495,7 +476,7 @@ impl Operator {
     }
 
     /// Takes in an executor's object that a write has answered.
-    fn see(&mut self, now: Milliseconds, object: Box<SparkExecutor>) {
+    fn see(&mut self, now: Time, object: Box<SparkExecutor>) {
         let name = ObjectName {
             namespace: object.namespace().unwrap_or_default().into(),
             name: object.name_any().into(),
@@ -510,7 +491,7 @@ impl Operator {
     }
 
     /// Takes in that there is no pod (any more) that could be deleted.
-    fn pod_is_missing(&mut self, now: Milliseconds, key: &ExecutorKey) {
+    fn pod_is_missing(&mut self, now: Time, key: &ExecutorKey) {
         let Some(executor) = self.executors.get_mut(key) else { return };
         let name = executor.name.clone();
         if !executor.has_departed {
@@ -520,7 +501,7 @@ impl Operator {
         }
     }
 
-    fn delete_again(&mut self, now: Milliseconds, key: &ExecutorKey) {
+    fn delete_again(&mut self, now: Time, key: &ExecutorKey) {
         match self.executors.get(key).map(|executor| executor.is_removing) {
             Some(true) => self.engine.handle(now, Event::NotDelivered(key.clone())),
             Some(false) => self.delete_pod(key, None),
@@ -530,7 +511,7 @@ impl Operator {
 
     fn status_answered(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         key: &JobKey,
         uid: Box<str>,
         revision: u64,

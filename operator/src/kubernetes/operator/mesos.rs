@@ -21,8 +21,9 @@ use std::sync::Arc;
 use proffer_core::engine::Engine;
 use proffer_core::event::Event;
 use proffer_core::frameworks::FrameworkAction;
-use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_core::jobs::JobKey;
 use proffer_core::ranges::Ranges;
+use proffer_core::time::Time;
 
 use super::super::pod::ObjectName;
 use super::super::task_pod::TaskSettings;
@@ -52,17 +53,17 @@ pub(super) struct Mesos {
     /// What connections are to be told.
     outbox: Vec<Effect>,
     /// When the job of which framework is written next.
-    due: BTreeMap<Arc<str>, Milliseconds>,
+    due: BTreeMap<Arc<str>, Time>,
     /// When each was last written.
-    written: BTreeMap<Arc<str>, Milliseconds>,
+    written: BTreeMap<Arc<str>, Time>,
     /// Pods that stay for their logs, oldest first.
     retained: BTreeMap<JobKey, VecDeque<(ObjectName, Box<str>)>>,
     /// When to look at which task again.
-    looks: BTreeSet<(Milliseconds, TaskKey)>,
+    looks: BTreeSet<(Time, TaskKey)>,
 }
 
 impl Mesos {
-    pub(super) fn new(now: Milliseconds, settings: MesosSettings) -> Self {
+    pub(super) fn new(now: Time, settings: MesosSettings) -> Self {
         Self {
             master: Master::new(now, settings.master.clone()),
             settings,
@@ -77,14 +78,14 @@ impl Mesos {
     }
 
     /// When there is something to be done.
-    pub(super) fn wakeup(&self) -> Option<Milliseconds> {
+    pub(super) fn wakeup(&self) -> Option<Time> {
         let look = self.looks.first().map(|&(at, _)| at);
         let due = self.due.values().copied().min();
         self.master.next_wakeup().into_iter().chain(look).chain(due).min()
     }
 
     /// The engine says something to a framework.
-    pub(super) fn take_action(&mut self, now: Milliseconds, key: &JobKey, action: FrameworkAction) {
+    pub(super) fn take_action(&mut self, now: Time, key: &JobKey, action: FrameworkAction) {
         self.master.take_action(now, key, action);
     }
 
@@ -117,7 +118,7 @@ impl Operator {
     }
 
     /// Tells the engine of nodes that are not as they were, and the master.
-    pub(super) fn tell_nodes(&mut self, now: Milliseconds) {
+    pub(super) fn tell_nodes(&mut self, now: Time) {
         for mut node in self.index.take_changed() {
             node.ports = self.node_ports();
             if let Some(mesos) = &mut self.mesos {
@@ -138,7 +139,7 @@ impl Operator {
     }
 
     /// Does what the master wants; says whether the engine was told something.
-    pub(super) fn perform_mesos(&mut self, now: Milliseconds) -> bool {
+    pub(super) fn perform_mesos(&mut self, now: Time) -> bool {
         let mut any = false;
         if let Some(mesos) = &mut self.mesos {
             mesos.master.tick(now);
@@ -186,7 +187,7 @@ impl Operator {
     }
 
     /// Does what it is time for.
-    pub(super) fn fire_mesos_timers(&mut self, now: Milliseconds) {
+    pub(super) fn fire_mesos_timers(&mut self, now: Time) {
         loop {
             let Some(mesos) = &mut self.mesos else { return };
             let Some((at, key)) = mesos.looks.first().filter(|(at, _)| *at <= now).cloned() else {

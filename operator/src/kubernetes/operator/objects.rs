@@ -5,7 +5,8 @@ use std::sync::Arc;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use proffer_core::event::{Event, JobObservation};
-use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_core::jobs::JobKey;
+use proffer_core::time::{Span, Time};
 use proffer_core::view::JobStatus;
 use proffer_crds::job::SparkJobStatus;
 use proffer_crds::{ResourcePool, SparkJob};
@@ -18,12 +19,12 @@ use super::{Job, Operator, Pool};
 use crate::convert;
 
 /// How long changes of pools' statuses are gathered.
-const POOLS_INTERVAL_MILLISECONDS: Milliseconds = 1000;
+const POOLS_INTERVAL_MILLISECONDS: Span = Span::from_seconds(1);
 
 impl Operator {
     pub(super) fn observe_job(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         name: &ObjectName,
         object: Option<Arc<SparkJob>>,
     ) {
@@ -45,7 +46,7 @@ impl Operator {
         }
     }
 
-    fn see_job(&mut self, now: Milliseconds, key: JobKey, object: &Arc<SparkJob>) {
+    fn see_job(&mut self, now: Time, key: JobKey, object: &Arc<SparkJob>) {
         self.schedule_expiry(now, &key, object);
         let before = self.jobs.get_mut(&key);
         if let Some(job) = before.filter(|job| job.object.uid() == object.uid()) {
@@ -66,7 +67,7 @@ impl Operator {
         let job = Job {
             object: Arc::clone(object),
             published: restored.clone(),
-            published_at: 0,
+            published_at: Time::ZERO,
             retained: Vec::new(),
         };
         if let Some(replaced) = self.jobs.insert(key.clone(), job) {
@@ -80,7 +81,7 @@ impl Operator {
     }
 
     /// Tells the engine of a job whose demand is another one now.
-    pub(super) fn tell_engine_again(&mut self, now: Milliseconds, key: &JobKey) {
+    pub(super) fn tell_engine_again(&mut self, now: Time, key: &JobKey) {
         if let Some(object) = self.jobs.get(key).map(|job| Arc::clone(&job.object)) {
             self.tell_engine(now, key.clone(), &object, None);
         }
@@ -88,12 +89,12 @@ impl Operator {
 
     fn tell_engine(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         key: JobKey,
         object: &SparkJob,
         status: Option<Box<JobStatus>>,
     ) {
-        let created = object.creation_timestamp().map_or(0, |time| time.0.as_millisecond());
+        let created = object.creation_timestamp();
         let problem = |problems: Vec<convert::Problem>| {
             let sentences = problems.into_iter().map(|it| format!("{}: {}", it.field, it.message));
             sentences.collect::<Vec<_>>().join("; ")
@@ -106,22 +107,23 @@ impl Operator {
             key,
             uid: object.uid().unwrap_or_default().into(),
             generation: object.metadata.generation.unwrap_or(0),
-            created_at: u64::try_from(created).unwrap_or(0),
+            created_at: created.map_or(Time::ZERO, |time| convert::read_time(time.0)),
             spec,
             status,
         };
         self.engine.handle(now, Event::Job(Box::new(observed)));
     }
 
-    fn schedule_expiry(&mut self, now: Milliseconds, key: &JobKey, job: &SparkJob) {
+    fn schedule_expiry(&mut self, now: Time, key: &JobKey, job: &SparkJob) {
         let ended = job.status.as_ref().and_then(|status| status.completion_time.as_ref());
         let (Some(ended), Some(ttl)) = (ended, job.spec.ttl_seconds_after_finished) else { return };
-        let at = ended.0.as_millisecond().saturating_add(ttl.saturating_mul(1000));
-        self.expiries.insert((u64::try_from(at).unwrap_or(0).max(now), key.clone()));
+        let ttl = Span::from_seconds(u64::try_from(ttl).unwrap_or(0));
+        let at = convert::read_time(ended.0) + ttl;
+        self.expiries.insert((at.max(now), key.clone()));
     }
 
     /// Notes what is new in a status, for people.
-    pub(super) fn tell_of(&mut self, now: Milliseconds, status: &JobStatus) {
+    pub(super) fn tell_of(&mut self, now: Time, status: &JobStatus) {
         let Some(job) = self.jobs.get_mut(&status.key) else { return };
         if job.object.uid().as_deref() != Some(&*status.uid) {
             return;
@@ -132,11 +134,7 @@ impl Operator {
     }
 
     /// The job with this status, in the version in which it was last seen.
-    pub(super) fn job_with_status(
-        &self,
-        now: Milliseconds,
-        status: &JobStatus,
-    ) -> Option<SparkJob> {
+    pub(super) fn job_with_status(&self, now: Time, status: &JobStatus) -> Option<SparkJob> {
         let job = self.jobs.get(&status.key)?;
         if job.object.uid().as_deref() != Some(&*status.uid) {
             return None;
@@ -153,11 +151,11 @@ impl Operator {
 
     pub(super) fn observe_pool(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         name: &str,
         object: Option<Arc<ResourcePool>>,
     ) {
-        self.pools_due.get_or_insert(now.saturating_add(POOLS_INTERVAL_MILLISECONDS));
+        self.pools_due.get_or_insert(now + POOLS_INTERVAL_MILLISECONDS);
         let Some(object) = object else {
             self.pools.remove(name);
             if let Some((master, _)) = self.mesos() {
@@ -187,7 +185,7 @@ impl Operator {
     }
 
     /// Stores the statuses of pools that are not as they were, and lets pools go that nobody uses.
-    pub(super) fn publish_pools(&mut self, now: Milliseconds) {
+    pub(super) fn publish_pools(&mut self, now: Time) {
         if self.pools_due.is_none_or(|at| at > now) {
             return;
         }
@@ -212,8 +210,8 @@ impl Operator {
     }
 
     /// Has the statuses of pools written soon, if they are not to be anyway.
-    pub(super) fn note_pools(&mut self, now: Milliseconds) {
-        self.pools_due.get_or_insert(now.saturating_add(POOLS_INTERVAL_MILLISECONDS));
+    pub(super) fn note_pools(&mut self, now: Time) {
+        self.pools_due.get_or_insert(now + POOLS_INTERVAL_MILLISECONDS);
     }
 }
 
@@ -224,7 +222,7 @@ pub(super) fn is_older(one: &SparkJob, other: &SparkJob) -> bool {
     matches!((number(one), number(other)), (Some(one), Some(other)) if one < other)
 }
 
-/// The time now, in milliseconds since 1970.
-pub(crate) fn wall_clock() -> Milliseconds {
-    u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0)
+/// The time now, counted from 1970.
+pub(crate) fn wall_clock() -> Time {
+    convert::read_time(Timestamp::now())
 }

@@ -17,8 +17,9 @@ use proffer_core::action::{Assignment, Launch};
 use proffer_core::event::{
     AttemptFailure, Departure, Event, ExecutorObservation, Report, StageAttempts,
 };
-use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_core::jobs::JobKey;
 use proffer_core::ranges::Ranges;
+use proffer_core::time::{Span, Time};
 use proffer_core::view::JobStatus;
 use proffer_crds::SparkJob;
 use proffer_crds::job::{PodRetention, SparkJobStatus};
@@ -35,11 +36,11 @@ use crate::convert;
 use crate::convert::spark::{DRIVER_STAGE, executor_size};
 
 /// The least time between two statuses that say something new only of an application.
-const STATUS_INTERVAL_MILLISECONDS: Milliseconds = 1000;
+const STATUS_INTERVAL_MILLISECONDS: Span = Span::from_seconds(1);
 
 /// How long places are held for the first executors of an application that decides itself how many it
 /// wants, since its driver was made.
-const FIRST_EXECUTORS_MILLISECONDS: Milliseconds = 120_000;
+const FIRST_EXECUTORS_MILLISECONDS: Span = Span::from_seconds(120);
 
 /// The most executors that an application asks for whose pool has no limit.
 const MOST_EXECUTORS: u32 = 1000;
@@ -52,9 +53,9 @@ pub(super) struct Sparks {
     /// Drivers that ended, until what became of them is stored: pod, uid, and whether it ended by itself.
     ended: BTreeMap<ExecutorKey, (ObjectName, Box<str>, bool)>,
     /// When which job is looked at.
-    looks: BTreeSet<(Milliseconds, JobKey)>,
+    looks: BTreeSet<(Time, JobKey)>,
     /// Jobs whose status has something new of the application, and when it is written.
-    changed: BTreeMap<JobKey, Milliseconds>,
+    changed: BTreeMap<JobKey, Time>,
     /// What of an application's last driver is shown.
     shown: BTreeMap<JobKey, ApplicationStatus>,
 }
@@ -74,7 +75,7 @@ struct Driver {
     /// The number of the attempt that it is.
     attempt: Option<u32>,
     is_removing: bool,
-    made_at: Milliseconds,
+    made_at: Time,
     /// Whether it was said that its image has another version of Spark.
     version_told: bool,
     log: Log,
@@ -91,7 +92,7 @@ enum Log {
 }
 
 impl Sparks {
-    pub(super) fn wakeup(&self) -> Option<Milliseconds> {
+    pub(super) fn wakeup(&self) -> Option<Time> {
         let changed = self.changed.values().copied().min();
         self.looks.first().map(|&(at, _)| at).into_iter().chain(changed).min()
     }
@@ -126,18 +127,18 @@ impl Operator {
 
     /// How many places an application should have: its driver's, those of the pods that there are, and
     /// those of the executors that it is about to ask for.
-    pub(super) fn places_of(&self, now: Milliseconds, job: &JobKey) -> Option<u32> {
+    pub(super) fn places_of(&self, now: Time, job: &JobKey) -> Option<u32> {
         let (_, spark) = self.spark_of(job)?;
         let pods = self.gated.count(job);
         let made_at = self.sparks.drivers.get(job).map(|driver| driver.made_at);
-        let is_new = made_at.is_none_or(|at| now < at.saturating_add(FIRST_EXECUTORS_MILLISECONDS));
+        let is_new = made_at.is_none_or(|at| now < at + FIRST_EXECUTORS_MILLISECONDS);
         let first = u32::try_from(spark.first_executors()).unwrap_or(0);
         let expected = if spark.is_dynamic() && !is_new { 0 } else { first };
         Some(expected.max(pods).saturating_add(1))
     }
 
     /// The engine wants a driver.
-    pub(super) fn want_driver(&mut self, now: Milliseconds, launch: Launch) {
+    pub(super) fn want_driver(&mut self, now: Time, launch: Launch) {
         let Some((object, spark)) = self.spark_of(&launch.key.job) else {
             self.gone(now, &launch.key, Departure::Withdrawn("its job is gone".to_owned()));
             return;
@@ -175,7 +176,7 @@ impl Operator {
             self.sparks.shown.insert(job.clone(), shown);
             self.note_spark(&job);
             if is_dynamic {
-                let at = now.saturating_add(FIRST_EXECUTORS_MILLISECONDS);
+                let at = now + FIRST_EXECUTORS_MILLISECONDS;
                 self.sparks.looks.insert((at, job));
             }
         }
@@ -184,11 +185,7 @@ impl Operator {
     }
 
     /// The write that makes a driver, with what it needs.
-    pub(super) fn driver_write(
-        &mut self,
-        now: Milliseconds,
-        launch: &Launch,
-    ) -> Option<ExecutorWrite> {
+    pub(super) fn driver_write(&mut self, now: Time, launch: &Launch) -> Option<ExecutorWrite> {
         if !self.sparks.is_driver(&launch.key) {
             return None;
         }
@@ -232,7 +229,7 @@ impl Operator {
     }
 
     /// Draws the conclusions from what is known of a driver's pod.
-    pub(super) fn review_driver(&mut self, now: Milliseconds, name: &ObjectName) {
+    pub(super) fn review_driver(&mut self, now: Time, name: &ObjectName) {
         let facts = self.index.pod(name).and_then(|pod| pod.driver.as_deref());
         let job = match facts {
             Some(facts) => Some(facts.key.job.clone()),
@@ -307,7 +304,7 @@ impl Operator {
     }
 
     /// Tells the engine of a driver's pod; the first time also that it takes its task.
-    fn tell_driver(&mut self, now: Milliseconds, job: &JobKey, first: bool) {
+    fn tell_driver(&mut self, now: Time, job: &JobKey, first: bool) {
         let Some(driver) = self.sparks.drivers.get(job) else { return };
         let Some(pool) = self.jobs.get(job).map(|job| job.object.spec.pool.clone()) else { return };
         let (node, terminating) = driver.told.clone().unwrap_or_default();
@@ -334,7 +331,7 @@ impl Operator {
     }
 
     /// The engine gave the driver its task.
-    pub(super) fn assign_driver(&mut self, now: Milliseconds, assignment: &Assignment) {
+    pub(super) fn assign_driver(&mut self, now: Time, assignment: &Assignment) {
         let job = &assignment.key.job;
         let Some(driver) = self.sparks.drivers.get_mut(job) else { return };
         let Some(attempt) = assignment.attempts.first().map(|attempts| attempts.attempt) else {
@@ -355,7 +352,7 @@ impl Operator {
     }
 
     /// Takes in what became of a driver, as what became of its task.
-    fn take_end(&mut self, now: Milliseconds, key: &ExecutorKey, end: DriverEnd) {
+    fn take_end(&mut self, now: Time, key: &ExecutorKey, end: DriverEnd) {
         let Some(driver) = self.sparks.drivers.get_mut(&key.job) else { return };
         let is_deleting = self.index.pod(&driver.pod).is_some_and(|pod| pod.is_deleting);
         // What has to make room, or goes with its node, is not to blame for it.
@@ -407,7 +404,7 @@ impl Operator {
     }
 
     /// Takes in the end of a driver's log.
-    pub(super) fn take_log(&mut self, now: Milliseconds, pod: &ObjectName, log: String) {
+    pub(super) fn take_log(&mut self, now: Time, pod: &ObjectName, log: String) {
         let Some(job) = self.job_of_driver(pod) else { return };
         if let Some(driver) = self.sparks.drivers.get_mut(&job) {
             driver.log = Log::Read(log);
@@ -418,7 +415,7 @@ impl Operator {
     /// Tells the engine that a driver is gone.
     fn end_driver(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         key: &ExecutorKey,
         departure: Departure,
         by_itself: bool,
@@ -436,7 +433,7 @@ impl Operator {
     }
 
     /// The API server refused a driver.
-    pub(super) fn refuse_driver(&mut self, now: Milliseconds, key: &ExecutorKey, why: String) {
+    pub(super) fn refuse_driver(&mut self, now: Time, key: &ExecutorKey, why: String) {
         if self.sparks.is_driver(key) {
             self.forget_driver(key);
         }
@@ -450,7 +447,7 @@ impl Operator {
     }
 
     /// The engine wants a driver to go.
-    pub(super) fn remove_driver(&mut self, now: Milliseconds, key: &ExecutorKey) {
+    pub(super) fn remove_driver(&mut self, now: Time, key: &ExecutorKey) {
         let Some(driver) = self.sparks.drivers.get_mut(&key.job) else { return };
         driver.is_removing = true;
         if driver.uid.is_none() && !self.queue.executors.is_in_flight(key) {
@@ -475,7 +472,7 @@ impl Operator {
     }
 
     /// What became of a driver is stored: its pod goes, unless it stays for its log.
-    pub(super) fn discard_driver(&mut self, now: Milliseconds, key: &ExecutorKey) {
+    pub(super) fn discard_driver(&mut self, now: Time, key: &ExecutorKey) {
         if let Some((name, uid, by_itself)) = self.sparks.ended.remove(key) {
             let retention = self.jobs.get(&key.job).map(|job| job.object.spec.pod_retention);
             let stays = match retention {
@@ -524,7 +521,7 @@ impl Operator {
     /// Has the status of an application written soon.
     pub(super) fn note_spark(&mut self, job: &JobKey) {
         let Some(known) = self.jobs.get(job) else { return };
-        let due = known.published_at.saturating_add(STATUS_INTERVAL_MILLISECONDS);
+        let due = known.published_at + STATUS_INTERVAL_MILLISECONDS;
         self.sparks.changed.entry(job.clone()).or_insert(due);
     }
 
@@ -562,7 +559,7 @@ impl Operator {
     }
 
     /// Takes in drivers and places that were there before this process began.
-    pub(super) fn restore_sparks(&mut self, now: Milliseconds) {
+    pub(super) fn restore_sparks(&mut self, now: Time) {
         let jobs: Vec<JobKey> = self.jobs.keys().cloned().collect();
         for job in jobs {
             let Some((object, _)) = self.spark_of(&job) else { continue };
@@ -611,7 +608,7 @@ impl Operator {
     }
 
     /// Takes in the places of applications that have no pods yet.
-    pub(super) fn restore_places(&mut self, now: Milliseconds) {
+    pub(super) fn restore_places(&mut self, now: Time) {
         let jobs: Vec<JobKey> = self.jobs.keys().cloned().collect();
         for job in jobs {
             let Some((object, _)) = self.spark_of(&job) else { continue };
@@ -628,7 +625,7 @@ impl Operator {
     }
 
     /// Does what it is time for.
-    pub(super) fn fire_spark_timers(&mut self, now: Milliseconds) {
+    pub(super) fn fire_spark_timers(&mut self, now: Time) {
         while let Some((at, job)) = self.sparks.looks.first().filter(|(at, _)| *at <= now).cloned()
         {
             self.sparks.looks.remove(&(at, job.clone()));

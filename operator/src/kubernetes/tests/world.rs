@@ -6,8 +6,8 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use proffer_core::jobs::Milliseconds;
 use proffer_core::ranges::Ranges;
+use proffer_core::time::Time;
 use proffer_fake_api::{FakeApi, Request, Verb};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -148,11 +148,11 @@ pub(super) fn cluster(api: &FakeApi) -> Cluster {
 }
 
 /// The time by the clock that tests pause.
-fn virtual_clock() -> Milliseconds {
+fn virtual_clock() -> Time {
     thread_local! {
-        static START: (Milliseconds, Instant) = (super::super::wall_clock(), Instant::now());
+        static START: (Time, Instant) = (super::super::wall_clock(), Instant::now());
     }
-    START.with(|(then, start)| then + u64::try_from(start.elapsed().as_millis()).unwrap())
+    START.with(|(then, start)| *then + start.elapsed().into())
 }
 
 /// Who plays everything that is not the operator.

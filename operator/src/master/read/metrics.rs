@@ -37,7 +37,10 @@ impl Master {
             all.insert(name, value);
         };
         set("master/elected".to_owned(), json!(1.0));
-        set("master/uptime_secs".to_owned(), json!(super::seconds(self.now - self.started_at)));
+        set(
+            "master/uptime_secs".to_owned(),
+            json!(crate::master::span_seconds(self.now.since(self.started_at))),
+        );
         let total = sum(view.nodes.iter().map(|node| &node.usable));
         let held = sum(view.nodes.iter().map(|node| &node.held));
         let offered = sum(view.nodes.iter().map(|node| &node.outstanding));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proffer_core::action::Action;
 use proffer_core::engine::{Engine, Settings};
 use proffer_core::event::{Event as EngineEvent, NodeObservation, PoolObservation};
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::{Span, Time};
 use proffer_mesos::from_json;
 use proffer_mesos::scheduler::{Call, CallSubscribe, Event, EventType};
 use proffer_mesos::types::{
@@ -21,14 +21,14 @@ use crate::master::{
 pub(super) struct World {
     engine: Engine,
     master: Master,
-    now: Milliseconds,
+    now: Time,
     pools: Vec<PoolObservation>,
     events: BTreeMap<ConnectionId, Vec<Event>>,
     /// What executors are told.
     pub(super) told: BTreeMap<ConnectionId, Vec<executor::Event>>,
     closed: Vec<ConnectionId>,
     pub(super) runs: Vec<Run>,
-    pub(super) kills: Vec<(TaskKey, Option<Milliseconds>)>,
+    pub(super) kills: Vec<(TaskKey, Option<Span>)>,
     next: u64,
 }
 
@@ -52,13 +52,13 @@ pub(super) fn task(name: &str, agent: &str, cpus: f64) -> TaskInfo {
 impl World {
     pub(super) fn new(nodes: usize) -> Self {
         let master = Master::new(
-            1_000_000,
+            Time::from_milliseconds(1_000_000),
             MasterSettings {
                 id: "m".to_owned(),
                 address: "127.0.0.1:5050".parse().unwrap(),
                 hostname: "localhost".to_owned(),
                 namespace: "mesos".into(),
-                least_failover_milliseconds: 0,
+                least_failover: Span::ZERO,
                 sandboxes: Some("/sandboxes".into()),
                 access: Arc::default(),
             },
@@ -66,7 +66,7 @@ impl World {
         let mut world = Self {
             engine: Engine::new(Settings::default()),
             master,
-            now: 1_000_000,
+            now: Time::from_milliseconds(1_000_000),
             pools: Vec::new(),
             events: BTreeMap::new(),
             told: BTreeMap::new(),
@@ -111,7 +111,7 @@ impl World {
             }
             self.master.tick(self.now);
             let effects = self.master.take_effects();
-            if effects.is_empty() && self.engine.next_wakeup() != Some(0) {
+            if effects.is_empty() && self.engine.next_wakeup() != Some(Time::ZERO) {
                 return;
             }
             for effect in effects {
@@ -134,8 +134,8 @@ impl World {
     }
 
     /// Lets time pass, with everything that is due in it.
-    pub(super) fn advance(&mut self, time: Milliseconds) {
-        let end = self.now + time;
+    pub(super) fn advance(&mut self, milliseconds: u64) {
+        let end = self.now + Span::from_milliseconds(milliseconds);
         loop {
             let of_both = [self.engine.next_wakeup(), self.master.next_wakeup()];
             match of_both.into_iter().flatten().min().filter(|at| *at <= end) {

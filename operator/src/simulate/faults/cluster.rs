@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use proffer_core::event::{
     Departure, Maintenance, NodeObservation, PoolObservation, ReclaimPolicy, ReclaimRules,
 };
+use proffer_core::time::Span;
 use proffer_crds::job::{
     ExcludeOnFailure, ExecutorTemplate, Gang, Output, Placement, RestartKind, RestartPolicy,
     Speculation, Stage,
@@ -196,8 +197,8 @@ impl World {
                     offered,
                     draining,
                     maintenance: maintenance.map(|(after, seconds)| Maintenance {
-                        start: self.now + u64::from(after) * 1000,
-                        duration: Some(u64::from(seconds) * 1000),
+                        start: self.now + Span::from_seconds(after.into()),
+                        duration: Some(Span::from_milliseconds(u64::from(seconds) * 1000)),
                     }),
                     ..before
                 };
@@ -343,8 +344,8 @@ impl World {
 fn soon() -> ReclaimRules {
     ReclaimRules {
         policy: Some(ReclaimPolicy::FairShare),
-        grace_milliseconds: Some(2000),
-        drain_milliseconds: Some(4000),
+        grace_milliseconds: Some(Span::from_seconds(2)),
+        drain_milliseconds: Some(Span::from_seconds(4)),
     }
 }
 

@@ -251,7 +251,7 @@ impl World {
 
     /// An executor writes what it has to say; says whether that was anything.
     pub(super) fn report(&mut self, name: &str) -> bool {
-        let now = self.now;
+        let now = self.now.as_milliseconds();
         let Some(pod) = self.api.pods.get_mut(name).filter(|pod| pod.lives()) else { return false };
         let Some(object) = self.api.executors.get_mut(name) else { return false };
         if !pod.started || pod.session.report_due_milliseconds().is_none() {

@@ -16,6 +16,7 @@ use proffer_core::action::Action;
 use proffer_core::engine::{Engine, Settings};
 use proffer_core::event::{Event, JobObservation, NodeObservation, PoolObservation};
 use proffer_core::jobs::{ExecutorSpec, JobKey, JobSpec, StageSpec};
+use proffer_core::time::Time;
 
 use super::random::Random;
 
@@ -158,7 +159,7 @@ impl Pool {
                 limit: self.limit.map(amounts).unwrap_or_default(),
                 ..PoolObservation::default()
             };
-            engine.handle(0, Event::Pool(observed));
+            engine.handle(Time::ZERO, Event::Pool(observed));
         }
         self.children.iter().for_each(|child| child.observe(engine));
         for (index, &wanted) in self.jobs.iter().enumerate() {
@@ -178,11 +179,11 @@ impl Pool {
                 key: JobKey { namespace: "".into(), name: name.as_str().into() },
                 uid: name.as_str().into(),
                 generation: 1,
-                created_at: 0,
+                created_at: Time::ZERO,
                 spec: Ok(spec),
                 status: None,
             };
-            engine.handle(0, Event::Job(Box::new(job)));
+            engine.handle(Time::ZERO, Event::Job(Box::new(job)));
         }
     }
 }
@@ -196,11 +197,11 @@ fn fill(nodes: &[u32], root: &Pool, fairness: Fairness) -> BTreeMap<String, u32>
             allocatable: vec![("cpu".into(), i64::from(size) * EXECUTOR)],
             ..NodeObservation::default()
         };
-        engine.handle(0, Event::Node(observed));
+        engine.handle(Time::ZERO, Event::Node(observed));
     }
     root.observe(&mut engine);
     let mut given = BTreeMap::new();
-    for action in engine.tick(0) {
+    for action in engine.tick(Time::ZERO) {
         if let Action::Launch(launch) = action {
             let job = launch.key.job.name.to_string();
             let pool = job.split(' ').next().unwrap_or_default().to_owned();

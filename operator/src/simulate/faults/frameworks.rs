@@ -11,6 +11,7 @@ use proffer_core::frameworks::{
     NamedAmounts, OfferDescription, OfferId, RunningTask, TaskId, TaskRequest,
 };
 use proffer_core::jobs::JobKey;
+use proffer_core::time::Span;
 use serde::{Deserialize, Serialize};
 
 use super::api::NAMESPACE;
@@ -239,13 +240,13 @@ impl World {
                 let call = FrameworkCall::Accept {
                     offers: vec![offer.id],
                     tasks: vec![TaskRequest { task, amounts, ports }],
-                    refuse_milliseconds: refuses.into(),
+                    refuse_milliseconds: Span::from_milliseconds(refuses.into()),
                 };
                 vec![Event::FrameworkCall(offer.framework, call)]
             }
             FrameworkStep::Decline { offer, refuses } => {
                 let Some(offer) = frameworks.picked_offer(offer) else { return };
-                let refuse_milliseconds = refuses.into();
+                let refuse_milliseconds = Span::from_milliseconds(refuses.into());
                 let call = FrameworkCall::Decline { offers: vec![offer.id], refuse_milliseconds };
                 vec![Event::FrameworkCall(offer.framework, call)]
             }
@@ -267,7 +268,7 @@ impl World {
                 let call = FrameworkCall::AnswerInverse {
                     offers: vec![id],
                     agreed: agrees,
-                    refuse_milliseconds: refuses.into(),
+                    refuse_milliseconds: Span::from_milliseconds(refuses.into()),
                 };
                 vec![Event::FrameworkCall(key, call)]
             }

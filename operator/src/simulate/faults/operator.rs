@@ -11,14 +11,15 @@ use proffer_core::ExecutorKey;
 use proffer_core::action::{Action, Launch};
 use proffer_core::engine::{Engine, Settings};
 use proffer_core::event::{Departure, Event, JobObservation, NodeObservation, PoolObservation};
-use proffer_core::jobs::{JobKey, JobSpec, Milliseconds};
+use proffer_core::jobs::{JobKey, JobSpec};
+use proffer_core::time::{Span, Time};
 use proffer_crds::{SparkExecutor, SparkJob};
 
 use super::api::{Answer, Api, NAMESPACE, ObjectKey, Write};
 use crate::convert;
 
 /// How long the engine waits to see what it wanted.
-const WRITE_DEADLINE_MILLISECONDS: Milliseconds = 5000;
+const WRITE_DEADLINE_MILLISECONDS: Span = Span::from_seconds(5);
 
 /// What the operator hears of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,12 +59,7 @@ pub(super) struct Operator {
 
 impl Operator {
     /// A process that starts: it lists everything before it decides.
-    pub(super) fn start(
-        now: Milliseconds,
-        settings: &Settings,
-        api: &Api,
-        running: Vec<Event>,
-    ) -> Self {
+    pub(super) fn start(now: Time, settings: &Settings, api: &Api, running: Vec<Event>) -> Self {
         let settings = Settings {
             write_deadline_milliseconds: Some(WRITE_DEADLINE_MILLISECONDS),
             ..settings.clone()
@@ -87,7 +83,7 @@ impl Operator {
     }
 
     /// Hears of an object as it is now.
-    pub(super) fn observe(&mut self, now: Milliseconds, api: &Api, key: &ObjectKey) {
+    pub(super) fn observe(&mut self, now: Time, api: &Api, key: &ObjectKey) {
         match key {
             ObjectKey::Node(name) => {
                 if let Some(node) = api.nodes.get(name) {
@@ -119,7 +115,7 @@ impl Operator {
         }
     }
 
-    fn observe_job(&mut self, now: Milliseconds, api: &Api, name: &str) {
+    fn observe_job(&mut self, now: Time, api: &Api, name: &str) {
         let key = JobKey { namespace: NAMESPACE.into(), name: name.into() };
         let Some(job) = api.jobs.get(name) else {
             self.jobs.remove(&key);
@@ -129,7 +125,7 @@ impl Operator {
         let uid = job.uid().unwrap_or_default();
         let known = self.jobs.get(&key).is_some_and(|seen| seen.uid == uid);
         let status = if known { None } else { convert::restored_status(job).map(Box::new) };
-        let created = job.creation_timestamp().map_or(0, |time| time.0.as_millisecond());
+        let created = job.creation_timestamp();
         let problem = |problems: Vec<convert::Problem>| {
             problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; ")
         };
@@ -137,7 +133,7 @@ impl Operator {
             key: key.clone(),
             uid: uid.as_str().into(),
             generation: job.metadata.generation.unwrap_or(0),
-            created_at: u64::try_from(created).unwrap_or(0),
+            created_at: created.map_or(Time::ZERO, |time| convert::read_time(time.0)),
             spec: convert::job_spec(job).map_err(problem),
             status,
         };
@@ -145,7 +141,7 @@ impl Operator {
         self.engine.handle(now, Event::Job(Box::new(observed)));
     }
 
-    fn observe_executor(&mut self, now: Milliseconds, api: &Api, name: &str) {
+    fn observe_executor(&mut self, now: Time, api: &Api, name: &str) {
         let Some(object) = api.executors.get(name) else {
             let known = self.names.iter().find(|(_, known)| *known == name);
             let Some(key) = known.map(|(key, _)| key.clone()) else { return };
@@ -164,7 +160,7 @@ impl Operator {
         self.observe_pod(now, api, name);
     }
 
-    fn observe_pod(&mut self, now: Milliseconds, api: &Api, name: &str) {
+    fn observe_pod(&mut self, now: Time, api: &Api, name: &str) {
         let Some(pod) = api.pods.get(name) else { return };
         let is_known = self.names.get(&pod.key).is_some_and(|known| known == name);
         if let Some(node) = pod.node.as_ref().filter(|_| is_known) {
@@ -179,7 +175,7 @@ impl Operator {
         }
     }
 
-    fn report(&mut self, now: Milliseconds, api: &Api, key: &ExecutorKey, name: &str) {
+    fn report(&mut self, now: Time, api: &Api, key: &ExecutorKey, name: &str) {
         let status = api.executors.get(name).and_then(|object| object.status.clone());
         if let Some(status) = status
             && self.names.get(key).is_some_and(|known| known == name)
@@ -197,7 +193,7 @@ impl Operator {
         convert::job_spec(&self.jobs.get(key)?.object).ok()
     }
 
-    fn discarded(&mut self, now: Milliseconds, key: &ExecutorKey) {
+    fn discarded(&mut self, now: Time, key: &ExecutorKey) {
         if let Some(name) = self.names.remove(key) {
             self.placed.remove(&name);
         }
@@ -206,7 +202,7 @@ impl Operator {
     }
 
     /// Turns what the engine wants into writes.
-    pub(super) fn ask(&mut self, now: Milliseconds, action: Action) {
+    pub(super) fn ask(&mut self, now: Time, action: Action) {
         match &action {
             // Of what has no name any more nothing is left.
             Action::Remove(key) if !self.names.contains_key(key) => {
@@ -294,7 +290,7 @@ impl Operator {
     }
 
     /// Hears what became of a write.
-    pub(super) fn answered(&mut self, now: Milliseconds, api: &Api, write: &Write, told: Told) {
+    pub(super) fn answered(&mut self, now: Time, api: &Api, write: &Write, told: Told) {
         let name = match write {
             Write::Create { name, .. }
             | Write::Assign { name, .. }

@@ -5,7 +5,7 @@ use proffer_core::action::Action;
 use proffer_core::engine::Settings;
 use proffer_core::event::Departure;
 use proffer_core::frameworks::FrameworkAction;
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::{Span, Time};
 use serde::{Deserialize, Serialize};
 
 use super::api::{Answer, Api, ObjectKey, Write};
@@ -74,7 +74,7 @@ pub(super) enum Outcome {
 /// Everything.
 #[derive(Debug)]
 pub(super) struct World {
-    pub(super) now: Milliseconds,
+    pub(super) now: Time,
     pub(super) api: Api,
     pub(super) operator: Operator,
     pub(super) promises: Promises,
@@ -88,7 +88,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(settings: Settings, verbose: bool) -> Self {
-        let now = 1_000_000;
+        let now = Time::from_milliseconds(1_000_000);
         let api = Api::default();
         let operator = Operator::start(now, &settings, &api, Vec::new());
         let promises = Promises::default();
@@ -134,7 +134,9 @@ impl World {
                 }
             }
             &Step::Crash(arrives) => self.crash(arrives)?,
-            &Step::Advance(milliseconds) => self.now += u64::from(milliseconds),
+            &Step::Advance(milliseconds) => {
+                self.now += Span::from_milliseconds(milliseconds.into());
+            }
             Step::Settle => self.settle()?,
         }
         self.operator.engine.check()
@@ -142,7 +144,7 @@ impl World {
 
     pub(super) fn tell(&self, what: &str, value: &impl std::fmt::Debug) {
         if self.verbose {
-            println!("{} {what}{value:?}", self.now);
+            println!("{:?} {what}{value:?}", self.now);
         }
     }
 

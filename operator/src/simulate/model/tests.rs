@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::{Amounts, Model, Outcome, Setup, SimulationError, Submission, run};
 use crate::simulate::order::Order;
 use crate::simulate::trace::TraceJob;
-use crate::simulate::units::Seconds;
+use proffer_core::time::{Span, Time};
 
 /// Jobs on nodes of so many cpus with as many GiB of memory.
 struct World {
@@ -17,14 +17,14 @@ struct World {
 
 fn job(submitted_at: u64, pool: &str, executors: u32, tasks: u32, task_duration: u64) -> TraceJob {
     TraceJob {
-        submitted_at,
+        submitted_at: Time::from_milliseconds(submitted_at),
         pool: pool.into(),
         name: format!("{pool}-{submitted_at}").into(),
         executors,
         cpu: 1000,
         memory: 1 << 30,
         tasks,
-        task_duration,
+        task_duration: Span::from_milliseconds(task_duration),
         priority: 0,
     }
 }
@@ -53,8 +53,8 @@ impl World {
             pools: &self.pools,
             submissions: &self.submissions,
             accounts: 2,
-            start_delay: Seconds::from_milliseconds(1000),
-            time_limit: Seconds::from_milliseconds(1_000_000_000),
+            start_delay: Span::from_seconds(1).into(),
+            time_limit: Span::from_seconds(1_000_000).into(),
         }
     }
 
@@ -65,7 +65,8 @@ impl World {
     /// When each job got its first executor and when it ended, in the order of submission.
     fn courses(&self) -> Vec<(u64, u64)> {
         let jobs = self.run().unwrap().jobs;
-        jobs.iter().map(|job| (job.started_at.unwrap(), job.ended_at.unwrap())).collect()
+        let at = |time: Option<Time>| time.unwrap().as_milliseconds();
+        jobs.iter().map(|job| (at(job.started_at), at(job.ended_at))).collect()
     }
 }
 
@@ -132,7 +133,7 @@ fn a_job_that_fits_nowhere_ends_the_simulation_with_the_reason() {
 fn time_ends_at_the_limit() {
     let jobs: Vec<TraceJob> = (0..8).map(|at| job(at, "a", 1, 1, 60_000)).collect();
     let world = World::new(&[1], &jobs, Order::Hdrf);
-    let time_limit = Seconds::from_milliseconds(30_000);
+    let time_limit = Span::from_seconds(30).into();
     let error = run(&Setup { time_limit, ..world.setup() }).unwrap_err().to_string();
     let waits = "waits for its first executor: no node has 1 cpu free; largest 0";
     assert_eq!(
@@ -189,7 +190,7 @@ proptest! {
         let world = World::new(&cpus, &jobs, order);
         let setup = world.setup();
         let mut model = Model::new(&setup);
-        let mut before = 0;
+        let mut before = Time::ZERO;
         while model.step().unwrap() {
             prop_assert!(before <= model.now);
             before = model.now;
@@ -199,7 +200,7 @@ proptest! {
         for (submission, course) in world.submissions.iter().zip(&model.outcome.jobs) {
             prop_assert_eq!(course.tasks_run, u64::from(submission.spec.stages[0].tasks));
             prop_assert!(course.started_at.unwrap() >= submission.at);
-            prop_assert!(course.ended_at.unwrap() > course.started_at.unwrap() + 1000);
+            prop_assert!(course.ended_at.unwrap() > course.started_at.unwrap() + Span::from_seconds(1));
         }
         prop_assert_eq!(run(&setup).unwrap(), model.outcome);
     }

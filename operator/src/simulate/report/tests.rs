@@ -1,9 +1,10 @@
 use super::Spread;
-use crate::simulate::units::Seconds;
+use proffer_core::time::Span;
 
 fn spread(times: &[u64]) -> [u64; 4] {
-    let Spread { mean, median, p95, max } = Spread::new(times.to_vec());
-    [mean, median, p95, max].map(Seconds::milliseconds)
+    let Spread { mean, median, p95, max } =
+        Spread::new(times.iter().copied().map(Span::from_milliseconds).collect());
+    [mean, median, p95, max].map(|seconds| seconds.span().as_milliseconds())
 }
 
 #[test]

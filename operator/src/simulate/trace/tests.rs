@@ -1,4 +1,5 @@
 use super::{TraceJob, parse};
+use proffer_core::time::{Span, Time};
 
 const HEADER: &str = "submit_seconds,pool,name,executors,cpu,memory,tasks,task_seconds\n";
 
@@ -8,14 +9,14 @@ fn read(text: &str) -> Result<Vec<TraceJob>, String> {
 
 fn job() -> TraceJob {
     TraceJob {
-        submitted_at: 12_500,
+        submitted_at: Time::from_milliseconds(12_500),
         pool: "etl".into(),
         name: "load".into(),
         executors: 4,
         cpu: 1500,
         memory: 4 << 30,
         tasks: 80,
-        task_duration: 30_000,
+        task_duration: Span::from_seconds(30),
         priority: 0,
     }
 }

@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 use crate::engine::Engine;
 use crate::frameworks::{FrameworkAction, Offer, Refused, Task, TaskProblem, TaskRequest};
 use crate::ids::{FrameworkId, JobKey, OfferId};
-use crate::jobs::Milliseconds;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
+use crate::time::{Span, Time};
 
 impl Engine {
     pub(super) fn accept(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         id: FrameworkId,
         offers: &[OfferId],
         tasks: &[TaskRequest],
-        refuse_milliseconds: Milliseconds,
+        refuse_milliseconds: Span,
     ) {
         let Some(key) = self.key_of(id) else { return };
         let (client, node) = match self.check_offers(id, offers) {
@@ -25,7 +25,7 @@ impl Engine {
                 // None of the offers can be used again. They come back without a filter, as in Mesos.
                 for &offer in offers {
                     if self.owns(id, offer) {
-                        self.give_back(now, offer, 0);
+                        self.give_back(now, offer, Span::ZERO);
                     }
                 }
                 for task in tasks {

@@ -10,11 +10,11 @@ use std::collections::BTreeSet;
 use crate::engine::Engine;
 use crate::frameworks::{FrameworkAction, Inverse, Timer};
 use crate::ids::{FrameworkId, InverseOfferId, NodeId};
-use crate::jobs::Milliseconds;
+use crate::time::{Span, Time};
 
 impl Engine {
     /// By when a node is to be empty, if it is. All that inverse offers depend on is here.
-    fn unavailable_from(&self, node: NodeId) -> Option<Milliseconds> {
+    fn unavailable_from(&self, node: NodeId) -> Option<Time> {
         self.state.nodes.get(node)?.availability().unavailable_from
     }
 
@@ -64,13 +64,13 @@ impl Engine {
     /// Takes in what a framework answers.
     pub(super) fn take_inverse_answers(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         framework: FrameworkId,
         offers: &[InverseOfferId],
         agreed: bool,
-        refuse_milliseconds: Milliseconds,
+        refuse_milliseconds: Span,
     ) {
-        let again_at = now.saturating_add(refuse_milliseconds);
+        let again_at = now + refuse_milliseconds;
         let mut answered = Vec::new();
         for (&(node, id), asked) in &mut self.state.frameworks.inverse {
             if id == framework && offers.contains(&asked.id) {
@@ -124,7 +124,7 @@ impl Engine {
         all.filter(connected).collect()
     }
 
-    fn ask(&mut self, node: NodeId, framework: FrameworkId, unavailable_from: Milliseconds) {
+    fn ask(&mut self, node: NodeId, framework: FrameworkId, unavailable_from: Time) {
         if self.state.frameworks.inverse.contains_key(&(node, framework)) {
             return;
         }

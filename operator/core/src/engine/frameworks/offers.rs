@@ -6,10 +6,10 @@ use crate::engine::Engine;
 use crate::explain::Rejection;
 use crate::frameworks::{FrameworkAction, Offer, OfferDescription, Refused, RescindReason, Timer};
 use crate::ids::{ClientId, OfferId, PoolId};
-use crate::jobs::Milliseconds;
 use crate::policy::Placement;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
+use crate::time::{Span, Time};
 use std::collections::BTreeMap;
 
 impl Engine {
@@ -103,7 +103,7 @@ impl Engine {
 
     /// Makes an offer of what the round has charged to a node. The framework is told when all rounds
     /// of the tick are over: what another round adds on the same node is in the same offer.
-    pub(in crate::engine) fn make_offer(&mut self, now: Milliseconds, id: ClientId, grant: Grant) {
+    pub(in crate::engine) fn make_offer(&mut self, now: Time, id: ClientId, grant: Grant) {
         let Some(&node) = grant.nodes.first() else { return };
         let frameworks = &mut self.state.frameworks;
         let Some(client) = frameworks.clients.get_mut(id) else { return };
@@ -132,7 +132,7 @@ impl Engine {
         let observed = frameworks.by_id.get(framework).and_then(|known| known.observed.as_ref());
         let own = observed.and_then(|seen| seen.offer_timeout_milliseconds);
         let timeout = own.or(self.settings.offer_timeout_milliseconds);
-        let expires_at = timeout.map(|timeout| now.saturating_add(timeout));
+        let expires_at = timeout.map(|timeout| now + timeout);
         if let Some(at) = expires_at {
             frameworks.timers.insert((at, Timer::Offer(offer)));
         }
@@ -206,7 +206,7 @@ impl Engine {
     }
 
     /// A framework gives back an offer, and does not want to see the like for some time.
-    pub(super) fn give_back(&mut self, now: Milliseconds, id: OfferId, refuse: Milliseconds) {
+    pub(super) fn give_back(&mut self, now: Time, id: OfferId, refuse: Span) {
         if let Some(offer) = self.end_offer(id, &Resources::NONE, &Ranges::new()) {
             let refused = Refused { amount: offer.amount, ports: offer.ports };
             self.refuse(now, offer.client, offer.node, refused, refuse);
@@ -217,30 +217,30 @@ impl Engine {
     /// case, so that others come first.
     pub(super) fn refuse(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         id: ClientId,
         node: crate::ids::NodeId,
         refused: Refused,
-        refuse_milliseconds: Milliseconds,
+        refuse_milliseconds: Span,
     ) {
         let time = refuse_milliseconds.max(self.settings.return_delay_milliseconds);
-        if time == 0 || (refused.amount.is_none() && refused.ports.is_empty()) {
+        if time == Span::ZERO || (refused.amount.is_none() && refused.ports.is_empty()) {
             return;
         }
         let frameworks = &mut self.state.frameworks;
         let Some(slot) = frameworks.slot(node) else { return };
         if let Some(client) = frameworks.clients.get_mut(id) {
-            client.filters.add(slot, refused, now.saturating_add(time));
+            client.filters.add(slot, refused, now + time);
         }
         frameworks.set_filter_timer(id);
     }
 
     /// Takes an offer back.
-    pub(super) fn rescind(&mut self, now: Milliseconds, id: OfferId, reason: RescindReason) {
+    pub(super) fn rescind(&mut self, now: Time, id: OfferId, reason: RescindReason) {
         let Some(offer) = self.end_offer(id, &Resources::NONE, &Ranges::new()) else { return };
         if reason == RescindReason::Timeout {
             let refused = Refused { amount: offer.amount, ports: offer.ports.clone() };
-            self.refuse(now, offer.client, offer.node, refused, 0);
+            self.refuse(now, offer.client, offer.node, refused, Span::ZERO);
         }
         if self.state.frameworks.fresh.remove(&(offer.client, offer.node, id)) {
             // The framework has not heard of it.
@@ -254,7 +254,7 @@ impl Engine {
     }
 
     /// Does what is due: offers that were not answered, filters that end.
-    pub(in crate::engine) fn fire_framework_timers(&mut self, now: Milliseconds) {
+    pub(in crate::engine) fn fire_framework_timers(&mut self, now: Time) {
         while let Some(&(at, timer)) =
             self.state.frameworks.timers.first().filter(|&&(at, _)| at <= now)
         {
@@ -276,7 +276,7 @@ impl Engine {
 
     /// Takes back what is offered beyond limits that were lowered, and in pools that are gone: the
     /// newest offers first.
-    pub(in crate::engine) fn enforce_limits(&mut self, now: Milliseconds) {
+    pub(in crate::engine) fn enforce_limits(&mut self, now: Time) {
         if !std::mem::take(&mut self.limits_changed) || self.state.frameworks.offers.is_empty() {
             return;
         }

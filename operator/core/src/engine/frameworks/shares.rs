@@ -13,11 +13,11 @@ use crate::allocator::{Choice, Claim, Order, pour};
 use crate::engine::Engine;
 use crate::frameworks::{Client, RescindReason};
 use crate::ids::{ClientId, JobId, PoolId};
-use crate::jobs::Milliseconds;
 use crate::nodes::Reach;
 use crate::policy::Placement;
 use crate::resources::Resources;
 use crate::share::shared_kinds;
+use crate::time::Time;
 
 /// The least number of pieces that the cluster is divided into.
 const PIECES: usize = 64;
@@ -34,7 +34,7 @@ pub(in crate::engine) struct FairShares {
 
 impl Engine {
     /// The fair shares of frameworks; `None` if no job wants anything.
-    pub(in crate::engine) fn fair_shares(&mut self, now: Milliseconds) -> Option<FairShares> {
+    pub(in crate::engine) fn fair_shares(&mut self, now: Time) -> Option<FairShares> {
         if self.wanting.is_empty() || self.state.frameworks.clients.iter().next().is_none() {
             return None;
         }
@@ -148,11 +148,7 @@ impl Engine {
 
     /// Takes back what frameworks are offered beyond their fair shares, the newest offers first. Says
     /// whether there was any.
-    pub(in crate::engine) fn rescind_beyond(
-        &mut self,
-        now: Milliseconds,
-        shares: &FairShares,
-    ) -> bool {
+    pub(in crate::engine) fn rescind_beyond(&mut self, now: Time, shares: &FairShares) -> bool {
         let mut any = false;
         let holders: Vec<ClientId> = self
             .state

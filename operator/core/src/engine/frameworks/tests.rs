@@ -12,6 +12,7 @@ use crate::frameworks::{
 };
 use crate::ids::OfferId;
 use crate::ranges::Ranges;
+use crate::time::{Span, Time};
 use world::{World, framework, key, node, task};
 
 fn id(world: &World, name: &str) -> OfferId {
@@ -58,7 +59,8 @@ fn without_a_filter_the_same_framework_waits_a_moment() {
     assert!(world.offers.is_empty());
     world.advance(1);
     assert_eq!(world.offered("a").len(), 1);
-    let mut eager = World::new(Settings { return_delay_milliseconds: 0, ..Settings::default() });
+    let mut eager =
+        World::new(Settings { return_delay_milliseconds: Span::ZERO, ..Settings::default() });
     eager.tell(Event::Node(node("n", 1)));
     eager.framework("a", &["default"]);
     eager.tick();
@@ -88,7 +90,7 @@ fn an_answer_in_time_ends_the_timeout_and_a_late_offer_is_rescinded() {
     world.tick();
     let offers = world.offers_of("a");
     world.accept("a", &[offers[0].id], vec![task("t", 4000)], 3_600_000);
-    assert_eq!(offers[1].expires_at, Some(world.now + 30_000));
+    assert_eq!(offers[1].expires_at, Some(world.now + Span::from_seconds(30)));
     world.advance(29_999);
     assert_eq!(world.rescinded, []);
     world.advance(1);
@@ -103,7 +105,7 @@ fn an_answer_in_time_ends_the_timeout_and_a_late_offer_is_rescinded() {
 fn a_framework_may_have_a_timeout_of_its_own() {
     let mut world = World::with_nodes(&[4]);
     let mut patient = framework("a", &["default"]);
-    patient.offer_timeout_milliseconds = Some(90_000);
+    patient.offer_timeout_milliseconds = Some(Span::from_seconds(90));
     world.observe(patient);
     world.tick();
     world.advance(89_999);
@@ -241,7 +243,7 @@ fn a_bad_accept_starts_nothing_and_gives_back_what_is_known() {
         (vec![of_a, of_a], TaskProblem::RepeatedOffer(of_a)),
     ] {
         let tasks = vec![task("t", 1000)];
-        let call = FrameworkCall::Accept { offers, tasks, refuse_milliseconds: 0 };
+        let call = FrameworkCall::Accept { offers, tasks, refuse_milliseconds: Span::ZERO };
         world
             .offers
             .retain(|&offer, _| offer != of_a || problem != TaskProblem::RepeatedOffer(of_a));
@@ -261,7 +263,11 @@ fn a_bad_accept_starts_nothing_and_gives_back_what_is_known() {
     assert_eq!(world.refused.pop(), Some(("t".into(), TaskProblem::DifferentOffers)));
     world.call(
         "nobody",
-        FrameworkCall::Accept { offers, tasks: vec![task("t", 1)], refuse_milliseconds: 0 },
+        FrameworkCall::Accept {
+            offers,
+            tasks: vec![task("t", 1)],
+            refuse_milliseconds: Span::ZERO,
+        },
     );
     world.tick();
     assert!(matches!(world.refused.pop(), Some((_, TaskProblem::UnknownOffer(_)))));
@@ -346,7 +352,7 @@ fn nobody_waits_for_the_end_of_a_filter_for_a_node_that_is_gone() {
     world.tick();
     world.decline_all("a", 3_600_000);
     world.tick();
-    assert_eq!(world.engine.next_wakeup(), Some(world.now + 3_600_000));
+    assert_eq!(world.engine.next_wakeup(), Some(world.now + Span::from_seconds(3600)));
     world.tell(Event::NodeGone("n0".into()));
     world.tick();
     assert_eq!(world.engine.next_wakeup(), None);
@@ -608,7 +614,7 @@ fn frameworks_are_asked_to_leave_nodes_that_go_into_maintenance() {
     world.tick();
     world.accept("a", &[id(&world, "a")], vec![task("t", 1000)], 3_600_000);
     world.tell(Event::Node(crate::event::NodeObservation {
-        maintenance: Some(Maintenance { start: 90_000, duration: None }),
+        maintenance: Some(Maintenance { start: Time::from_milliseconds(90_000), duration: None }),
         ..node("n0", 4)
     }));
     world.tick();
@@ -622,12 +628,16 @@ fn frameworks_are_asked_to_leave_nodes_that_go_into_maintenance() {
         asked.collect::<Vec<_>>()
     };
     let first = inverse(&world)[0].0;
-    assert_eq!(inverse(&world), [(first, 90_000)]);
+    assert_eq!(inverse(&world), [(first, Time::from_milliseconds(90_000))]);
     world.advance(1000);
     let offers = vec![first];
     world.call(
         "a",
-        FrameworkCall::AnswerInverse { offers, agreed: true, refuse_milliseconds: 5000 },
+        FrameworkCall::AnswerInverse {
+            offers,
+            agreed: true,
+            refuse_milliseconds: Span::from_seconds(5),
+        },
     );
     world.tick();
     assert_eq!(world.status("a").inverse_offers[0].agreed, Some(true));
@@ -652,7 +662,7 @@ fn a_drained_node_is_not_offered_and_frameworks_are_asked_to_leave_it() {
     world.framework("b", &["default"]);
     world.tick();
     assert_eq!(world.offered("b"), ["n0 3"]);
-    let by = world.now + 60_000;
+    let by = world.now + Span::from_seconds(60);
     let drained = crate::event::NodeObservation { draining: true, ..node("n0", 4) };
     world.tell(Event::Node(drained));
     world.tick();
@@ -677,8 +687,8 @@ fn a_drained_node_is_not_offered_and_frameworks_are_asked_to_leave_it() {
 fn nodes_are_offered_until_they_are_emptied_for_their_maintenance() {
     let mut world = World::with_nodes(&[4]);
     world.framework("a", &["default"]);
-    let start = world.now + 100_000;
-    let maintenance = Some(Maintenance { start, duration: Some(10_000) });
+    let start = world.now + Span::from_seconds(100);
+    let maintenance = Some(Maintenance { start, duration: Some(Span::from_seconds(10)) });
     world.tell(Event::Node(crate::event::NodeObservation { maintenance, ..node("n0", 4) }));
     world.tick();
     assert_eq!(world.offers_of("a")[0].unavailable_from, Some(start));

@@ -3,6 +3,7 @@
 use super::world::{World, job, stage};
 use crate::event::Departure;
 use crate::jobs::{ExcludeOnFailure, JobSpec, JobState};
+use crate::time::Span;
 
 fn not_started() -> Departure {
     Departure::NotStarted("no such image".to_owned())
@@ -40,7 +41,7 @@ fn two_different_tasks_make_a_node_bad() {
     world.fail_attempt("s/1/0 on 0-0");
     let status = world.status("j");
     let declined = &status.declined_nodes[0];
-    assert_eq!((&*declined.node, declined.until), ("n0", world.now + 600_000));
+    assert_eq!((&*declined.node, declined.until), ("n0", world.now + Span::from_seconds(600)));
     assert_eq!(declined.reason, "2 tasks failed on it");
     assert_eq!(world.nodes("j"), ["n0", "n1", "n2"], "its executor has a task, and a replacement");
     world.finish_attempt("s/0/1 on 0-0");

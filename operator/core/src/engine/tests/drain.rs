@@ -3,6 +3,7 @@
 use crate::engine::tests::world::{World, job, stage};
 use crate::event::{Maintenance, NodeObservation};
 use crate::jobs::JobState;
+use crate::time::Span;
 
 fn node(name: &str, cores: i64) -> NodeObservation {
     NodeObservation {
@@ -123,8 +124,8 @@ fn the_first_report_that_knows_of_a_withdrawal_gives_it_back() {
 #[test]
 fn nothing_is_on_a_node_when_its_maintenance_starts() {
     let mut world = busy(2);
-    let start = world.now + 100_000;
-    let maintenance = Some(Maintenance { start, duration: Some(50_000) });
+    let start = world.now + Span::from_seconds(100);
+    let maintenance = Some(Maintenance { start, duration: Some(Span::from_seconds(50)) });
     world.see(NodeObservation { maintenance, ..node("n", 2) });
     world.advance(39_999);
     assert_eq!(world.status("j").reason, None, "the drain takes a minute");
@@ -145,11 +146,11 @@ fn nothing_is_on_a_node_when_its_maintenance_starts() {
 #[test]
 fn a_maintenance_that_is_put_off_lets_executors_stay() {
     let mut world = busy(2);
-    let start = world.now + 30_000;
+    let start = world.now + Span::from_seconds(30);
     let soon = Some(Maintenance { start, duration: None });
     world.see(NodeObservation { maintenance: soon, ..node("n", 2) });
     assert_eq!(world.draining().len(), 2);
-    let later = Some(Maintenance { start: start + 1_000_000, duration: None });
+    let later = Some(Maintenance { start: start + Span::from_seconds(1000), duration: None });
     world.see(NodeObservation { maintenance: later, ..node("n", 2) });
     assert_eq!(world.draining().len(), 0);
     world.advance(500_000);

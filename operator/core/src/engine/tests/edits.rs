@@ -5,6 +5,7 @@ use crate::engine::tests::world::{World, job, stage};
 use crate::event::{Event, PoolObservation};
 use crate::jobs::JobState;
 use crate::policy::{ReclaimDefaults, ReclaimPolicy};
+use crate::time::Span;
 
 fn pool(name: &str) -> PoolObservation {
     PoolObservation { name: name.into(), ..PoolObservation::default() }
@@ -191,7 +192,7 @@ fn a_suspended_job_gives_everything_back_and_goes_on_later() {
 fn a_job_that_is_submitted_suspended_starts_when_it_is_released() {
     let mut world = World::with_nodes(&[3]);
     let mut spec = job("default", 3, vec![stage("s", 3)]);
-    spec.executor.gang_timeout_milliseconds = Some(5000);
+    spec.executor.gang_timeout_milliseconds = Some(Span::from_seconds(5));
     spec.suspend = true;
     world.submit("j", spec.clone());
     world.advance(1000);

@@ -2,11 +2,13 @@
 
 use super::world::{World, job, stage};
 use crate::jobs::{Elastic, JobSpec, JobState, StageSpec};
+use crate::time::Span;
 
 /// Between these numbers of executors; idle ones go after a minute.
 fn elastic(min: u32, max: u32, stages: Vec<StageSpec>) -> JobSpec {
     let mut spec = job("default", max, stages);
-    spec.executor.elastic = Some(Elastic { min_instances: min, idle_timeout_milliseconds: 60_000 });
+    spec.executor.elastic =
+        Some(Elastic { min_instances: min, idle_timeout_milliseconds: Span::from_seconds(60) });
     spec
 }
 
@@ -123,7 +125,7 @@ fn executors_that_no_later_stage_needs_go_at_once_but_for_the_least() {
 fn a_gang_is_of_the_least_and_grows_afterwards() {
     let mut world = World::with_nodes(&[3]);
     let mut spec = elastic(3, 5, vec![stage("s", 8)]);
-    spec.executor.gang_timeout_milliseconds = Some(5000);
+    spec.executor.gang_timeout_milliseconds = Some(Span::from_seconds(5));
     world.submit("j", spec);
     world.make_one_ready();
     world.make_one_ready();
@@ -174,7 +176,7 @@ fn executors_that_run_empty_are_taken_back_when_the_job_grows_again() {
 fn a_gang_that_forms_is_made_smaller() {
     let mut world = World::with_nodes(&[3]);
     let mut spec = job("default", 3, vec![stage("s", 6)]);
-    spec.executor.gang_timeout_milliseconds = Some(5000);
+    spec.executor.gang_timeout_milliseconds = Some(Span::from_seconds(5));
     world.submit("j", spec.clone());
     world.make_one_ready();
     world.make_one_ready();

@@ -4,12 +4,13 @@ use super::world::{World, job, stage};
 use crate::event::{Event, ExecutorObservation};
 use crate::ids::ExecutorKey;
 use crate::jobs::{JobSpec, JobState};
+use crate::time::Span;
 
 /// A job with one task and so many executors, all or none.
 fn fixed(pool: &str, instances: u32) -> JobSpec {
     let mut spec = job(pool, instances, vec![stage("s", 1)]);
     spec.executor.fixed = true;
-    spec.executor.gang_timeout_milliseconds = Some(1000);
+    spec.executor.gang_timeout_milliseconds = Some(Span::from_seconds(1));
     spec
 }
 

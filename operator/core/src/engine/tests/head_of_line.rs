@@ -4,6 +4,7 @@ use crate::engine::Settings;
 use crate::engine::tests::world::{World, job, stage};
 use crate::event::{Event, NodeObservation, PoolObservation};
 use crate::jobs::{JobSpec, JobState};
+use crate::time::Span;
 
 const TIMEOUT: u64 = 60_000;
 
@@ -16,7 +17,7 @@ fn wide(pool: &str, instances: u32, cores: i64) -> JobSpec {
 
 fn gang(pool: &str, instances: u32, cores: i64) -> JobSpec {
     let mut spec = wide(pool, instances, cores);
-    spec.executor.gang_timeout_milliseconds = Some(600_000);
+    spec.executor.gang_timeout_milliseconds = Some(Span::from_seconds(600));
     spec
 }
 

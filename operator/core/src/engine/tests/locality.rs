@@ -3,6 +3,7 @@
 use super::world::{World, job, stage};
 use crate::event::Departure;
 use crate::jobs::{JobSpec, PreferredNodes};
+use crate::time::Span;
 
 fn prefers(names: &[&str], labels: &[(&str, &str)], instances: u32) -> JobSpec {
     let mut spec = job("default", instances, vec![stage("s", 100)]);
@@ -90,7 +91,7 @@ fn nodes_are_preferred_by_their_labels() {
 fn a_gang_waits_for_its_nodes_as_a_whole() {
     let mut world = World::with_nodes(&[4, 2]);
     let mut spec = prefers(&["n1"], &[], 3);
-    spec.executor.gang_timeout_milliseconds = Some(60_000);
+    spec.executor.gang_timeout_milliseconds = Some(Span::from_seconds(60));
     world.submit("j", spec);
     assert_eq!(world.live_executors(), 0);
     let message = world.message("j");

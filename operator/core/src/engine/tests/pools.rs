@@ -12,6 +12,7 @@ use crate::ids::JobKey;
 use crate::jobs::{JobSpec, JobState};
 use crate::labels::{Label, Taint, TaintEffect, Toleration, TolerationOperator};
 use crate::policy::IdleGuarantee;
+use crate::time::{Span, Time};
 
 fn label(key: &str, value: &str) -> Label {
     (key.into(), value.into())
@@ -308,18 +309,18 @@ fn resources_count_for_shares_when_they_are_named() {
         let shared_resources = shared.iter().map(|&name| name.into()).collect();
         let mut engine = Engine::new(Settings { shared_resources, ..Settings::default() });
         engine.handle(
-            0,
+            Time::ZERO,
             Event::Node(NodeObservation {
                 name: "n".into(),
                 allocatable: vec![("cpu".into(), 10_000), ("gpu".into(), 2)],
                 ..NodeObservation::default()
             }),
         );
-        engine.handle(0, Event::Pool(pool("default")));
+        engine.handle(Time::ZERO, Event::Pool(pool("default")));
         let mut spec = wide("default", 1);
         spec.executor.request = vec![("cpu".into(), 1000), ("gpu".into(), 1)];
-        engine.handle(0, Event::Job(Box::new(observed("j", spec))));
-        engine.tick(0);
+        engine.handle(Time::ZERO, Event::Job(Box::new(observed("j", spec))));
+        engine.tick(Time::ZERO);
         engine.view().pools[0].dominant_share.scaled(10)
     };
     assert_eq!((share(&["cpu", "memory"]), share(&["cpu", "gpu"])), (1, 5));
@@ -330,7 +331,7 @@ fn observed(name: &str, spec: JobSpec) -> JobObservation {
         key: JobKey { namespace: "default".into(), name: name.into() },
         uid: name.into(),
         generation: 1,
-        created_at: 0,
+        created_at: Time::ZERO,
         spec: Ok(spec),
         status: None,
     }
@@ -375,7 +376,7 @@ fn work() -> impl Strategy<Value = JobSpec> {
             spec.executor.node_selector = selector;
             let all = Toleration { operator: TolerationOperator::Exists, ..Toleration::default() };
             spec.executor.tolerations = tolerates.then_some(all).into_iter().collect();
-            spec.executor.gang_timeout_milliseconds = gang.then_some(1000);
+            spec.executor.gang_timeout_milliseconds = gang.then_some(Span::from_seconds(1));
             spec
         },
     )
@@ -406,26 +407,26 @@ proptest! {
         let nodes = |engine: &mut Engine| {
             for (index, node) in nodes.iter().enumerate() {
                 let name = format!("n{index}").into();
-                engine.handle(0, Event::Node(NodeObservation { name, ..node.clone() }));
+                engine.handle(Time::ZERO, Event::Node(NodeObservation { name, ..node.clone() }));
             }
         };
         let pools_in = |engine: &mut Engine, order: [usize; 4]| {
             for index in order {
                 let name = POOLS[index].into();
-                engine.handle(0, Event::Pool(PoolObservation { name, ..pools[index].clone() }));
+                engine.handle(Time::ZERO, Event::Pool(PoolObservation { name, ..pools[index].clone() }));
             }
         };
         let jobs_in = |engine: &mut Engine| {
             for (index, spec) in jobs.iter().enumerate() {
                 let job = observed(&format!("j{index}"), spec.clone());
-                engine.handle(0, Event::Job(Box::new(job)));
+                engine.handle(Time::ZERO, Event::Job(Box::new(job)));
             }
         };
         let mut engine = Engine::new(Settings::default());
         nodes(&mut engine);
         pools_in(&mut engine, [0, 1, 2, 3]);
         jobs_in(&mut engine);
-        let actions = engine.tick(0);
+        let actions = engine.tick(Time::ZERO);
         let mut other = Engine::new(Settings::default());
         for kind in kinds {
             match kind {
@@ -434,7 +435,7 @@ proptest! {
                 _ => jobs_in(&mut other),
             }
         }
-        prop_assert_eq!(launched(&actions), launched(&other.tick(0)));
+        prop_assert_eq!(launched(&actions), launched(&other.tick(Time::ZERO)));
         // What each root pool holds on a node leaves what the others reserve there.
         let root = |pool: &str| pool.split('.').next().unwrap_or_default().to_owned();
         let mut held: BTreeMap<(String, String), i64> = BTreeMap::new();

@@ -10,6 +10,7 @@ use crate::event::{Departure, Maintenance, NodeObservation, StageAttempts};
 use crate::jobs::{Elastic, ExcludeOnFailure, JobSpec, JobState, Speculation};
 use crate::policy::{ReclaimDefaults, ReclaimPolicy};
 use crate::ranges::Ranges;
+use crate::time::Span;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -61,22 +62,24 @@ fn spec(index: usize, tasks: u32) -> JobSpec {
     // Nothing fails for good here: what is tested is that nothing is lost or doubled.
     (spec.max_task_failures, spec.max_executor_failures) = (u32::MAX, Some(u32::MAX));
     if index % 3 == 2 {
-        spec.executor.gang_timeout_milliseconds = Some(1000);
+        spec.executor.gang_timeout_milliseconds = Some(Span::from_seconds(1));
     }
     if index % 4 != 3 {
         spec.speculation = Some(Speculation {
             quantile_milli: 300,
             multiplier_milli: 1000,
-            min_task_runtime_milliseconds: 0,
+            min_task_runtime_milliseconds: Span::ZERO,
         });
     }
     if index % 4 >= 1 {
         spec.executor.elastic = Some(Elastic {
             min_instances: u32::try_from(index % 3).unwrap(),
-            idle_timeout_milliseconds: 700,
+            idle_timeout_milliseconds: Span::from_milliseconds(700),
         });
-        spec.executor.exclude_on_failure =
-            Some(ExcludeOnFailure { max_failures_per_node: 2, exclude_milliseconds: 5000 });
+        spec.executor.exclude_on_failure = Some(ExcludeOnFailure {
+            max_failures_per_node: 2,
+            exclude_milliseconds: Span::from_seconds(5),
+        });
         spec.executor.preferred.names = vec!["n1".into(), "late7".into()];
     }
     spec
@@ -85,8 +88,12 @@ fn spec(index: usize, tasks: u32) -> JobSpec {
 /// A world with jobs of several kinds in two pools.
 fn world(tasks: &[u32], policy: ReclaimPolicy) -> World {
     let settings = Settings {
-        reclaim: ReclaimDefaults { policy, grace_milliseconds: 300, drain_milliseconds: 500 },
-        head_of_line_milliseconds: Some(1500),
+        reclaim: ReclaimDefaults {
+            policy,
+            grace_milliseconds: Span::from_milliseconds(300),
+            drain_milliseconds: Span::from_milliseconds(500),
+        },
+        head_of_line_milliseconds: Some(Span::from_milliseconds(1500)),
         head_of_line_nodes_percent: 40,
         ..Settings::default()
     };
@@ -170,8 +177,10 @@ fn apply(world: &mut World, tasks: &[u32], number: usize, step: &Step) {
             world.see(NodeObservation {
                 draining: how == 1,
                 maintenance: match how {
-                    2 => Some(maintenance(700, None)),
-                    3 => Some(maintenance(100, Some(1000))),
+                    2 => Some(maintenance(Span::from_milliseconds(700), None)),
+                    3 => {
+                        Some(maintenance(Span::from_milliseconds(100), Some(Span::from_seconds(1))))
+                    }
                     _ => None,
                 },
                 ..node(index)

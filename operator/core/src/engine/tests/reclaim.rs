@@ -6,13 +6,14 @@ use crate::event::Event;
 use crate::event::{NodeObservation, PoolObservation, Reservation};
 use crate::jobs::{JobSpec, JobState};
 use crate::policy::{IdleGuarantee, ReclaimDefaults, ReclaimPolicy, ReclaimRules};
+use crate::time::Span;
 
 /// Pools take back their share after 10 seconds, within which... and tasks drain for 20.
 fn fair() -> Settings {
     let reclaim = ReclaimDefaults {
         policy: ReclaimPolicy::FairShare,
-        grace_milliseconds: 10_000,
-        drain_milliseconds: 20_000,
+        grace_milliseconds: Span::from_seconds(10),
+        drain_milliseconds: Span::from_seconds(20),
     };
     Settings { reclaim, ..Settings::default() }
 }
@@ -184,11 +185,11 @@ fn rules_are_those_of_the_pool_above_where_a_pool_says_nothing() {
     let mut world = World::with_nodes(&[4]);
     let rules = ReclaimRules {
         policy: Some(ReclaimPolicy::FairShare),
-        grace_milliseconds: Some(0),
+        grace_milliseconds: Some(Span::ZERO),
         drain_milliseconds: None,
     };
     world.declare(PoolObservation { reclaim: rules, ..pool("b", 1000, 0) });
-    let drain = ReclaimRules { drain_milliseconds: Some(0), ..ReclaimRules::default() };
+    let drain = ReclaimRules { drain_milliseconds: Some(Span::ZERO), ..ReclaimRules::default() };
     world.declare(PoolObservation { reclaim: drain, ..pool("b.x", 1000, 0) });
     world.submit("a", wide("default", 4, 1));
     world.make_ready();
@@ -343,12 +344,12 @@ fn no_more_go_than_it_takes() {
 fn a_gang_takes_room_for_all_of_it_or_none() {
     let mut world = borrowed(&[2, 2, 2]);
     let mut gang = wide("b", 3, 1);
-    gang.executor.gang_timeout_milliseconds = Some(600_000);
+    gang.executor.gang_timeout_milliseconds = Some(Span::from_seconds(600));
     world.submit("b", gang);
     world.advance(30_000);
     assert_eq!((world.held("a"), world.held("b")), (3, 3));
     let mut gang = wide("b", 2, 1);
-    gang.executor.gang_timeout_milliseconds = Some(600_000);
+    gang.executor.gang_timeout_milliseconds = Some(Span::from_seconds(600));
     world.submit("more", gang);
     world.advance(500_000);
     assert_eq!(world.held("more"), 0, "two more would be above the share");
@@ -361,7 +362,7 @@ fn a_gang_goes_as_a_whole() {
     world.declare(pool("a", 1000, 0));
     world.declare(pool("b", 2000, 0));
     let mut gang = wide("a", 3, 1);
-    gang.executor.gang_timeout_milliseconds = Some(600_000);
+    gang.executor.gang_timeout_milliseconds = Some(Span::from_seconds(600));
     world.submit("gang", gang);
     world.submit("other", wide("a", 1, 1));
     world.make_ready();
@@ -379,7 +380,7 @@ fn a_gang_that_gives_way_comes_back_as_one() {
     let mut world = World::with_settings(fair(), &[2, 1]);
     world.declare(PoolObservation { idle_guarantee: IdleGuarantee::Lend, ..pool("b", 1000, 1) });
     let mut gang = wide("default", 3, 1);
-    gang.executor.gang_timeout_milliseconds = Some(600_000);
+    gang.executor.gang_timeout_milliseconds = Some(Span::from_seconds(600));
     world.submit("gang", gang);
     world.make_ready();
     world.report_all();
@@ -402,7 +403,7 @@ fn what_is_left_of_a_gang_goes_too() {
     world.declare(PoolObservation { idle_guarantee: IdleGuarantee::Lend, ..pool("b", 1000, 1) });
     let mut gang = wide("default", 3, 1);
     gang.stages[0].tasks = 6;
-    gang.executor.gang_timeout_milliseconds = Some(600_000);
+    gang.executor.gang_timeout_milliseconds = Some(Span::from_seconds(600));
     world.submit("gang", gang);
     world.make_ready();
     world.report_all();

@@ -10,16 +10,17 @@ use crate::event::{
     PoolObservation, Report, StageAttempts,
 };
 use crate::ids::{ExecutorKey, JobKey};
-use crate::jobs::{JobSpec, JobState, Milliseconds, Restart};
+use crate::jobs::{JobSpec, JobState, Restart};
 use crate::ranges::Ranges;
+use crate::time::{Span, Time};
 use crate::view::JobStatus;
 
-const DEADLINE: Milliseconds = 5000;
+const DEADLINE: u64 = 5000;
 
 /// An engine whose actions are done only when the test says so.
 struct Server {
     engine: Engine,
-    now: Milliseconds,
+    now: Time,
     specs: BTreeMap<String, JobSpec>,
     nodes: Vec<(String, i64)>,
     /// The status of each job that is stored.
@@ -31,7 +32,10 @@ struct Server {
 }
 
 fn settings() -> Settings {
-    Settings { write_deadline_milliseconds: Some(DEADLINE), ..Settings::default() }
+    Settings {
+        write_deadline_milliseconds: Some(Span::from_milliseconds(DEADLINE)),
+        ..Settings::default()
+    }
 }
 
 fn job_key(name: &str) -> JobKey {
@@ -63,7 +67,7 @@ impl Server {
     fn new(cores: i64) -> Self {
         let mut server = Self {
             engine: Engine::new(settings()),
-            now: 1_000_000,
+            now: Time::from_milliseconds(1_000_000),
             specs: BTreeMap::new(),
             nodes: vec![("n0".to_owned(), cores)],
             stored: BTreeMap::new(),
@@ -89,7 +93,7 @@ impl Server {
                 key: job_key(&name),
                 uid: name.as_str().into(),
                 generation: 1,
-                created_at: 1_000_000,
+                created_at: Time::from_milliseconds(1_000_000),
                 spec: Ok(spec),
                 status: self.stored.get(&name).cloned().map(Box::new),
             })));
@@ -119,8 +123,8 @@ impl Server {
         self.engine.check().unwrap();
     }
 
-    fn advance(&mut self, milliseconds: Milliseconds) {
-        self.now += milliseconds;
+    fn advance(&mut self, milliseconds: u64) {
+        self.now += Span::from_milliseconds(milliseconds);
         self.tick();
     }
 
@@ -267,7 +271,7 @@ fn an_executor_that_could_not_be_made_costs_nobody_anything_and_waits_longer_eac
         while server.launched().is_empty() {
             server.advance(500);
         }
-        pauses.push(server.now - start);
+        pauses.push(server.now.since(start).as_milliseconds());
     }
     assert_eq!(pauses, [1000, 2000, 4000]);
     assert_eq!(server.launched(), ["default/j-0-3"]);
@@ -413,7 +417,7 @@ fn a_new_job_does_not_take_over_executors_of_the_one_before_it() {
 fn a_part_of_a_gang_does_not_wait_for_the_rest_for_ever() {
     let mut server = Server::new(1);
     let mut spec = job("default", 2, vec![stage("s", 2)]);
-    spec.executor.gang_timeout_milliseconds = Some(20_000);
+    spec.executor.gang_timeout_milliseconds = Some(Span::from_seconds(20));
     server.specs.insert("j".to_owned(), spec);
     let executor = key("j", 0, 0);
     server.restart(vec![observed(&executor, Vec::new())], Vec::new(), Vec::new());
@@ -428,9 +432,9 @@ fn a_part_of_a_gang_does_not_wait_for_the_rest_for_ever() {
 fn a_job_that_starts_again_waits_no_more_for_what_was_left_of_its_gang() {
     let mut server = Server::new(2);
     let mut spec = job("default", 2, vec![stage("s", 2)]);
-    spec.executor.gang_timeout_milliseconds = Some(10_000);
+    spec.executor.gang_timeout_milliseconds = Some(Span::from_seconds(10));
     spec.max_task_failures = 1;
-    spec.restart = Some(Restart { retries: 1, interval_milliseconds: 10_000 });
+    spec.restart = Some(Restart { retries: 1, interval_milliseconds: Span::from_seconds(10) });
     server.specs.insert("j".to_owned(), spec);
     let (dead, left) = (key("j", 0, 0), key("j", 1, 0));
     let exited = Departure::Exited("it exited with code 1".to_owned());

@@ -4,6 +4,7 @@ use super::world::{World, job, stage};
 use crate::event::Departure;
 use crate::jobs::{JobSpec, JobState, Restart, ResultValue, Speculation};
 use crate::policy::Placement;
+use crate::time::Span;
 
 /// A job that takes a task for slow after three times the median.
 fn speculative(instances: u32, tasks: u32) -> JobSpec {
@@ -59,7 +60,7 @@ fn a_task_is_not_slow_before_its_time() {
     spec.speculation = Some(Speculation {
         quantile_milli: 500,
         multiplier_milli: 3000,
-        min_task_runtime_milliseconds: 60_000,
+        min_task_runtime_milliseconds: Span::from_seconds(60),
     });
     let mut world = with_straggler(spec);
     world.advance(56_999);
@@ -253,7 +254,7 @@ fn an_executor_that_is_lost_leaves_the_other_attempt() {
 fn numbers_go_on_after_a_restart() {
     let mut spec = speculative(2, 4);
     spec.max_task_failures = 1;
-    spec.restart = Some(Restart { retries: 1, interval_milliseconds: 1000 });
+    spec.restart = Some(Restart { retries: 1, interval_milliseconds: Span::from_seconds(1) });
     let mut world = with_straggler(spec);
     world.advance(99);
     world.make_ready();

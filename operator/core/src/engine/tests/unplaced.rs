@@ -7,6 +7,7 @@ use crate::action::{Action, Search};
 use crate::event::{Departure, Event, NodeObservation, PoolObservation, Reservation};
 use crate::ids::ExecutorKey;
 use crate::jobs::{ExcludeOnFailure, JobSpec, JobState};
+use crate::time::Span;
 
 fn cores(cores: i64) -> Vec<(Box<str>, i64)> {
     vec![("cpu".into(), cores * 1000)]
@@ -117,7 +118,7 @@ fn gangs_go_without_nodes_as_a_whole() {
     tell(&mut world, elastic("a", 4));
     let gang = |instances| {
         let mut spec = wide("a", instances);
-        spec.executor.gang_timeout_milliseconds = Some(600_000);
+        spec.executor.gang_timeout_milliseconds = Some(Span::from_seconds(600));
         spec
     };
     world.submit("large", gang(5));

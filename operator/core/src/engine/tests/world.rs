@@ -9,9 +9,10 @@ use crate::event::{
     PoolObservation, Report, StageAttempts,
 };
 use crate::ids::{ExecutorKey, JobKey};
-use crate::jobs::{ExecutorSpec, JobSpec, JobState, Milliseconds, StageSpec};
+use crate::jobs::{ExecutorSpec, JobSpec, JobState, StageSpec};
 use crate::ranges::Ranges;
 use crate::resources::Resources;
+use crate::time::{Span, Time};
 use crate::view::JobStatus;
 
 /// A job of executors with one slot and one core each.
@@ -78,7 +79,7 @@ impl Fake {
 
 pub(super) struct World {
     pub(super) engine: Engine,
-    pub(super) now: Milliseconds,
+    pub(super) now: Time,
     fakes: BTreeMap<ExecutorKey, Fake>,
     departing: Vec<ExecutorKey>,
     /// Keeps executors that were told to go until it is set back.
@@ -111,7 +112,7 @@ impl World {
     pub(super) fn with_settings(settings: Settings, cores: &[i64]) -> Self {
         let mut world = Self {
             engine: Engine::new(settings),
-            now: 1_000_000,
+            now: Time::from_milliseconds(1_000_000),
             fakes: BTreeMap::new(),
             departing: Vec::new(),
             hold_departures: false,
@@ -208,8 +209,8 @@ impl World {
     }
 
     /// Lets time pass, stopping at each moment that the engine asked for.
-    pub(super) fn advance(&mut self, milliseconds: Milliseconds) {
-        let end = self.now + milliseconds;
+    pub(super) fn advance(&mut self, milliseconds: u64) {
+        let end = self.now + Span::from_milliseconds(milliseconds);
         while let Some(at) = self.engine.next_wakeup().filter(|&at| at <= end) {
             self.now = self.now.max(at);
             self.tick();

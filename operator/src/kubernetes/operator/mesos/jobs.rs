@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use kube::ResourceExt;
-use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_core::jobs::JobKey;
+use proffer_core::time::{Span, Time};
 use proffer_crds::SparkJob;
 use proffer_crds::job::SparkJobStatus;
 use proffer_crds::mesos::{MesosStatus, MesosUpdate};
@@ -16,19 +17,19 @@ use crate::convert;
 use crate::master::End;
 
 /// The least time between two statuses of a framework, but for what would be lost.
-const STATUS_INTERVAL_MILLISECONDS: Milliseconds = 1000;
+const STATUS_INTERVAL_MILLISECONDS: Span = Span::from_seconds(1);
 
 /// After what time it is looked whether something is new of why a framework waits.
-const REFRESH_MILLISECONDS: Milliseconds = 10_000;
+const REFRESH_MILLISECONDS: Span = Span::from_seconds(10);
 
 /// How many updates a status holds.
 const MOST_UPDATES: usize = 200;
 
 impl Mesos {
     /// Has a framework written as soon as it may be again; at once if something would be lost.
-    fn write_soon(&mut self, now: Milliseconds, id: Arc<str>, is_urgent: bool) {
-        let last = self.written.get(&id).copied().unwrap_or(0);
-        let next = last.saturating_add(STATUS_INTERVAL_MILLISECONDS);
+    fn write_soon(&mut self, now: Time, id: Arc<str>, is_urgent: bool) {
+        let last = self.written.get(&id).copied().unwrap_or_default();
+        let next = last + STATUS_INTERVAL_MILLISECONDS;
         let at = if is_urgent { now } else { now.max(next) };
         let due = self.due.entry(id).or_insert(at);
         *due = at.min(*due);
@@ -37,7 +38,7 @@ impl Mesos {
 
 impl Operator {
     /// Notes what is to be stored of frameworks.
-    pub(super) fn note_touched(&mut self, now: Milliseconds) {
+    pub(super) fn note_touched(&mut self, now: Time) {
         let Some(mesos) = &mut self.mesos else { return };
         for id in mesos.master.take_touched() {
             let lacks_job = mesos
@@ -52,14 +53,14 @@ impl Operator {
     }
 
     /// Has it looked at soon whether something of a framework is to be stored.
-    pub(super) fn touch_framework(&mut self, now: Milliseconds, id: &Arc<str>) {
+    pub(super) fn touch_framework(&mut self, now: Time, id: &Arc<str>) {
         if let Some(mesos) = &mut self.mesos {
             mesos.write_soon(now, id.clone(), false);
         }
     }
 
     /// Has written what is due.
-    pub(in super::super) fn write_due(&mut self, now: Milliseconds) {
+    pub(in super::super) fn write_due(&mut self, now: Time) {
         let Some(mesos) = &mut self.mesos else { return };
         if !self.is_synced {
             return;
@@ -70,7 +71,7 @@ impl Operator {
         }
     }
 
-    fn write_framework(&mut self, now: Milliseconds, id: &Arc<str>) {
+    fn write_framework(&mut self, now: Time, id: &Arc<str>) {
         let Some(mesos) = &mut self.mesos else { return };
         mesos.due.remove(id);
         let Some(stored) = mesos.master.stored(id) else { return };
@@ -86,7 +87,7 @@ impl Operator {
         if has_ended {
             mesos.written.remove(id);
         } else {
-            mesos.due.insert(id.clone(), now.saturating_add(REFRESH_MILLISECONDS));
+            mesos.due.insert(id.clone(), now + REFRESH_MILLISECONDS);
         }
         let object = Arc::clone(&job.object);
         if object.status.as_ref().is_some_and(|status| status.completion_time.is_some()) {
@@ -131,7 +132,7 @@ impl Operator {
     }
 
     /// Takes in the job of a framework: one that is not known was made by another process, or by hand.
-    pub(in super::super) fn see_framework(&mut self, now: Milliseconds, key: &JobKey) {
+    pub(in super::super) fn see_framework(&mut self, now: Time, key: &JobKey) {
         if !self.is_synced {
             return;
         }
@@ -155,7 +156,7 @@ impl Operator {
     }
 
     /// Takes in that a framework's job is gone, which ends the framework.
-    pub(in super::super) fn miss_framework(&mut self, now: Milliseconds, object: &SparkJob) {
+    pub(in super::super) fn miss_framework(&mut self, now: Time, object: &SparkJob) {
         let Some(framework) = &object.spec.mesos else { return };
         let Some(mesos) = &mut self.mesos else { return };
         let id = framework.framework_id.as_str();
@@ -169,7 +170,7 @@ impl Operator {
     }
 
     /// Takes in the frameworks that there were before this process began, and their tasks.
-    pub(in super::super) fn restore_mesos(&mut self, now: Milliseconds) {
+    pub(in super::super) fn restore_mesos(&mut self, now: Time) {
         if self.mesos.is_none() {
             return;
         }
@@ -223,7 +224,7 @@ impl Operator {
     /// Takes in what came of making a framework's job.
     pub(in super::super) fn framework_made(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         key: &JobKey,
         id: &Arc<str>,
         result: Result<Box<SparkJob>, Failure>,
@@ -248,9 +249,9 @@ impl Operator {
     }
 
     /// Has the status of a framework's job written again, if it is one.
-    pub(in super::super) fn status_failed(&mut self, now: Milliseconds, key: &JobKey) {
+    pub(in super::super) fn status_failed(&mut self, now: Time, key: &JobKey) {
         if let Some(id) = self.framework_id(key) {
-            let at = now.saturating_add(STATUS_INTERVAL_MILLISECONDS);
+            let at = now + STATUS_INTERVAL_MILLISECONDS;
             if let Some(mesos) = &mut self.mesos {
                 mesos.due.insert(id, at);
             }

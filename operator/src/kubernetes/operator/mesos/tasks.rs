@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod;
 use proffer_core::frameworks::TaskId;
-use proffer_core::jobs::Milliseconds;
+use proffer_core::time::{Span, Time};
 use proffer_mesos::from_json;
 use proffer_mesos::types::{
     ContainerId, ContainerStatus, NetworkInfo, NetworkInfoIpAddress, TaskInfo, TaskState,
@@ -21,7 +21,7 @@ use crate::master::{Ending, News, Run, TaskKey, is_executor};
 
 /// How long the scheduler may find that a task's pod does not fit: what it knows may be older than what
 /// the engine knows.
-const UNSCHEDULABLE_PATIENCE_MILLISECONDS: Milliseconds = 5000;
+const UNSCHEDULABLE_PATIENCE_MILLISECONDS: Span = Span::from_seconds(5);
 
 /// How many pods of a framework stay for their logs.
 const MOST_RETAINED: usize = 10;
@@ -55,8 +55,8 @@ pub(in super::super) struct TaskPod {
     /// Whether the task was told to end.
     is_killed: bool,
     /// How long it may take to, if that is not what the pod says.
-    grace: Option<Milliseconds>,
-    unschedulable_since: Option<Milliseconds>,
+    grace: Option<Span>,
+    unschedulable_since: Option<Time>,
 }
 
 impl TaskPod {
@@ -73,7 +73,7 @@ impl TaskPod {
 
 impl Operator {
     /// Makes the pod of a task, once the framework's job is there to own it.
-    pub(super) fn run_task(&mut self, now: Milliseconds, run: Run) {
+    pub(super) fn run_task(&mut self, now: Time, run: Run) {
         let Some(mesos) = &mut self.mesos else { return };
         let key = run.key.clone();
         let Some(job) = mesos.master.key_of(&key.framework).cloned() else { return };
@@ -130,7 +130,7 @@ impl Operator {
     /// The write that makes a task's pod.
     pub(in super::super) fn task_write(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         name: &ObjectName,
     ) -> Option<PodWrite> {
         let mesos = self.mesos.as_mut()?;
@@ -156,7 +156,7 @@ impl Operator {
     /// Takes in what came of making a task's pod.
     pub(in super::super) fn task_made(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         name: &ObjectName,
         result: Result<Box<Pod>, Failure>,
     ) {
@@ -227,12 +227,7 @@ impl Operator {
     }
 
     /// A task is to end.
-    pub(super) fn kill_task(
-        &mut self,
-        now: Milliseconds,
-        key: &TaskKey,
-        grace: Option<Milliseconds>,
-    ) {
+    pub(super) fn kill_task(&mut self, now: Time, key: &TaskKey, grace: Option<Span>) {
         let Some(mesos) = &mut self.mesos else { return };
         let Some(task) = mesos.tasks.get_mut(key) else {
             // Nothing of it is there.
@@ -264,7 +259,7 @@ impl Operator {
         }
     }
 
-    fn delete_task(&mut self, key: &TaskKey, grace: Option<Milliseconds>) {
+    fn delete_task(&mut self, key: &TaskKey, grace: Option<Span>) {
         let Some(task) = self.task(key) else { return };
         let uid = task.uid.clone();
         let grace_seconds = grace.map(|grace| grace_seconds(grace).try_into().unwrap_or(u32::MAX));
@@ -275,7 +270,7 @@ impl Operator {
     /// Takes in what came of deleting a task's pod.
     pub(in super::super) fn task_deleted(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         name: &ObjectName,
         result: &Result<Outcome, Unknown>,
     ) {
@@ -357,7 +352,7 @@ impl Operator {
         }
     }
 
-    fn tell_master(&mut self, now: Milliseconds, key: &TaskKey, news: News) {
+    fn tell_master(&mut self, now: Time, key: &TaskKey, news: News) {
         if let Some(mesos) = &mut self.mesos {
             mesos.master.take_news(now, key, news);
         }
@@ -366,7 +361,7 @@ impl Operator {
     /// Tells the master how a task ended.
     fn end_task(
         &mut self,
-        now: Milliseconds,
+        now: Time,
         key: &TaskKey,
         state: TaskState,
         reason: Option<Reason>,
@@ -384,7 +379,7 @@ impl Operator {
     }
 
     /// Looks at the task of a pod anew.
-    pub(in super::super) fn review_task_pod(&mut self, now: Milliseconds, name: &ObjectName) {
+    pub(in super::super) fn review_task_pod(&mut self, now: Time, name: &ObjectName) {
         match self.task_of(name) {
             Some(key) => self.review_task(now, &key),
             None => self.review_stray_task(name),
@@ -392,7 +387,7 @@ impl Operator {
     }
 
     /// Draws the conclusions from what is known of a task's pod.
-    pub(super) fn review_task(&mut self, now: Milliseconds, key: &TaskKey) {
+    pub(super) fn review_task(&mut self, now: Time, key: &TaskKey) {
         let Some(mesos) = &mut self.mesos else { return };
         let Some(task) = mesos.tasks.get_mut(key) else { return };
         let name = task.name.clone();
@@ -448,12 +443,12 @@ impl Operator {
         }
     }
 
-    fn take_trouble(&mut self, now: Milliseconds, key: &TaskKey, reason: &str, message: String) {
+    fn take_trouble(&mut self, now: Time, key: &TaskKey, reason: &str, message: String) {
         let Some(mesos) = &mut self.mesos else { return };
         let Some(task) = mesos.tasks.get_mut(key) else { return };
         let state = if reason == "Unschedulable" {
             let since = *task.unschedulable_since.get_or_insert(now);
-            let at = since.saturating_add(UNSCHEDULABLE_PATIENCE_MILLISECONDS);
+            let at = since + UNSCHEDULABLE_PATIENCE_MILLISECONDS;
             if now < at {
                 mesos.looks.insert((at, key.clone()));
                 return;
@@ -464,12 +459,12 @@ impl Operator {
             TaskState::Failed
         };
         self.end_task(now, key, state, Some(Reason::ContainerLaunchFailed), message);
-        self.delete_task(key, Some(0));
+        self.delete_task(key, Some(Span::ZERO));
         self.finish(key);
     }
 
     /// The pod of a task is gone, or was never made.
-    fn miss_pod(&mut self, now: Milliseconds, key: &TaskKey) {
+    fn miss_pod(&mut self, now: Time, key: &TaskKey) {
         let Some(task) = self.task(key) else { return };
         if task.step != Step::Ended {
             let (state, reason, message) = if task.is_killed {
@@ -514,7 +509,7 @@ impl Operator {
     }
 
     /// Takes in the tasks that run or ran before this process began.
-    pub(super) fn restore_tasks(&mut self, now: Milliseconds) {
+    pub(super) fn restore_tasks(&mut self, now: Time) {
         let pods = self.index.pods().filter(|(_, pod)| pod.task.is_some());
         let pods: Vec<(ObjectName, PodFacts)> =
             pods.map(|(name, pod)| (name.clone(), pod.clone())).collect();

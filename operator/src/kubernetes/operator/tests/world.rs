@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{Node, Pod, PodCondition};
 use kube::ResourceExt;
 use proffer_core::action::Launch;
 use proffer_core::engine::Settings;
-use proffer_core::jobs::{JobKey, Milliseconds};
+use proffer_core::jobs::JobKey;
 use proffer_crds::executor::{Assignment, AttemptResult};
 use proffer_crds::{ResourcePool, SparkExecutor, SparkExecutorStatus, SparkJob};
 use proffer_mesos::scheduler::Event;
@@ -28,12 +28,13 @@ use super::super::super::writes::{
 use super::super::{Change, Kind, MesosSettings, Operator, OperatorSettings};
 use crate::convert;
 use crate::master::{ConnectionId, Effect, MasterSettings, NodeMark};
+use proffer_core::time::{Span, Time};
 
 // Each of the flags can be set whatever the others are.
 #[allow(clippy::struct_excessive_bools)]
 pub(super) struct World {
     pub(super) operator: Operator,
-    pub(super) now: Milliseconds,
+    pub(super) now: Time,
     pub(super) jobs: BTreeMap<String, SparkJob>,
     pub(super) executors: BTreeMap<String, SparkExecutor>,
     pub(super) pods: BTreeMap<String, Pod>,
@@ -74,7 +75,7 @@ fn mesos() -> MesosSettings {
             address: "127.0.0.1:5050".parse().unwrap(),
             hostname: "mesos".to_owned(),
             namespace: "ns".into(),
-            least_failover_milliseconds: 60_000,
+            least_failover: Span::from_seconds(60),
             sandboxes: None,
             access: Arc::default(),
         },
@@ -85,14 +86,17 @@ fn mesos() -> MesosSettings {
 
 fn settings() -> OperatorSettings {
     OperatorSettings {
-        engine: Settings { write_deadline_milliseconds: Some(5000), ..Settings::default() },
+        engine: Settings {
+            write_deadline_milliseconds: Some(Span::from_seconds(5)),
+            ..Settings::default()
+        },
         pods: PodSettings {
             image: "executor:1".to_owned(),
             default_image: Some("tools:1".to_owned()),
             node_lost_seconds: 30,
             ..PodSettings::default()
         },
-        start_timeout_milliseconds: 600_000,
+        start_timeout: Span::from_seconds(600),
         most_writes_in_flight: 16,
         writes_per_second: 10_000,
         namespaces: [].into(),
@@ -105,8 +109,8 @@ impl World {
     /// A cluster of nodes with two cpus, in which nothing was seen yet.
     pub(super) fn unseen(nodes: &[&str]) -> Self {
         let mut world = Self {
-            operator: Operator::new(1_000_000, settings()),
-            now: 1_000_000,
+            operator: Operator::new(Time::from_milliseconds(1_000_000), settings()),
+            now: Time::from_milliseconds(1_000_000),
             jobs: BTreeMap::new(),
             executors: BTreeMap::new(),
             pods: BTreeMap::new(),
@@ -248,10 +252,10 @@ impl World {
         self.settle();
     }
 
-    pub(super) fn advance(&mut self, milliseconds: Milliseconds) {
-        let end = self.now + milliseconds;
+    pub(super) fn advance(&mut self, milliseconds: u64) {
+        let end = self.now + Span::from_milliseconds(milliseconds);
         while let Some(at) = self.operator.next_wakeup(self.now).filter(|&at| at <= end) {
-            self.now = self.now.max(at) + u64::from(at <= self.now);
+            self.now = self.now.max(at) + Span::from_milliseconds(u64::from(at <= self.now));
             self.settle();
         }
         self.now = end;

@@ -10,6 +10,7 @@ use proffer_core::event::{
 };
 use proffer_core::jobs::{ExecutorSpec, JobKey, JobSpec, StageSpec};
 use proffer_core::reclaim::{ReclaimDefaults, ReclaimPolicy};
+use proffer_core::time::Time;
 use proffer_core::{Engine, ExecutorKey, Fairness};
 
 use super::{Job, Node, Pool};
@@ -21,7 +22,7 @@ const MOST_MOMENTS: u32 = 10_000;
 pub(super) struct Cluster {
     engine: Engine,
     /// Stands still but where executors may be taken back.
-    now: u64,
+    now: Time,
     executors: BTreeMap<ExecutorKey, Executor>,
     /// How many executors were launched so far.
     launched: u64,
@@ -68,7 +69,7 @@ impl Cluster {
                 taints: node.taints.clone(),
                 ..NodeObservation::default()
             };
-            engine.handle(0, Event::Node(node));
+            engine.handle(Time::ZERO, Event::Node(node));
         }
         for pool in pools {
             let reservations = pool.reservations.iter().map(|(selector, resources)| Reservation {
@@ -85,9 +86,9 @@ impl Cluster {
                 idle_guarantee: pool.idle_guarantee,
                 ..PoolObservation::default()
             };
-            engine.handle(0, Event::Pool(pool));
+            engine.handle(Time::ZERO, Event::Pool(pool));
         }
-        Self { engine, now: 0, executors: BTreeMap::new(), launched: 0 }
+        Self { engine, now: Time::ZERO, executors: BTreeMap::new(), launched: 0 }
     }
 
     /// Submits a job, which has a task for each executor that it wants.

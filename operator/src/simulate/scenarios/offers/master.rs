@@ -12,6 +12,7 @@ use proffer_core::frameworks::{
 };
 use proffer_core::jobs::JobKey;
 use proffer_core::ranges::Ranges;
+use proffer_core::time::{Span, Time};
 
 use super::super::amounts::{Amounts, Resource};
 use super::Offers;
@@ -20,9 +21,9 @@ use super::step::{Change, Framework, Quota};
 /// The engine and the offers that are out.
 pub(super) struct Master {
     engine: Engine,
-    now: u64,
+    now: Time,
     /// How often the allocator runs while time passes, if it does.
-    interval: Option<u64>,
+    interval: Option<Span>,
     pools: BTreeMap<String, PoolObservation>,
     frameworks: BTreeMap<String, FrameworkObservation>,
     /// Tasks that ran already when their agents came.
@@ -45,13 +46,13 @@ impl Master {
             offered_resources: Resource::ALL.iter().map(named).collect(),
             // As in Mesos: frameworks may keep offers, and are asked again at once.
             offer_timeout_milliseconds: None,
-            return_delay_milliseconds: 0,
+            return_delay_milliseconds: Span::ZERO,
             ..Settings::default()
         };
         Self {
             engine: Engine::new(settings),
-            now: 0,
-            interval: scenario.interval.map(milliseconds),
+            now: Time::ZERO,
+            interval: scenario.interval.map(Span::from),
             pools: BTreeMap::new(),
             frameworks: BTreeMap::new(),
             tasks: BTreeMap::new(),
@@ -164,13 +165,13 @@ impl Master {
             }
             Change::ReturnAll => {
                 for (id, offer) in std::mem::take(&mut self.offers) {
-                    let (offers, refuse_milliseconds) = (vec![id], 0);
+                    let (offers, refuse_milliseconds) = (vec![id], Span::ZERO);
                     let call = FrameworkCall::Decline { offers, refuse_milliseconds };
                     self.tell(Event::FrameworkCall(offer.framework, call));
                 }
             }
             Change::Batch(runs) => (0..*runs).for_each(|_| self.run()),
-            Change::Advance(time) => self.advance(milliseconds(*time)),
+            Change::Advance(time) => self.advance(Span::from(*time)),
         }
         match self.refused.pop() {
             Some(refused) => Err(refused),
@@ -215,10 +216,10 @@ impl Master {
     }
 
     /// How long a filter lasts: for one interval at least, so that a run sees it.
-    fn refuse(&self, time: std::time::Duration) -> u64 {
-        match milliseconds(time) {
-            0 => 0,
-            time => time.max(self.interval.unwrap_or(0)),
+    fn refuse(&self, time: std::time::Duration) -> Span {
+        match Span::from(time) {
+            Span::ZERO => Span::ZERO,
+            time => time.max(self.interval.unwrap_or_default()),
         }
     }
 
@@ -251,10 +252,12 @@ impl Master {
     }
 
     /// Lets time pass, with a run at each end of an interval.
-    fn advance(&mut self, time: u64) {
-        let end = self.now.saturating_add(time);
+    fn advance(&mut self, time: Span) {
+        let end = self.now + time;
         if let Some(interval) = self.interval {
-            while let Some(next) = (self.now / interval + 1).checked_mul(interval)
+            let interval = interval.as_milliseconds();
+            while let runs = self.now.as_milliseconds() / interval
+                && let Some(next) = (runs + 1).checked_mul(interval).map(Time::from_milliseconds)
                 && next <= end
             {
                 self.now = next;
@@ -345,8 +348,4 @@ fn key(framework: &str) -> JobKey {
 fn ports(amounts: &Amounts) -> Ranges {
     let range = amounts.ports.clone().into_iter().flatten();
     range.map(u32::from).collect()
-}
-
-fn milliseconds(time: std::time::Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

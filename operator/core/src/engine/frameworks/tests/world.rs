@@ -10,9 +10,10 @@ use crate::frameworks::{
     RescindReason, TaskProblem, TaskRequest,
 };
 use crate::ids::{JobKey, OfferId, TaskId};
-use crate::jobs::{ExecutorSpec, JobSpec, Milliseconds, StageSpec};
+use crate::jobs::{ExecutorSpec, JobSpec, StageSpec};
 use crate::ranges::Ranges;
 use crate::resources::Resources;
+use crate::time::{Span, Time};
 use crate::view::FrameworkStatus;
 
 /// What a framework refused, as it remembers it.
@@ -23,12 +24,12 @@ struct Refusal {
     node: Box<str>,
     amounts: BTreeMap<Box<str>, i64>,
     ports: Ranges,
-    until: Milliseconds,
+    until: Time,
 }
 
 pub(super) struct World {
     pub(super) engine: Engine,
-    pub(super) now: Milliseconds,
+    pub(super) now: Time,
     /// The offers that frameworks think they have.
     pub(super) offers: BTreeMap<OfferId, OfferDescription>,
     pub(super) rescinded: Vec<(OfferId, RescindReason)>,
@@ -39,7 +40,7 @@ pub(super) struct World {
     pub(super) log: Vec<Action>,
     refusals: Vec<Refusal>,
     seen: BTreeSet<OfferId>,
-    return_delay: Milliseconds,
+    return_delay: Span,
 }
 
 pub(super) fn key(name: &str) -> JobKey {
@@ -75,7 +76,7 @@ impl World {
         let return_delay = settings.return_delay_milliseconds;
         let mut world = Self {
             engine: Engine::new(settings),
-            now: 1000,
+            now: Time::from_milliseconds(1000),
             offers: BTreeMap::new(),
             rescinded: Vec::new(),
             accepted: BTreeSet::new(),
@@ -135,9 +136,20 @@ impl World {
             && known
         {
             let amounts = offer.amounts.iter().cloned().collect();
-            self.remember(&offer, amounts, offer.ports.clone(), refuse_milliseconds);
+            self.remember(
+                &offer,
+                amounts,
+                offer.ports.clone(),
+                Span::from_milliseconds(refuse_milliseconds),
+            );
         }
-        self.call(name, FrameworkCall::Decline { offers: vec![offer], refuse_milliseconds });
+        self.call(
+            name,
+            FrameworkCall::Decline {
+                offers: vec![offer],
+                refuse_milliseconds: Span::from_milliseconds(refuse_milliseconds),
+            },
+        );
     }
 
     /// Declines everything that a framework has.
@@ -176,10 +188,17 @@ impl World {
                 ports.remove_all(&task.ports);
             }
             // What a task that is refused would have taken is refused with the rest, too.
-            self.remember(first, rest, ports, refuse_milliseconds);
+            self.remember(first, rest, ports, Span::from_milliseconds(refuse_milliseconds));
         }
         let offers = offers.to_vec();
-        self.call(name, FrameworkCall::Accept { offers, tasks, refuse_milliseconds });
+        self.call(
+            name,
+            FrameworkCall::Accept {
+                offers,
+                tasks,
+                refuse_milliseconds: Span::from_milliseconds(refuse_milliseconds),
+            },
+        );
     }
 
     pub(super) fn revive(&mut self, name: &str) {
@@ -230,8 +249,8 @@ impl World {
     }
 
     /// Lets time pass, stopping at each moment that the engine asked for.
-    pub(super) fn advance(&mut self, milliseconds: Milliseconds) {
-        let end = self.now + milliseconds;
+    pub(super) fn advance(&mut self, milliseconds: u64) {
+        let end = self.now + Span::from_milliseconds(milliseconds);
         while let Some(at) = self.engine.next_wakeup().filter(|&at| at <= end) {
             self.now = self.now.max(at);
             self.tick();
@@ -280,7 +299,7 @@ impl World {
                         amount <= refusal.amounts.get(resource).unwrap_or(&0)
                     });
                     let hidden = same && no_more && refusal.ports.contains_all(&offer.ports);
-                    assert!(!hidden, "{offer:?} was refused: {refusal:?}, now {}", self.now);
+                    assert!(!hidden, "{offer:?} was refused: {refusal:?}, now {:?}", self.now);
                 }
                 self.offers.insert(offer.id, *offer);
             }
@@ -290,7 +309,7 @@ impl World {
                     && reason == RescindReason::Timeout
                 {
                     let amounts = offer.amounts.iter().cloned().collect();
-                    self.remember(&offer, amounts, offer.ports.clone(), 0);
+                    self.remember(&offer, amounts, offer.ports.clone(), Span::ZERO);
                 }
             }
             FrameworkAction::TaskAccepted { task, .. } => {
@@ -310,7 +329,7 @@ impl World {
         offer: &OfferDescription,
         amounts: BTreeMap<Box<str>, i64>,
         ports: Ranges,
-        refuse_milliseconds: Milliseconds,
+        refuse_milliseconds: Span,
     ) {
         let until = self.now + refuse_milliseconds.max(self.return_delay);
         self.refusals.push(Refusal {
