@@ -337,7 +337,7 @@ impl<'a> Round<'a> {
 }
 
 /// Takes an executor off its node's count; a node without any is not listed.
-pub(crate) fn count_down(on_nodes: &mut BTreeMap<NodeId, u32>, node: NodeId) {
+fn count_down(on_nodes: &mut BTreeMap<NodeId, u32>, node: NodeId) {
     if let Entry::Occupied(mut count) = on_nodes.entry(node) {
         *count.get_mut() -= 1;
         if *count.get() == 0 {

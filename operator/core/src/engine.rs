@@ -37,7 +37,6 @@ use crate::decay::Decay;
 use crate::event::Event;
 use crate::frameworks::NamedAmounts;
 use crate::ids::{ExecutorId, ExecutorKey, JobId, JobKey};
-use crate::jobs::JobState;
 use crate::namespaces::Claims;
 use crate::policy::{Fairness, ReclaimDefaults};
 use crate::share::SHARED_RESOURCES;
@@ -290,7 +289,7 @@ impl Engine {
     /// Notes that a job has to be looked at, and that its status may have changed.
     fn touch(&mut self, id: JobId) {
         if let Some(job) = self.state.jobs.get_mut(id) {
-            job.status_changed = true;
+            job.publication.mark_changed();
         }
         self.touched.insert(id);
     }
@@ -306,35 +305,28 @@ impl Engine {
             self.tell_again(now, id);
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
             self.touched.insert(id);
-            if job.withheld_until.is_some_and(|at| at <= now) {
-                job.withheld_until = None;
-                self.offers_due = true;
-            }
-            if job.state.is_final() {
+            self.offers_due |= job.pauses.may_launch_again(now);
+            if job.progress.is_final() {
                 continue;
             }
             // There may be room for executors without a node since long enough.
-            self.offers_due |= job.room_since.is_some();
-            if job.retry_at.is_some_and(|at| at <= now) {
-                job.retry_at = None;
-                self.offers_due = true;
-            }
-            if job.declines.expire(now) {
-                job.status_changed = true;
+            self.offers_due |= job.fleet.has_seen_room();
+            self.offers_due |= job.pauses.may_retry(now);
+            if job.choice.declines_mut().expire(now) {
+                job.publication.mark_changed();
                 self.offers_due = true;
             }
             let deadline = job.spec.deadline_milliseconds;
             if deadline.is_some_and(|limit| job.created_at + limit <= now) {
                 self.exceed_deadline(now, id);
-            } else if job.restart_at.is_some_and(|at| at <= now) && job.executors.is_empty() {
+            } else if job.pauses.may_restart(now) && job.fleet.is_empty() {
                 // What was left of a gang is gone.
-                (job.restart_at, job.gang_deadline) = (None, None);
-                job.state = JobState::Pending;
-                job.failure = None;
+                job.pauses.forget_restart();
+                job.gang.forget_deadline();
+                job.progress.wait_again();
                 self.offers_due = true;
                 self.touch(id);
-            } else if job.gang_deadline.is_some_and(|at| at <= now) {
-                job.gang_deadline = None;
+            } else if job.gang.has_failed(now) {
                 self.stop_executors(id);
             }
         }

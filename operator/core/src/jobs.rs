@@ -1,33 +1,42 @@
 //! Jobs: Mesos's frameworks. What they want, what they hold, how far they are.
 
+mod choice;
 mod declines;
 mod durations;
+mod fleet;
+mod gang;
 pub mod graph;
+mod pauses;
+mod progress;
+mod publication;
+mod remains;
 mod spec;
 mod stages;
+mod waiting;
 
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::explain::Rejection;
 pub use crate::ids::JobKey;
-use crate::ids::{ExecutorId, NodeId, PoolId};
-use crate::nodes::Reach;
-use crate::ranges::Ranges;
-use crate::reasons::JobFailure;
+use crate::ids::PoolId;
 use crate::resources::Resources;
 use crate::time::Time;
+pub(crate) use choice::NodeChoice;
 pub use declines::DeclinedNode;
 pub(crate) use declines::{Culprit, Declines, backoff};
+pub(crate) use fleet::Fleet;
+pub(crate) use gang::Gang;
+pub(crate) use pauses::Pauses;
+pub(crate) use progress::{Past, Progress, RESULT_BYTES_LIMIT};
+pub(crate) use publication::Publication;
+pub(crate) use remains::Remains;
 pub use spec::{
     Elastic, ExcludeOnFailure, ExecutorSpec, JobSpec, PreferredNodes, Restart, Speculation,
     StageSpec,
 };
 pub(crate) use stages::{Live, StageRun, Straggler};
 pub use stages::{ResultValue, StageState};
-
-/// How many failures of tasks a job remembers for its status.
-const REMEMBERED_FAILURES: usize = 10;
+pub(crate) use waiting::Waiting;
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,31 +78,7 @@ pub struct TaskFailure {
     pub stderr: String,
 }
 
-/// How far a job is with waiting for the nodes that it prefers.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Locality {
-    /// The preferred nodes that there are.
-    pub(crate) nodes: BTreeSet<NodeId>,
-    /// The version of all nodes that they were found in.
-    pub(crate) version: Option<u64>,
-    /// When it last got one of them, or else began to want one.
-    pub(crate) waits_since: Option<Time>,
-}
-
-/// How long a job has waited for room for its next executor, or for its gang.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Line {
-    /// Since when no node has room.
-    pub(crate) no_room_since: Option<Time>,
-    /// How often room was kept for it on nodes that did not become free in time.
-    pub(crate) moves: u32,
-    /// These nodes.
-    pub(crate) tried: BTreeSet<NodeId>,
-}
-
-/// A job with everything the engine knows of it.
-// Each of the flags can be set whatever the others are.
-#[allow(clippy::struct_excessive_bools)]
+/// A job with everything the engine knows of it: what it is, what it asks for, and what became of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     pub(crate) key: JobKey,
@@ -102,113 +87,53 @@ pub(crate) struct Job {
     pub(crate) created_at: Time,
     /// Numbers jobs in the order in which they were first seen.
     pub(crate) sequence: u64,
+
     pub(crate) spec: JobSpec,
     /// What one executor needs, or why that cannot be accounted for.
     pub(crate) request: Result<Resources, Rejection>,
     pub(crate) pool: PoolId,
-    /// Which nodes its executors may use, or why none, once that was looked up.
-    pub(crate) reach: Option<Result<Reach, Rejection>>,
-    pub(crate) state: JobState,
-    pub(crate) failure: Option<JobFailure>,
-    pub(crate) waiting: Option<Rejection>,
-    /// The place among the waiting jobs of the pool, from 1.
-    pub(crate) position: Option<u32>,
-    pub(crate) restarts: u32,
-    pub(crate) restart_at: Option<Time>,
-    pub(crate) started_at: Option<Time>,
-    pub(crate) ended_at: Option<Time>,
-    pub(crate) stages: Vec<StageRun>,
-    /// The live executor of each index.
-    pub(crate) executors: BTreeMap<u32, ExecutorId>,
-    /// The indices of the live executors.
-    pub(crate) indices: Ranges,
-    /// The indices of the live executors that have no node yet.
-    pub(crate) unplaced: BTreeSet<u32>,
-    /// Since when there is room for them.
-    pub(crate) room_since: Option<Time>,
-    /// How many executors are on which node.
-    pub(crate) on_nodes: BTreeMap<NodeId, u32>,
-    /// What the executors hold.
-    pub(crate) held: Resources,
-    /// What they will hold besides: what is kept for them, less what is on its way out.
-    pub(crate) pending: Resources,
-    /// Since when the job waits while others of its pool hold what it should have.
-    pub(crate) below_share_since: Option<Time>,
-    /// How many executors the job was ever given.
-    pub(crate) allocations: u64,
-    /// The epoch of the next executor of each index that had one.
-    pub(crate) epochs: BTreeMap<u32, u32>,
-    pub(crate) executor_failures: u32,
-    /// Whether the job still waits for all executors of its gang to be ready.
-    pub(crate) gang_forming: bool,
-    pub(crate) gang_deadline: Option<Time>,
-    /// The nodes that it declines.
-    pub(crate) declines: Declines,
-    pub(crate) locality: Locality,
-    pub(crate) line: Line,
-    /// When offers that it declined before may suit it.
-    pub(crate) retry_at: Option<Time>,
-    /// When to look for slow tasks again.
-    pub(crate) next_speculation: Option<Time>,
-    pub(crate) failures: VecDeque<TaskFailure>,
-    /// The bytes of all results kept in the status.
-    pub(crate) result_bytes: usize,
-    /// Whether there is no job of this uid any more; it stays until its last executor is gone.
-    pub(crate) is_deleted: bool,
-    /// How many statuses were given out.
-    pub(crate) revision: u64,
-    /// The last of them that is known to be stored.
-    pub(crate) durable_revision: u64,
-    /// When the last one was given out, if it is not known to be stored.
-    pub(crate) status_told_at: Option<Time>,
-    /// Executors that are gone, by index and epoch, until what they left is deleted.
-    pub(crate) remains: BTreeMap<(u32, u32), Remains>,
-    /// How many executors in a row could not be made, and when the job may try again.
-    pub(crate) withdrawals: u32,
-    pub(crate) withheld_until: Option<Time>,
-    pub(crate) withheld_because: Box<str>,
-    /// Whether the status changed since it was last given out.
-    pub(crate) status_changed: bool,
-    /// Whether the change does not wait for the next interval.
-    pub(crate) status_urgent: bool,
-    pub(crate) status_at: Option<Time>,
-}
 
-/// What an executor that is gone left.
-#[derive(Clone, Debug)]
-pub(crate) struct Remains {
-    /// The revision of the job's status that holds all that the executor said.
-    pub(crate) revision: u64,
-    /// Whether it should go.
-    pub(crate) discarded: bool,
-    /// When that was given out.
-    pub(crate) told_at: Option<Time>,
+    /// How far it is with its stages.
+    pub(crate) progress: Progress,
+    /// Its executors, and what they hold.
+    pub(crate) fleet: Fleet,
+    /// What executors that are gone left.
+    pub(crate) remains: Remains,
+    /// Whether its executors still have to come together.
+    pub(crate) gang: Gang,
+    /// What it waits for when it wants more executors.
+    pub(crate) waiting: Waiting,
+    /// What it does not do before some time has come.
+    pub(crate) pauses: Pauses,
+    /// Which nodes it may use, prefers and declines.
+    pub(crate) choice: NodeChoice,
+    /// Its statuses on their way out.
+    pub(crate) publication: Publication,
 }
 
 impl Job {
-    /// How many executors the job wants now. One that is elastic leaves those out of account that
-    /// only tasks of later stages could use.
+    /// How many executors the job wants now. An elastic job does not count those that only tasks of
+    /// later stages could use.
     pub(crate) fn wanted_executors(&self) -> u32 {
         let is_open = |stage: &&StageRun| stage.state == StageState::Running;
         if self.spec.executor.elastic.is_some() {
-            return self.sized(self.stages.iter().filter(is_open));
+            return self.sized(self.progress.stages().iter().filter(is_open));
         }
         self.useful_executors()
     }
 
     /// How many executors the job could make use of, later stages included.
     pub(crate) fn useful_executors(&self) -> u32 {
-        self.sized(self.stages.iter())
+        self.sized(self.progress.stages().iter())
     }
 
     /// How many executors the unfinished tasks of these stages fill, within the job's bounds.
     fn sized<'a>(&self, stages: impl Iterator<Item = &'a StageRun>) -> u32 {
-        let may_run = matches!(self.state, JobState::Pending | JobState::Running);
-        if self.is_deleted || self.spec.suspend || !may_run {
+        if self.spec.suspend || !self.progress.may_run() {
             return 0;
         }
         let executor = &self.spec.executor;
-        if self.gang_forming {
+        if self.gang.is_forming() {
             return executor.gang_size();
         }
         if executor.fixed {
@@ -226,21 +151,16 @@ impl Job {
         filled.min(executor.instances).max(executor.min_instances())
     }
 
-    /// With fewer executors than this the job can do nothing. What holds a fixed number of them begins with
-    /// all and goes on with any.
+    /// With fewer executors than this the job can do nothing: a gang needs all that it wants. One that
+    /// keeps a fixed number of executors begins with all of them, and then goes on with any.
     pub(crate) fn least_executors(&self) -> u32 {
         let executor = &self.spec.executor;
-        let goes_on = executor.fixed && !self.gang_forming;
+        let goes_on = executor.fixed && !self.gang.is_forming();
         if executor.gang_timeout_milliseconds.is_some() && !goes_on {
             self.wanted_executors()
         } else {
             0
         }
-    }
-
-    /// The number of executors that hold resources.
-    pub(crate) fn launched(&self) -> u32 {
-        u32::try_from(self.executors.len()).unwrap_or(u32::MAX)
     }
 
     /// How many executors may die by themselves before the job fails.
@@ -250,14 +170,6 @@ impl Job {
             .unwrap_or_else(|| self.spec.executor.instances.saturating_mul(2).max(3))
     }
 
-    /// Remembers a failure, forgetting the oldest when there are too many.
-    pub(crate) fn remember(&mut self, failure: TaskFailure) {
-        if self.failures.len() == REMEMBERED_FAILURES {
-            self.failures.pop_front();
-        }
-        self.failures.push_back(failure);
-    }
-
     /// The index of the stage of this name.
     pub(crate) fn stage_index(&self, name: &str) -> Option<usize> {
         self.spec.stages.iter().position(|stage| &*stage.name == name)
@@ -265,20 +177,7 @@ impl Job {
 
     /// Opens the stages whose dependencies have finished; says whether any was opened.
     pub(crate) fn open_stages(&mut self) -> bool {
-        let mut opened = false;
-        for index in 0..self.stages.len() {
-            let ready = self.stages[index].state == StageState::Waiting
-                && self.spec.stages[index].depends_on.iter().all(|&other| {
-                    // What the stage reads has to be stored.
-                    let other = &self.stages[other];
-                    other.state == StageState::Finished
-                        && other.finished_revision <= self.durable_revision
-                });
-            if ready {
-                self.stages[index].open();
-                opened = true;
-            }
-        }
-        opened
+        let Self { spec, progress, publication, .. } = self;
+        progress.open_stages(&spec.stages, |revision| publication.is_stored(revision))
     }
 }

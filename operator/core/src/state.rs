@@ -40,7 +40,7 @@ impl State {
     pub(crate) fn find_executor(&self, key: &ExecutorKey) -> Option<ExecutorId> {
         let former = self.former_jobs.get(&key.job).into_iter().flatten();
         self.job_by_key.get(&key.job).into_iter().chain(former).find_map(|&job| {
-            let id = *self.jobs.get(job)?.executors.get(&key.index)?;
+            let id = self.jobs.get(job)?.fleet.get(key.index)?;
             (self.executors.get(id)?.key.epoch == key.epoch).then_some(id)
         })
     }

@@ -7,7 +7,7 @@ use crate::arena::Arena;
 use crate::event::StageAttempts;
 use crate::executors::{Executor, Since};
 use crate::ids::{ExecutorId, JobId};
-use crate::jobs::{Job, JobState, StageState};
+use crate::jobs::{Job, StageState};
 use crate::time::Time;
 
 impl Engine {
@@ -16,8 +16,8 @@ impl Engine {
         let ids: Vec<JobId> = self.touched.iter().copied().collect();
         for id in ids {
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
-            let executors: Vec<ExecutorId> = job.executors.values().copied().collect();
-            if job.state == JobState::Running && !job.gang_forming {
+            let executors: Vec<ExecutorId> = job.fleet.ids().collect();
+            if job.progress.is_running() && !job.gang.is_forming() {
                 let arena = &mut self.state.executors;
                 let can_run = |executor: &Executor| executor.ready && executor.stays();
                 let mut usable = executors.clone();
@@ -38,7 +38,7 @@ impl Engine {
                     executor.assignment_number += 1;
                     if executor.withdrawn.is_empty() {
                         executor.withdrawal_told = None;
-                    } else if job.durable_revision >= executor.withdrawn_revision {
+                    } else if job.publication.is_stored(executor.withdrawn_revision) {
                         executor.withdrawal_told.get_or_insert(executor.assignment_number);
                     }
                     self.outgoing.push(Action::Assign(assignment(job, executor)));
@@ -73,12 +73,13 @@ fn fill(
 /// that are not ready yet get their part.
 fn guided_slots(job: &Job) -> u32 {
     let waiting: u64 = job
-        .stages
+        .progress
+        .stages()
         .iter()
         .filter(|stage| stage.state == StageState::Running)
         .map(|stage| stage.pending.len() * u64::from(stage.slots))
         .sum();
-    let parts = u64::from(job.launched().max(1)) * 2;
+    let parts = u64::from(job.fleet.count().max(1)) * 2;
     u32::try_from(waiting / parts).unwrap_or(u32::MAX)
 }
 
@@ -88,7 +89,7 @@ fn give_one(job: &mut Job, executor: &mut Executor, window: u32, now: Time) -> b
         return false;
     }
     let alone = executor.taken_slots() == 0;
-    for (index, stage) in job.stages.iter_mut().enumerate() {
+    for (index, stage) in job.progress.stages_mut().iter_mut().enumerate() {
         if stage.state != StageState::Running
             || executor.taken_slots().saturating_add(stage.slots) > window
         {
@@ -111,7 +112,7 @@ fn give_one(job: &mut Job, executor: &mut Executor, window: u32, now: Time) -> b
 /// until the status that holds it is stored.
 pub(super) fn assignment(job: &Job, executor: &Executor) -> Assignment {
     let mut all = executor.assigned.clone();
-    if job.durable_revision >= executor.withdrawn_revision {
+    if job.publication.is_stored(executor.withdrawn_revision) {
         for (group, withdrawn) in &executor.withdrawn {
             if let Some(listed) = all.get_mut(group) {
                 listed.remove_all(withdrawn);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Engine;
 use crate::arena::Id;
 use crate::ensure::ensure;
-use crate::ids::{ExecutorId, JobId, NodeId};
+use crate::ids::{JobId, NodeId};
 use crate::jobs::{Job, JobState, Live, StageState};
 use crate::nodes::Load;
 use crate::pools::Account;
@@ -41,16 +41,16 @@ impl Engine {
             let named = self.state.find_executor(key) == Some(id);
             ensure!(named, "executor {key} is not found by its name");
             let job = self.state.jobs.get(executor.job);
-            let seat = job.and_then(|job| job.executors.get(&key.index));
-            ensure!(seat == Some(&id), "executor {key} has no place in its job");
+            let seat = job.and_then(|job| job.fleet.get(key.index));
+            ensure!(seat == Some(id), "executor {key} has no place in its job");
             ensure!(executor.ending.is_empty(), "executor {key} keeps what ended");
             let node = executor.node.map(|node| self.state.nodes.get(node).is_some());
             ensure!(node != Some(false), "executor {key} is on no node");
         }
         for (key, &id) in &self.state.remains {
             let job = self.state.jobs.get(id);
-            let remains = job.and_then(|job| job.remains.get(&(key.index, key.epoch)));
-            ensure!(remains.is_some(), "remains of {key} belong to no job");
+            let there = job.is_some_and(|job| job.remains.contains((key.index, key.epoch)));
+            ensure!(there, "remains of {key} belong to no job");
         }
         for (node, landed) in &self.landings {
             ensure!(self.state.nodes.find(node).is_none(), "executors wait to land on {node}");
@@ -154,7 +154,7 @@ impl Engine {
             ensure!(self.state.pools.get(job.pool).is_some(), "job {} has no pool", job.key);
             let account = &mut own[job.pool.index()];
             account.jobs += 1;
-            account.pending = account.pending.plus(&job.pending);
+            account.pending = account.pending.plus(job.fleet.pending());
         }
         for (_, client) in self.state.frameworks.clients.iter() {
             let pool = self.state.pools.get(client.pool());
@@ -168,24 +168,19 @@ impl Engine {
     }
 
     fn check_job(&self, id: JobId, job: &Job) -> Result<(), String> {
-        let mut held = Resources::NONE;
-        let (mut on_nodes, mut unplaced) = (BTreeMap::new(), BTreeSet::new());
-        for (index, &executor) in &job.executors {
+        let mut seated = Vec::new();
+        for (index, executor) in job.fleet.iter() {
             let Some(executor) = self.state.executors.get(executor) else {
                 return Err(format!("executor {index} is not there"));
             };
             ensure!(executor.job == id, "executor {index} is of another job");
-            held = held.plus(&executor.request);
-            match executor.node {
-                Some(node) => *on_nodes.entry(node).or_default() += 1_u32,
-                None => {
-                    unplaced.insert(*index);
-                }
-            }
+            seated.push((index, executor.node, executor.request));
             let slots: u64 = executor
                 .assigned
                 .iter()
-                .map(|(&(stage, _), ranges)| ranges.len() * u64::from(job.stages[stage].slots))
+                .map(|(&(stage, _), ranges)| {
+                    ranges.len() * u64::from(job.progress.stage(stage).slots)
+                })
                 .sum();
             let counted = executor.assigned_slots;
             ensure!(
@@ -193,38 +188,36 @@ impl Engine {
                 "executor {index} has {slots} slots taken, {counted} counted"
             );
         }
-        ensure!(held == job.held, "its executors hold {held:?}, it {:?}", job.held);
-        let (there, counted) = (&on_nodes, &job.on_nodes);
-        ensure!(there == counted, "its executors are on {there:?}, it counts {counted:?}");
-        let (there, counted) = (&unplaced, &job.unplaced);
-        ensure!(there == counted, "{there:?} have no node, it counts {counted:?}");
-        let is_unplaced = self.unplaced.contains(&id);
-        ensure!(is_unplaced != unplaced.is_empty(), "it waits for nodes, noted {is_unplaced}");
-        let leaving = job.executors.values().filter_map(|&id| self.state.executors.get(id));
+        job.fleet.check(seated.into_iter())?;
+        let (noted, unplaced) = (self.unplaced.contains(&id), job.fleet.unplaced());
+        ensure!(noted != unplaced.is_empty(), "it waits for nodes, noted {noted}");
+        let leaving = job.fleet.ids().filter_map(|id| self.state.executors.get(id));
         let leaving = leaving.filter(|executor| executor.leaving);
         let leaving = leaving.fold(Resources::NONE, |sum, it| sum.plus(&it.request));
         let pending = self.holds.sum_of(id).minus(&leaving);
-        ensure!(pending == job.pending, "it expects {pending:?}, counted {:?}", job.pending);
-        let indices: Ranges = job.executors.keys().copied().collect();
-        ensure!(indices == job.indices, "its indices are {indices}, it has {}", job.indices);
+        let counted = job.fleet.pending();
+        ensure!(pending == *counted, "it expects {pending:?}, counted {counted:?}");
         let known = self.state.job_by_key.get(&job.key) == Some(&id);
-        let lives = known || !job.executors.is_empty() || !job.remains.is_empty();
+        let lives = known || !job.fleet.is_empty() || !job.remains.is_empty();
         ensure!(lives, "it is kept although nothing is left of it");
         if !self.touched.contains(&id) {
             let wants = known && self.lacking_executors(job) > 0;
             let counted = self.wanting.contains(&id);
             // One that was just given all that it wants counts until it is looked at again.
             ensure!(counted || !wants, "it wants executors and is not counted");
-            ensure!(counted || job.waiting.is_none(), "it gives a reason and waits for nothing");
+            ensure!(
+                counted || job.waiting.reason().is_none(),
+                "it gives a reason and waits for nothing"
+            );
         }
         Ok(())
     }
 
     fn check_stages(&self, job: &Job) -> Result<(), String> {
-        for (index, stage) in job.stages.iter().enumerate() {
+        for (index, stage) in job.progress.stages().iter().enumerate() {
             let name = &job.spec.stages[index].name;
             let mut assigned: BTreeMap<u32, Vec<Live>> = BTreeMap::new();
-            for &id in job.executors.values() {
+            for id in job.fleet.ids() {
                 let Some(executor) = self.state.executors.get(id) else { continue };
                 for (&(_, attempt), ranges) in
                     executor.assigned.iter().filter(|((stage, _), _)| *stage == index)
@@ -274,24 +267,24 @@ impl Engine {
             return Ok(());
         }
         let known = self.state.job_by_key.get(&job.key) == Some(&id);
-        let deadline = job.spec.deadline_milliseconds.filter(|_| known && !job.state.is_final());
+        let deadline = job.spec.deadline_milliseconds.filter(|_| known && !job.progress.is_final());
         let deadline = deadline.map(|limit| job.created_at + limit);
         let interval = self.settings.status_interval_milliseconds;
-        let status = job.status_at.filter(|_| known && job.status_changed);
-        let restart = job.restart_at.filter(|_| job.state == JobState::Restarting);
-        let told = job.status_told_at.filter(|_| known);
+        let status = job.publication.next_regular(interval).filter(|_| known);
+        let restart =
+            job.pauses.restart_at().filter(|_| job.progress.state() == JobState::Restarting);
+        let told = job.publication.told_at().filter(|_| known);
         let mut writes: Vec<_> = told.into_iter().collect();
-        writes.extend(job.executors.values().filter_map(|&id: &ExecutorId| {
-            self.state.executors.get(id).and_then(|executor| executor.told_at)
-        }));
-        writes.extend(job.remains.values().filter_map(|remains| remains.told_at));
+        let executors = job.fleet.ids().filter_map(|id| self.state.executors.get(id));
+        writes.extend(executors.filter_map(|executor| executor.told_at));
+        writes.extend(job.remains.told_at());
         let overdue = |at: Time| self.settings.write_deadline_milliseconds.map(|limit| at + limit);
         let times = [
             ("deadline", deadline),
-            ("next status", status.map(|at| at + interval)),
-            ("restart", restart.filter(|_| job.executors.is_empty())),
-            ("gang", job.gang_deadline.filter(|_| !job.state.is_final())),
-            ("next launch", job.withheld_until),
+            ("next status", status),
+            ("restart", restart.filter(|_| job.fleet.is_empty())),
+            ("gang", job.gang.deadline().filter(|_| !job.progress.is_final())),
+            ("next launch", job.pauses.withheld_until()),
         ];
         let writes = writes.into_iter().map(|at| ("write", overdue(at)));
         for (what, at) in times.into_iter().chain(writes) {

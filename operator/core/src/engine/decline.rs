@@ -7,7 +7,7 @@ use crate::allocator::Choice;
 use crate::event::Departure;
 use crate::explain::Rejection;
 use crate::ids::{ExecutorKey, JobId, JobKey, NodeId};
-use crate::jobs::{Culprit, Locality, backoff};
+use crate::jobs::{Culprit, backoff};
 use crate::time::{Span, Time};
 
 /// On a node executors of so many jobs have to fail to start in a row before all jobs decline it.
@@ -68,8 +68,8 @@ impl Engine {
                     self.penalties.note_not_started(node, &key.job, now);
                 }
                 if let Some(job) = self.state.jobs.get_mut(id) {
-                    let until = job.declines.note_not_started(node, because, now);
-                    job.status_urgent = true;
+                    let until = job.choice.declines_mut().note_not_started(node, because, now);
+                    job.publication.mark_urgent();
                     self.set_timer(until, id);
                 }
             }
@@ -94,9 +94,9 @@ impl Engine {
     ) {
         let Some(job) = self.state.jobs.get_mut(id) else { return };
         let Some(policy) = job.spec.executor.exclude_on_failure else { return };
-        let until = job.declines.note_failure(node, culprit, now, policy);
+        let until = job.choice.declines_mut().note_failure(node, culprit, now, policy);
         if let Some(until) = until {
-            job.status_urgent = true;
+            job.publication.mark_urgent();
             self.set_timer(until, id);
         }
     }
@@ -106,7 +106,7 @@ impl Engine {
         // Whoever declined the node for that may take it now.
         self.offers_due |= self.penalties.nodes.remove(node).is_some();
         if let Some(job) = self.state.jobs.get_mut(id) {
-            job.declines.note_started(node);
+            job.choice.declines_mut().note_started(node);
             self.due.jobs.insert(id);
         }
     }
@@ -116,8 +116,9 @@ impl Engine {
     pub(super) fn lift_exclusions(&mut self) {
         // The last node that was not excluded may have gone.
         let wanting = self.wanting.iter().filter(|_| self.offers_due);
-        let declines =
-            |id: &JobId| self.state.jobs.get(*id).is_some_and(|job| !job.declines.is_empty());
+        let declines = |id: &JobId| {
+            self.state.jobs.get(*id).is_some_and(|job| !job.choice.declines().is_empty())
+        };
         let ids: BTreeSet<JobId> =
             self.touched.iter().chain(wanting).copied().filter(declines).collect();
         for id in ids {
@@ -125,7 +126,7 @@ impl Engine {
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
             let Ok(request) = job.request else { continue };
             let nodes = &self.state.nodes;
-            let mut excluded = job.declines.excluded();
+            let mut excluded = job.choice.declines().excluded();
             let mut out: BTreeSet<_> =
                 excluded.iter().filter_map(|node| nodes.find(node)).collect();
             excluded.reverse();
@@ -134,9 +135,10 @@ impl Engine {
                 let Some(node_id) = nodes.find(&oldest) else { continue };
                 // One that the request does not fit on helps nobody; it stays excluded.
                 if nodes.fits_on_when_empty(&request, reach, &|other| other == node_id) {
-                    job.declines.lift(&oldest);
+                    job.choice.declines_mut().lift(&oldest);
                     out.remove(&node_id);
-                    (job.status_changed, self.offers_due) = (true, true);
+                    job.publication.mark_changed();
+                    self.offers_due = true;
                     self.touched.insert(id);
                 }
             }
@@ -148,7 +150,7 @@ impl Engine {
         let mut declined: BTreeMap<NodeId, Time> = BTreeMap::new();
         let Some(job) = self.state.jobs.get(id) else { return declined };
         let penalties = self.penalties.nodes.iter().map(|(node, penalty)| (&**node, penalty.until));
-        for (node, until) in penalties.chain(job.declines.until()) {
+        for (node, until) in penalties.chain(job.choice.declines().until()) {
             if until > now
                 && let Some(node) = self.state.nodes.find(node)
             {
@@ -168,17 +170,12 @@ impl Engine {
         if preferred.is_empty() {
             return choice;
         }
-        let Locality { nodes: found, version, waits_since } = &mut job.locality;
-        if *version != Some(nodes.version()) {
-            *version = Some(nodes.version());
-            *found = nodes.named_or_labelled(&preferred.names, &preferred.labels);
-        }
-        if !found.is_empty() {
-            let since = *waits_since.get_or_insert(now);
+        job.choice.find_preferred(nodes, preferred);
+        if let Some(since) = job.choice.wait_for_preferred(now) {
             let until = since + preferred.wait_milliseconds;
             choice.waits_until = (now < until).then_some(until);
         }
-        choice.preferred = std::mem::take(found);
+        choice.preferred = job.choice.lend_preferred();
         choice
     }
 
@@ -202,9 +199,8 @@ impl Engine {
         let at = at.map(|at| declined.values().copied().fold(at, Time::min));
         if let Some(at) = at
             && let Some(job) = self.state.jobs.get_mut(id)
-            && job.retry_at != Some(at)
+            && job.pauses.retry(at)
         {
-            job.retry_at = Some(at);
             self.set_timer(at, id);
         }
     }

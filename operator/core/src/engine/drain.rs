@@ -68,7 +68,7 @@ impl Engine {
             let Some(job) = self.state.jobs.get_mut(job) else { return };
             for (&(stage, attempt), partitions) in &executor.assigned {
                 // Of two attempts nobody is waited for.
-                let twins = &job.stages[stage].twins;
+                let twins = &job.progress.stage(stage).twins;
                 let waits =
                     |&it: &u32| !executor.ran(stage, attempt, it) && !twins.contains_key(&it);
                 let waiting: Ranges = partitions.iter().filter(waits).collect();
@@ -77,9 +77,11 @@ impl Engine {
                 }
             }
             if !executor.withdrawn.is_empty() {
-                executor.withdrawn_revision = job.revision.saturating_add(1);
+                executor.withdrawn_revision = job.publication.next_revision();
                 executor.withdrawal_told = None;
-                job.status_urgent |= job.durable_revision < executor.withdrawn_revision;
+                if !job.publication.is_stored(executor.withdrawn_revision) {
+                    job.publication.mark_urgent();
+                }
             }
         }
         executor.assignment_changed = true;
@@ -131,14 +133,14 @@ impl Engine {
             self.drains.heard.insert(id);
         }
         let told = executor.withdrawal_told.is_some_and(|number| observed_assignment >= number);
-        if !told || executor.stopping || job.state.is_final() {
+        if !told || executor.stopping || job.progress.is_final() {
             return;
         }
         for ((index, attempt), partitions) in std::mem::take(&mut executor.withdrawn) {
             for partition in partitions.iter() {
-                let slots = job.stages[index].slots;
+                let slots = job.progress.stage(index).slots;
                 if executor.unassign(index, attempt, partition, slots) {
-                    job.stages[index].give_back(partition);
+                    job.progress.stage_mut(index).give_back(partition);
                 }
             }
         }
@@ -181,7 +183,7 @@ impl Engine {
             self.state.nodes.count_leaving(node, &on_node);
         }
         if let Some(job) = self.state.jobs.get_mut(job) {
-            job.pending = job.pending.plus(&expected);
+            job.fleet.expect(&expected);
             self.state.pools.expect(job.pool, &expected);
         }
         if leaving {

@@ -110,7 +110,7 @@ impl Engine {
         let Some(rejection) = rejection else { return self.refused.forget(id) };
         let job = self.state.jobs.get(id);
         let request = job.and_then(|job| job.request.as_ref().ok().copied());
-        let reach = job.and_then(|job| job.reach.as_ref()?.as_ref().ok().copied());
+        let reach = job.and_then(|job| job.choice.reach()?.as_ref().ok().copied());
         let for_room = !matches!(rejection, Rejection::Gang { .. }) && rejection.lacks_nodes();
         let shape = request.zip(reach).filter(|_| for_room);
         self.refused.note(id, shape);

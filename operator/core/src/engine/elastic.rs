@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::Engine;
-use super::progress::withhold;
 use crate::action::Search;
 use crate::ids::{ExecutorId, ExecutorKey, JobId};
 use crate::resources::Resources;
@@ -22,7 +21,7 @@ impl Engine {
         let both = both.and_then(|pools| pools.narrowed(&job.spec.executor.node_selector));
         // The scheduler knows of no maintenance.
         let closed = self.state.nodes.closed().map(|node| node.observed().name.clone());
-        let mut avoids: Vec<Box<str>> = closed.chain(job.declines.excluded()).collect();
+        let mut avoids: Vec<Box<str>> = closed.chain(job.choice.declines().excluded()).collect();
         avoids.drain(..avoids.len().saturating_sub(Search::MOST_AVOIDED));
         Search { selector: both.map_or_else(|_| Vec::new(), |both| both.labels().to_vec()), avoids }
     }
@@ -42,10 +41,8 @@ impl Engine {
             return;
         };
         executor.node = Some(node);
-        *job.on_nodes.entry(node).or_default() += 1;
-        job.unplaced.remove(&key.index);
-        if job.unplaced.is_empty() {
-            job.room_since = None;
+        job.fleet.land(key.index, node);
+        if job.fleet.unplaced().is_empty() {
             self.unplaced.remove(&job_id);
         }
         let (request, pool, leaving) = (executor.request, job.pool, executor.leaving);
@@ -87,7 +84,7 @@ impl Engine {
             let Some(job_state) = self.state.jobs.get_mut(job) else { continue };
             let Some(landed_on) = self.state.nodes.get(node) else { continue };
             if request.fits_in(&free) && !landed_on.availability().closed {
-                job_state.withdrawals = 0;
+                job_state.pauses.note_launched();
                 continue;
             }
             let why = if landed_on.availability().closed {
@@ -96,7 +93,7 @@ impl Engine {
                 "where what is free is kept for others"
             };
             let because = format!("one landed on node {}, {why}", landed_on.observed().name);
-            let at = withhold(job_state, now, &because);
+            let at = job_state.pauses.withhold(now, &because);
             self.set_timer(at, job);
             self.stop_executor(id);
         }
@@ -109,19 +106,18 @@ impl Engine {
         for id in ids {
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
             if !with_room.contains(&id) {
-                job.room_since = None;
+                job.fleet.forget_room();
                 continue;
             }
-            let since = *job.room_since.get_or_insert(now);
+            let since = job.fleet.note_room(now);
             let due = since + ROOM_MILLISECONDS;
             if now < due {
                 self.set_timer(due, id);
                 continue;
             }
-            job.room_since = None;
-            let count = if job.gang_forming { usize::MAX } else { 1 };
-            let last = job.unplaced.iter().rev().filter_map(|index| job.executors.get(index));
-            let withdrawn: Vec<ExecutorId> = last.copied().take(count).collect();
+            job.fleet.forget_room();
+            let count = if job.gang.is_forming() { usize::MAX } else { 1 };
+            let withdrawn: Vec<ExecutorId> = job.fleet.last_unplaced().take(count).collect();
             withdrawn.into_iter().for_each(|executor| self.stop_executor(executor));
         }
     }

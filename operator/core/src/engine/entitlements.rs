@@ -25,10 +25,10 @@ impl Engine {
         let anywhere = Ok(Reach::default());
         for &id in self.state.job_by_key.values() {
             let Some(job) = self.state.jobs.get(id) else { continue };
-            pools.release(job.pool, &job.held);
-            free = free.plus(&job.held);
+            pools.release(job.pool, job.fleet.held());
+            free = free.plus(job.fleet.held());
             // What cannot run has no part in it.
-            let (Ok(request), Ok(reach)) = (&job.request, job.reach.as_ref().unwrap_or(&anywhere))
+            let (Ok(request), Ok(reach)) = (&job.request, job.choice.reach().unwrap_or(&anywhere))
             else {
                 continue;
             };

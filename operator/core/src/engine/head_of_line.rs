@@ -127,7 +127,7 @@ impl Engine {
         let mut guaranteed = BTreeSet::new();
         let wanting: Vec<JobId> = self.wanting.iter().copied().collect();
         for id in wanting {
-            let waits = self.state.jobs.get(id).and_then(|job| job.waiting.as_ref());
+            let waits = self.state.jobs.get(id).and_then(|job| job.waiting.reason());
             if !waits.is_some_and(Rejection::lacks_room) {
                 continue;
             }
@@ -136,8 +136,8 @@ impl Engine {
             let wanted = wanted.saturating_sub(self.holds.executors_of(id));
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
             let Ok(request) = job.request else { continue };
-            let since = *job.line.no_room_since.get_or_insert(now);
-            let count = if job.gang_forming { wanted } else { 1 };
+            let since = job.waiting.note_no_room(now);
+            let count = if job.gang.is_forming() { wanted } else { 1 };
             let Some(job) = self.state.jobs.get(id).filter(|_| wanted > 0) else { continue };
             let pool = job.pool;
             if !self.state.pools.within_limits(pool, &times(&request, count)) {
@@ -147,9 +147,10 @@ impl Engine {
             if within_guarantee {
                 guaranteed.insert(pool);
             }
-            let rank = (Reverse(job.spec.priority), self.share(&job.held, 1000), job.sequence);
+            let rank =
+                (Reverse(job.spec.priority), self.share(job.fleet.held(), 1000), job.sequence);
             if first.get(&pool).is_none_or(|known| rank < known.rank) {
-                let (moves, tried) = (job.line.moves, job.line.tried.clone());
+                let (moves, tried) = (job.waiting.moves(), job.waiting.tried().clone());
                 let claim = Waiting {
                     job: id,
                     pool,
@@ -221,12 +222,12 @@ impl Engine {
             pool: job.pool,
             priority: job.spec.priority,
             sequence: job.sequence,
-            held: job.held,
-            allocations: job.allocations,
+            held: *job.fleet.held(),
+            allocations: job.fleet.allocations(),
             request: job.request.clone().ok()?,
             wanted: self.lacking_executors(job),
-            unplaced: u32::try_from(job.unplaced.len()).unwrap_or(u32::MAX),
-            gang: job.gang_forming,
+            unplaced: job.fleet.count_unplaced(),
+            gang: job.gang.is_forming(),
             reach: Reach::default(),
             placement: job.spec.executor.placement,
             on_nodes: BTreeMap::new(),
@@ -257,7 +258,7 @@ impl Engine {
             nodes = self.best_nodes(now, claim, &BTreeSet::new());
             // It has waited on all that there are.
             if let Some(job) = self.state.jobs.get_mut(claim.job) {
-                job.line.tried.clear();
+                job.waiting.forget_tried();
             }
         }
         let nodes = nodes?;
@@ -312,7 +313,7 @@ impl Engine {
                     && let Some(all) = nodes.all_of(id, claim.pool, &self.state.pools)
                 {
                     // What the job has there itself goes when it ends.
-                    let own = job.on_nodes.get(&id).copied().unwrap_or(0);
+                    let own = job.fleet.on_node(id);
                     let all = all.minus(&times(&claim.request, own));
                     let now = node.usable().minus(node.held()).plus(node.leaving());
                     if covers(&all, &claim.request) {
@@ -344,8 +345,7 @@ impl Engine {
         let Some((_, hold)) = expired.filter(|(_, hold)| hold.expires <= now) else { return };
         let (job, nodes) = (hold.job, hold.nodes.clone());
         if let Some(job) = self.state.jobs.get_mut(job) {
-            job.line.moves += 1;
-            job.line.tried.extend(nodes);
+            job.waiting.note_move(nodes);
         }
     }
 

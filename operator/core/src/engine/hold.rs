@@ -348,7 +348,7 @@ impl Engine {
         for &node in &hold.nodes {
             if let Some(job) = self.state.jobs.get_mut(hold.job) {
                 self.state.nodes.charge(&self.state.pools, node, job.pool, &hold.request);
-                *job.on_nodes.entry(node).or_default() += 1;
+                job.fleet.count_on(node);
             }
             let launched = self.launch(now, hold.job, Some(node));
             let executor = launched.and_then(|id| self.state.executors.get_mut(id));
@@ -371,7 +371,7 @@ impl Engine {
         for &victim in victims {
             let job = self.state.executors.get(victim).map(|executor| executor.job);
             let Some(job) = job.and_then(|job| self.state.jobs.get(job)) else { continue };
-            let remain = job.executors.values().filter(|&&id| {
+            let remain = job.fleet.ids().filter(|&id| {
                 self.state.executors.get(id).is_some_and(|executor| !executor.stopping)
             });
             if remain.count() >= job.least_executors() as usize {
@@ -460,7 +460,7 @@ impl Engine {
         let all = times(&hold.request, u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX));
         let change = if added { all } else { Resources::NONE.minus(&all) };
         if let Some(job) = self.state.jobs.get_mut(hold.job) {
-            job.pending = job.pending.plus(&change);
+            job.fleet.expect(&change);
             self.state.pools.expect(job.pool, &change);
         }
     }

@@ -1,15 +1,17 @@
 //! Nodes, pools and jobs as they come and go.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 
 use super::Engine;
 use super::restore::restore_job;
 use crate::event::{Departure, JobObservation, NodeObservation};
 use crate::explain::Rejection;
 use crate::ids::{ExecutorKey, JobId, JobKey, NodeId};
-use crate::jobs::{Declines, ExecutorSpec, Job, JobSpec, JobState, Line, Locality, StageRun};
+use crate::jobs::{
+    ExecutorSpec, Fleet, Gang, Job, JobSpec, NodeChoice, Pauses, Progress, Publication, Remains,
+    Waiting,
+};
 use crate::nodes::PODS;
-use crate::ranges::Ranges;
 use crate::reasons::JobFailure;
 use crate::resources::{Kind, Resources, TooManyKinds};
 use crate::time::Time;
@@ -145,7 +147,7 @@ impl Engine {
     pub(super) fn forget_job(&mut self, key: &JobKey) {
         if let Some(id) = self.state.job_by_key.remove(key) {
             if let Some(job) = self.state.jobs.get_mut(id) {
-                job.is_deleted = true;
+                job.progress.delete();
             }
             self.state.former_jobs.entry(key.clone()).or_default().push(id);
             self.stop_executors(id);
@@ -162,7 +164,7 @@ impl Engine {
     pub(super) fn drop_if_done(&mut self, id: JobId) {
         let Some(job) = self.state.jobs.get(id) else { return };
         if self.state.job_by_key.get(&job.key) == Some(&id)
-            || !job.executors.is_empty()
+            || !job.fleet.is_empty()
             || !job.remains.is_empty()
         {
             return;
@@ -185,8 +187,8 @@ impl Engine {
     /// executor of the next job of this name is taken for one of this.
     fn replace(&mut self, id: JobId) -> BTreeMap<u32, u32> {
         let Some(job) = self.state.jobs.get(id) else { return BTreeMap::new() };
-        let mut epochs = job.epochs.clone();
-        for (&index, &executor) in &job.executors {
+        let mut epochs = job.fleet.epochs().clone();
+        for (index, executor) in job.fleet.iter() {
             if let Some(executor) = self.state.executors.get(executor) {
                 epochs.insert(index, executor.key.epoch + 1);
             }
@@ -200,8 +202,8 @@ impl Engine {
     fn avoid_epochs_in_use(&self, key: &JobKey, epochs: &mut BTreeMap<u32, u32>) {
         let former = self.state.former_jobs.get(key).into_iter().flatten();
         let jobs = former.filter_map(|&id| self.state.jobs.get(id));
-        let there = jobs.flat_map(|job| job.executors.values());
-        let there = there.filter_map(|&id| Some(&self.state.executors.get(id)?.key));
+        let there = jobs.flat_map(|job| job.fleet.ids());
+        let there = there.filter_map(|id| Some(&self.state.executors.get(id)?.key));
         let first = ExecutorKey { job: key.clone(), index: 0, epoch: 0 };
         let last = ExecutorKey { job: key.clone(), index: u32::MAX, epoch: u32::MAX };
         let left = self.state.remains.range(&first..=&last).map(|(key, _)| key);
@@ -217,7 +219,7 @@ impl Engine {
         let job = self.build_job(now, observed, epochs);
         let deadline = job.spec.deadline_milliseconds;
         let deadline = deadline.map(|limit| job.created_at + limit);
-        let restart_at = job.restart_at;
+        let restart_at = job.pauses.restart_at();
         let id = self.state.jobs.insert(job);
         self.state.job_by_key.insert(key, id);
         for at in deadline.into_iter().chain(restart_at) {
@@ -245,12 +247,10 @@ impl Engine {
         spec.executor.preferred.labels.iter().for_each(|label| {
             self.state.nodes.watch_label(label);
         });
-        let stages = spec.stages.iter().map(StageRun::new).collect();
         let sequence = self.state.next_sequence;
         self.state.next_sequence += 1;
         // Where nothing has to be waited for, everything is stored.
-        let lasts = self.settings.write_deadline_milliseconds.is_none();
-        let durable_revision = if lasts { u64::MAX } else { 0 };
+        let is_stored_at_once = self.settings.write_deadline_milliseconds.is_none();
         let mut job = Job {
             key: observed.key,
             uid: observed.uid,
@@ -259,47 +259,14 @@ impl Engine {
             sequence,
             request,
             pool,
-            reach: None,
-            state: JobState::Pending,
-            failure: None,
-            waiting: None,
-            position: None,
-            restarts: 0,
-            restart_at: None,
-            started_at: None,
-            ended_at: None,
-            stages,
-            executors: BTreeMap::new(),
-            indices: Ranges::new(),
-            unplaced: BTreeSet::new(),
-            room_since: None,
-            on_nodes: BTreeMap::new(),
-            held: Resources::NONE,
-            pending: Resources::NONE,
-            below_share_since: None,
-            line: Line::default(),
-            allocations: 0,
-            epochs,
-            executor_failures: 0,
-            gang_forming: spec.executor.gang_timeout_milliseconds.is_some(),
-            gang_deadline: None,
-            declines: Declines::default(),
-            locality: Locality::default(),
-            retry_at: None,
-            next_speculation: None,
-            failures: VecDeque::new(),
-            result_bytes: 0,
-            is_deleted: false,
-            revision: 0,
-            durable_revision,
-            status_told_at: None,
-            remains: BTreeMap::new(),
-            withdrawals: 0,
-            withheld_until: None,
-            withheld_because: "".into(),
-            status_changed: problem.is_some(),
-            status_urgent: false,
-            status_at: None,
+            choice: NodeChoice::default(),
+            progress: Progress::new(&spec.stages),
+            waiting: Waiting::default(),
+            pauses: Pauses::default(),
+            fleet: Fleet::new(epochs),
+            gang: Gang::new(&spec.executor),
+            publication: Publication::new(is_stored_at_once),
+            remains: Remains::default(),
             spec,
         };
         if let (Some(status), None) = (&observed.status, &problem) {
@@ -307,10 +274,9 @@ impl Engine {
         }
         job.open_stages();
         if let Some(message) = problem {
-            job.state = JobState::Failed;
-            job.ended_at = Some(now);
-            job.status_urgent = true;
-            job.failure = Some(JobFailure { reason: "InvalidSpec", message });
+            job.publication.mark_changed();
+            job.publication.mark_urgent();
+            job.progress.end(now, Some(JobFailure { reason: "InvalidSpec", message }));
         }
         job
     }
@@ -378,11 +344,11 @@ fn adopt(job: &mut Job, spec: &JobSpec) -> bool {
     job.spec.suspend = spec.suspend;
     if job.spec.executor.preferred != spec.executor.preferred {
         job.spec.executor.preferred = spec.executor.preferred.clone();
-        job.locality = Locality::default();
+        job.choice.forget_preferred();
     }
     let is_news = job.spec != before;
     if is_news {
-        job.reach = None;
+        job.choice.forget_reach();
     }
     is_news
 }

@@ -9,7 +9,6 @@ use crate::allocator::{Claim, Order, Round};
 use crate::executors::Executor;
 use crate::explain::Rejection;
 use crate::ids::{ExecutorId, ExecutorKey, JobId, NodeId};
-use crate::jobs::{JobState, Line};
 use crate::nodes::Reach;
 use crate::share::shared_kinds;
 use crate::time::Time;
@@ -28,9 +27,7 @@ impl Engine {
             } else if self.wanting.contains(&id) {
                 self.stop_wanting(id);
                 if let Some(job) = self.state.jobs.get_mut(id) {
-                    self.places_due |= job.position.is_some();
-                    (job.waiting, job.position) = (None, None);
-                    job.line = Line::default();
+                    self.places_due |= job.waiting.end();
                 }
             }
         }
@@ -90,7 +87,8 @@ impl Engine {
         for (&id, (on_nodes, choice, rejection)) in ids.iter().zip(&mut outcome) {
             self.retry_later(id, rejection.as_ref(), &choice.declined);
             if let Some(job) = self.state.jobs.get_mut(id) {
-                (job.on_nodes, job.locality.nodes) = (on_nodes, choice.preferred);
+                job.fleet.take_counts_back(on_nodes);
+                job.choice.take_preferred_back(choice.preferred);
             }
             self.explain(id, rejection);
         }
@@ -125,7 +123,7 @@ impl Engine {
         self.wanting.remove(&id);
         self.refused.forget(id);
         if let Some(job) = self.state.jobs.get_mut(id) {
-            job.locality.waits_since = None;
+            job.choice.stop_waiting();
         }
     }
 
@@ -151,16 +149,16 @@ impl Engine {
                 }
             };
             let Some(job) = self.state.jobs.get(id) else { continue };
-            let stopping = |&executor: &ExecutorId| {
+            let stopping = |executor: ExecutorId| {
                 self.state.executors.get(executor).is_some_and(|executor| executor.stopping)
             };
-            if job.withheld_until.is_some() {
-                refused.push((id, Rejection::Withheld { cause: job.withheld_because.clone() }));
+            if let Some(rejection) = job.pauses.withheld() {
+                refused.push((id, rejection));
                 continue;
             }
             let request = match &job.request {
                 // What is left of a gang that did not form goes first.
-                Ok(_) if job.gang_forming && job.executors.values().any(stopping) => continue,
+                Ok(_) if job.gang.is_forming() && job.fleet.ids().any(stopping) => continue,
                 Ok(request) => *request,
                 Err(rejection) => {
                     refused.push((id, rejection.clone()));
@@ -175,16 +173,16 @@ impl Engine {
                 pool: job.pool,
                 priority: job.spec.priority,
                 sequence: job.sequence,
-                held: job.held,
-                allocations: job.allocations,
+                held: *job.fleet.held(),
+                allocations: job.fleet.allocations(),
                 request,
                 wanted,
-                unplaced: u32::try_from(job.unplaced.len()).unwrap_or(u32::MAX),
-                gang: job.gang_forming,
+                unplaced: job.fleet.count_unplaced(),
+                gang: job.gang.is_forming(),
                 reach,
                 client: None,
                 placement: job.spec.executor.placement,
-                on_nodes: std::mem::take(&mut job.on_nodes),
+                on_nodes: job.fleet.lend_counts(),
                 choice,
             });
         }
@@ -215,23 +213,18 @@ impl Engine {
         let Ok(request) = job.request else { return None };
         let name = node.and_then(|node| self.state.nodes.get(node));
         let name = name.map(|node| node.observed().name.clone());
-        let index = job.indices.first_missing();
-        let epoch = job.epochs.get(&index).copied().unwrap_or(0);
+        let (index, epoch) = job.fleet.next_seat();
         let key = ExecutorKey { job: job.key.clone(), index, epoch };
-        if node.is_some_and(|node| job.locality.nodes.contains(&node)) {
-            job.locality.waits_since = Some(now);
+        if let Some(node) = node {
+            job.choice.note_launch_on(node, now);
         }
-        self.places_due |= job.position.take().is_some();
-        job.line = Line::default();
-        if job.state == JobState::Pending {
-            job.state = JobState::Running;
-            job.started_at.get_or_insert(now);
-        }
+        self.places_due |= job.waiting.advance();
+        job.progress.begin(now);
         if let (true, Some(timeout)) =
-            (job.gang_forming, job.spec.executor.gang_timeout_milliseconds)
+            (job.gang.is_forming(), job.spec.executor.gang_timeout_milliseconds)
         {
             let deadline = now + timeout;
-            job.gang_deadline = Some(deadline);
+            job.gang.wait_until(deadline);
             self.timers.insert((deadline, id));
         }
         let executor = self.seat(Executor::new(key.clone(), (id, node), request, now));
@@ -251,15 +244,11 @@ impl Engine {
         if let Some(node) = node {
             self.state.on_node.entry(node).or_default().insert(id);
         } else {
-            job.unplaced.insert(index);
             self.unplaced.insert(job_id);
             self.state.pools.count_unplaced(job.pool, &request);
         }
         self.state.of_pool.entry(job.pool).or_default().insert(id);
-        job.executors.insert(index, id);
-        job.indices.insert(index);
-        job.held = job.held.plus(&request);
-        job.allocations += 1;
+        job.fleet.seat(index, id, node.is_some(), &request);
         self.state.pools.charge(job.pool, &request);
         Some(id)
     }
@@ -269,9 +258,8 @@ impl Engine {
         let rejection = rejection.map(|rejection| self.awaited(id).unwrap_or(rejection));
         self.note_refusal(id, rejection.as_ref());
         if let Some(job) = self.state.jobs.get_mut(id)
-            && job.waiting != rejection
+            && job.waiting.explain(rejection)
         {
-            job.waiting = rejection;
             self.touch(id);
         }
     }
@@ -285,7 +273,7 @@ impl Engine {
             .wanting
             .iter()
             .filter_map(|&id| Some((id, self.state.jobs.get(id)?)))
-            .filter(|(_, job)| job.executors.is_empty())
+            .filter(|(_, job)| job.fleet.is_empty())
             .map(|(id, job)| (job.pool, std::cmp::Reverse(job.spec.priority), job.sequence, id))
             .collect();
         queue.sort_unstable();
@@ -295,9 +283,8 @@ impl Engine {
             place = if previous == Some(pool) { place + 1 } else { 1 };
             previous = Some(pool);
             if let Some(job) = self.state.jobs.get_mut(id)
-                && job.position != Some(place)
+                && job.waiting.queue_at(place)
             {
-                job.position = Some(place);
                 self.touch(id);
             }
         }

@@ -28,13 +28,14 @@ impl Engine {
         // Jobs that are gone may have executors that are not.
         let mut in_use = vec![false; self.state.pools.bound()];
         for (_, job) in self.state.jobs.iter() {
-            in_use[job.pool.index()] |= !job.executors.is_empty();
+            in_use[job.pool.index()] |= !job.fleet.is_empty();
         }
         for &id in self.state.job_by_key.values() {
             let Some(job) = self.state.jobs.get(id) else { continue };
-            in_use[job.pool.index()] |= job.started_at.is_some() && !job.state.is_final();
-            let counts = match job.state {
-                _ if !job.executors.is_empty() => &mut running,
+            in_use[job.pool.index()] |=
+                job.progress.started_at().is_some() && !job.progress.is_final();
+            let counts = match job.progress.state() {
+                _ if !job.fleet.is_empty() => &mut running,
                 _ if job.spec.suspend => continue,
                 JobState::Pending | JobState::Running => &mut pending,
                 _ => continue,

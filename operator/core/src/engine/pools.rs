@@ -68,11 +68,11 @@ impl Engine {
             let pools = self.state.pools.iter().filter(|(_, pool)| pool.declared || pool.jobs > 0);
             self.namespaces =
                 Claims::new(pools.map(|(_, pool)| (&*pool.name, &*pool.settings.namespaces)));
-            self.state.jobs.iter_mut().for_each(|job| job.reach = None);
+            self.state.jobs.iter_mut().for_each(|job| job.choice.forget_reach());
         }
         if self.state.nodes.has_many_views() {
-            let used =
-                self.state.jobs.iter().filter_map(|(_, job)| job.reach.as_ref()?.as_ref().ok());
+            let jobs = self.state.jobs.iter();
+            let used = jobs.filter_map(|(_, job)| job.choice.reach()?.as_ref().ok());
             self.state.nodes.keep_views(used);
         }
     }
@@ -82,7 +82,7 @@ impl Engine {
         let name = || job.spec.pool.clone();
         let pool = self.state.pools.get(job.pool);
         // A job that has started is served to its end, as an admitted workload is by Kueue.
-        let has_started = job.started_at.is_some();
+        let has_started = job.progress.started_at().is_some();
         match pool {
             Some(pool) if pool.declared && !pool.settings.deleting => {}
             Some(_) if has_started => {}
@@ -96,12 +96,12 @@ impl Engine {
     /// its namespace may not use its pool.
     pub(super) fn reach(&mut self, id: JobId) -> Result<Reach, Rejection> {
         let Some(job) = self.state.jobs.get(id) else { return Ok(Reach::default()) };
-        if let Some(reach) = &job.reach {
+        if let Some(reach) = job.choice.reach() {
             return reach.clone();
         }
         let reach = self.look_up_reach(id);
         if let Some(job) = self.state.jobs.get_mut(id) {
-            job.reach = Some(reach.clone());
+            job.choice.set_reach(reach.clone());
         }
         reach
     }

@@ -5,29 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Engine;
 use crate::action::Action;
-use crate::allocator::count_down;
 use crate::event::{AttemptFailure, AttemptResult, Departure, Report, StageAttempts};
 use crate::executors::{Attempts, Executor, Since, Unsettled};
 use crate::ids::{ExecutorId, ExecutorKey, JobId};
-use crate::jobs::{
-    Culprit, Declines, Job, JobState, Live, Remains, ResultValue, StageState, TaskFailure,
-};
+use crate::jobs::{Culprit, Gang, Job, Live, RESULT_BYTES_LIMIT, StageState, TaskFailure};
 use crate::reasons::JobFailure;
 use crate::resources::Resources;
-use crate::time::{Span, Time};
+use crate::time::Time;
 
 /// How often one task may be lost with its executor through no fault of its own.
 const MAX_TASK_LOSSES: u32 = 10;
-
-/// How many bytes of results a job's status holds at most; an object of the Kubernetes API should
-/// stay well below 64 KiB with them.
-const RESULT_BYTES_LIMIT: usize = 48 * 1024;
-
-/// How long a job waits after an executor could not be made, doubled for each one in a row.
-const LAUNCH_PAUSE: Span = Span::from_milliseconds(500);
-
-/// How often that is doubled at most: half a minute.
-const LAUNCH_PAUSE_DOUBLINGS: u32 = 6;
 
 /// How a job goes on after something happened to one of its tasks.
 enum Verdict {
@@ -52,7 +39,7 @@ impl Engine {
         let node = executor.node;
         let mut verdict = Verdict::GoesOn;
         let (mut finished, mut failed) = (Finished::default(), Vec::new());
-        if !job.state.is_final() {
+        if !job.progress.is_final() {
             finished = take_finished(job, executor, &report.finished, now);
             let slots = finished.slots;
             executor.prefetch_slots = (2 * slots).max(executor.prefetch_slots / 2);
@@ -74,7 +61,7 @@ impl Engine {
             executor.acknowledged = number;
             executor.assignment_changed |= has_ends;
         } else if !ended.is_empty() {
-            let revision = job.revision + 1;
+            let revision = job.publication.next_revision();
             executor.unsettled.push_back(Unsettled { report: number, revision, ended });
         }
         finished.losers.extend(self.live_attempts_at(job_id, &finished.repeated));
@@ -99,7 +86,7 @@ impl Engine {
 
     pub(super) fn take_departure(&mut self, now: Time, key: &ExecutorKey, departure: &Departure) {
         let Some((id, executor, job_id, job)) = self.state.executor_mut(key) else { return };
-        let excused = executor.stopping || job.state.is_final();
+        let excused = executor.stopping || job.progress.is_final();
         let suspect = executor
             .running
             .iter()
@@ -108,26 +95,19 @@ impl Engine {
         let reclaimed = executor.draining.as_ref().is_some_and(|draining| draining.hold.is_some());
         self.forget_drain(id);
         let Some((_, executor, _, job)) = self.state.executor_mut(key) else { return };
-        job.executors.remove(&key.index);
-        job.indices.remove(key.index);
-        job.held = job.held.minus(&executor.request);
-        job.epochs.insert(key.index, key.epoch + 1);
+        job.fleet.unseat((key.index, key.epoch), executor.node, &executor.request);
         let (node, request, pool) = (executor.node, executor.request, job.pool);
         if let Departure::Withdrawn(cause) = departure {
-            let at = withhold(job, now, cause);
+            let at = job.pauses.withhold(now, cause);
             self.timers.insert((at, job_id));
         } else if self.settings.write_deadline_milliseconds.is_some() {
-            let revision = job.revision + 1;
-            let remains = Remains { revision, discarded: false, told_at: None };
-            job.remains.insert((key.index, key.epoch), remains);
+            let revision = job.publication.next_revision();
+            job.remains.add((key.index, key.epoch), revision);
         }
-        let leaves_something = job.remains.contains_key(&(key.index, key.epoch));
-        if let Some(node) = node {
-            count_down(&mut job.on_nodes, node);
-        }
-        if job.executors.is_empty() && (reclaimed || job.spec.suspend) && !job.state.is_final() {
+        let leaves_something = job.remains.contains((key.index, key.epoch));
+        if job.fleet.is_empty() && (reclaimed || job.spec.suspend) && !job.progress.is_final() {
             // All of a gang gave way: it comes back as one.
-            job.gang_forming = job.spec.executor.gang_timeout_milliseconds.is_some();
+            job.gang.form_again(&job.spec.executor);
         }
         if let Some(node) = node {
             let name = self.state.nodes.get(node).map(|node| node.observed().name.clone());
@@ -138,9 +118,7 @@ impl Engine {
             forget_in(&mut self.state.on_node, node, id);
             self.holds.review_node(node);
         } else {
-            job.unplaced.remove(&key.index);
-            if job.unplaced.is_empty() {
-                job.room_since = None;
+            if job.fleet.unplaced().is_empty() {
                 self.unplaced.remove(&job_id);
             }
             self.state.pools.count_unplaced(pool, &Resources::NONE.minus(&request));
@@ -165,7 +143,7 @@ impl Engine {
         }
         self.touch(job_id);
         self.judge(now, job_id, verdict);
-        if let Some(at) = self.state.jobs.get(job_id).and_then(|job| job.restart_at) {
+        if let Some(at) = self.state.jobs.get(job_id).and_then(|job| job.pauses.restart_at()) {
             // The restart may have waited for this executor to go.
             self.set_timer(at, job_id);
         }
@@ -176,7 +154,7 @@ impl Engine {
     /// Tells all executors of a job to go.
     pub(super) fn stop_executors(&mut self, id: JobId) {
         let Some(job) = self.state.jobs.get(id) else { return };
-        let executors: Vec<ExecutorId> = job.executors.values().copied().collect();
+        let executors: Vec<ExecutorId> = job.fleet.ids().collect();
         for executor in executors {
             self.stop_executor(executor);
         }
@@ -198,53 +176,47 @@ impl Engine {
         let seconds = job.spec.deadline_milliseconds.unwrap_or_default().as_seconds();
         let message = format!("the job did not end within its deadline of {seconds} seconds");
         let failure = JobFailure { reason: "DeadlineExceeded", message };
-        self.end(now, id, JobState::Failed, Some(failure));
+        self.end(now, id, Some(failure));
     }
 
     /// Ends the job, or gives it another try, as its tasks and its settings have it.
     fn judge(&mut self, now: Time, id: JobId, verdict: Verdict) {
         let Some(job) = self.state.jobs.get_mut(id) else { return };
-        if job.state.is_final() {
+        if job.progress.is_final() {
             return;
         }
         match verdict {
             Verdict::Fails(failure) => match job.spec.restart {
-                Some(restart) if job.restarts < restart.retries => {
-                    job.restarts += 1;
-                    job.executor_failures = 0;
-                    job.gang_forming = job.spec.executor.gang_timeout_milliseconds.is_some();
-                    job.gang_deadline = None;
-                    job.state = JobState::Restarting;
-                    job.failure = Some(failure);
-                    job.stages.iter_mut().for_each(crate::jobs::StageRun::restart);
+                Some(restart) if job.progress.restarts() < restart.retries => {
+                    job.gang = Gang::new(&job.spec.executor);
+                    job.progress.restart_after(failure);
                     let at = now + restart.interval_milliseconds;
-                    job.restart_at = Some(at);
+                    job.pauses.restart(at);
                     self.set_timer(at, id);
                     self.stop_executors(id);
                 }
-                _ => self.end(now, id, JobState::Failed, Some(failure)),
+                _ => self.end(now, id, Some(failure)),
             },
             Verdict::GoesOn => {
                 job.open_stages();
-                if job.stages.iter().all(|stage| stage.state == StageState::Finished) {
-                    self.end(now, id, JobState::Succeeded, None);
+                if job.progress.is_finished() {
+                    self.end(now, id, None);
                 }
             }
         }
     }
 
     pub(super) fn succeed(&mut self, now: Time, id: JobId) {
-        self.end(now, id, JobState::Succeeded, None);
+        self.end(now, id, None);
     }
 
-    fn end(&mut self, now: Time, id: JobId, state: JobState, failure: Option<JobFailure>) {
+    fn end(&mut self, now: Time, id: JobId, failure: Option<JobFailure>) {
         let Some(job) = self.state.jobs.get_mut(id) else { return };
-        job.state = state;
-        job.failure = failure;
-        job.ended_at = Some(now);
-        job.status_urgent = true;
-        (job.restart_at, job.gang_deadline) = (None, None);
-        job.declines = Declines::default();
+        job.progress.end(now, failure);
+        job.publication.mark_urgent();
+        job.pauses.forget_restart();
+        job.gang.forget_deadline();
+        job.choice.forget_declines();
         self.stop_executors(id);
     }
 
@@ -252,13 +224,13 @@ impl Engine {
     fn withdraw(&mut self, id: JobId, losers: &[(usize, u32, Live)]) {
         let is_stored = self.settings.write_deadline_milliseconds.is_none();
         let Some(job) = self.state.jobs.get_mut(id) else { return };
-        let revision = (!is_stored).then_some(job.revision + 1);
+        let revision = (!is_stored).then_some(job.publication.next_revision());
         for &(stage, partition, Live { executor, attempt }) in losers {
-            let slots = job.stages[stage].slots;
+            let slots = job.progress.stage(stage).slots;
             if let Some(executor) = self.state.executors.get_mut(executor) {
                 executor.withdraw(stage, attempt, (partition, slots), revision);
                 // It is told so once that is stored.
-                job.status_urgent = true;
+                job.publication.mark_urgent();
             }
         }
     }
@@ -273,7 +245,7 @@ impl Engine {
         let Some(job) = self.state.jobs.get(id).filter(|_| !partitions.is_empty()) else {
             return live;
         };
-        for &executor in job.executors.values() {
+        for executor in job.fleet.ids() {
             let Some(it) = self.state.executors.get(executor) else { continue };
             for (&(stage, attempt), assigned) in &it.assigned {
                 let there = assigned.iter().filter(|&it| partitions.contains(&(stage, it)));
@@ -285,17 +257,17 @@ impl Engine {
 
     /// Lets the tasks of a gang start once all its executors are ready.
     pub(super) fn complete_gang(&mut self, id: JobId) {
-        let Some(job) = self.state.jobs.get_mut(id).filter(|job| job.gang_forming) else { return };
+        let Some(job) = self.state.jobs.get_mut(id).filter(|job| job.gang.is_forming()) else {
+            return;
+        };
         let executors = &self.state.executors;
         let fixed = job.spec.executor.fixed;
-        let ready = job
-            .executors
-            .values()
-            .filter(|&&id| executors.get(id).is_some_and(|it| it.ready || fixed && !it.stopping))
-            .count();
-        if job.gang_forming && ready >= job.spec.executor.gang_size() as usize {
-            job.gang_forming = false;
-            job.gang_deadline = None;
+        let is_ready = |&id: &ExecutorId| {
+            executors.get(id).is_some_and(|it| it.ready || fixed && !it.stopping)
+        };
+        let ready = job.fleet.ids().filter(is_ready).count();
+        if ready >= job.spec.executor.gang_size() as usize {
+            job.gang.complete();
         }
     }
 }
@@ -345,7 +317,7 @@ fn take_finished(
     let mut finished = Finished::default();
     for attempts in reported {
         let Some(index) = job.stage_index(&attempts.stage) else { continue };
-        let stage = &mut job.stages[index];
+        let stage = job.progress.stage_mut(index);
         for partition in attempts.partitions.iter() {
             let attempt = attempts.attempt;
             let ran_since = executor.ran_since(index, attempt, partition);
@@ -361,8 +333,8 @@ fn take_finished(
                 let loser = stage.finish_attempt(partition, attempt).filter(|_| !is_older);
                 finished.losers.extend(loser.map(|live| (index, partition, live)));
                 if stage.finish(partition) {
-                    stage.finished_revision = job.revision + 1;
-                    job.status_urgent = true;
+                    stage.finished_revision = job.publication.next_revision();
+                    job.publication.mark_urgent();
                 }
                 finished.slots += stage.slots;
                 finished.partitions.insert((index, partition));
@@ -387,7 +359,7 @@ fn note_running(job: &Job, executor: &mut Executor, now: Time) {
                     *since = Since::Running(now);
                 }
             } else {
-                executor.leaving_slots += job.stages[stage].slots;
+                executor.leaving_slots += job.progress.stage(stage).slots;
             }
         }
     }
@@ -406,23 +378,7 @@ fn take_results(
         if !finished.contains(&(index, partition)) {
             continue;
         }
-        let stage = &mut job.stages[index];
-        if stage.results.contains_key(&partition) {
-            continue;
-        }
-        let room = RESULT_BYTES_LIMIT.saturating_sub(job.result_bytes);
-        let kept = match (value, uri) {
-            (Some(text), _) if text.len() <= room => {
-                job.result_bytes += text.len();
-                ResultValue::Inline(text)
-            }
-            (_, Some(uri)) => ResultValue::Uri(uri),
-            (text, None) => {
-                too_large |= text.is_some();
-                continue;
-            }
-        };
-        stage.results.insert(partition, kept);
+        too_large |= !job.progress.keep_result((index, partition), value, uri);
     }
     if !too_large {
         return Verdict::GoesOn;
@@ -442,13 +398,13 @@ fn take_failure(
     failed: AttemptFailure,
 ) -> (Verdict, Option<(usize, u32)>) {
     let Some(index) = job.stage_index(&failed.stage) else { return (Verdict::GoesOn, None) };
-    let slots = job.stages[index].slots;
+    let slots = job.progress.stage(index).slots;
     if !executor.unassign(index, failed.attempt, failed.partition, slots) {
         return (Verdict::GoesOn, None);
     }
     if executor.stopping {
         // It was told to go: what fails on the way out says nothing about the task.
-        job.stages[index].give_back(failed.partition);
+        job.progress.stage_mut(index).give_back(failed.partition);
         return (Verdict::GoesOn, None);
     }
     let failure = TaskFailure {
@@ -471,7 +427,7 @@ fn count_failure(
     failure: TaskFailure,
     is_final: bool,
 ) -> Verdict {
-    let failures = job.stages[index].fail(partition);
+    let failures = job.progress.stage_mut(index).fail(partition);
     let (stage, task, last) = (&failure.stage, &failure.task, &failure.message);
     let verdict = if is_final {
         let message = format!("task {task} of stage {stage} cannot succeed: {last}");
@@ -484,20 +440,20 @@ fn count_failure(
         Verdict::GoesOn
     };
     if let Verdict::Fails(_) = verdict {
-        job.stages[index].state = StageState::Failed;
+        job.progress.stage_mut(index).state = StageState::Failed;
     }
-    job.remember(failure);
+    job.progress.remember(failure);
     verdict
 }
 
 /// Takes back what a gone executor had, and counts what that means for its tasks and its job.
 fn take_back(job: &mut Job, executor: &mut Executor, departure: &Departure) -> Verdict {
     let mut verdict = Verdict::GoesOn;
-    let excused = executor.stopping || job.state.is_final();
+    let excused = executor.stopping || job.progress.is_final();
     let mut unknown_slots = if executor.running.is_empty() { job.spec.executor.slots } else { 0 };
     for ((index, attempt), partitions) in std::mem::take(&mut executor.assigned) {
         for partition in partitions.iter() {
-            let slots = job.stages[index].slots;
+            let slots = job.progress.stage(index).slots;
             // Without a report on what ran, the first ones are taken to have run.
             let ran = executor.ran(index, attempt, partition) || unknown_slots >= slots;
             unknown_slots = unknown_slots.saturating_sub(slots);
@@ -512,7 +468,7 @@ fn take_back(job: &mut Job, executor: &mut Executor, departure: &Departure) -> V
             };
             let next = match fault {
                 None => {
-                    job.stages[index].give_back(partition);
+                    job.progress.stage_mut(index).give_back(partition);
                     Verdict::GoesOn
                 }
                 Some(fault) => blame(job, (index, attempt, partition), departure, fault),
@@ -529,9 +485,8 @@ fn take_back(job: &mut Job, executor: &mut Executor, departure: &Departure) -> V
     | Departure::Exited(message)
     | Departure::NotStarted(message) = departure
     {
-        job.executor_failures += 1;
         let limit = job.executor_failure_limit();
-        if job.executor_failures > limit {
+        if job.progress.count_executor_failure() > limit {
             let message = format!("more than {limit} executors failed, the last one: {message}");
             return Verdict::Fails(JobFailure { reason: "ExecutorsFailed", message });
         }
@@ -563,10 +518,10 @@ fn blame(
         stderr: String::new(),
     };
     if fault {
-        job.stages[index].died(partition);
+        job.progress.stage_mut(index).died(partition);
         return count_failure(job, index, partition, failure, false);
     }
-    let losses = job.stages[index].lose(partition);
+    let losses = job.progress.stage_mut(index).lose(partition);
     let verdict = if losses > MAX_TASK_LOSSES {
         let message = format!(
             "task {} of stage {} was lost {losses} times, the last time: {message}",
@@ -576,15 +531,6 @@ fn blame(
     } else {
         Verdict::GoesOn
     };
-    job.remember(failure);
+    job.progress.remember(failure);
     verdict
-}
-
-/// Makes a job wait before it launches again; returns until when.
-pub(super) fn withhold(job: &mut Job, now: Time, because: &str) -> Time {
-    job.withdrawals += 1;
-    let pause = LAUNCH_PAUSE.doubled(job.withdrawals.min(LAUNCH_PAUSE_DOUBLINGS));
-    let at = now + pause;
-    (job.withheld_until, job.withheld_because) = (Some(at), because.into());
-    at
 }

@@ -133,7 +133,7 @@ impl Engine {
         let mut asks = Vec::new();
         let wanting: Vec<JobId> = self.wanting.iter().copied().collect();
         for id in wanting {
-            let waits = self.state.jobs.get(id).and_then(|job| job.waiting.as_ref());
+            let waits = self.state.jobs.get(id).and_then(|job| job.waiting.reason());
             if !waits.is_some_and(can_be_helped) {
                 continue;
             }
@@ -146,7 +146,7 @@ impl Engine {
             if rules.policy == ReclaimPolicy::Never {
                 continue;
             }
-            let taken = job.launched() + self.holds.executors_of(id);
+            let taken = job.fleet.count() + self.holds.executors_of(id);
             let wanted = job.wanted_executors().saturating_sub(taken);
             if wanted == 0 {
                 continue;
@@ -156,7 +156,7 @@ impl Engine {
                 pool: job.pool,
                 priority: job.spec.priority,
                 request,
-                count: if job.gang_forming { wanted } else { 1 },
+                count: if job.gang.is_forming() { wanted } else { 1 },
                 rules,
                 within_pool: false,
                 reach,
@@ -216,7 +216,7 @@ impl Engine {
         let are_jobs: BTreeSet<JobId> = below.jobs.keys().copied().collect();
         for &id in were_jobs.union(&are_jobs) {
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
-            mark(&mut job.below_share_since, below.jobs.get(&id));
+            mark(job.waiting.below_share_since_mut(), below.jobs.get(&id));
         }
         self.reclaiming.waiting_pools = are_pools;
         self.reclaiming.waiting_jobs = are_jobs;
@@ -272,7 +272,7 @@ impl Engine {
     /// The largest share of a job for each priority, by pool.
     fn largest_in_pools(&self) -> BTreeMap<PoolId, BTreeMap<i32, Share>> {
         let mut largest: BTreeMap<PoolId, BTreeMap<i32, Share>> = BTreeMap::new();
-        for (_, job) in self.state.jobs.iter().filter(|(_, job)| !job.executors.is_empty()) {
+        for (_, job) in self.state.jobs.iter().filter(|(_, job)| !job.fleet.is_empty()) {
             let of_pool = largest.entry(job.pool).or_default();
             let most = of_pool.entry(job.spec.priority).or_insert(Share::ZERO);
             *most = (*most).max(self.job_share(job, &Resources::NONE));
@@ -288,7 +288,7 @@ impl Engine {
     }
 
     fn is_ripe_within_pool(&self, now: Time, ask: &Ask) -> bool {
-        let since = self.state.jobs.get(ask.job).and_then(|job| job.below_share_since);
+        let since = self.state.jobs.get(ask.job).and_then(|job| job.waiting.below_share_since());
         since.is_some_and(|since| since + ask.rules.grace_milliseconds <= now)
     }
 
@@ -318,7 +318,7 @@ impl Engine {
     }
 
     fn job_share(&self, job: &Job, gain: &Resources) -> Share {
-        self.share(&job.held.plus(&job.pending).plus(gain), 1000)
+        self.share(&job.fleet.held().plus(job.fleet.pending()).plus(gain), 1000)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::event::{Departure, Event, ExecutorObservation, JobObservation, Report
 use crate::executors::{Executor, Since, Unsettled};
 use crate::frameworks::{FrameworkCall, FrameworkObservation, RunningTask};
 use crate::ids::{ExecutorId, ExecutorKey, JobId, JobKey, NodeId, TaskId};
-use crate::jobs::{Job, JobSpec, JobState, Live, StageRun, StageState};
+use crate::jobs::{Job, JobSpec, JobState, Live, Past, Progress, StageRun, StageState};
 use crate::reasons::JobFailure;
 use crate::time::{Span, Time};
 use crate::view::{JobStatus, StageStatus};
@@ -214,26 +214,26 @@ impl Engine {
     /// Gives what there is of a gang as long as a new one has.
     fn bound_gang(&mut self, now: Time, id: JobId) {
         if let Some(job) = self.state.jobs.get_mut(id)
-            && job.gang_forming
-            && !job.executors.is_empty()
+            && job.gang.is_forming()
+            && !job.fleet.is_empty()
             && let Some(timeout) = job.spec.executor.gang_timeout_milliseconds
         {
             let at = now + timeout;
-            job.gang_deadline = Some(at);
+            job.gang.wait_until(at);
             self.set_timer(at, id);
         }
     }
 
     /// Lets stages start whose dependencies are stored, and ends a job of which nothing is left to do.
     pub(super) fn go_on(&mut self, now: Time, id: JobId) {
-        let Some(job) = self.state.jobs.get_mut(id).filter(|job| !job.state.is_final()) else {
+        let Some(job) = self.state.jobs.get_mut(id).filter(|job| !job.progress.is_final()) else {
             return;
         };
         if job.open_stages() {
             self.touch(id);
         }
         let Some(job) = self.state.jobs.get(id) else { return };
-        if job.stages.iter().all(|stage| stage.state == StageState::Finished) {
+        if job.progress.is_finished() {
             self.succeed(now, id);
         }
     }
@@ -250,7 +250,7 @@ impl Engine {
             status: None,
         };
         let mut job = self.build_job(now, job, BTreeMap::new());
-        job.state = JobState::Failed;
+        job.progress.never_run();
         let id = self.state.jobs.insert(job);
         self.state.former_jobs.entry(observed.key.job.clone()).or_default().push(id);
         self.seat_observed(now, id, observed);
@@ -269,8 +269,7 @@ impl Engine {
             if let Some(job) = id.and_then(|id| self.state.jobs.get_mut(id))
                 && uid != Some(&job.uid)
             {
-                let next = job.epochs.entry(key.index).or_default();
-                *next = (*next).max(key.epoch + 1);
+                job.fleet.skip_epochs(key.index, key.epoch + 1);
             }
         }
     }
@@ -281,8 +280,8 @@ impl Engine {
         let Some(job) = id.and_then(|id| self.state.jobs.get(id)) else { return false };
         let uid = known.observation.as_ref().map(|observation| &observation.job_uid);
         uid == Some(&job.uid)
-            && !job.executors.contains_key(&key.index)
-            && key.epoch >= job.epochs.get(&key.index).copied().unwrap_or(0)
+            && job.fleet.get(key.index).is_none()
+            && key.epoch >= job.fleet.next_epoch(key.index)
     }
 
     fn seat_again(&mut self, now: Time, known: &Known) -> bool {
@@ -290,12 +289,10 @@ impl Engine {
         let Some(&id) = self.state.job_by_key.get(&observed.key.job) else { return false };
         self.seat_observed(now, id, observed);
         let Some(job) = self.state.jobs.get_mut(id) else { return false };
-        if job.state == JobState::Pending {
-            job.state = JobState::Running;
-            job.started_at.get_or_insert(now);
+        if job.progress.begin(now) {
             self.touch(id);
         }
-        let stays = self.state.jobs.get(id).is_some_and(|job| job.state == JobState::Running);
+        let stays = self.state.jobs.get(id).is_some_and(|job| job.progress.is_running());
         if let (false, Some(executor)) = (stays, self.state.find_executor(&observed.key)) {
             self.stop_executor(executor);
         }
@@ -316,7 +313,7 @@ impl Engine {
         executor.folded = observed.acknowledged_report;
         if let Some(node) = node {
             self.state.nodes.charge(&self.state.pools, node, job.pool, &request);
-            *job.on_nodes.entry(node).or_default() += 1;
+            job.fleet.count_on(node);
         }
         if let Some(executor) = self.seat(executor)
             && observed.terminating
@@ -384,7 +381,7 @@ impl Engine {
         let mut claimed = false;
         for attempts in left.iter_mut() {
             let Some(index) = job.stage_index(&attempts.stage) else { continue };
-            let stage = &mut job.stages[index];
+            let stage = job.progress.stage_mut(index);
             let attempt = attempts.attempt;
             let mine = Live { executor: executor_id, attempt };
             let mut rest = attempts.partitions.clone();
@@ -410,7 +407,7 @@ impl Engine {
         }
         if claimed {
             // Tasks run only once a gang is complete.
-            job.gang_forming = false;
+            job.gang.complete();
             self.touched.insert(id);
         }
         claimed
@@ -420,7 +417,7 @@ impl Engine {
     fn live_attempts(&self, id: ExecutorId) -> BTreeMap<(usize, u32), Live> {
         let mut live = BTreeMap::new();
         let job = self.state.executors.get(id).and_then(|it| self.state.jobs.get(it.job));
-        for &executor in job.into_iter().flat_map(|job| job.executors.values()) {
+        for executor in job.into_iter().flat_map(|job| job.fleet.ids()) {
             let Some(it) = self.state.executors.get(executor) else { continue };
             for (&(stage, attempt), partitions) in &it.assigned {
                 for partition in partitions.iter() {
@@ -436,7 +433,7 @@ impl Engine {
         let Some((_, _, _, job)) = self.state.executor_mut(key) else { return };
         for attempts in left {
             let Some(index) = job.stage_index(&attempts.stage) else { continue };
-            let stage = &mut job.stages[index];
+            let stage = job.progress.stage_mut(index);
             for partition in attempts.partitions.iter() {
                 if !stage.is_settled(partition, attempts.attempt) {
                     let next = stage.next_attempts.entry(partition).or_default();
@@ -456,7 +453,7 @@ impl Engine {
         } else {
             executor.folded = executor.acknowledged;
             // What is accounted for in it has to be acknowledged as well.
-            let (revision, ended) = (job.revision + 1, BTreeMap::new());
+            let (revision, ended) = (job.publication.next_revision(), BTreeMap::new());
             executor.unsettled.push_back(Unsettled { report: number, revision, ended });
         }
         self.touch(id);
@@ -467,35 +464,33 @@ impl Engine {
 /// Takes over what became of a job.
 pub(super) fn restore_job(now: Time, job: &mut Job, status: &JobStatus) {
     for (&index, &epoch) in &status.epochs {
-        let next = job.epochs.entry(index).or_default();
-        *next = (*next).max(epoch);
+        job.fleet.skip_epochs(index, epoch);
     }
-    for (spec, run) in job.spec.stages.iter().zip(&mut job.stages) {
-        if let Some(stage) = status.stages.iter().find(|stage| stage.name == spec.name) {
-            let named = |partition: u32| stage.results.get(&spec.task_name(partition)).cloned();
-            *run = StageRun::restored(spec, stage);
-            let committed = run.committed.then_some(run.tasks);
-            let done = run.finished.iter().chain(committed);
-            let finished = done.filter_map(|partition| Some((partition, named(partition)?)));
-            run.results = finished.collect();
-        }
-    }
-    job.result_bytes = job.stages.iter().map(StageRun::result_bytes).sum();
-    job.state = status.state;
-    job.restarts = status.restarts;
-    job.started_at = status.started_at;
-    job.ended_at = status.ended_at.filter(|_| status.state.is_final());
-    job.executor_failures = status.executors_failed;
-    job.failures = status.failures.iter().cloned().collect();
-    job.gang_forming &= !status.gang_formed;
-    if matches!(status.state, JobState::Failed | JobState::Restarting) {
-        let reason = status.reason.unwrap_or("Failed");
-        let message = status.message.clone().unwrap_or_default();
-        job.failure = Some(JobFailure { reason, message });
+    let stages = job.spec.stages.iter().map(|spec| {
+        let stage = status.stages.iter().find(|stage| stage.name == spec.name);
+        stage.map_or_else(|| StageRun::new(spec), |stage| StageRun::restored(spec, stage))
+    });
+    let has_failed = matches!(status.state, JobState::Failed | JobState::Restarting);
+    let failure = has_failed.then(|| JobFailure {
+        reason: status.reason.unwrap_or("Failed"),
+        message: status.message.clone().unwrap_or_default(),
+    });
+    let past = Past {
+        state: status.state,
+        failure,
+        failures: status.failures.clone(),
+        restarts: status.restarts,
+        executor_failures: status.executors_failed,
+        started_at: status.started_at,
+        ended_at: status.ended_at.filter(|_| status.state.is_final()),
+    };
+    job.progress = Progress::restored(stages.collect(), past);
+    if status.gang_formed {
+        job.gang.complete();
     }
     if status.state == JobState::Restarting {
         let interval = job.spec.restart.map_or(Span::ZERO, |restart| restart.interval_milliseconds);
-        job.restart_at = Some(now + interval);
+        job.pauses.restart(now + interval);
     }
 }
 
@@ -530,6 +525,11 @@ impl StageRun {
                 run.conclude();
             }
         }
+        let committed = run.committed.then_some(run.tasks);
+        let done = run.finished.iter().chain(committed);
+        let named = |partition: u32| status.results.get(&spec.task_name(partition)).cloned();
+        let results = done.filter_map(|partition| Some((partition, named(partition)?)));
+        run.results = results.collect();
         run
     }
 }

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use super::Engine;
 use crate::executors::{DrainCause, Draining};
 use crate::ids::{ExecutorId, JobId};
-use crate::jobs::{Job, JobState};
+use crate::jobs::Job;
 use crate::time::Time;
 
 /// An executor that stays as far as others are concerned.
@@ -30,25 +30,25 @@ impl Engine {
         for id in ids {
             let Some(job) = self.state.jobs.get(id) else { continue };
             if job.spec.suspend {
-                going.extend(job.executors.values());
+                going.extend(job.fleet.ids());
                 continue;
             }
-            if job.state != JobState::Running || job.gang_forming {
+            if !job.progress.is_running() || job.gang.is_forming() {
                 continue;
             }
-            let mut staying = Vec::with_capacity(job.executors.len());
+            let mut staying = Vec::with_capacity(job.fleet.count() as usize);
             // Those without a node are the first to go, then the newest.
-            for &id in job.executors.values().rev() {
+            for id in job.fleet.ids().rev() {
                 let Some(executor) = self.state.executors.get_mut(id) else { continue };
                 if executor.stopping || executor.cut_off_at().is_some() {
                     continue;
                 }
                 let is_idle = executor.assigned_slots == 0;
-                let excluded = !job.declines.is_empty()
+                let excluded = !job.choice.declines().is_empty()
                     && executor
                         .node
                         .and_then(|node| self.state.nodes.get(node))
-                        .is_some_and(|node| job.declines.excludes(&node.observed().name));
+                        .is_some_and(|node| job.choice.declines().excludes(&node.observed().name));
                 if excluded {
                     // It is replaced.
                     executor.draining = Some(let_go(DrainCause::NodeDeclined));
@@ -83,14 +83,14 @@ impl Engine {
     /// How many executors a job lacks. Those on nodes that it declines by now do not count: they go
     /// when they have done what they have.
     pub(super) fn lacking_executors(&self, job: &Job) -> u32 {
-        let replaced: u32 = if job.declines.is_empty() {
+        let replaced: u32 = if job.choice.declines().is_empty() {
             0
         } else {
-            let excluded = job.declines.excluded().into_iter();
+            let excluded = job.choice.declines().excluded().into_iter();
             let nodes = excluded.filter_map(|node| self.state.nodes.find(&node));
-            nodes.filter_map(|node| job.on_nodes.get(&node)).sum()
+            nodes.map(|node| job.fleet.on_node(node)).sum()
         };
-        job.wanted_executors().saturating_sub(job.launched().saturating_sub(replaced))
+        job.wanted_executors().saturating_sub(job.fleet.count().saturating_sub(replaced))
     }
 }
 

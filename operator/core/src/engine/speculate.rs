@@ -4,7 +4,7 @@ use super::Engine;
 use crate::arena::Arena;
 use crate::executors::{Executor, Since};
 use crate::ids::{ExecutorId, JobId};
-use crate::jobs::{Job, JobState, Live, Speculation, StageRun, StageState, Straggler};
+use crate::jobs::{Job, Live, Speculation, StageRun, StageState, Straggler};
 use crate::time::{Span, Time};
 
 impl Engine {
@@ -19,12 +19,8 @@ impl Engine {
                 take_from_queues(job, speculation, &mut self.state.executors, (now, is_stored));
             let slow = find(job, speculation, &self.state.executors, now);
             let next = slow.into_iter().chain(queued).min();
-            job.next_speculation = job.next_speculation.filter(|&at| at > now);
-            if let Some(next) = next
-                && job.next_speculation.is_none_or(|at| next < at)
-            {
-                job.next_speculation = Some(next);
-                timers.push((next, id));
+            if let Some(at) = job.pauses.look_for_slow_tasks(now, next) {
+                timers.push((at, id));
             }
         }
         self.timers.extend::<Vec<(Time, JobId)>>(timers);
@@ -38,13 +34,13 @@ fn find(
     executors: &Arena<ExecutorId, Executor>,
     now: Time,
 ) -> Option<Time> {
-    let runs = job.state == JobState::Running && !job.gang_forming;
+    let runs = job.progress.is_running() && !job.gang.is_forming();
     let mut next = None;
-    for (index, stage) in job.stages.iter_mut().enumerate() {
+    for (index, stage) in job.progress.stages_mut().iter_mut().enumerate() {
         stage.stragglers.clear();
         let Some(threshold) = threshold(stage, speculation).filter(|_| runs) else { continue };
         let mut slow = Vec::new();
-        for &id in job.executors.values() {
+        for id in job.fleet.ids() {
             let Some(executor) = executors.get(id) else { continue };
             let has_queue = executor.assigned_slots > job.spec.executor.slots;
             for (&(of, attempt, partition), since) in &executor.since {
@@ -83,14 +79,15 @@ fn take_from_queues(
     executors: &mut Arena<ExecutorId, Executor>,
     (now, is_stored): (Time, bool),
 ) -> Option<Time> {
-    if job.state != JobState::Running || job.gang_forming {
+    if !job.progress.is_running() || job.gang.is_forming() {
         return None;
     }
     let slots = job.spec.executor.slots;
-    let revision = (!is_stored).then_some(job.revision + 1);
-    let patience: Vec<_> = job.stages.iter().map(|stage| slow_after(stage, speculation)).collect();
+    let revision = (!is_stored).then_some(job.publication.next_revision());
+    let stages = job.progress.stages().iter();
+    let patience: Vec<_> = stages.map(|stage| slow_after(stage, speculation)).collect();
     let mut next: Option<Time> = None;
-    for &id in job.executors.values() {
+    for id in job.fleet.ids() {
         let Some(executor) = executors.get_mut(id) else { continue };
         // What one that is to be gone soon has not started is taken back already.
         let going =
@@ -101,7 +98,7 @@ fn take_from_queues(
         let mut waited = Vec::new();
         for (&(stage, attempt, partition), since) in &executor.since {
             let (Since::Assigned(at), Some(patience)) = (*since, patience[stage]) else { continue };
-            if job.stages[stage].twins.contains_key(&partition) {
+            if job.progress.stage(stage).twins.contains_key(&partition) {
                 continue;
             }
             let due = at.max(executor.progressed_at) + patience;
@@ -112,11 +109,12 @@ fn take_from_queues(
             }
         }
         for (stage, attempt, partition) in waited {
-            let run = &mut job.stages[stage];
+            let run = job.progress.stage_mut(stage);
             executor.withdraw(stage, attempt, (partition, run.slots), revision);
             run.give_back(partition);
             executor.prefetch_slots = 0;
-            (job.status_changed, job.status_urgent) = (true, true);
+            job.publication.mark_changed();
+            job.publication.mark_urgent();
         }
     }
     next
@@ -156,8 +154,7 @@ pub(super) fn copy_stragglers(
     usable: &[ExecutorId],
     now: Time,
 ) {
-    for index in 0..job.stages.len() {
-        let stage = &mut job.stages[index];
+    for (index, stage) in job.progress.stages_mut().iter_mut().enumerate() {
         let slots = stage.slots;
         for straggler in std::mem::take(&mut stage.stragglers) {
             let first_node = executors.get(straggler.first.executor).map(|first| first.node);

@@ -22,15 +22,10 @@ impl Engine {
         for id in ids {
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
             let known = self.state.job_by_key.get(&job.key) == Some(&id);
-            if !job.status_changed || !known {
-                continue;
-            }
-            let interval = self.settings.status_interval_milliseconds;
-            let due = job.status_at.map_or(now, |at| at + interval);
-            if due <= now || job.status_urgent {
-                (job.status_changed, job.status_urgent) = (false, false);
-                job.status_at = Some(now);
-                job.revision += 1;
+            let due = job.publication.due(now, self.settings.status_interval_milliseconds);
+            let Some(due) = due.filter(|_| known) else { continue };
+            if due <= now {
+                job.publication.give_out(now);
                 if let Some(status) = self.job_status(id) {
                     statuses.push(Action::Status(Box::new(status)));
                 }
@@ -47,59 +42,56 @@ impl Engine {
 
     fn job_status(&self, id: JobId) -> Option<JobStatus> {
         let job = self.state.jobs.get(id)?;
-        let ready = job.executors.values().filter(|&&id| {
+        let ready = job.fleet.ids().filter(|&id| {
             let executor = self.state.executors.get(id);
             executor.is_some_and(|executor| executor.ready && !executor.stopping)
         });
         let (reason, message) = self.reason_and_message(job);
-        let stages = job.spec.stages.iter().zip(&job.stages).enumerate();
+        let stages = job.spec.stages.iter().zip(job.progress.stages()).enumerate();
         Some(JobStatus {
             key: job.key.clone(),
             uid: job.uid.clone(),
             generation: job.generation,
-            revision: job.revision,
-            state: job.state,
+            revision: job.publication.revision(),
+            state: job.progress.state(),
             reason,
             message,
-            position: job.position,
-            restarts: job.restarts,
-            started_at: job.started_at,
-            ended_at: job.ended_at,
+            position: job.waiting.position(),
+            restarts: job.progress.restarts(),
+            started_at: job.progress.started_at(),
+            ended_at: job.progress.ended_at(),
             executors_ready: u32::try_from(ready.count()).unwrap_or(u32::MAX),
-            executors_launched: job.launched(),
+            executors_launched: job.fleet.count(),
             executors_wanted: job.wanted_executors(),
-            executors_failed: job.executor_failures,
+            executors_failed: job.progress.executor_failures(),
             executors_preferred: self.on_preferred_nodes(job),
-            declined_nodes: job.declines.describe(),
-            epochs: job.epochs.clone(),
-            gang_formed: !job.gang_forming,
+            declined_nodes: job.choice.declines().describe(),
+            epochs: job.fleet.epochs().clone(),
+            gang_formed: !job.gang.is_forming(),
             stages: stages.map(|(i, (spec, run))| self.stage_status(job, i, spec, run)).collect(),
-            failures: job.failures.iter().cloned().collect(),
+            failures: job.progress.failures().iter().cloned().collect(),
         })
     }
 
     fn reason_and_message(&self, job: &Job) -> (Option<&'static str>, Option<String>) {
-        if let Some(failure) = &job.failure {
+        if let Some(failure) = job.progress.failure() {
             return (Some(failure.reason), Some(failure.message.clone()));
         }
-        if job.spec.suspend && !job.state.is_final() {
+        if job.spec.suspend && !job.progress.is_final() {
             let message = "the job is suspended, and goes on when spec.suspend is false";
             return (Some("Suspended"), Some(message.to_owned()));
         }
         let drain = self.drain_reason(job);
         // While an executor is being made that could not be made before, it is likely to fail again.
-        let withheld = (job.withdrawals > 0)
-            .then(|| Rejection::Withheld { cause: job.withheld_because.clone() });
-        let trouble = withheld.or_else(|| self.not_started(job));
-        let Some(waiting) = job.waiting.as_ref().or(trouble.as_ref()) else {
+        let trouble = job.pauses.last_trouble().or_else(|| self.not_started(job));
+        let Some(waiting) = job.waiting.reason().or(trouble.as_ref()) else {
             let drain = drain.map(|(reason, message)| (Some(reason), Some(message)));
             return drain.unwrap_or_else(|| waiting_for_nodes(job));
         };
         let sentence = waiting.display(&self.state.kinds);
-        let mut executors = job.executors.values();
-        let is_there =
-            |&id: &ExecutorId| self.state.executors.get(id).is_some_and(|it| it.confirmed);
-        let has_none = job.executors.is_empty()
+        let mut executors = job.fleet.ids();
+        let is_there = |id: ExecutorId| self.state.executors.get(id).is_some_and(|it| it.confirmed);
+        let has_none = job.fleet.is_empty()
             || match trouble {
                 // What is there now never ran either.
                 Some(Rejection::NotStarted { .. }) => true,
@@ -109,7 +101,7 @@ impl Engine {
         let message = if has_none {
             format!("waits for its first executor: {sentence}")
         } else {
-            let (launched, wanted) = (job.launched(), job.wanted_executors());
+            let (launched, wanted) = (job.fleet.count(), job.wanted_executors());
             format!("runs on {launched} of {wanted} executors: {sentence}")
         };
         match drain {
@@ -120,17 +112,17 @@ impl Engine {
 
     /// Why a job's last executor did not start, as long as none of them runs.
     fn not_started(&self, job: &Job) -> Option<Rejection> {
-        let mut executors = job.executors.values().filter_map(|&id| self.state.executors.get(id));
+        let mut executors = job.fleet.ids().filter_map(|id| self.state.executors.get(id));
         if executors.any(|executor| executor.ready) {
             return None;
         }
-        let (node, cause) = job.declines.last_not_started()?;
+        let (node, cause) = job.choice.declines().last_not_started()?;
         Some(Rejection::NotStarted { node: node.into(), cause: cause.into() })
     }
 
     /// Why executors of a job are on their way out.
     fn drain_reason(&self, job: &Job) -> Option<(&'static str, String)> {
-        let executors = job.executors.values().filter_map(|&id| self.state.executors.get(id));
+        let executors = job.fleet.ids().filter_map(|id| self.state.executors.get(id));
         let drains = executors.filter_map(|executor| {
             let draining = executor.draining.as_ref()?;
             Some((&draining.cause, draining.deadline?))
@@ -167,7 +159,7 @@ impl Engine {
         let is_preferred = |id: NodeId| {
             self.state.nodes.get(id).is_some_and(|node| preferred.includes(node.observed()))
         };
-        let on_nodes = job.on_nodes.iter().filter(|&(&id, _)| is_preferred(id));
+        let on_nodes = job.fleet.on_nodes().iter().filter(|&(&id, _)| is_preferred(id));
         Some(on_nodes.map(|(_, count)| count).sum())
     }
 
@@ -178,7 +170,7 @@ impl Engine {
         spec: &StageSpec,
         run: &StageRun,
     ) -> StageStatus {
-        let executors = || job.executors.values().filter_map(|&id| self.state.executors.get(id));
+        let executors = || job.fleet.ids().filter_map(|id| self.state.executors.get(id));
         let running: u64 = executors()
             .flat_map(|executor| &executor.running)
             .filter(|((stage, _), _)| *stage == index)
@@ -234,7 +226,7 @@ impl Engine {
 
 /// That a job has executors without a node, if it has.
 fn waiting_for_nodes(job: &Job) -> (Option<&'static str>, Option<String>) {
-    let message = match job.unplaced.len() {
+    let message = match job.fleet.unplaced().len() {
         0 => return (None, None),
         1 => "1 executor waits for a node that an autoscaler may add".to_owned(),
         count => format!("{count} executors wait for nodes that an autoscaler may add"),

@@ -8,10 +8,8 @@
 use super::Engine;
 use super::assign::assignment;
 use crate::action::{Action, Launch, Search};
-use crate::arena::Arena;
 use crate::event::ExecutorObservation;
 use crate::ids::{ExecutorId, ExecutorKey, JobId, JobKey};
-use crate::jobs::{Job, Remains};
 use crate::resources::Resources;
 use crate::time::{Span, Time};
 
@@ -34,7 +32,7 @@ impl Engine {
         }
         // Of one without a node it is not known yet whether it can stay where it lands.
         if !std::mem::replace(&mut executor.confirmed, true) && executor.node.is_some() {
-            job.withdrawals = 0;
+            job.pauses.note_launched();
         }
         if observed.terminating && !executor.stopping {
             // Somebody else told it to go.
@@ -60,9 +58,9 @@ impl Engine {
             return;
         }
         executor.request = executor.request.minus(&less);
-        job.held = job.held.minus(&less);
+        job.fleet.shrink(&less);
         let (pool, node) = (job.pool, executor.node);
-        let is_unplaced = job.unplaced.contains(&key.index);
+        let is_unplaced = job.fleet.unplaced().contains(&key.index);
         self.state.pools.release(pool, &less);
         if let Some(node) = node {
             self.state.nodes.release(&self.state.pools, node, pool, &less);
@@ -88,8 +86,8 @@ impl Engine {
             }
             self.touched.insert(job);
         } else if let Some(&job) = self.state.remains.get(key)
-            && let Some(remains) = remains_of(&mut self.state.jobs, job, key)
-            && remains.discarded
+            && let Some(job) = self.state.jobs.get(job)
+            && job.remains.is_discarded((key.index, key.epoch))
         {
             self.outgoing.push(Action::Discard(key.clone()));
         }
@@ -102,14 +100,10 @@ impl Engine {
         if *job.uid != *uid {
             return;
         }
-        if revision >= job.revision {
-            job.status_told_at = None;
-        }
-        if revision <= job.durable_revision {
+        if !job.publication.note_stored(revision) {
             return;
         }
-        job.durable_revision = revision;
-        for &executor in job.executors.values() {
+        for executor in job.fleet.ids() {
             let Some(executor) = self.state.executors.get_mut(executor) else { continue };
             while let Some(first) = executor.unsettled.front()
                 && first.revision <= revision
@@ -130,10 +124,9 @@ impl Engine {
     pub(super) fn status_not_written(&mut self, now: Time, key: &JobKey, uid: &str) {
         let Some(&id) = self.state.job_by_key.get(key) else { return };
         let Some(job) = self.state.jobs.get_mut(id) else { return };
-        if *job.uid != *uid || job.status_told_at.is_none() {
+        if *job.uid != *uid || !job.publication.note_not_stored() {
             return;
         }
-        (job.status_changed, job.status_told_at) = (true, None);
         let at = now + self.settings.status_interval_milliseconds.max(Span::from_milliseconds(1));
         self.set_timer(at, id);
     }
@@ -142,7 +135,7 @@ impl Engine {
     pub(super) fn forget_remains(&mut self, key: &ExecutorKey) {
         let Some(id) = self.state.remains.remove(key) else { return };
         if let Some(job) = self.state.jobs.get_mut(id) {
-            job.remains.remove(&(key.index, key.epoch));
+            job.remains.remove((key.index, key.epoch));
         }
         self.drop_if_done(id);
     }
@@ -151,13 +144,10 @@ impl Engine {
     pub(super) fn discard_settled(&mut self, id: JobId) {
         let Some(job) = self.state.jobs.get_mut(id) else { return };
         let known = self.state.job_by_key.get(&job.key) == Some(&id);
-        for (&(index, epoch), remains) in &mut job.remains {
-            let settled = !known || remains.revision <= job.durable_revision;
-            if settled && !remains.discarded {
-                remains.discarded = true;
-                let key = ExecutorKey { job: job.key.clone(), index, epoch };
-                self.outgoing.push(Action::Discard(key));
-            }
+        let publication = &job.publication;
+        for (index, epoch) in job.remains.discard(|it| !known || publication.is_stored(it)) {
+            let key = ExecutorKey { job: job.key.clone(), index, epoch };
+            self.outgoing.push(Action::Discard(key));
         }
     }
 
@@ -190,17 +180,16 @@ impl Engine {
                 }
                 Action::Assign(assignment) => self.note_told(now, &assignment.key),
                 Action::Discard(key) => {
-                    let job = self.state.remains.get(key).copied();
-                    let jobs = &mut self.state.jobs;
-                    if let Some(remains) = job.and_then(|job| remains_of(jobs, job, key)) {
-                        remains.told_at = Some(now);
+                    let id = self.state.remains.get(key).copied();
+                    if let Some(job) = id.and_then(|id| self.state.jobs.get_mut(id)) {
+                        job.remains.note_told((key.index, key.epoch), now);
                     }
-                    job
+                    id
                 }
                 Action::Status(status) => {
                     let id = self.state.job_by_key.get(&status.key).copied();
                     if let Some(job) = id.and_then(|id| self.state.jobs.get_mut(id)) {
-                        job.status_told_at = Some(now);
+                        job.publication.note_told(now);
                     }
                     id
                 }
@@ -218,13 +207,10 @@ impl Engine {
         let Some(deadline) = self.settings.write_deadline_milliseconds else { return };
         let overdue = |told_at: Option<Time>| told_at.is_some_and(|at| at + deadline <= now);
         let Some(job) = self.state.jobs.get_mut(id) else { return };
-        if overdue(job.status_told_at) {
-            (job.status_changed, job.status_urgent, job.status_told_at) = (true, true, None);
-        }
-        let remains = job.remains.iter().filter(|(_, remains)| overdue(remains.told_at));
-        let key = |index, epoch| ExecutorKey { job: job.key.clone(), index, epoch };
-        let mut late: Vec<_> = remains.map(|(&(index, epoch), _)| key(index, epoch)).collect();
-        for &executor in job.executors.values() {
+        job.publication.repeat_if_overdue(now, deadline);
+        let key = |(index, epoch)| ExecutorKey { job: job.key.clone(), index, epoch };
+        let mut late: Vec<_> = job.remains.overdue(now, deadline).map(key).collect();
+        for executor in job.fleet.ids() {
             if let Some(executor) = self.state.executors.get(executor)
                 && overdue(executor.told_at)
             {
@@ -249,12 +235,4 @@ impl Engine {
         let search = if node.is_none() { self.search(executor.job) } else { Search::default() };
         self.outgoing.push(Action::Launch(Launch { key: executor.key.clone(), node, search }));
     }
-}
-
-fn remains_of<'a>(
-    jobs: &'a mut Arena<JobId, Job>,
-    id: JobId,
-    key: &ExecutorKey,
-) -> Option<&'a mut Remains> {
-    jobs.get_mut(id)?.remains.get_mut(&(key.index, key.epoch))
 }

@@ -191,9 +191,8 @@ impl Search<'_> {
             return Some(unit);
         }
         let staying: Vec<ExecutorId> = job
-            .executors
-            .values()
-            .copied()
+            .fleet
+            .ids()
             .filter(|id| !self.taken.contains(id))
             .filter(|&id| self.state.executors.get(id).is_some_and(|executor| !executor.leaving))
             .collect();
@@ -255,8 +254,11 @@ impl Search<'_> {
 
     /// The share of a job after what it loses, when it gains something.
     fn job_share(&self, id: JobId, gain: &Resources) -> crate::share::Share {
-        let held =
-            self.state.jobs.get(id).map_or(Resources::NONE, |job| job.held.plus(&job.pending));
+        let held = self
+            .state
+            .jobs
+            .get(id)
+            .map_or(Resources::NONE, |job| job.fleet.held().plus(job.fleet.pending()));
         let held = self.job_loss.get(&id).map_or(held, |loss| held.minus(loss)).plus(gain);
         crate::share::Share::dominant(&held, self.state.nodes.total(), self.shared)
     }

@@ -86,8 +86,8 @@ impl Engine {
                 short.insert(id);
             }
             if let Some(job) = self.state.jobs.get_mut(id) {
-                job.on_nodes = std::mem::take(&mut claim.on_nodes);
-                job.locality.nodes = std::mem::take(&mut claim.choice.preferred);
+                job.fleet.take_counts_back(std::mem::take(&mut claim.on_nodes));
+                job.choice.take_preferred_back(std::mem::take(&mut claim.choice.preferred));
             }
         }
         let of_client = takers.iter().zip(&given[first..]).map(|(&(id, _), &count)| {
@@ -142,7 +142,7 @@ impl Engine {
     pub(in crate::engine) fn jobs_wait(&self, shares: &FairShares) -> bool {
         shares.short.iter().any(|id| {
             self.wanting.contains(id)
-                && self.state.jobs.get(*id).is_some_and(|job| job.waiting.is_some())
+                && self.state.jobs.get(*id).is_some_and(|job| job.waiting.reason().is_some())
         })
     }
 
