@@ -12,15 +12,23 @@
 // Columns of one type are repeated attributes to the lint.
 #![allow(clippy::duplicated_attributes)]
 
-mod definitions;
-pub mod executor;
-pub mod job;
-pub mod mesos;
-pub mod pool;
+// Words.
+pub mod pod;
 pub mod quantity;
 mod ranges;
 mod rules;
+
+// What each kind of object, and each kind of job, says.
+pub mod executor;
+pub mod mesos;
+pub mod pool;
 pub mod spark;
+
+// A job of any kind.
+pub mod job;
+
+// All kinds, as the API server is told of them.
+mod definitions;
 
 pub use definitions::definitions;
 pub use executor::{SparkExecutor, SparkExecutorSpec, SparkExecutorStatus};

@@ -9,7 +9,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::job::{EnvVar, PodTemplate, opaque};
+use crate::pod::{EnvVar, PodTemplate, opaque};
 use crate::rules;
 
 /// An application of Apache Spark, 3.5 to 4.3. Proffer makes the driver's pod as Spark's own cluster

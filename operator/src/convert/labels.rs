@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1;
 use proffer_core::event::{Label, TaintEffect, Toleration, TolerationOperator};
-use proffer_crds::job;
+use proffer_crds::pod;
 
 use super::Problem;
 
@@ -14,18 +14,18 @@ pub(super) fn labels(labels: &BTreeMap<String, String>) -> Vec<Label> {
 }
 
 /// Tolerations as the engine has them.
-pub(super) fn tolerations(tolerations: &[job::Toleration]) -> Vec<Toleration> {
-    let engine = |toleration: &job::Toleration| Toleration {
+pub(super) fn tolerations(tolerations: &[pod::Toleration]) -> Vec<Toleration> {
+    let engine = |toleration: &pod::Toleration| Toleration {
         key: toleration.key.as_str().into(),
         operator: match toleration.operator {
-            job::TolerationOperator::Equal => TolerationOperator::Equal,
-            job::TolerationOperator::Exists => TolerationOperator::Exists,
+            pod::TolerationOperator::Equal => TolerationOperator::Equal,
+            pod::TolerationOperator::Exists => TolerationOperator::Exists,
         },
         value: toleration.value.as_str().into(),
         effect: toleration.effect.map(|effect| match effect {
-            job::TaintEffect::NoSchedule => TaintEffect::NoSchedule,
-            job::TaintEffect::PreferNoSchedule => TaintEffect::PreferNoSchedule,
-            job::TaintEffect::NoExecute => TaintEffect::NoExecute,
+            pod::TaintEffect::NoSchedule => TaintEffect::NoSchedule,
+            pod::TaintEffect::PreferNoSchedule => TaintEffect::PreferNoSchedule,
+            pod::TaintEffect::NoExecute => TaintEffect::NoExecute,
         }),
     };
     tolerations.iter().map(engine).collect()

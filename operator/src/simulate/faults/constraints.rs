@@ -8,7 +8,7 @@ use proffer_core::event::{
     IdleGuarantee, Label, NodeObservation, PoolObservation, Reservation, Taint, TaintEffect,
 };
 use proffer_crds::SparkJob;
-use proffer_crds::job::{Toleration, TolerationOperator};
+use proffer_crds::pod::{Toleration, TolerationOperator};
 use serde::{Deserialize, Serialize};
 
 use super::account::chain;
