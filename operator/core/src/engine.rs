@@ -1,6 +1,7 @@
 //! The loop's body: events in, actions out.
 
 mod assign;
+mod books;
 mod check;
 mod decline;
 mod drain;
@@ -23,21 +24,18 @@ mod speculate;
 mod status;
 mod writes;
 
-use due::{Due, Refused};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
 
+use books::{Agenda, MissingNodes, Queue};
 use drain::Drains;
 use head_of_line::HeadOfLine;
 use hold::Holds;
 use reclaim::Reclaiming;
 
 use crate::action::Action;
-use crate::decay::Decay;
 use crate::event::Event;
 use crate::frameworks::NamedAmounts;
-use crate::ids::{ExecutorId, ExecutorKey, JobId, JobKey};
-use crate::namespaces::Claims;
+use crate::ids::{JobId, JobKey};
 use crate::policy::{Fairness, ReclaimDefaults};
 use crate::share::SHARED_RESOURCES;
 use crate::state::State;
@@ -110,36 +108,12 @@ impl Default for Settings {
 pub struct Engine {
     settings: Settings,
     pub(crate) state: State,
-    /// Whether something changed that could lead to a new offer.
-    offers_due: bool,
-    /// Whether the last tick left something for a new offer.
-    unfinished: bool,
-    /// Whether what pools say about nodes and namespaces may have changed.
-    pools_changed: bool,
-    /// Which namespaces may use which pools.
-    namespaces: Claims,
-    /// Executors that landed on nodes which are not known yet.
-    landings: BTreeMap<Box<str>, Vec<ExecutorKey>>,
-    /// Executors that have landed since the last tick.
-    landed: Vec<ExecutorId>,
-    /// Jobs with executors that have no node.
-    unplaced: BTreeSet<JobId>,
-    /// Jobs that have to be looked at in the next tick.
-    touched: BTreeSet<JobId>,
-    /// What else could lead to a new offer.
-    due: Due,
-    /// The jobs that were given nothing more, by why.
-    refused: Refused,
-    /// Whether the places of waiting jobs have to be counted anew.
-    places_due: bool,
-    /// Jobs that want more executors.
-    wanting: BTreeSet<JobId>,
-    /// Up to when what pools held is accounted for, if that counts.
-    passed_at: Option<Time>,
-    /// When to look at which job again. Entries may be out of date.
-    timers: BTreeSet<(Time, JobId)>,
-    /// Whether a pool may have a lower limit than what is offered in it.
-    limits_changed: bool,
+    /// What has to be looked at again, and when.
+    agenda: Agenda,
+    /// Who wants executors, or nodes for them.
+    queue: Queue,
+    /// Nodes that were spoken of and not seen.
+    missing: MissingNodes,
     /// Nodes on which executors do not start.
     penalties: Penalties,
     /// Executors to launch, to tell and to remove, and what frameworks are told, for the next tick
@@ -147,8 +121,6 @@ pub struct Engine {
     outgoing: Vec<Action>,
     /// What was there before the engine, until all of it was told.
     restoring: Option<Box<Restoring>>,
-    /// Nodes that stand only for what was said to be on them.
-    missing_nodes: BTreeSet<Box<str>>,
     drains: Drains,
     holds: Holds,
     reclaiming: Reclaiming,
@@ -235,24 +207,21 @@ impl Engine {
         let outgoing = std::mem::take(&mut self.outgoing);
         actions.extend(outgoing.into_iter().filter(|action| self.matters(action)));
         self.await_writes(now, &actions);
-        self.unfinished = self.offers_due || !self.due.is_empty();
+        self.agenda.end_tick();
         actions
     }
 
     /// When the engine wants to be ticked again, if nothing happens before.
     pub fn next_wakeup(&self) -> Option<Time> {
-        if self.unfinished {
-            return Some(Time::ZERO);
-        }
-        let timer = self.timers.first().map(|&(time, _)| time);
         let frameworks = self.state.frameworks.timers.first().map(|&(time, _)| time);
         let others = [
+            self.agenda.wakeup(),
             self.drains.wakeup(),
             self.holds.wakeup(),
             self.reclaiming.wakeup(),
             self.head_of_line.wakeup(),
         ];
-        timer.into_iter().chain(frameworks).chain(others.into_iter().flatten()).min()
+        frameworks.into_iter().chain(others.into_iter().flatten()).min()
     }
 
     /// The pools at this moment.
@@ -278,12 +247,9 @@ impl Engine {
 
     /// Takes in that pools held until now what they hold.
     fn pass_time(&mut self, now: Time) {
-        let Some(half_life) = self.settings.share_half_life_milliseconds else { return };
-        let before = self.passed_at.unwrap_or(now);
-        if now > before {
-            self.state.pools.pass(Decay::after(now.since(before), half_life));
+        if let Some(half_life) = self.settings.share_half_life_milliseconds {
+            self.state.pools.pass_time(now, half_life);
         }
-        self.passed_at = Some(now.max(before));
     }
 
     /// Notes that a job has to be looked at, and that its status may have changed.
@@ -291,30 +257,31 @@ impl Engine {
         if let Some(job) = self.state.jobs.get_mut(id) {
             job.publication.mark_changed();
         }
-        self.touched.insert(id);
-    }
-
-    fn set_timer(&mut self, at: Time, id: JobId) {
-        self.timers.insert((at, id));
+        self.agenda.touch(id);
     }
 
     /// Does what is due: deadlines, restarts, gangs that did not form.
     fn fire_timers(&mut self, now: Time) {
-        while let Some(&(at, id)) = self.timers.first().filter(|&&(at, _)| at <= now) {
-            self.timers.remove(&(at, id));
+        while let Some(id) = self.agenda.take_timer(now) {
             self.tell_again(now, id);
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
-            self.touched.insert(id);
-            self.offers_due |= job.pauses.may_launch_again(now);
+            self.agenda.touch(id);
+            if job.pauses.may_launch_again(now) {
+                self.agenda.offers_are_due();
+            }
             if job.progress.is_final() {
                 continue;
             }
             // There may be room for executors without a node since long enough.
-            self.offers_due |= job.fleet.has_seen_room();
-            self.offers_due |= job.pauses.may_retry(now);
+            if job.fleet.has_seen_room() {
+                self.agenda.offers_are_due();
+            }
+            if job.pauses.may_retry(now) {
+                self.agenda.offers_are_due();
+            }
             if job.choice.declines_mut().expire(now) {
                 job.publication.mark_changed();
-                self.offers_due = true;
+                self.agenda.offers_are_due();
             }
             let deadline = job.spec.deadline_milliseconds;
             if deadline.is_some_and(|limit| job.created_at + limit <= now) {
@@ -324,7 +291,7 @@ impl Engine {
                 job.pauses.forget_restart();
                 job.gang.forget_deadline();
                 job.progress.wait_again();
-                self.offers_due = true;
+                self.agenda.offers_are_due();
                 self.touch(id);
             } else if job.gang.has_failed(now) {
                 self.stop_executors(id);

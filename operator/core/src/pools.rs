@@ -10,7 +10,7 @@ use crate::labels::{Contradiction, Label, Requirement};
 use crate::policy::{Fairness, IdleGuarantee, ReclaimDefaults, ReclaimRules};
 use crate::resources::Resources;
 use crate::share::WeightMilli;
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// The settings of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +114,8 @@ pub(crate) struct Pool {
 pub(crate) struct Pools {
     by_id: Arena<PoolId, Pool>,
     by_name: BTreeMap<Box<str>, PoolId>,
+    /// Up to when what they held is accounted for, if that counts.
+    passed_at: Option<Time>,
 }
 
 impl Pools {
@@ -205,8 +207,14 @@ impl Pools {
         }
     }
 
-    /// Takes in that time passed while pools held what they hold.
-    pub(crate) fn pass(&mut self, decay: Decay) {
+    /// Takes in that pools held until now what they hold; after a half-life that counts half.
+    pub(crate) fn pass_time(&mut self, now: Time, half_life: Span) {
+        let before = self.passed_at.unwrap_or(now);
+        self.passed_at = Some(now.max(before));
+        if now <= before {
+            return;
+        }
+        let decay = Decay::after(now.since(before), half_life);
         for pool in self.by_id.iter_mut() {
             pool.past = decay.mean(&pool.past, &pool.held);
             pool.own_past = decay.mean(&pool.own_past, &pool.own_held);

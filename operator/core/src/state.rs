@@ -7,6 +7,7 @@ use crate::executors::Executor;
 use crate::frameworks::Frameworks;
 use crate::ids::{ExecutorId, ExecutorKey, JobId, JobKey, NodeId, PoolId};
 use crate::jobs::Job;
+use crate::namespaces::Claims;
 use crate::nodes::Nodes;
 use crate::pools::Pools;
 use crate::resources::Kinds;
@@ -17,6 +18,8 @@ pub(crate) struct State {
     pub(crate) kinds: Kinds,
     pub(crate) nodes: Nodes,
     pub(crate) pools: Pools,
+    /// Which namespaces may use which pools.
+    pub(crate) namespaces: Claims,
     /// Jobs, with those that are gone but whose executors are not.
     pub(crate) jobs: Arena<JobId, Job>,
     pub(crate) job_by_key: BTreeMap<JobKey, JobId>,

@@ -13,7 +13,7 @@ use crate::time::Time;
 impl Engine {
     /// Fills the slots of executors with tasks, and tells those for which something changed.
     pub(super) fn assign_tasks(&mut self, now: Time) {
-        let ids: Vec<JobId> = self.touched.iter().copied().collect();
+        let ids: Vec<JobId> = self.agenda.touched().collect();
         for id in ids {
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
             let executors: Vec<ExecutorId> = job.fleet.ids().collect();

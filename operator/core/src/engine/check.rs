@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Engine;
 use crate::arena::Id;
 use crate::ensure::ensure;
-use crate::ids::{JobId, NodeId};
+use crate::ids::{ExecutorKey, JobId, NodeId};
 use crate::jobs::{Job, JobState, Live, StageState};
 use crate::nodes::Load;
 use crate::pools::Account;
@@ -52,15 +52,13 @@ impl Engine {
             let there = job.is_some_and(|job| job.remains.contains((key.index, key.epoch)));
             ensure!(there, "remains of {key} belong to no job");
         }
-        for (node, landed) in &self.landings {
-            ensure!(self.state.nodes.find(node).is_none(), "executors wait to land on {node}");
-            for key in landed {
-                let executor = self.state.find_executor(key);
-                let executor = executor.and_then(|id| self.state.executors.get(id));
-                let lands = executor.is_some_and(|executor| executor.node.is_none());
-                ensure!(lands, "executor {key} cannot land on {node}");
-            }
-        }
+        let has_node = |name: &str| self.state.nodes.find(name).is_some();
+        let lands = |key: &ExecutorKey| {
+            let executor = self.state.find_executor(key);
+            let executor = executor.and_then(|id| self.state.executors.get(id));
+            executor.is_some_and(|executor| executor.node.is_none())
+        };
+        self.missing.check(has_node, lands)?;
         self.check_places()?;
         self.check_names()
     }
@@ -91,8 +89,7 @@ impl Engine {
         ensure!(self.state.on_node == on_node, "executors are on {on_node:?}");
         ensure!(self.state.of_pool == of_pool, "executors are of {of_pool:?}");
         ensure!(self.state.executors_leaving == leaving, "executors leave: {leaving:?}");
-        self.holds.check()?;
-        self.refused.check(|id| self.wanting.contains(&id))
+        self.holds.check()
     }
 
     fn check_names(&self) -> Result<(), String> {
@@ -110,10 +107,7 @@ impl Engine {
         let former: usize = self.state.former_jobs.values().map(Vec::len).sum();
         let (named, there) = (self.state.job_by_key.len() + former, self.state.jobs.iter().count());
         ensure!(named == there, "{named} jobs have or had names, {there} are there");
-        for id in self.unplaced.iter().chain(&self.wanting) {
-            ensure!(self.state.jobs.get(*id).is_some(), "a job that is gone wants something");
-        }
-        Ok(())
+        self.queue.check(|id| self.state.jobs.get(id).is_some())
     }
 
     fn check_nodes(&self) -> Result<(), String> {
@@ -130,10 +124,7 @@ impl Engine {
         }
         self.state.frameworks.add_to(&mut loads);
         self.holds.add_to(&mut loads);
-        for name in &self.missing_nodes {
-            ensure!(self.state.nodes.find(name).is_some(), "node {name} is not missing");
-        }
-        if self.pools_changed {
+        if self.agenda.are_pools_due() {
             // What they reserve is looked up in the next tick.
             return Ok(());
         }
@@ -189,7 +180,7 @@ impl Engine {
             );
         }
         job.fleet.check(seated.into_iter())?;
-        let (noted, unplaced) = (self.unplaced.contains(&id), job.fleet.unplaced());
+        let (noted, unplaced) = (self.queue.awaits_node(id), job.fleet.unplaced());
         ensure!(noted != unplaced.is_empty(), "it waits for nodes, noted {noted}");
         let leaving = job.fleet.ids().filter_map(|id| self.state.executors.get(id));
         let leaving = leaving.filter(|executor| executor.leaving);
@@ -200,9 +191,9 @@ impl Engine {
         let known = self.state.job_by_key.get(&job.key) == Some(&id);
         let lives = known || !job.fleet.is_empty() || !job.remains.is_empty();
         ensure!(lives, "it is kept although nothing is left of it");
-        if !self.touched.contains(&id) {
+        if !self.agenda.is_touched(id) {
             let wants = known && self.lacking_executors(job) > 0;
-            let counted = self.wanting.contains(&id);
+            let counted = self.queue.wants(id);
             // One that was just given all that it wants counts until it is looked at again.
             ensure!(counted || !wants, "it wants executors and is not counted");
             ensure!(
@@ -263,7 +254,7 @@ impl Engine {
 
     /// Everything that a job waits for has its time noted.
     fn check_timers(&self, id: JobId, job: &Job) -> Result<(), String> {
-        if self.touched.contains(&id) {
+        if self.agenda.is_touched(id) {
             return Ok(());
         }
         let known = self.state.job_by_key.get(&job.key) == Some(&id);
@@ -289,12 +280,11 @@ impl Engine {
         let writes = writes.into_iter().map(|at| ("write", overdue(at)));
         for (what, at) in times.into_iter().chain(writes) {
             let Some(at) = at else { continue };
-            let noted = self.timers.contains(&(at, id));
-            // What is due is looked at in the next tick; a later entry for the same job does as well.
-            let passed = self.timers.range(..(at, id)).any(|&(_, job)| job == id);
+            // What is looked at earlier sets its next timer then.
+            let wakes = self.agenda.wakes_by(at, id);
             // After a failed write the next one waits longer.
-            let later = what == "next status" && self.timers.iter().any(|&(_, job)| job == id);
-            ensure!(noted || passed || later, "nothing wakes it for its {what} at {at:?}");
+            let later = what == "next status" && self.agenda.wakes(id);
+            ensure!(wakes || later, "nothing wakes it for its {what} at {at:?}");
         }
         Ok(())
     }

@@ -70,7 +70,7 @@ impl Engine {
                 if let Some(job) = self.state.jobs.get_mut(id) {
                     let until = job.choice.declines_mut().note_not_started(node, because, now);
                     job.publication.mark_urgent();
-                    self.set_timer(until, id);
+                    self.agenda.set_timer(until, id);
                 }
             }
             Departure::OutOfMemory(_) | Departure::Exited(_) => {
@@ -97,17 +97,19 @@ impl Engine {
         let until = job.choice.declines_mut().note_failure(node, culprit, now, policy);
         if let Some(until) = until {
             job.publication.mark_urgent();
-            self.set_timer(until, id);
+            self.agenda.set_timer(until, id);
         }
     }
 
     /// Takes in that an executor can run tasks: the node starts executors.
     pub(super) fn count_for_node(&mut self, id: JobId, node: &str) {
         // Whoever declined the node for that may take it now.
-        self.offers_due |= self.penalties.nodes.remove(node).is_some();
+        if self.penalties.nodes.remove(node).is_some() {
+            self.agenda.offers_are_due();
+        }
         if let Some(job) = self.state.jobs.get_mut(id) {
             job.choice.declines_mut().note_started(node);
-            self.due.jobs.insert(id);
+            self.agenda.offers_are_due_to(id);
         }
     }
 
@@ -115,12 +117,11 @@ impl Engine {
     /// have been mistaken about the nodes.
     pub(super) fn lift_exclusions(&mut self) {
         // The last node that was not excluded may have gone.
-        let wanting = self.wanting.iter().filter(|_| self.offers_due);
+        let wanting = self.queue.wanting().filter(|_| self.agenda.are_offers_due());
         let declines = |id: &JobId| {
             self.state.jobs.get(*id).is_some_and(|job| !job.choice.declines().is_empty())
         };
-        let ids: BTreeSet<JobId> =
-            self.touched.iter().chain(wanting).copied().filter(declines).collect();
+        let ids: BTreeSet<JobId> = self.agenda.touched().chain(wanting).filter(declines).collect();
         for id in ids {
             let Ok(reach) = self.reach(id) else { continue };
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
@@ -138,8 +139,8 @@ impl Engine {
                     job.choice.declines_mut().lift(&oldest);
                     out.remove(&node_id);
                     job.publication.mark_changed();
-                    self.offers_due = true;
-                    self.touched.insert(id);
+                    self.agenda.offers_are_due();
+                    self.agenda.touch(id);
                 }
             }
         }
@@ -201,7 +202,7 @@ impl Engine {
             && let Some(job) = self.state.jobs.get_mut(id)
             && job.pauses.retry(at)
         {
-            self.set_timer(at, id);
+            self.agenda.set_timer(at, id);
         }
     }
 }

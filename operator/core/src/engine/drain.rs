@@ -110,7 +110,7 @@ impl Engine {
         self.uncount_leaving(id);
         self.touch(job);
         // Whether the job still needs it is for the next tick to say.
-        self.set_timer(Time::ZERO, job);
+        self.agenda.set_timer(Time::ZERO, job);
     }
 
     /// Removes executors that drained: those that have nothing left, and those whose time is over.
@@ -237,7 +237,7 @@ impl Engine {
         let other_time = node.availability().unavailable_from != unavailable_from;
         if *node.availability() != availability {
             self.state.nodes.set_availability(id, availability);
-            self.offers_due = true;
+            self.agenda.offers_are_due();
         }
         self.check_offers_on(now, id, other_time);
         if let Some((deadline, cause)) = wanted {

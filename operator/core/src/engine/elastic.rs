@@ -34,16 +34,13 @@ impl Engine {
             return;
         }
         let Some(node) = node else {
-            let landed = self.landings.entry(name.into()).or_default();
-            if !landed.contains(key) {
-                landed.push(key.clone());
-            }
+            self.missing.land(key, name);
             return;
         };
         executor.node = Some(node);
         job.fleet.land(key.index, node);
         if job.fleet.unplaced().is_empty() {
-            self.unplaced.remove(&job_id);
+            self.queue.has_nodes(job_id);
         }
         let (request, pool, leaving) = (executor.request, job.pool, executor.leaving);
         self.state.on_node.entry(node).or_default().insert(id);
@@ -52,11 +49,11 @@ impl Engine {
         }
         self.state.pools.count_unplaced(pool, &Resources::NONE.minus(&request));
         self.state.nodes.charge(&self.state.pools, node, pool, &request);
-        self.landed.push(id);
+        self.agenda.landed(id);
         if self.state.nodes.get(node).is_some_and(|node| node.availability().closed) {
             self.review_node(now, node);
         }
-        self.offers_due = true;
+        self.agenda.offers_are_due();
         self.touch(job_id);
     }
 
@@ -67,7 +64,7 @@ impl Engine {
     /// everything is reserved; so the job waits before it launches another, twice as long each time.
     pub(super) fn review_landed(&mut self, now: Time) {
         let mut landed = Vec::new();
-        for id in std::mem::take(&mut self.landed) {
+        for id in self.agenda.take_landed() {
             let Some(executor) = self.state.executors.get(id) else { continue };
             let Some(job) = self.state.jobs.get(executor.job) else { continue };
             if let Some(node) = executor.node.filter(|_| !executor.leaving) {
@@ -94,7 +91,7 @@ impl Engine {
             };
             let because = format!("one landed on node {}, {why}", landed_on.observed().name);
             let at = job_state.pauses.withhold(now, &because);
-            self.set_timer(at, job);
+            self.agenda.set_timer(at, job);
             self.stop_executor(id);
         }
     }
@@ -102,7 +99,7 @@ impl Engine {
     /// Withdraws executors without a node for which there has been room for a while: one of a job
     /// at a time, or all of a gang.
     pub(super) fn withdraw_unplaced(&mut self, now: Time, with_room: &BTreeSet<JobId>) {
-        let ids: Vec<JobId> = self.unplaced.iter().copied().collect();
+        let ids: Vec<JobId> = self.queue.unplaced().collect();
         for id in ids {
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
             if !with_room.contains(&id) {
@@ -112,7 +109,7 @@ impl Engine {
             let since = job.fleet.note_room(now);
             let due = since + ROOM_MILLISECONDS;
             if now < due {
-                self.set_timer(due, id);
+                self.agenda.set_timer(due, id);
                 continue;
             }
             job.fleet.forget_room();

@@ -61,7 +61,7 @@ impl Engine {
                 self.disconnect(now, client);
             }
         }
-        self.offers_due = true;
+        self.agenda.offers_are_due();
     }
 
     pub(super) fn forget_framework(&mut self, now: Time, key: &JobKey) {
@@ -104,7 +104,7 @@ impl Engine {
                         client.filters.clear();
                     }
                     self.state.frameworks.set_filter_timer(client);
-                    self.offers_due = true;
+                    self.agenda.offers_are_due();
                 }
                 self.forget_inverse_answers(id);
             }

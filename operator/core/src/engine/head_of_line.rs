@@ -125,7 +125,7 @@ impl Engine {
     fn waiting_for_room(&mut self, now: Time) -> (BTreeMap<PoolId, Waiting>, BTreeSet<PoolId>) {
         let mut first: BTreeMap<PoolId, Waiting> = BTreeMap::new();
         let mut guaranteed = BTreeSet::new();
-        let wanting: Vec<JobId> = self.wanting.iter().copied().collect();
+        let wanting: Vec<JobId> = self.queue.wanting().collect();
         for id in wanting {
             let waits = self.state.jobs.get(id).and_then(|job| job.waiting.reason());
             if !waits.is_some_and(Rejection::lacks_room) {
@@ -207,7 +207,7 @@ impl Engine {
         if !state.pools.any_guarantee() {
             return true;
         }
-        let claims: Vec<Claim> = self.wanting.iter().filter_map(|&id| self.wish(id)).collect();
+        let claims: Vec<Claim> = self.queue.wanting().filter_map(|id| self.wish(id)).collect();
         let shared = shared_kinds(&state.kinds, &self.settings.shared_resources);
         let order = Order { fairness: self.settings.fairness, shared: &shared };
         let nodes = &state.nodes;

@@ -238,7 +238,7 @@ impl Engine {
 
     /// Serves claims whose room is there, and gives up what is needed no more.
     pub(super) fn serve_holds(&mut self, now: Time) {
-        let touched = self.touched.iter().filter_map(|id| self.holds.of_job.get(id));
+        let touched = self.agenda.touched().filter_map(|id| self.holds.of_job.get(&id));
         let mut numbers: BTreeSet<u64> = touched.flatten().copied().collect();
         numbers.append(&mut self.holds.to_review);
         while let Some(&(at, number)) = self.holds.expiring.first().filter(|&&(at, _)| at <= now) {
@@ -343,7 +343,7 @@ impl Engine {
         let Some(hold) = self.remove_hold(number) else { return };
         // The room came from elsewhere, or they are gone.
         self.let_stay(&hold.victims);
-        self.offers_due = true;
+        self.agenda.offers_are_due();
         let by_guarantee = hold.entitlement == Some(Entitlement::Guarantee);
         for &node in &hold.nodes {
             if let Some(job) = self.state.jobs.get_mut(hold.job) {
@@ -363,7 +363,7 @@ impl Engine {
         let Some(hold) = self.remove_hold(number) else { return };
         self.let_stay(&hold.victims);
         self.touch(hold.job);
-        self.offers_due = true;
+        self.agenda.offers_are_due();
     }
 
     /// Lets victims stay that nobody needs to go any more, but for what is left of a gang.

@@ -21,7 +21,7 @@ impl Engine {
         let name = node.name.clone();
         let known = self.state.nodes.find(&name).and_then(|id| self.state.nodes.get(id));
         node.labels.sort_unstable();
-        let was_missing = self.missing_nodes.remove(&name);
+        let was_missing = self.missing.remove(&name);
         if known.is_some_and(|known| *known.observed() == node) && !was_missing {
             return;
         }
@@ -38,15 +38,17 @@ impl Engine {
             self.state.frameworks.forget_filters(id);
             self.check_offers_on(now, id, true);
         }
-        for key in self.landings.remove(&name).unwrap_or_default() {
+        for key in self.missing.take_landed(&name) {
             self.place_executor(now, &key, &name);
         }
         if only_amounts {
-            self.due.grown.insert(id);
+            self.agenda.has_more_room(id);
             let has = self.state.nodes.get(id).map(|node| *node.usable()).unwrap_or_default();
-            self.due.jobs.extend(self.refused.too_large(&had, &has));
+            for job in self.queue.too_large(&had, &has) {
+                self.agenda.offers_are_due_to(job);
+            }
         } else {
-            self.offers_due = true;
+            self.agenda.offers_are_due();
         }
         self.reclaiming.changes += 1;
         self.holds.review_node(id);
@@ -73,7 +75,7 @@ impl Engine {
         self.clear_node(now, id);
         self.note_missing(name);
         self.leave_node(id);
-        self.offers_due = true;
+        self.agenda.offers_are_due();
         self.reclaiming.changes += 1;
     }
 
@@ -81,7 +83,7 @@ impl Engine {
     pub(super) fn note_missing(&mut self, name: &str) -> NodeId {
         let missing =
             NodeObservation { name: name.into(), offered: false, ..NodeObservation::default() };
-        self.missing_nodes.insert(name.into());
+        self.missing.note(name);
         self.state.nodes.observe(&self.state.kinds, &self.state.pools, missing)
     }
 
@@ -89,11 +91,11 @@ impl Engine {
     pub(super) fn leave_node(&mut self, id: NodeId) {
         if let Some(node) = self.state.nodes.get(id)
             && node.held().is_none()
-            && self.missing_nodes.contains(&node.observed().name)
+            && self.missing.contains(&node.observed().name)
             && !self.state.on_node.contains_key(&id)
         {
             let name = node.observed().name.clone();
-            self.missing_nodes.remove(&name);
+            self.missing.remove(&name);
             self.state.frameworks.forget_node(id);
             self.state.nodes.remove(&name);
         }
@@ -126,10 +128,10 @@ impl Engine {
                     self.reclaiming.changes += 1;
                     if let Some(limit) = job.spec.deadline_milliseconds {
                         let deadline = job.created_at + limit;
-                        self.set_timer(deadline, id);
+                        self.agenda.set_timer(deadline, id);
                     }
                     self.complete_gang(id);
-                    self.due.jobs.insert(id);
+                    self.agenda.offers_are_due_to(id);
                     self.touch(id);
                     return;
                 }
@@ -154,7 +156,7 @@ impl Engine {
             self.discard_settled(id);
             self.give_up_holds_of(id);
             self.drop_if_done(id);
-            self.places_due = true;
+            self.agenda.places_are_due();
             self.reclaiming.due = true;
             self.reclaiming.changes += 1;
         }
@@ -179,8 +181,7 @@ impl Engine {
         self.stop_wanting(id);
         self.state.jobs.remove(id);
         self.state.pools.leave(pool);
-        self.touched.remove(&id);
-        self.timers.retain(|&(_, job)| job != id);
+        self.agenda.forget(id);
     }
 
     /// Takes the name from a job and returns the epochs that its executors have used, so that no
@@ -223,9 +224,9 @@ impl Engine {
         let id = self.state.jobs.insert(job);
         self.state.job_by_key.insert(key, id);
         for at in deadline.into_iter().chain(restart_at) {
-            self.set_timer(at, id);
+            self.agenda.set_timer(at, id);
         }
-        self.touched.insert(id);
+        self.agenda.touch(id);
         if is_news {
             self.touch(id);
         }

@@ -16,33 +16,32 @@ use crate::time::Time;
 impl Engine {
     /// Fills what is free, and launches an executor for every offer that a job accepts.
     pub(super) fn make_offers(&mut self, now: Time) {
-        let touched = std::mem::take(&mut self.touched);
-        for &id in &touched {
+        let touched: Vec<JobId> = self.agenda.touched().collect();
+        for id in touched {
             let wants = self.state.jobs.get(id).is_some_and(|job| self.lacking_executors(job) > 0);
             if wants {
-                if self.wanting.insert(id) {
-                    self.due.jobs.insert(id);
-                    self.places_due = true;
+                if self.queue.join(id) {
+                    self.agenda.offers_are_due_to(id);
+                    self.agenda.places_are_due();
                 }
-            } else if self.wanting.contains(&id) {
+            } else if self.queue.wants(id) {
                 self.stop_wanting(id);
                 if let Some(job) = self.state.jobs.get_mut(id) {
-                    self.places_due |= job.waiting.end();
+                    if job.waiting.end() {
+                        self.agenda.places_are_due();
+                    }
                 }
             }
         }
-        self.touched = touched;
         self.enforce_limits(now);
-        let (all, due) = (std::mem::take(&mut self.offers_due), std::mem::take(&mut self.due));
-        let is_due = all || !due.is_empty();
+        let due = self.agenda.take_due();
+        let is_due = !due.is_empty();
         self.reclaiming.due |= is_due;
         self.head_of_line.due |= is_due;
-        if !is_due
-            || (self.wanting.is_empty() && self.unplaced.is_empty() && !self.has_frameworks())
-        {
+        if !is_due || (self.queue.is_empty() && !self.has_frameworks()) {
             return;
         }
-        let only = if all { None } else { self.candidates(due) };
+        let only = self.candidates(due);
         if only.as_ref().is_some_and(BTreeSet::is_empty) {
             return;
         }
@@ -59,7 +58,7 @@ impl Engine {
             }
         }
         self.tell_offers();
-        self.offers_due = false;
+        self.agenda.all_were_asked();
         self.number_waiting_jobs();
     }
 
@@ -120,8 +119,7 @@ impl Engine {
 
     /// Takes in that a job wants no more executors than it has.
     pub(super) fn stop_wanting(&mut self, id: JobId) {
-        self.wanting.remove(&id);
-        self.refused.forget(id);
+        self.queue.leave(id);
         if let Some(job) = self.state.jobs.get_mut(id) {
             job.choice.stop_waiting();
         }
@@ -135,7 +133,7 @@ impl Engine {
     ) -> (Vec<JobId>, Vec<Claim>) {
         let wanting: Vec<JobId> = match only {
             Some(only) => only.iter().copied().collect(),
-            None => self.wanting.union(&self.unplaced).copied().collect(),
+            None => self.queue.iter().collect(),
         };
         let mut ids = Vec::with_capacity(wanting.len());
         let mut claims = Vec::with_capacity(wanting.len());
@@ -187,7 +185,7 @@ impl Engine {
             });
         }
         // Who only has executors without a node asks for nothing.
-        refused.retain(|(id, _)| self.wanting.contains(id));
+        refused.retain(|(id, _)| self.queue.wants(*id));
         for (id, rejection) in refused {
             self.explain(id, Some(rejection));
         }
@@ -218,14 +216,16 @@ impl Engine {
         if let Some(node) = node {
             job.choice.note_launch_on(node, now);
         }
-        self.places_due |= job.waiting.advance();
+        if job.waiting.advance() {
+            self.agenda.places_are_due();
+        }
         job.progress.begin(now);
         if let (true, Some(timeout)) =
             (job.gang.is_forming(), job.spec.executor.gang_timeout_milliseconds)
         {
             let deadline = now + timeout;
             job.gang.wait_until(deadline);
-            self.timers.insert((deadline, id));
+            self.agenda.set_timer(deadline, id);
         }
         let executor = self.seat(Executor::new(key.clone(), (id, node), request, now));
         let search = if name.is_none() { self.search(id) } else { Search::default() };
@@ -244,7 +244,7 @@ impl Engine {
         if let Some(node) = node {
             self.state.on_node.entry(node).or_default().insert(id);
         } else {
-            self.unplaced.insert(job_id);
+            self.queue.await_node(job_id);
             self.state.pools.count_unplaced(job.pool, &request);
         }
         self.state.of_pool.entry(job.pool).or_default().insert(id);
@@ -266,13 +266,13 @@ impl Engine {
 
     /// Gives the jobs without executors their places in the queues of their pools.
     fn number_waiting_jobs(&mut self) {
-        if !std::mem::take(&mut self.places_due) {
+        if !self.agenda.take_places() {
             return;
         }
         let mut queue: Vec<_> = self
-            .wanting
-            .iter()
-            .filter_map(|&id| Some((id, self.state.jobs.get(id)?)))
+            .queue
+            .wanting()
+            .filter_map(|id| Some((id, self.state.jobs.get(id)?)))
             .filter(|(_, job)| job.fleet.is_empty())
             .map(|(id, job)| (job.pool, std::cmp::Reverse(job.spec.priority), job.sequence, id))
             .collect();

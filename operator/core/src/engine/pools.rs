@@ -41,7 +41,9 @@ impl Engine {
         };
         let known = self.state.pools.find(&pool.name).and_then(|id| self.state.pools.get(id));
         let is_same = known.is_some_and(|known| known.declared && known.settings == settings);
-        self.pools_changed |= self.state.pools.declare(&pool.name, settings);
+        if self.state.pools.declare(&pool.name, settings) {
+            self.agenda.pools_are_due();
+        }
         if !is_same {
             self.note_pool_change();
         }
@@ -51,22 +53,23 @@ impl Engine {
     /// an engine that starts anew would not know them either.
     pub(super) fn forget_pool(&mut self, name: &str) {
         self.state.pools.retire(name);
-        self.pools_changed = true;
+        self.agenda.pools_are_due();
         self.note_pool_change();
     }
 
     fn note_pool_change(&mut self) {
-        (self.offers_due, self.limits_changed) = (true, true);
+        self.agenda.offers_are_due();
+        self.agenda.limits_are_due();
         self.holds.review_all();
         self.reclaiming.changes += 1;
     }
 
     /// Takes in what pools say about nodes and namespaces, if that may have changed.
     pub(super) fn apply_pools(&mut self) {
-        if std::mem::take(&mut self.pools_changed) {
+        if self.agenda.take_pools() {
             self.state.nodes.apply_pools(&self.state.pools);
             let pools = self.state.pools.iter().filter(|(_, pool)| pool.declared || pool.jobs > 0);
-            self.namespaces =
+            self.state.namespaces =
                 Claims::new(pools.map(|(_, pool)| (&*pool.name, &*pool.settings.namespaces)));
             self.state.jobs.iter_mut().for_each(|job| job.choice.forget_reach());
         }
@@ -108,7 +111,7 @@ impl Engine {
 
     fn look_up_reach(&mut self, id: JobId) -> Result<Reach, Rejection> {
         let Some(job) = self.state.jobs.get(id) else { return Ok(Reach::default()) };
-        if let Err(message) = self.namespaces.check(&job.key.namespace, &job.spec.pool) {
+        if let Err(message) = self.state.namespaces.check(&job.key.namespace, &job.spec.pool) {
             return Err(Rejection::Namespace { message: message.into() });
         }
         let executor = &job.spec.executor;

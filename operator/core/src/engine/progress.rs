@@ -99,7 +99,7 @@ impl Engine {
         let (node, request, pool) = (executor.node, executor.request, job.pool);
         if let Departure::Withdrawn(cause) = departure {
             let at = job.pauses.withhold(now, cause);
-            self.timers.insert((at, job_id));
+            self.agenda.set_timer(at, job_id);
         } else if self.settings.write_deadline_milliseconds.is_some() {
             let revision = job.publication.next_revision();
             job.remains.add((key.index, key.epoch), revision);
@@ -119,13 +119,10 @@ impl Engine {
             self.holds.review_node(node);
         } else {
             if job.fleet.unplaced().is_empty() {
-                self.unplaced.remove(&job_id);
+                self.queue.has_nodes(job_id);
             }
             self.state.pools.count_unplaced(pool, &Resources::NONE.minus(&request));
-            self.landings.retain(|_, landed| {
-                landed.retain(|landed| landed != key);
-                !landed.is_empty()
-            });
+            self.missing.forget_landing(key);
         }
         self.state.pools.release(pool, &request);
         self.state.executors.remove(id);
@@ -135,17 +132,17 @@ impl Engine {
         forget_in(&mut self.state.of_pool, pool, id);
         match node {
             Some(node) => {
-                self.due.grown.insert(node);
-                self.due.jobs.insert(job_id);
+                self.agenda.has_more_room(node);
+                self.agenda.offers_are_due_to(job_id);
                 self.leave_node(node);
             }
-            None => self.offers_due = true,
+            None => self.agenda.offers_are_due(),
         }
         self.touch(job_id);
         self.judge(now, job_id, verdict);
         if let Some(at) = self.state.jobs.get(job_id).and_then(|job| job.pauses.restart_at()) {
             // The restart may have waited for this executor to go.
-            self.set_timer(at, job_id);
+            self.agenda.set_timer(at, job_id);
         }
         self.discard_settled(job_id);
         self.drop_if_done(job_id);
@@ -192,7 +189,7 @@ impl Engine {
                     job.progress.restart_after(failure);
                     let at = now + restart.interval_milliseconds;
                     job.pauses.restart(at);
-                    self.set_timer(at, id);
+                    self.agenda.set_timer(at, id);
                     self.stop_executors(id);
                 }
                 _ => self.end(now, id, Some(failure)),

@@ -131,7 +131,7 @@ impl Engine {
     fn waiting_asks(&mut self) -> Vec<(Ask, u32)> {
         let mut rules: BTreeMap<PoolId, ReclaimDefaults> = BTreeMap::new();
         let mut asks = Vec::new();
-        let wanting: Vec<JobId> = self.wanting.iter().copied().collect();
+        let wanting: Vec<JobId> = self.queue.wanting().collect();
         for id in wanting {
             let waits = self.state.jobs.get(id).and_then(|job| job.waiting.reason());
             if !waits.is_some_and(can_be_helped) {

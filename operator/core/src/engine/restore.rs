@@ -109,7 +109,8 @@ impl Engine {
         let Some(restoring) = self.restoring.take() else { return };
         let Restoring { jobs, executors, frameworks, tasks, calls } = *restoring;
         // Jobs that have started are served even in pools that are not declared any more.
-        (self.pools_changed, self.offers_due) = (true, true);
+        self.agenda.pools_are_due();
+        self.agenda.offers_are_due();
         let mut jobs: Vec<JobObservation> = jobs.into_values().collect();
         jobs.sort_by(|a, b| (a.created_at, &a.key).cmp(&(b.created_at, &b.key)));
         for job in jobs {
@@ -220,7 +221,7 @@ impl Engine {
         {
             let at = now + timeout;
             job.gang.wait_until(at);
-            self.set_timer(at, id);
+            self.agenda.set_timer(at, id);
         }
     }
 
@@ -320,7 +321,7 @@ impl Engine {
         {
             self.count_leaving(executor);
         }
-        self.touched.insert(id);
+        self.agenda.touch(id);
     }
 
     /// Whether an executor is gone, alone or with its node.
@@ -331,7 +332,7 @@ impl Engine {
 
     /// A node that stands only for what was said to be on it.
     fn is_missing(&self, observed: &ExecutorObservation) -> bool {
-        observed.node.as_ref().is_some_and(|node| self.missing_nodes.contains(node))
+        observed.node.as_ref().is_some_and(|node| self.missing.contains(node))
     }
 
     fn leave_missing_node(&mut self, now: Time, observed: &ExecutorObservation) {
@@ -408,7 +409,7 @@ impl Engine {
         if claimed {
             // Tasks run only once a gang is complete.
             job.gang.complete();
-            self.touched.insert(id);
+            self.agenda.touch(id);
         }
         claimed
     }

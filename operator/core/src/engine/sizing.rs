@@ -25,7 +25,7 @@ impl Engine {
     /// Gives back executors that their jobs can make no use of any more, or not for some time now,
     /// and lets those run empty that are too many.
     pub(super) fn size_jobs(&mut self, now: Time) {
-        let ids: Vec<JobId> = self.touched.iter().copied().collect();
+        let ids: Vec<JobId> = self.agenda.touched().collect();
         let mut going = Vec::new();
         for id in ids {
             let Some(job) = self.state.jobs.get(id) else { continue };
@@ -72,7 +72,7 @@ impl Engine {
                 }
             }
             if let Some(at) = kept.look_again_at {
-                self.set_timer(at, id);
+                self.agenda.set_timer(at, id);
             }
         }
         for executor in going {

@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::arena::Arena;
 use crate::executors::{Executor, Since};
-use crate::ids::{ExecutorId, JobId};
+use crate::ids::ExecutorId;
 use crate::jobs::{Job, Live, Speculation, StageRun, StageState, Straggler};
 use crate::time::{Span, Time};
 
@@ -12,7 +12,7 @@ impl Engine {
     pub(super) fn find_stragglers(&mut self, now: Time) {
         let is_stored = self.settings.write_deadline_milliseconds.is_none();
         let mut timers = Vec::new();
-        for &id in &self.touched {
+        for id in self.agenda.touched() {
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
             let Some(speculation) = job.spec.speculation else { continue };
             let queued =
@@ -23,7 +23,7 @@ impl Engine {
                 timers.push((at, id));
             }
         }
-        self.timers.extend::<Vec<(Time, JobId)>>(timers);
+        timers.into_iter().for_each(|(at, id)| self.agenda.set_timer(at, id));
     }
 }
 

@@ -18,8 +18,7 @@ impl Engine {
     /// of the job and of its stages.
     pub(super) fn publish_statuses(&mut self, now: Time) -> Vec<Action> {
         let mut statuses = Vec::new();
-        let ids: Vec<JobId> = std::mem::take(&mut self.touched).into_iter().collect();
-        for id in ids {
+        for id in self.agenda.take_touched() {
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
             let known = self.state.job_by_key.get(&job.key) == Some(&id);
             let due = job.publication.due(now, self.settings.status_interval_milliseconds);
@@ -30,7 +29,7 @@ impl Engine {
                     statuses.push(Action::Status(Box::new(status)));
                 }
             } else {
-                self.set_timer(due, id);
+                self.agenda.set_timer(due, id);
             }
         }
         statuses

@@ -517,7 +517,7 @@ fn a_deleted_job_takes_everything_along() {
     assert_eq!(world.live_executors(), 0);
     world.check_account();
     assert_eq!(world.engine.state.jobs.iter().count(), 0);
-    assert!(world.engine.timers.is_empty());
+    assert!(!world.engine.agenda.has_timers());
 }
 
 #[test]

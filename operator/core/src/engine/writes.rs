@@ -65,10 +65,10 @@ impl Engine {
         if let Some(node) = node {
             self.state.nodes.release(&self.state.pools, node, pool, &less);
             self.holds.review_node(node);
-            self.due.grown.insert(node);
+            self.agenda.has_more_room(node);
         } else if is_unplaced {
             self.state.pools.count_unplaced(pool, &Resources::NONE.minus(&less));
-            self.offers_due = true;
+            self.agenda.offers_are_due();
         }
         self.touch(id);
     }
@@ -84,7 +84,7 @@ impl Engine {
             } else if missing {
                 self.launch_again(id);
             }
-            self.touched.insert(job);
+            self.agenda.touch(job);
         } else if let Some(&job) = self.state.remains.get(key)
             && let Some(job) = self.state.jobs.get(job)
             && job.remains.is_discarded((key.index, key.epoch))
@@ -115,7 +115,7 @@ impl Engine {
             let is_withdrawn = !executor.withdrawn.is_empty() && executor.withdrawal_told.is_none();
             executor.assignment_changed |= is_withdrawn && executor.withdrawn_revision <= revision;
         }
-        self.touched.insert(id);
+        self.agenda.touch(id);
         self.discard_settled(id);
         self.go_on(now, id);
     }
@@ -128,7 +128,7 @@ impl Engine {
             return;
         }
         let at = now + self.settings.status_interval_milliseconds.max(Span::from_milliseconds(1));
-        self.set_timer(at, id);
+        self.agenda.set_timer(at, id);
     }
 
     /// Takes in that nothing is left of an executor.
@@ -197,7 +197,7 @@ impl Engine {
                 Action::Framework(..) => None,
             };
             if let Some(job) = job {
-                self.timers.insert((at, job));
+                self.agenda.set_timer(at, job);
             }
         }
     }

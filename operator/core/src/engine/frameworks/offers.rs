@@ -201,7 +201,7 @@ impl Engine {
         self.state.nodes.answer(offer.node, &path, offered, (kept, kept_ports));
         self.state.pools.answer(pool, &offer.amount);
         self.state.pools.release(pool, &rest);
-        self.offers_due = true;
+        self.agenda.offers_are_due();
         Some(offer)
     }
 
@@ -267,7 +267,7 @@ impl Engine {
                         client.filters.end(now);
                     }
                     self.state.frameworks.set_filter_timer(id);
-                    self.offers_due = true;
+                    self.agenda.offers_are_due();
                 }
                 Timer::Inverse(node, framework) => self.ask_again(node, framework),
             }
@@ -277,7 +277,7 @@ impl Engine {
     /// Takes back what is offered beyond limits that were lowered, and in pools that are gone: the
     /// newest offers first.
     pub(in crate::engine) fn enforce_limits(&mut self, now: Time) {
-        if !std::mem::take(&mut self.limits_changed) || self.state.frameworks.offers.is_empty() {
+        if !self.agenda.take_limits() || self.state.frameworks.offers.is_empty() {
             return;
         }
         let ids: Vec<OfferId> = self.state.frameworks.offers.keys().rev().copied().collect();

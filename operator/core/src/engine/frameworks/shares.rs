@@ -35,7 +35,8 @@ pub(in crate::engine) struct FairShares {
 impl Engine {
     /// The fair shares of frameworks; `None` if no job wants anything.
     pub(in crate::engine) fn fair_shares(&mut self, now: Time) -> Option<FairShares> {
-        if self.wanting.is_empty() || self.state.frameworks.clients.iter().next().is_none() {
+        if !self.queue.is_anything_wanted() || self.state.frameworks.clients.iter().next().is_none()
+        {
             return None;
         }
         let (jobs, mut claims) = self.claims(now, None);
@@ -141,7 +142,7 @@ impl Engine {
     /// offers came back, and are not. It does not matter why, for offers use up limits, too.
     pub(in crate::engine) fn jobs_wait(&self, shares: &FairShares) -> bool {
         shares.short.iter().any(|id| {
-            self.wanting.contains(id)
+            self.queue.wants(*id)
                 && self.state.jobs.get(*id).is_some_and(|job| job.waiting.reason().is_some())
         })
     }

@@ -86,7 +86,7 @@ impl Engine {
             self.state.nodes.release_task(task.node, &client.path, &task.amount, &task.ports);
             self.state.pools.release(client.pool(), &task.amount);
         }
-        self.offers_due = true;
+        self.agenda.offers_are_due();
         self.drop_client_if_done(task.client);
     }
 

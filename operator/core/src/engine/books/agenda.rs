@@ -1,0 +1,179 @@
+//! The agenda: what has to be looked at again, and when.
+//!
+//! Events and decisions note here what they may lead to. Each step of a tick takes what is for it.
+
+use std::collections::BTreeSet;
+
+use super::Due;
+use crate::ids::{ExecutorId, JobId, NodeId};
+use crate::time::Time;
+
+/// What there is to do in the next tick, and what to do at which time.
+// Each of the flags can be set whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
+#[derive(Debug, Default)]
+pub(crate) struct Agenda {
+    /// Jobs to look at.
+    touched: BTreeSet<JobId>,
+    /// Who may be given something that it was not given before.
+    due: Due,
+    /// Whether the last tick left something for the next one, which is then due at once.
+    unfinished: bool,
+    /// Whether the places of waiting jobs have to be counted anew.
+    places: bool,
+    /// Whether what pools say about nodes and namespaces has to be applied.
+    pools: bool,
+    /// Whether more may be offered in a pool than its limit allows.
+    limits: bool,
+    /// Executors that have landed.
+    landed: Vec<ExecutorId>,
+    /// When to look at which job. Entries may be out of date.
+    timers: BTreeSet<(Time, JobId)>,
+}
+
+impl Agenda {
+    /// When the next tick is due, if nothing happens before.
+    pub(crate) fn wakeup(&self) -> Option<Time> {
+        if self.unfinished { Some(Time::ZERO) } else { self.timers.first().map(|&(at, _)| at) }
+    }
+
+    /// Notes at the end of a tick whether it left something for the next one.
+    pub(crate) fn end_tick(&mut self) {
+        self.unfinished = !self.due.is_empty();
+    }
+
+    /// Forgets a job that is gone.
+    pub(crate) fn forget(&mut self, job: JobId) {
+        self.touched.remove(&job);
+        self.timers.retain(|&(_, other)| other != job);
+    }
+}
+
+/// Jobs to look at in every step of a tick.
+impl Agenda {
+    /// A job has to be looked at.
+    pub(crate) fn touch(&mut self, job: JobId) {
+        self.touched.insert(job);
+    }
+
+    pub(crate) fn is_touched(&self, job: JobId) -> bool {
+        self.touched.contains(&job)
+    }
+
+    /// The jobs to look at, in order.
+    pub(crate) fn touched(&self) -> impl Iterator<Item = JobId> {
+        self.touched.iter().copied()
+    }
+
+    /// The jobs to look at for the last time.
+    pub(crate) fn take_touched(&mut self) -> BTreeSet<JobId> {
+        std::mem::take(&mut self.touched)
+    }
+}
+
+/// Offers.
+impl Agenda {
+    /// Everybody may be given something new.
+    pub(crate) fn offers_are_due(&mut self) {
+        self.due.concern_all(true);
+    }
+
+    /// A job may be given something new.
+    pub(crate) fn offers_are_due_to(&mut self, job: JobId) {
+        self.due.concern(job);
+    }
+
+    /// Whoever waits for room may be given some on a node.
+    pub(crate) fn has_more_room(&mut self, node: NodeId) {
+        self.due.has_grown(node);
+    }
+
+    /// Whether everybody may be given something new.
+    pub(crate) fn are_offers_due(&self) -> bool {
+        self.due.concerns_all()
+    }
+
+    /// Who may be given something new: from now on only what comes later is noted.
+    pub(crate) fn take_due(&mut self) -> Due {
+        std::mem::take(&mut self.due)
+    }
+
+    /// Everybody was just asked.
+    pub(crate) fn all_were_asked(&mut self) {
+        self.due.concern_all(false);
+    }
+}
+
+/// What has to be done once, however often it is noted.
+impl Agenda {
+    /// The places of waiting jobs have to be counted anew.
+    pub(crate) fn places_are_due(&mut self) {
+        self.places = true;
+    }
+
+    pub(crate) fn take_places(&mut self) -> bool {
+        std::mem::take(&mut self.places)
+    }
+
+    /// What pools say about nodes and namespaces has to be applied.
+    pub(crate) fn pools_are_due(&mut self) {
+        self.pools = true;
+    }
+
+    pub(crate) fn are_pools_due(&self) -> bool {
+        self.pools
+    }
+
+    pub(crate) fn take_pools(&mut self) -> bool {
+        std::mem::take(&mut self.pools)
+    }
+
+    /// A pool may have a lower limit than what is offered in it.
+    pub(crate) fn limits_are_due(&mut self) {
+        self.limits = true;
+    }
+
+    pub(crate) fn take_limits(&mut self) -> bool {
+        std::mem::take(&mut self.limits)
+    }
+
+    /// An executor without a node has landed on one.
+    pub(crate) fn landed(&mut self, executor: ExecutorId) {
+        self.landed.push(executor);
+    }
+
+    /// The executors that have landed, in the order in which they did.
+    pub(crate) fn take_landed(&mut self) -> Vec<ExecutorId> {
+        std::mem::take(&mut self.landed)
+    }
+}
+
+/// Times.
+impl Agenda {
+    /// A job has to be looked at when the time comes.
+    pub(crate) fn set_timer(&mut self, at: Time, job: JobId) {
+        self.timers.insert((at, job));
+    }
+
+    /// The next job whose time has come.
+    pub(crate) fn take_timer(&mut self, now: Time) -> Option<JobId> {
+        let &(at, job) = self.timers.first().filter(|&&(at, _)| at <= now)?;
+        self.timers.remove(&(at, job));
+        Some(job)
+    }
+
+    /// Whether a job is looked at by then, for checks.
+    pub(crate) fn wakes_by(&self, at: Time, job: JobId) -> bool {
+        self.timers.range(..=(at, job)).any(|&(_, other)| other == job)
+    }
+
+    /// Whether a job is looked at some time, for checks.
+    pub(crate) fn wakes(&self, job: JobId) -> bool {
+        self.timers.iter().any(|&(_, other)| other == job)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn has_timers(&self) -> bool {
+        !self.timers.is_empty()
+    }
+}
