@@ -1,0 +1,13 @@
+//! Modules use only floors below their own: `src/lib.rs` lists them in that order.
+
+#[test]
+fn every_module_uses_only_floors_below_its_own() {
+    proffer_house::assert_floors(env!("CARGO_MANIFEST_DIR"));
+}
+
+#[test]
+fn what_is_offered_is_decided_without_knowing_jobs() {
+    let allocation = ["pools", "nodes", "explain", "frameworks", "allocator", "sorter"];
+    let apart = ["jobs", "engine"];
+    proffer_house::assert_apart(env!("CARGO_MANIFEST_DIR"), &allocation, &apart);
+}
