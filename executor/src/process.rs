@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rustix::process::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::{SetOnce, watch};
 use tokio::time::Instant;
 
@@ -107,26 +107,9 @@ pub(crate) async fn run(
                 let _ = broken.set(failure);
             };
             tokio::join!(
-                async {
-                    if let (Some(input), Some(pipe)) = (input, pipes.0) {
-                        // A process that outlives the task may hold the pipe's other end.
-                        let fed = tokio::select! {
-                            fed = input.feed(pipe) => fed,
-                            () = async { *ended.wait().await } => Ok(()),
-                        };
-                        fed.unwrap_or_else(breaks);
-                    }
-                },
-                async {
-                    if let Some(pipe) = pipes.1 {
-                        pump(pipe, &mut stdout, &ended).await.unwrap_or_else(breaks);
-                    }
-                },
-                async {
-                    if let Some(pipe) = pipes.2 {
-                        pump(pipe, &mut stderr, &ended).await.unwrap_or_else(breaks);
-                    }
-                },
+                async { feed(input, pipes.0, &ended).await.unwrap_or_else(breaks) },
+                async { pump(pipes.1, &mut stdout, &ended).await.unwrap_or_else(breaks) },
+                async { pump(pipes.2, &mut stderr, &ended).await.unwrap_or_else(breaks) },
             );
         };
         tokio::pin!(streams);
@@ -157,8 +140,8 @@ pub(crate) async fn run(
         }
         (told, exit)
     };
-
     let failure = match told {
+        None => broken.into_inner().or_else(|| failure(exit, kills)),
         Some(Control::Fail(failure)) => Some(failure),
         Some(_) => {
             if let Sink::Output(output, aside) = stdout {
@@ -166,20 +149,6 @@ pub(crate) async fn run(
             }
             return End::Stopped;
         }
-        None => broken.into_inner().or_else(|| match exit {
-            // A shell exits with 137 when a program that it ran is killed.
-            Ok(status)
-                if (status.signal() == Some(9) || status.code() == Some(137))
-                    && memory::kernel_kills() > kills =>
-            {
-                Some(memory::killed_by_kernel())
-            }
-            Ok(status) => ending::failure(status),
-            Err(error) => {
-                let message = format!("it is not known how it ended: {error}");
-                Some(Failure::new(Reason::Exited, message))
-            }
-        }),
     };
     match (failure, stdout) {
         (None, Sink::Log(_)) => End::Succeeded(None),
@@ -189,6 +158,25 @@ pub(crate) async fn run(
                 output.abandon(*aside).await;
             }
             End::Failed(failure.with_stderr(stderr.tail()))
+        }
+    }
+}
+
+/// Why a command failed, if it did. `kills` is how many processes the kernel had killed for want of memory
+/// before the command began.
+fn failure(exit: io::Result<ExitStatus>, kills: Option<u64>) -> Option<Failure> {
+    match exit {
+        // A shell exits with 137 when a program that it ran is killed.
+        Ok(status)
+            if (status.signal() == Some(9) || status.code() == Some(137))
+                && memory::kernel_kills() > kills =>
+        {
+            Some(memory::killed_by_kernel())
+        }
+        Ok(status) => ending::failure(status),
+        Err(error) => {
+            let message = format!("it is not known how it ended: {error}");
+            Some(Failure::new(Reason::Exited, message))
         }
     }
 }
@@ -304,12 +292,27 @@ async fn at(time: Option<Instant>) {
     }
 }
 
+/// Writes a task's input until all is written or the task has ended.
+async fn feed(
+    input: Option<Share>,
+    pipe: Option<ChildStdin>,
+    ended: &SetOnce<()>,
+) -> Result<(), Failure> {
+    let (Some(input), Some(pipe)) = (input, pipe) else { return Ok(()) };
+    // A process that outlives the task may hold the pipe's other end.
+    tokio::select! {
+        fed = input.feed(pipe) => fed,
+        () = async { *ended.wait().await } => Ok(()),
+    }
+}
+
 /// Reads what a task writes until that ends or the task has ended and the pipe is empty.
 async fn pump<P: AsyncRead + AsFd + Unpin>(
-    mut pipe: P,
+    pipe: Option<P>,
     sink: &mut Sink<'_>,
     ended: &SetOnce<()>,
 ) -> Result<(), Failure> {
+    let Some(mut pipe) = pipe else { return Ok(()) };
     let mut buffer = Vec::with_capacity(*READ_BYTES.start());
     loop {
         let read = tokio::select! {

@@ -389,10 +389,8 @@ fn executors_run_tasks_in_one_pod_and_outlive_the_operator(_here: Here) {
         assert_eq!(stream.head().status, 200);
         stream
     };
-    let (mut stream, mut told) = (subscribe(), String::new());
-    while !(told.contains("SUBSCRIBED") && told.matches("LAUNCH").count() == 2) {
-        told.push_str(&String::from_utf8(stream.chunk().unwrap()).unwrap());
-    }
+    let mut stream = subscribe();
+    hear_launches(&mut stream, 2);
     let mut call = named("UPDATE");
     call["update"] = json!({"status": {
         "task_id": {"value": "b"}, "state": "TASK_RUNNING", "source": "SOURCE_EXECUTOR",
@@ -408,11 +406,9 @@ fn executors_run_tasks_in_one_pod_and_outlive_the_operator(_here: Here) {
     let again = info(&json!({"id": {"value": framework.id}}));
     let mut framework =
         Framework::subscribe_as(&master, ContentType::Json, &json!({ "framework_info": again }));
-    let (mut stream, mut told) = (subscribe(), String::new());
+    let mut stream = subscribe();
     // What it has not spoken of yet it is told again.
-    while !(told.contains("SUBSCRIBED") && told.contains("LAUNCH")) {
-        told.push_str(&String::from_utf8(stream.chunk().unwrap()).unwrap());
-    }
+    hear_launches(&mut stream, 1);
     assert_eq!(pods("app.kubernetes.io/name=mesos-task").len(), 1);
     // They end with their executor.
     framework.accepted(json!({"type": "SHUTDOWN", "shutdown": {
@@ -421,6 +417,14 @@ fn executors_run_tasks_in_one_pod_and_outlive_the_operator(_here: Here) {
     framework.update("a", TaskState::Failed);
     master.until("its pod is gone", || pods("app.kubernetes.io/name=mesos-task").is_empty());
     master.until("both operators are there", both_are_there);
+}
+
+/// Reads what an executor is told until it is subscribed and knows so many tasks.
+fn hear_launches(stream: &mut http::Connection, launches: usize) {
+    let mut told = String::new();
+    while !(told.contains("SUBSCRIBED") && told.matches("LAUNCH").count() >= launches) {
+        told.push_str(&String::from_utf8(stream.chunk().unwrap()).unwrap());
+    }
 }
 
 /// Kills the operator that serves, and waits until another one does.

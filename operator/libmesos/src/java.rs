@@ -7,8 +7,9 @@ use std::ptr::null_mut;
 
 use jni::objects::{JByteArray, JClass, JObject, JObjectArray};
 use jni::refs::Global;
-use jni::signature::RuntimeMethodSignature;
-use jni::{Env, JValue, JavaVM, jni_sig, jni_str};
+use jni::signature::{MethodSignature, RuntimeMethodSignature};
+use jni::strings::JNIStr;
+use jni::{Env, JValue, JValueOwned, JavaVM, jni_sig, jni_str};
 use prost::Message;
 
 use crate::driver::{Framework, Status};
@@ -132,6 +133,23 @@ fn object<'a>(
     Ok(env.call_static_method(&class, jni_str!("parseFrom"), signature, &arguments)?.l()?)
 }
 
+/// A `java.util.List` of messages.
+fn list<'a>(
+    env: &mut Env<'a>,
+    loader: &JObject<'_>,
+    name: &str,
+    messages: &[impl Message],
+) -> Result<JObject<'a>, Problem> {
+    let list = env.new_object(jni_str!("java/util/ArrayList"), jni_sig!("()V"), &[])?;
+    for message in messages {
+        let message = object(env, loader, name, message)?;
+        let signature = jni_sig!("(Ljava/lang/Object;)Z");
+        env.call_method(&list, jni_str!("add"), signature, &[JValue::Object(&message)])?;
+        env.delete_local_ref(message);
+    }
+    Ok(list)
+}
+
 /// A driver's status for Java.
 pub(crate) fn status<'a>(
     env: &mut Env<'a>,
@@ -161,105 +179,100 @@ impl Framework for JavaFramework {
     }
 }
 
+/// A method of a scheduler in Java, and what it is called with after the driver.
+struct Method<'a> {
+    name: &'static JNIStr,
+    signature: MethodSignature<'static, 'static>,
+    arguments: Vec<JValueOwned<'a>>,
+}
+
 impl JavaFramework {
     fn call(&self, env: &mut Env<'_>, callback: Callback) -> Result<(), Problem> {
-        let loader = self.loader.as_obj();
-        let driver = JValue::Object(self.driver.as_obj());
-        let scheduler = self.scheduler.as_obj();
-        match callback {
-            Callback::Registered { framework, master } => {
-                let framework = object(env, loader, "Protos$FrameworkID", &framework)?;
-                let master = object(env, loader, "Protos$MasterInfo", &*master)?;
-                let arguments = [driver, JValue::Object(&framework), JValue::Object(&master)];
-                let signature = jni_sig!(
-                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$FrameworkID;Lorg/apache/mesos/Protos$MasterInfo;)V"
-                );
-                env.call_method(scheduler, jni_str!("registered"), signature, &arguments)?;
-            }
-            Callback::Reregistered { master } => {
-                let master = object(env, loader, "Protos$MasterInfo", &*master)?;
-                let arguments = [driver, JValue::Object(&master)];
-                let signature = jni_sig!(
-                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$MasterInfo;)V"
-                );
-                env.call_method(scheduler, jni_str!("reregistered"), signature, &arguments)?;
-            }
-            Callback::Disconnected => {
-                let signature = jni_sig!("(Lorg/apache/mesos/SchedulerDriver;)V");
-                env.call_method(scheduler, jni_str!("disconnected"), signature, &[driver])?;
-            }
-            Callback::ResourceOffers(offers) => {
-                let list = env.new_object(jni_str!("java/util/ArrayList"), jni_sig!("()V"), &[])?;
-                for offer in &offers {
-                    let offer = object(env, loader, "Protos$Offer", offer)?;
-                    let signature = jni_sig!("(Ljava/lang/Object;)Z");
-                    env.call_method(&list, jni_str!("add"), signature, &[JValue::Object(&offer)])?;
-                    env.delete_local_ref(offer);
-                }
-                let signature = jni_sig!("(Lorg/apache/mesos/SchedulerDriver;Ljava/util/List;)V");
-                let arguments = [driver, JValue::Object(&list)];
-                env.call_method(scheduler, jni_str!("resourceOffers"), signature, &arguments)?;
-            }
-            Callback::OfferRescinded(offer) => {
-                let offer = object(env, loader, "Protos$OfferID", &offer)?;
-                let signature = jni_sig!(
-                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$OfferID;)V"
-                );
-                let arguments = [driver, JValue::Object(&offer)];
-                env.call_method(scheduler, jni_str!("offerRescinded"), signature, &arguments)?;
-            }
-            Callback::StatusUpdate(status) => {
-                let status = object(env, loader, "Protos$TaskStatus", &*status)?;
-                let signature = jni_sig!(
-                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$TaskStatus;)V"
-                );
-                let arguments = [driver, JValue::Object(&status)];
-                env.call_method(scheduler, jni_str!("statusUpdate"), signature, &arguments)?;
-            }
-            Callback::FrameworkMessage { executor, agent, data } => {
-                let executor = object(env, loader, "Protos$ExecutorID", &executor)?;
-                let agent = object(env, loader, "Protos$SlaveID", &agent)?;
-                let data = env.byte_array_from_slice(&data)?;
-                let arguments = [
-                    driver,
-                    JValue::Object(&executor),
-                    JValue::Object(&agent),
-                    JValue::Object(&data),
-                ];
-                let signature = jni_sig!(
-                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$ExecutorID;Lorg/apache/mesos/Protos$SlaveID;[B)V"
-                );
-                env.call_method(scheduler, jni_str!("frameworkMessage"), signature, &arguments)?;
-            }
-            Callback::AgentLost(agent) => {
-                let agent = object(env, loader, "Protos$SlaveID", &agent)?;
-                let signature = jni_sig!(
-                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$SlaveID;)V"
-                );
-                let arguments = [driver, JValue::Object(&agent)];
-                env.call_method(scheduler, jni_str!("slaveLost"), signature, &arguments)?;
-            }
-            Callback::ExecutorLost { executor, agent, status } => {
-                let executor = object(env, loader, "Protos$ExecutorID", &executor)?;
-                let agent = object(env, loader, "Protos$SlaveID", &agent)?;
-                let arguments = [
-                    driver,
-                    JValue::Object(&executor),
-                    JValue::Object(&agent),
-                    JValue::Int(status),
-                ];
-                let signature = jni_sig!(
-                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$ExecutorID;Lorg/apache/mesos/Protos$SlaveID;I)V"
-                );
-                env.call_method(scheduler, jni_str!("executorLost"), signature, &arguments)?;
-            }
-            Callback::Error(message) => {
-                let message = env.new_string(message)?;
-                let signature = jni_sig!("(Lorg/apache/mesos/SchedulerDriver;Ljava/lang/String;)V");
-                let arguments = [driver, JValue::Object(&message)];
-                env.call_method(scheduler, jni_str!("error"), signature, &arguments)?;
-            }
-        }
+        let Method { name, signature, arguments: others } = self.method(env, callback)?;
+        let mut arguments = vec![JValue::Object(self.driver.as_obj())];
+        arguments.extend(others.iter().map(JValueOwned::borrow));
+        env.call_method(self.scheduler.as_obj(), name, signature, &arguments)?;
         Ok(())
+    }
+
+    fn method<'a>(&self, env: &mut Env<'a>, callback: Callback) -> Result<Method<'a>, Problem> {
+        let loader = self.loader.as_obj();
+        Ok(match callback {
+            Callback::Registered { framework, master } => Method {
+                name: jni_str!("registered"),
+                signature: jni_sig!(
+                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$FrameworkID;Lorg/apache/mesos/Protos$MasterInfo;)V"
+                ),
+                arguments: vec![
+                    object(env, loader, "Protos$FrameworkID", &framework)?.into(),
+                    object(env, loader, "Protos$MasterInfo", &*master)?.into(),
+                ],
+            },
+            Callback::Reregistered { master } => Method {
+                name: jni_str!("reregistered"),
+                signature: jni_sig!(
+                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$MasterInfo;)V"
+                ),
+                arguments: vec![object(env, loader, "Protos$MasterInfo", &*master)?.into()],
+            },
+            Callback::Disconnected => Method {
+                name: jni_str!("disconnected"),
+                signature: jni_sig!("(Lorg/apache/mesos/SchedulerDriver;)V"),
+                arguments: Vec::new(),
+            },
+            Callback::ResourceOffers(offers) => Method {
+                name: jni_str!("resourceOffers"),
+                signature: jni_sig!("(Lorg/apache/mesos/SchedulerDriver;Ljava/util/List;)V"),
+                arguments: vec![list(env, loader, "Protos$Offer", &offers)?.into()],
+            },
+            Callback::OfferRescinded(offer) => Method {
+                name: jni_str!("offerRescinded"),
+                signature: jni_sig!(
+                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$OfferID;)V"
+                ),
+                arguments: vec![object(env, loader, "Protos$OfferID", &offer)?.into()],
+            },
+            Callback::StatusUpdate(status) => Method {
+                name: jni_str!("statusUpdate"),
+                signature: jni_sig!(
+                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$TaskStatus;)V"
+                ),
+                arguments: vec![object(env, loader, "Protos$TaskStatus", &*status)?.into()],
+            },
+            Callback::FrameworkMessage { executor, agent, data } => Method {
+                name: jni_str!("frameworkMessage"),
+                signature: jni_sig!(
+                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$ExecutorID;Lorg/apache/mesos/Protos$SlaveID;[B)V"
+                ),
+                arguments: vec![
+                    object(env, loader, "Protos$ExecutorID", &executor)?.into(),
+                    object(env, loader, "Protos$SlaveID", &agent)?.into(),
+                    env.byte_array_from_slice(&data)?.into(),
+                ],
+            },
+            Callback::AgentLost(agent) => Method {
+                name: jni_str!("slaveLost"),
+                signature: jni_sig!(
+                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$SlaveID;)V"
+                ),
+                arguments: vec![object(env, loader, "Protos$SlaveID", &agent)?.into()],
+            },
+            Callback::ExecutorLost { executor, agent, status } => Method {
+                name: jni_str!("executorLost"),
+                signature: jni_sig!(
+                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$ExecutorID;Lorg/apache/mesos/Protos$SlaveID;I)V"
+                ),
+                arguments: vec![
+                    object(env, loader, "Protos$ExecutorID", &executor)?.into(),
+                    object(env, loader, "Protos$SlaveID", &agent)?.into(),
+                    JValueOwned::Int(status),
+                ],
+            },
+            Callback::Error(message) => Method {
+                name: jni_str!("error"),
+                signature: jni_sig!("(Lorg/apache/mesos/SchedulerDriver;Ljava/lang/String;)V"),
+                arguments: vec![env.new_string(message)?.into()],
+            },
+        })
     }
 }

@@ -74,15 +74,13 @@ impl Master {
                 }
             }
             CallType::AcceptInverseOffers => {
-                if let Some(answer) = call.accept_inverse_offers {
-                    let (names, filters) = (&answer.inverse_offer_ids, answer.filters.as_ref());
-                    self.answer_inverse(id, names, filters, true);
+                if let Some(call) = call.accept_inverse_offers {
+                    self.answer_inverse(id, &call.inverse_offer_ids, call.filters.as_ref(), true);
                 }
             }
             CallType::DeclineInverseOffers => {
-                if let Some(answer) = call.decline_inverse_offers {
-                    let (names, filters) = (&answer.inverse_offer_ids, answer.filters.as_ref());
-                    self.answer_inverse(id, names, filters, false);
+                if let Some(call) = call.decline_inverse_offers {
+                    self.answer_inverse(id, &call.inverse_offer_ids, call.filters.as_ref(), false);
                 }
             }
             CallType::Revive => {

@@ -1,5 +1,7 @@
 //! Files that a reader can take in: at most 600 lines, tests aside.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

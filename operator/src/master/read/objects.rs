@@ -215,29 +215,34 @@ impl Master {
             object["offer_constraints"] = value(constraints);
         }
         if full {
-            let tasks = framework
-                .tasks
-                .values()
-                .map(|record| task(&record.to_task(), record.role.as_deref().unwrap_or("*")));
-            object["tasks"] = tasks.collect();
-            object["unreachable_tasks"] = json!([]);
-            let role = roles.first().map_or("*", |role| role.as_str());
-            let gone = framework.completed_tasks.iter();
-            object["completed_tasks"] = gone.map(|gone| task(gone, role)).collect();
-            let offers = framework.offers.values();
-            let offers = offers.filter_map(|offer| self.offer_message(framework, offer));
-            let offers = offers.map(|offer| {
-                json!({
-                    "id": offer.id.value,
-                    "framework_id": offer.framework_id.value,
-                    "slave_id": offer.agent_id.value,
-                    "resources": flat(&offer.resources),
-                })
-            });
-            object["offers"] = offers.collect();
-            object["executors"] = self.executors(framework);
+            self.add_work(framework, &mut object);
         }
         object
+    }
+
+    /// Adds a framework's tasks, offers and executors to what is said of it.
+    fn add_work(&self, framework: &Framework, object: &mut Value) {
+        let role = framework.settings.roles.values().next().map_or("*", String::as_str);
+        let tasks = framework
+            .tasks
+            .values()
+            .map(|record| task(&record.to_task(), record.role.as_deref().unwrap_or("*")));
+        object["tasks"] = tasks.collect();
+        object["unreachable_tasks"] = json!([]);
+        let gone = framework.completed_tasks.iter();
+        object["completed_tasks"] = gone.map(|gone| task(gone, role)).collect();
+        let offers = framework.offers.values();
+        let offers = offers.filter_map(|offer| self.offer_message(framework, offer));
+        let offers = offers.map(|offer| {
+            json!({
+                "id": offer.id.value,
+                "framework_id": offer.framework_id.value,
+                "slave_id": offer.agent_id.value,
+                "resources": flat(&offer.resources),
+            })
+        });
+        object["offers"] = offers.collect();
+        object["executors"] = self.executors(framework);
     }
 
     /// The executors of a framework that run, with where their sandboxes are. Each task that has none

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use proffer_core::action::Launch;
 use proffer_core::event::{ExecutorObservation, IdleGuarantee, Label, PoolObservation};
-use proffer_core::frameworks::OfferId;
+use proffer_core::frameworks::{OfferDescription, OfferId};
 
 use super::api::{Api, Write};
 use super::constraints::{self, Demands};
@@ -18,6 +18,52 @@ use super::world::Checked;
 use crate::convert;
 
 type Amounts = BTreeMap<Box<str>, i64>;
+
+/// What executors, tasks of frameworks and offers hold.
+#[derive(Default)]
+struct Held<'a> {
+    on_node: BTreeMap<&'a str, Amounts>,
+    /// In a pool and in those below it.
+    in_pool: BTreeMap<&'a str, Amounts>,
+    /// The same, on one node.
+    at: BTreeMap<(&'a str, &'a str), Amounts>,
+    /// The same, where it is not known on which node.
+    unplaced: BTreeMap<&'a str, Amounts>,
+}
+
+impl<'a> Held<'a> {
+    fn new(
+        executors: &'a BTreeMap<&str, ExecutorObservation>,
+        operator: &'a Operator,
+        frameworks: &'a Frameworks,
+    ) -> Self {
+        let mut held = Self::default();
+        for (name, executor) in executors {
+            let node = executor.node.as_ref().or_else(|| operator.placed.get(*name));
+            held.add(node.map(|node| &**node), &executor.pool, &executor.request);
+        }
+        for task in frameworks.tasks.values() {
+            held.add(Some(&task.node), &task.pool, &task.amounts);
+        }
+        for offer in frameworks.offers.values() {
+            held.add(Some(&offer.node), &offer.pool, &offer.amounts);
+        }
+        held
+    }
+
+    fn add(&mut self, node: Option<&'a str>, pool: &'a str, amounts: &[(Box<str>, i64)]) {
+        if let Some(node) = node {
+            add(self.on_node.entry(node).or_default(), amounts);
+        }
+        for pool in chain(pool) {
+            add(self.in_pool.entry(pool).or_default(), amounts);
+            match node {
+                Some(node) => add(self.at.entry((node, pool)).or_default(), amounts),
+                None => add(self.unplaced.entry(pool).or_default(), amounts),
+            }
+        }
+    }
+}
 
 /// What was just given out.
 struct New<'a> {
@@ -31,6 +77,31 @@ struct New<'a> {
     tolerates: bool,
 }
 
+impl<'a> New<'a> {
+    fn executor(operator: &Operator, executor: &'a ExecutorObservation) -> Self {
+        let job = operator.spec(&executor.key.job);
+        Self {
+            name: executor.key.to_string(),
+            node: executor.node.as_deref(),
+            pool: &executor.pool,
+            amounts: &executor.request,
+            tolerates: job.as_ref().is_some_and(|job| !job.executor.tolerations.is_empty()),
+            selects: job.map(|job| job.executor.node_selector).unwrap_or_default(),
+        }
+    }
+
+    fn offer(offer: &'a OfferDescription) -> Self {
+        Self {
+            name: format!("offer {}", offer.id),
+            node: Some(&offer.node),
+            pool: &offer.pool,
+            amounts: &offer.amounts,
+            selects: Vec::new(),
+            tolerates: false,
+        }
+    }
+}
+
 /// Checks what was just decided.
 pub(super) fn check(
     api: &Api,
@@ -39,6 +110,29 @@ pub(super) fn check(
     launches: &[Launch],
     offers: &[OfferId],
 ) -> Checked {
+    let executors = executors(api, operator);
+    let held = Held::new(&executors, operator, frameworks);
+    let fresh: Vec<&ExecutorObservation> = launches
+        .iter()
+        .filter_map(|launch| executors.values().find(|executor| executor.key == launch.key))
+        .collect();
+    fresh.iter().try_for_each(|executor| alone(api, executor))?;
+    fresh.iter().try_for_each(|executor| in_its_pool(operator, executor))?;
+    let fresh = fresh.into_iter().map(|executor| New::executor(operator, executor));
+    let offered = offers.iter().filter_map(|id| frameworks.offers.get(id)).map(New::offer);
+    let given: Vec<New<'_>> = fresh.chain(offered).collect();
+    for new in &given {
+        match new.node {
+            Some(node) => on_node(operator, new, node, &held)?,
+            None => without_node(operator, new, &held.unplaced)?,
+        }
+        within_limits(operator, new, &held.in_pool)?;
+    }
+    guarantees(operator, &given, &held.on_node)
+}
+
+/// The executors that live, and those that are on their way.
+fn executors<'a>(api: &'a Api, operator: &'a Operator) -> BTreeMap<&'a str, ExecutorObservation> {
     let mut executors: BTreeMap<&str, ExecutorObservation> = BTreeMap::new();
     for (name, object) in &api.executors {
         if api.pods.get(name).is_some_and(super::executors::Pod::lives) {
@@ -52,108 +146,81 @@ pub(super) fn check(
             executors.insert(name, convert::executor_observation(executor));
         }
     }
-    let mut on_node: BTreeMap<&str, Amounts> = BTreeMap::new();
-    let mut in_pool: BTreeMap<&str, Amounts> = BTreeMap::new();
-    let mut at: BTreeMap<(&str, &str), Amounts> = BTreeMap::new();
-    let mut unplaced: BTreeMap<&str, Amounts> = BTreeMap::new();
-    for (name, executor) in &executors {
-        if let Some(node) = executor.node.as_ref().or_else(|| operator.placed.get(*name)) {
-            add(on_node.entry(node).or_default(), &executor.request);
-            for pool in chain(&executor.pool) {
-                add(at.entry((node, pool)).or_default(), &executor.request);
-            }
-        } else {
-            for pool in chain(&executor.pool) {
-                add(unplaced.entry(pool).or_default(), &executor.request);
-            }
+    executors
+}
+
+/// Whether no other executor lives in the place of one that was launched.
+fn alone(api: &Api, executor: &ExecutorObservation) -> Checked {
+    let (uid, index) = (&executor.job_uid, executor.key.index);
+    let mut pods = api.pods.iter().filter(|(_, pod)| pod.lives() && *pod.uid == **uid);
+    match pods.find(|(_, pod)| pod.key.index == index) {
+        Some((other, _)) => {
+            Err(format!("executor {} is launched while {other} lives", executor.key))
         }
-        for pool in chain(&executor.pool) {
-            add(in_pool.entry(pool).or_default(), &executor.request);
+        None => Ok(()),
+    }
+}
+
+/// Whether an executor was launched in a pool that its job may use.
+fn in_its_pool(operator: &Operator, executor: &ExecutorObservation) -> Checked {
+    let (key, pool) = (&executor.key, &executor.pool);
+    if constraints::serves(operator, pool) {
+        Ok(())
+    } else {
+        Err(format!("executor {key} is launched in {pool}, which serves others"))
+    }
+}
+
+/// Whether a node has what was given of it, and may be given to that pool.
+fn on_node(operator: &Operator, new: &New<'_>, node: &str, held: &Held<'_>) -> Checked {
+    let New { name, pool, amounts, .. } = new;
+    let usable = usable(operator, node);
+    for (kind, &held) in held.on_node.get(node).into_iter().flatten() {
+        let has = usable.get(kind).copied().unwrap_or(0);
+        if held > has && request(amounts, kind) > 0 {
+            return Err(format!("with {name} node {node} holds {held} of {has} {kind}"));
         }
     }
-    let running = frameworks.tasks.values().map(|task| (&task.node, &task.pool, &task.amounts));
-    let all_offers = frameworks.offers.values();
-    let offered = all_offers.map(|offer| (&offer.node, &offer.pool, &offer.amounts));
-    for (node, pool, amounts) in running.chain(offered) {
-        add(on_node.entry(node).or_default(), amounts);
-        for pool in chain(pool) {
-            add(in_pool.entry(pool).or_default(), amounts);
-            add(at.entry((node, pool)).or_default(), amounts);
+    suits(operator, new, node)?;
+    let cpu = |amounts: Option<&Amounts>| {
+        amounts.and_then(|amounts| amounts.get("cpu")).copied().unwrap_or(0)
+    };
+    if let Some(observed) = operator.nodes.get(node)
+        && request(amounts, "cpu") > 0
+        && !constraints::has_reservation(operator, pool, observed)
+    {
+        let in_pool = |pool: &str| cpu(held.at.get(&(node, pool)));
+        let kept = constraints::kept_from(operator, pool, observed, &in_pool);
+        let free = usable.get("cpu").copied().unwrap_or(0) - cpu(held.on_node.get(node));
+        if free < kept {
+            return Err(format!(
+                "with {name} {free} cpu are free on {node}, but {kept} are reserved there"
+            ));
         }
     }
-    let new = |launch: &&Launch| executors.values().find(|executor| executor.key == launch.key);
-    for executor in launches.iter().filter_map(|launch| new(&launch)) {
-        let (uid, index) = (&executor.job_uid, executor.key.index);
-        let mut pods = api.pods.iter().filter(|(_, pod)| pod.lives() && *pod.uid == **uid);
-        if let Some((other, _)) = pods.find(|(_, pod)| pod.key.index == index) {
-            return Err(format!("executor {} is launched while {other} lives", executor.key));
-        }
-    }
-    for executor in launches.iter().filter_map(|launch| new(&launch)) {
-        if !constraints::serves(operator, &executor.pool) {
-            let (key, pool) = (&executor.key, &executor.pool);
-            return Err(format!("executor {key} is launched in {pool}, which serves others"));
-        }
-    }
-    let executors = launches.iter().filter_map(|launch| new(&launch)).map(|executor| {
-        let job = operator.spec(&executor.key.job);
-        New {
-            name: executor.key.to_string(),
-            node: executor.node.as_deref(),
-            pool: &executor.pool,
-            amounts: &executor.request,
-            tolerates: job.as_ref().is_some_and(|job| !job.executor.tolerations.is_empty()),
-            selects: job.map(|job| job.executor.node_selector).unwrap_or_default(),
-        }
-    });
-    let offered = offers.iter().filter_map(|id| frameworks.offers.get(id)).map(|offer| New {
-        name: format!("offer {}", offer.id),
-        node: Some(&offer.node),
-        pool: &offer.pool,
-        amounts: &offer.amounts,
-        selects: Vec::new(),
-        tolerates: false,
-    });
-    let given: Vec<New<'_>> = executors.chain(offered).collect();
-    for new in &given {
-        let New { name: key, node, pool, amounts, .. } = new;
-        if let &Some(node) = node {
-            let usable = usable(operator, node);
-            for (kind, &held) in on_node.get(node).into_iter().flatten() {
-                let has = usable.get(kind).copied().unwrap_or(0);
-                if held > has && request(amounts, kind) > 0 {
-                    return Err(format!("with {key} node {node} holds {held} of {has} {kind}"));
-                }
-            }
-            suits(operator, new, node)?;
-            let cpu = |amounts: Option<&Amounts>| {
-                amounts.and_then(|amounts| amounts.get("cpu")).copied().unwrap_or(0)
-            };
-            if let Some(observed) = operator.nodes.get(node)
-                && request(amounts, "cpu") > 0
-                && !constraints::has_reservation(operator, pool, observed)
-            {
-                let held = |pool: &str| cpu(at.get(&(node, pool)));
-                let kept = constraints::kept_from(operator, pool, observed, &held);
-                let free = usable.get("cpu").copied().unwrap_or(0) - cpu(on_node.get(node));
-                if free < kept {
-                    return Err(format!(
-                        "with {key} {free} cpu are free on {node}, but {kept} are reserved there"
-                    ));
-                }
-            }
-        } else {
-            without_node(operator, new, &unplaced)?;
-        }
-        for pool in chain(pool) {
-            for (kind, limit) in operator.pools.get(pool).into_iter().flat_map(|pool| &pool.limit) {
-                let held = in_pool.get(pool).and_then(|held| held.get(kind)).copied().unwrap_or(0);
-                if held > *limit && request(amounts, kind) > 0 {
-                    return Err(format!("with {key} pool {pool} holds {held} of {limit} {kind}"));
-                }
+    Ok(())
+}
+
+/// Whether the pool, and each above it, is within its limit.
+fn within_limits(operator: &Operator, new: &New<'_>, in_pool: &BTreeMap<&str, Amounts>) -> Checked {
+    for pool in chain(new.pool) {
+        for (kind, limit) in operator.pools.get(pool).into_iter().flat_map(|pool| &pool.limit) {
+            let held = in_pool.get(pool).and_then(|held| held.get(kind)).copied().unwrap_or(0);
+            if held > *limit && request(new.amounts, kind) > 0 {
+                let name = &new.name;
+                return Err(format!("with {name} pool {pool} holds {held} of {limit} {kind}"));
             }
         }
     }
+    Ok(())
+}
+
+/// Whether what is kept for guarantees is still free, whoever else was given something.
+fn guarantees(
+    operator: &Operator,
+    given: &[New<'_>],
+    on_node: &BTreeMap<&str, Amounts>,
+) -> Checked {
     // A pool is taken to hold what the engine has not heard to be gone.
     let view = operator.engine.view();
     let believed: BTreeMap<&str, Amounts> = view
@@ -162,7 +229,7 @@ pub(super) fn check(
         .map(|pool| (&*pool.name, pool.allocated.iter().cloned().collect()))
         .collect();
     let kept = required(operator, "", &believed);
-    for New { name: key, node, pool, amounts, .. } in &given {
+    for New { name, node, pool, amounts, .. } in given {
         // What a pool has reserved is not free for others' guarantees anyway.
         let node = node.and_then(|node| operator.nodes.get(node));
         if node.is_none_or(|node| constraints::has_reservation(operator, pool, node)) {
@@ -176,24 +243,26 @@ pub(super) fn check(
             continue;
         }
         for (kind, &kept) in &kept {
-            let free: i64 = operator
-                .nodes
-                .values()
-                .filter(|node| node.offered && !node.draining)
-                .map(|node| {
-                    let held = on_node.get(&*node.name).and_then(|held| held.get(kind));
-                    let has = usable(operator, &node.name).get(kind).copied().unwrap_or(0);
-                    (has - held.copied().unwrap_or(0)).max(0)
-                })
-                .sum();
+            let free = free(operator, on_node, kind);
             if free < kept && request(amounts, kind) > 0 {
                 return Err(format!(
-                    "with {key} only {free} {kind} are free, but {kept} are kept for guarantees"
+                    "with {name} only {free} {kind} are free, but {kept} are kept for guarantees"
                 ));
             }
         }
     }
     Ok(())
+}
+
+/// What is free of one kind of resource on all nodes that are offered.
+fn free(operator: &Operator, on_node: &BTreeMap<&str, Amounts>, kind: &str) -> i64 {
+    let offered = operator.nodes.values().filter(|node| node.offered && !node.draining);
+    let free = offered.map(|node| {
+        let held = on_node.get(&*node.name).and_then(|held| held.get(kind));
+        let has = usable(operator, &node.name).get(kind).copied().unwrap_or(0);
+        (has - held.copied().unwrap_or(0)).max(0)
+    });
+    free.sum()
 }
 
 /// Whether something that was given to a pool may be on its node.

@@ -239,21 +239,7 @@ impl World {
             }
             ClusterStep::Job(plan) => self.create_job(plan),
             &ClusterStep::EditJob { job, instances, priority } => {
-                let version = self.api.next_version();
-                let Some(name) = self.picked_job(job) else { return };
-                let Some(object) = self.api.jobs.get_mut(&name) else { return };
-                let most = i32::try_from(instances).ok();
-                let executor = &mut object.spec.executor;
-                if let Some(least) = executor.min_instances {
-                    executor.min_instances = most.map(|most| least.min(most));
-                    executor.max_instances = most;
-                } else {
-                    executor.instances = most;
-                }
-                object.spec.priority = priority;
-                object.metadata.resource_version = Some(version);
-                object.metadata.generation = object.metadata.generation.map(|it| it + 1);
-                self.api.changed(ObjectKey::Job(name));
+                self.edit_job(job, instances, priority);
             }
             &ClusterStep::DeleteJob(pick) => {
                 let Some(name) = self.picked_job(pick) else { return };
@@ -261,6 +247,24 @@ impl World {
                 self.api.changed(ObjectKey::Job(name));
             }
         }
+    }
+
+    fn edit_job(&mut self, pick: u32, instances: u32, priority: i32) {
+        let version = self.api.next_version();
+        let Some(name) = self.picked_job(pick) else { return };
+        let Some(object) = self.api.jobs.get_mut(&name) else { return };
+        let most = i32::try_from(instances).ok();
+        let executor = &mut object.spec.executor;
+        if let Some(least) = executor.min_instances {
+            executor.min_instances = most.map(|most| least.min(most));
+            executor.max_instances = most;
+        } else {
+            executor.instances = most;
+        }
+        object.spec.priority = priority;
+        object.metadata.resource_version = Some(version);
+        object.metadata.generation = object.metadata.generation.map(|it| it + 1);
+        self.api.changed(ObjectKey::Job(name));
     }
 
     fn picked_job(&self, pick: u32) -> Option<String> {

@@ -11,6 +11,7 @@ use proffer_core::frameworks::{
     NamedAmounts, OfferDescription, OfferId, RunningTask, TaskId, TaskRequest,
 };
 use proffer_core::jobs::JobKey;
+use proffer_core::ranges::Ranges;
 use proffer_core::time::Span;
 use serde::{Deserialize, Serialize};
 
@@ -201,6 +202,24 @@ impl Frameworks {
         gone
     }
 
+    /// Takes a part of an offer for a new task.
+    fn accept(&mut self, pick: u32, percent: u32, refuses: u32) -> Option<Event> {
+        let offer = self.picked_offer(pick)?;
+        self.numbers += 1;
+        let task: TaskId = format!("t{}", self.numbers).into();
+        let part = |amount: i64| amount / 100 * i64::from(percent);
+        let amounts: NamedAmounts =
+            offer.amounts.iter().map(|(name, all)| (name.clone(), part(*all))).collect();
+        let asked = Task { node: offer.node, pool: offer.pool, amounts: amounts.clone() };
+        self.asked.insert((offer.framework.clone(), task.clone()), asked);
+        let call = FrameworkCall::Accept {
+            offers: vec![offer.id],
+            tasks: vec![TaskRequest { task, amounts, ports: Ranges::new() }],
+            refuse_milliseconds: Span::from_milliseconds(refuses.into()),
+        };
+        Some(Event::FrameworkCall(offer.framework, call))
+    }
+
     fn picked(&self, pick: u32) -> Option<JobKey> {
         self.connected.keys().nth(pick as usize % self.connected.len().max(1)).cloned()
     }
@@ -228,21 +247,8 @@ impl World {
                 vec![observation(key, pools, false)]
             }
             FrameworkStep::Accept { offer, percent, refuses } => {
-                let Some(offer) = frameworks.picked_offer(offer) else { return };
-                frameworks.numbers += 1;
-                let task: TaskId = format!("t{}", frameworks.numbers).into();
-                let part = |amount: i64| amount / 100 * i64::from(percent);
-                let amounts: NamedAmounts =
-                    offer.amounts.iter().map(|(name, all)| (name.clone(), part(*all))).collect();
-                let asked = Task { node: offer.node, pool: offer.pool, amounts: amounts.clone() };
-                frameworks.asked.insert((offer.framework.clone(), task.clone()), asked);
-                let ports = proffer_core::ranges::Ranges::new();
-                let call = FrameworkCall::Accept {
-                    offers: vec![offer.id],
-                    tasks: vec![TaskRequest { task, amounts, ports }],
-                    refuse_milliseconds: Span::from_milliseconds(refuses.into()),
-                };
-                vec![Event::FrameworkCall(offer.framework, call)]
+                let Some(event) = frameworks.accept(offer, percent, refuses) else { return };
+                vec![event]
             }
             FrameworkStep::Decline { offer, refuses } => {
                 let Some(offer) = frameworks.picked_offer(offer) else { return };

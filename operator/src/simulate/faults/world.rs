@@ -1,11 +1,12 @@
 //! The cluster at one moment, and what a step does to it.
 
 use kube::ResourceExt;
-use proffer_core::action::Action;
+use proffer_core::action::{Action, Assignment, Search};
 use proffer_core::engine::Settings;
 use proffer_core::event::Departure;
 use proffer_core::frameworks::FrameworkAction;
 use proffer_core::time::{Span, Time};
+use proffer_crds::SparkExecutor;
 use serde::{Deserialize, Serialize};
 
 use super::api::{Answer, Api, ObjectKey, Write};
@@ -205,50 +206,9 @@ impl World {
         let version = self.api.next_version();
         match write {
             Write::Create { name, executor, search } => {
-                if self.api.executors.contains_key(name) {
-                    return Ok(Answer::Exists);
-                }
-                let observed = convert::executor_observation(executor);
-                let uid = observed.job_uid.to_string();
-                self.promises.created(name)?;
-                let mut executor = (**executor).clone();
-                executor.metadata.uid = Some(self.api.next_uid());
-                executor.metadata.generation = Some(1);
-                executor.metadata.resource_version = Some(version);
-                self.api.executors.insert(name.clone(), executor);
-                let mut pod = Pod::new(observed.key, uid, observed.node.clone(), search.clone());
-                if let Some(node) = observed.node.as_deref() {
-                    pod.departure = match self.api.nodes.get(node) {
-                        None => Some(Departure::Lost(format!("node {node} is gone"))),
-                        Some(found) if !self.takes(found, &observed.request) => {
-                            Some(Departure::Refused(format!("node {node} has no room")))
-                        }
-                        Some(_) => None,
-                    };
-                }
-                if pod.departure.is_some() {
-                    self.api.changed(ObjectKey::Pod(name.clone()));
-                }
-                self.api.pods.insert(name.clone(), pod);
-                self.api.changed(ObjectKey::Executor(name.clone()));
+                return self.create(version, name, executor, search);
             }
-            Write::Assign { name, assignment } => {
-                let Some(object) = self.api.executors.get_mut(name) else {
-                    return Ok(Answer::Missing);
-                };
-                let told = convert::assigned_spec(assignment, &object.spec.node, 0);
-                let (before, now) = (object.spec.acknowledged_report, told.acknowledged_report);
-                if now < before {
-                    return Err(format!(
-                        "executor {name} was told report {before} is stored, now {now}"
-                    ));
-                }
-                object.spec.assignments = told.assignments;
-                object.spec.acknowledged_report = told.acknowledged_report;
-                object.metadata.generation = object.metadata.generation.map(|it| it + 1);
-                object.metadata.resource_version = Some(version);
-                self.api.changed(ObjectKey::Executor(name.clone()));
-            }
+            Write::Assign { name, assignment } => return self.assign(version, name, assignment),
             Write::Delete { name } => {
                 let Some(object) = self.api.executors.get_mut(name) else {
                     return Ok(Answer::Missing);
@@ -282,6 +242,64 @@ impl World {
                 self.api.changed(ObjectKey::Job(job.name.to_string()));
             }
         }
+        Ok(Answer::Done)
+    }
+
+    /// Makes an executor's object and its pod.
+    fn create(
+        &mut self,
+        version: String,
+        name: &str,
+        executor: &SparkExecutor,
+        search: &Search,
+    ) -> Result<Answer, String> {
+        if self.api.executors.contains_key(name) {
+            return Ok(Answer::Exists);
+        }
+        let observed = convert::executor_observation(executor);
+        let uid = observed.job_uid.to_string();
+        self.promises.created(name)?;
+        let mut executor = executor.clone();
+        executor.metadata.uid = Some(self.api.next_uid());
+        executor.metadata.generation = Some(1);
+        executor.metadata.resource_version = Some(version);
+        self.api.executors.insert(name.to_owned(), executor);
+        let mut pod = Pod::new(observed.key, uid, observed.node.clone(), search.clone());
+        if let Some(node) = observed.node.as_deref() {
+            pod.departure = match self.api.nodes.get(node) {
+                None => Some(Departure::Lost(format!("node {node} is gone"))),
+                Some(found) if !self.takes(found, &observed.request) => {
+                    Some(Departure::Refused(format!("node {node} has no room")))
+                }
+                Some(_) => None,
+            };
+        }
+        if pod.departure.is_some() {
+            self.api.changed(ObjectKey::Pod(name.to_owned()));
+        }
+        self.api.pods.insert(name.to_owned(), pod);
+        self.api.changed(ObjectKey::Executor(name.to_owned()));
+        Ok(Answer::Done)
+    }
+
+    /// Tells an executor its tasks.
+    fn assign(
+        &mut self,
+        version: String,
+        name: &str,
+        assignment: &Assignment,
+    ) -> Result<Answer, String> {
+        let Some(object) = self.api.executors.get_mut(name) else { return Ok(Answer::Missing) };
+        let told = convert::assigned_spec(assignment, &object.spec.node, 0);
+        let (before, now) = (object.spec.acknowledged_report, told.acknowledged_report);
+        if now < before {
+            return Err(format!("executor {name} was told report {before} is stored, now {now}"));
+        }
+        object.spec.assignments = told.assignments;
+        object.spec.acknowledged_report = told.acknowledged_report;
+        object.metadata.generation = object.metadata.generation.map(|it| it + 1);
+        object.metadata.resource_version = Some(version);
+        self.api.changed(ObjectKey::Executor(name.to_owned()));
         Ok(Answer::Done)
     }
 

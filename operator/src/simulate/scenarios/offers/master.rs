@@ -67,51 +67,21 @@ impl Master {
         self.made.clear();
         match change {
             Change::Agent { name, unreserved, reserved, used, labels } => {
+                self.reserve(name, reserved);
                 let mut total = unreserved.clone();
                 reserved.iter().for_each(|(_, amounts)| total.add(amounts));
-                for (role, amounts) in reserved {
-                    let resources = amounts.for_engine();
-                    let reservation = Reservation { node_selector: own_label(name), resources };
-                    self.pool(role, |pool| pool.reservations.push(reservation));
-                }
-                self.tell(Event::Node(NodeObservation {
-                    name: name.as_str().into(),
-                    allocatable: total.for_engine(),
-                    ports: ports(&total),
-                    labels: own_label(name).into_iter().chain(named(labels)).collect(),
-                    ..NodeObservation::default()
-                }));
+                self.observe_agent(name, &total, labels);
                 for (framework, amounts) in used {
                     self.run_task(framework, name, amounts);
                 }
                 self.run();
             }
             Change::Framework(framework) => {
-                for role in &framework.roles {
-                    self.pool(role, |_| {});
-                }
-                let seen = observation(framework);
-                self.frameworks.insert(framework.name.clone(), seen.clone());
-                self.tell(Event::Framework(Box::new(seen)));
+                self.observe_framework(framework);
                 self.run();
             }
-            Change::Connect(name, connected) => {
-                if let Some(seen) = self.frameworks.get_mut(name) {
-                    seen.connected = *connected;
-                    let seen = seen.clone();
-                    self.tell(Event::Framework(Box::new(seen)));
-                }
-                if *connected {
-                    self.run();
-                }
-            }
-            Change::Remove(name) => {
-                self.tell(Event::FrameworkGone(key(name)));
-                for task in self.tasks.remove(name).unwrap_or_default() {
-                    self.tell(Event::TaskGone(key(name), task));
-                }
-                self.offers.retain(|_, offer| offer.framework != key(name));
-            }
+            Change::Connect(name, connected) => self.connect(name, *connected),
+            Change::Remove(name) => self.remove(name),
             Change::Suppress(name, roles) => {
                 let pools = roles.iter().map(|role| pool(role)).collect();
                 self.call(name, FrameworkCall::Suppress { pools });
@@ -123,12 +93,7 @@ impl Master {
             }
             Change::Accept { framework, agent, tasks, refuse } => {
                 let offers = self.offers_of(framework, agent)?;
-                let request = |(name, amounts): &(String, Amounts)| TaskRequest {
-                    task: name.as_str().into(),
-                    amounts: amounts.for_engine(),
-                    ports: ports(amounts),
-                };
-                let tasks = tasks.iter().map(request).collect();
+                let tasks = tasks.iter().map(task_request).collect();
                 let refuse_milliseconds = self.refuse(*refuse);
                 let call = FrameworkCall::Accept { offers, tasks, refuse_milliseconds };
                 self.call(framework, call);
@@ -149,33 +114,74 @@ impl Master {
                     });
                 }
             }
-            Change::Total(agent, amounts) => {
-                self.tell(Event::Node(NodeObservation {
-                    name: agent.as_str().into(),
-                    allocatable: amounts.for_engine(),
-                    ports: ports(amounts),
-                    labels: own_label(agent),
-                    ..NodeObservation::default()
-                }));
-            }
+            Change::Total(agent, amounts) => self.observe_agent(agent, amounts, &[]),
             Change::Decline { framework, agent, refuse } => {
                 let offers = self.offers_of(framework, agent)?;
                 let refuse_milliseconds = self.refuse(*refuse);
                 self.call(framework, FrameworkCall::Decline { offers, refuse_milliseconds });
             }
-            Change::ReturnAll => {
-                for (id, offer) in std::mem::take(&mut self.offers) {
-                    let (offers, refuse_milliseconds) = (vec![id], Span::ZERO);
-                    let call = FrameworkCall::Decline { offers, refuse_milliseconds };
-                    self.tell(Event::FrameworkCall(offer.framework, call));
-                }
-            }
+            Change::ReturnAll => self.return_all(),
             Change::Batch(runs) => (0..*runs).for_each(|_| self.run()),
             Change::Advance(time) => self.advance(Span::from(*time)),
         }
         match self.refused.pop() {
             Some(refused) => Err(refused),
             None => Ok(std::mem::take(&mut self.made)),
+        }
+    }
+
+    /// Keeps parts of an agent for roles.
+    fn reserve(&mut self, agent: &str, reserved: &[(String, Amounts)]) {
+        for (role, amounts) in reserved {
+            let resources = amounts.for_engine();
+            let reservation = Reservation { node_selector: own_label(agent), resources };
+            self.pool(role, |pool| pool.reservations.push(reservation));
+        }
+    }
+
+    fn observe_agent(&mut self, name: &str, total: &Amounts, labels: &[(String, String)]) {
+        self.tell(Event::Node(NodeObservation {
+            name: name.into(),
+            allocatable: total.for_engine(),
+            ports: ports(total),
+            labels: own_label(name).into_iter().chain(named(labels)).collect(),
+            ..NodeObservation::default()
+        }));
+    }
+
+    fn observe_framework(&mut self, framework: &Framework) {
+        for role in &framework.roles {
+            self.pool(role, |_| {});
+        }
+        let seen = observation(framework);
+        self.frameworks.insert(framework.name.clone(), seen.clone());
+        self.tell(Event::Framework(Box::new(seen)));
+    }
+
+    fn connect(&mut self, name: &str, connected: bool) {
+        if let Some(seen) = self.frameworks.get_mut(name) {
+            seen.connected = connected;
+            let seen = seen.clone();
+            self.tell(Event::Framework(Box::new(seen)));
+        }
+        if connected {
+            self.run();
+        }
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.tell(Event::FrameworkGone(key(name)));
+        for task in self.tasks.remove(name).unwrap_or_default() {
+            self.tell(Event::TaskGone(key(name), task));
+        }
+        self.offers.retain(|_, offer| offer.framework != key(name));
+    }
+
+    fn return_all(&mut self) {
+        for (id, offer) in std::mem::take(&mut self.offers) {
+            let (offers, refuse_milliseconds) = (vec![id], Span::ZERO);
+            let call = FrameworkCall::Decline { offers, refuse_milliseconds };
+            self.tell(Event::FrameworkCall(offer.framework, call));
         }
     }
 
@@ -343,6 +349,10 @@ fn pool(role: &str) -> Box<str> {
 
 fn key(framework: &str) -> JobKey {
     JobKey { namespace: "default".into(), name: framework.into() }
+}
+
+fn task_request((name, amounts): &(String, Amounts)) -> TaskRequest {
+    TaskRequest { task: name.as_str().into(), amounts: amounts.for_engine(), ports: ports(amounts) }
 }
 
 fn ports(amounts: &Amounts) -> Ranges {
