@@ -56,7 +56,7 @@ use leadership::{Candidate, Leadership, Permit, Timing};
 use names::LEADER_LABEL;
 use notices::Notice;
 use operator::{Change, Kind, MesosSettings, Operator, OperatorSettings, wall_clock};
-use writes::{Answer, ExecutorWrite, Write, Writer};
+use writes::{Answer, DriverWrite, ExecutorWrite, Write, Writer};
 
 /// Changes that wait to be taken in; watches wait when there are more.
 const CHANGE_QUEUE_LENGTH: usize = 4096;
@@ -334,10 +334,10 @@ impl Cluster {
                 self.health.metrics.launches.inc();
                 self.bind(key.job.namespace.to_string()).await;
             }
-            if let Write::Executor(key, ExecutorWrite::LaunchDriver(driver)) = &write {
+            if let Write::Driver(key, DriverWrite::Launch { account, makes_account, .. }) = &write {
                 self.health.metrics.launches.inc();
                 let namespace = key.job.namespace.to_string();
-                self.bind_driver(namespace, &driver.account, driver.makes_account).await;
+                self.bind_driver(namespace, account, *makes_account).await;
             }
             let writer = self.writer.clone();
             self.in_flight.push(tokio::spawn(async move { Box::pin(writer.perform(write)).await }));

@@ -50,34 +50,11 @@ pub(crate) fn executor_pod(
 ) -> Result<Pod, String> {
     let template = job.spec.executor.template.as_ref();
     let mut pod = Value::Object(template.map(|template| template.0.clone()).unwrap_or_default());
-    let uid = job.uid().unwrap_or_default();
-    let name = executor_name(&launch.key, &uid);
-    let decided = json!({
-        "metadata": {
-            "name": &name,
-            "namespace": &*launch.key.job.namespace,
-            "labels": {
-                "app.kubernetes.io/name": "proffer-executor",
-                "app.kubernetes.io/component": "executor",
-                "app.kubernetes.io/managed-by": "proffer",
-                POOL_LABEL: spec.pool,
-                JOB_LABEL: spec.job,
-                JOB_UID_LABEL: &uid,
-                INDEX_LABEL: launch.key.index.to_string(),
-                EPOCH_LABEL: launch.key.epoch.to_string(),
-            },
-            "ownerReferences": [owner(job)],
-        },
-        "spec": {
-            "restartPolicy": "Never",
-            "terminationGracePeriodSeconds":
-                job.spec.executor.termination_grace_period_seconds + LAST_WORDS_SECONDS,
-        },
-    });
+    let name = executor_name(&launch.key, &job.uid().unwrap_or_default());
     if pod.get("spec").is_some_and(|spec| !spec.is_object()) {
         return Err("spec.executor.template.spec is no object".to_owned());
     }
-    merge(&mut pod, decided);
+    merge(&mut pod, decided(launch, job, spec, &name));
     let pod = pod.as_object_mut().ok_or("spec.executor.template is no object")?;
     let pod_spec = object(pod, "spec")?;
     default(pod_spec, "enableServiceLinks", json!(false));
@@ -116,6 +93,32 @@ pub(crate) fn executor_pod(
     add_executor(pod_spec, job, &name, &resources, settings)?;
     serde_json::from_value(Value::Object(std::mem::take(pod)))
         .map_err(|error| format!("spec.executor.template makes no pod: {error}"))
+}
+
+/// What an executor's pod is called and how it ends, whatever the template says.
+fn decided(launch: &Launch, job: &SparkJob, spec: &SparkExecutorSpec, name: &str) -> Value {
+    json!({
+        "metadata": {
+            "name": name,
+            "namespace": &*launch.key.job.namespace,
+            "labels": {
+                "app.kubernetes.io/name": "proffer-executor",
+                "app.kubernetes.io/component": "executor",
+                "app.kubernetes.io/managed-by": "proffer",
+                POOL_LABEL: spec.pool,
+                JOB_LABEL: spec.job,
+                JOB_UID_LABEL: job.uid().unwrap_or_default(),
+                INDEX_LABEL: launch.key.index.to_string(),
+                EPOCH_LABEL: launch.key.epoch.to_string(),
+            },
+            "ownerReferences": [owner(job)],
+        },
+        "spec": {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds":
+                job.spec.executor.termination_grace_period_seconds + LAST_WORDS_SECONDS,
+        },
+    })
 }
 
 /// The job as the owner of what is made for it.

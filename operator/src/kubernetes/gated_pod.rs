@@ -42,7 +42,7 @@ pub(crate) struct GatedFacts {
 }
 
 /// What decides whether and when a pod is offered a node.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Shape {
     /// What it requests, by resource name; cpu in thousandths, others in whole units.
     pub(crate) request: Vec<(Box<str>, i64)>,
@@ -55,7 +55,7 @@ pub(crate) struct Shape {
 }
 
 /// The controller of a pod.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Owner {
     pub(crate) kind: Box<str>,
     pub(crate) name: Box<str>,

@@ -8,7 +8,9 @@ use proffer_core::jobs::JobKey;
 use proffer_core::time::{Span, Time};
 
 use super::pod::ObjectName;
-use super::wishes::{ExecutorWish, JobWish, NodeWish, PodWish, PoolWish, Replaces, Target, Wish};
+use super::wishes::{
+    DriverWish, ExecutorWish, JobWish, NodeWish, PodWish, PoolWish, Replaces, Target, Wish,
+};
 
 /// The pause after the first failed write to a target, and how often it doubles.
 const FIRST_PAUSE: Span = Span::from_milliseconds(100);
@@ -19,10 +21,12 @@ const DOUBLINGS: u32 = 8;
 pub(crate) struct Queue {
     /// What waits for executors.
     pub(crate) executors: Lane<ExecutorKey, ExecutorWish>,
-    /// What waits for jobs.
-    pub(crate) jobs: Lane<JobKey, JobWish>,
+    /// What waits for drivers.
+    pub(crate) drivers: Lane<ExecutorKey, DriverWish>,
     /// What waits for pods.
     pub(crate) pods: Lane<ObjectName, PodWish>,
+    /// What waits for jobs.
+    jobs: Lane<JobKey, JobWish>,
     /// What waits for pools.
     pools: Lane<Box<str>, PoolWish>,
     /// What waits for nodes.
@@ -72,8 +76,9 @@ impl Queue {
         let per_second = u64::from(per_second.max(1));
         Self {
             executors: Lane::new(),
-            jobs: Lane::new(),
+            drivers: Lane::new(),
             pods: Lane::new(),
+            jobs: Lane::new(),
             pools: Lane::new(),
             nodes: Lane::new(),
             ready: VecDeque::new(),
@@ -89,6 +94,7 @@ impl Queue {
         let target = wish.target();
         let is_ready = match wish {
             Wish::Executor(key, wish) => self.executors.push(key, wish),
+            Wish::Driver(key, wish) => self.drivers.push(key, wish),
             Wish::Job(key, wish) => self.jobs.push(key, wish),
             Wish::Pool(name, wish) => self.pools.push(name, wish),
             Wish::Pod(name, wish) => self.pods.push(name, wish),
@@ -109,6 +115,7 @@ impl Queue {
         while self.in_flight < self.most_in_flight && self.budget.left >= 1000 {
             let turn = match self.ready.pop_front()? {
                 Target::Executor(key) => self.executors.begin(key, Wish::Executor),
+                Target::Driver(key) => self.drivers.begin(key, Wish::Driver),
                 Target::Job(key) => self.jobs.begin(key, Wish::Job),
                 Target::Pool(name) => self.pools.begin(name, Wish::Pool),
                 Target::Pod(name) => self.pods.begin(name, Wish::Pod),
@@ -127,6 +134,7 @@ impl Queue {
     pub(crate) fn done(&mut self, now: Time, target: &Target, failed: bool) {
         let over = match target {
             Target::Executor(key) => self.executors.done(key, failed),
+            Target::Driver(key) => self.drivers.done(key, failed),
             Target::Job(key) => self.jobs.done(key, failed),
             Target::Pool(name) => self.pools.done(name, failed),
             Target::Pod(name) => self.pods.done(name, failed),
@@ -160,6 +168,7 @@ impl Queue {
     /// How many targets have something to be written.
     pub(crate) fn depth(&self) -> usize {
         self.executors.targets.len()
+            + self.drivers.targets.len()
             + self.jobs.targets.len()
             + self.pools.targets.len()
             + self.pods.targets.len()
@@ -249,7 +258,15 @@ impl Budget {
 
 /// A number that differs from target to target (FNV-1a).
 fn scatter(target: &Target) -> u64 {
-    let text = format!("{target:?}");
+    let text = match target {
+        // A driver is an executor of its job, too.
+        Target::Driver(key) => format!("Executor({key:?})"),
+        Target::Executor(_)
+        | Target::Job(_)
+        | Target::Pool(_)
+        | Target::Pod(_)
+        | Target::Node(_) => format!("{target:?}"),
+    };
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })

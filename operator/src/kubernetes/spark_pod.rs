@@ -3,8 +3,7 @@
 //!
 //! Addresses are those of pods and of the API server's Service, so no names have to be found.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+mod properties;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use kube::ResourceExt;
@@ -20,7 +19,8 @@ use super::names::{
     DRIVER_CONTAINER, EPOCH_LABEL, JOB_LABEL, JOB_UID_LABEL, OFFER_GATE, POOL_LABEL,
     SPARK_APPLICATION_LABEL, SPARK_JOB_LABEL, SPARK_ROLE_LABEL, SPARK_VERSION_LABEL,
 };
-use crate::convert::spark::{PodSize, driver_size, executor_size};
+use crate::convert::spark::{PodSize, driver_size};
+use properties::properties;
 
 /// Where Spark looks for its settings.
 const CONF_FOLDER: &str = "/opt/spark/conf";
@@ -35,10 +35,6 @@ const HADOOP_FOLDER: &str = "/opt/hadoop/conf";
 const SPARK_USER: u32 = 185;
 /// How long an executor may take to hand on what it has.
 const DECOMMISSION_SECONDS: u32 = 60;
-/// How many pods an application may have that wait.
-const MAX_PENDING: &str = "spark.kubernetes.allocation.maxPendingPods";
-/// The most executors that an application asks for that does not say how many.
-const DEFAULT_MOST_EXECUTORS: u32 = 100;
 /// The longest prefix of executors' names that Spark takes.
 const PREFIX_LENGTH: usize = 47;
 
@@ -145,49 +141,80 @@ fn driver(
     if pod.get("spec").is_some_and(|spec| !spec.is_object()) {
         return Err("spec.spark.driver.template.spec is no object".to_owned());
     }
-    let account = spark.driver.service_account.as_deref().unwrap_or(DEFAULT_ACCOUNT);
-    merge(
-        &mut pod,
-        json!({
-            "metadata": {
-                "name": attempt.driver,
-                "namespace": &*launch.key.job.namespace,
-                "labels": {
-                    "app.kubernetes.io/name": "spark",
-                    "app.kubernetes.io/component": "driver",
-                    "app.kubernetes.io/managed-by": "proffer",
-                    SPARK_VERSION_LABEL: spark.spark_version,
-                    "spark-app-name": job.name_any(),
-                    SPARK_APPLICATION_LABEL: attempt.application,
-                    SPARK_ROLE_LABEL: "driver",
-                    POOL_LABEL: job.spec.pool,
-                    JOB_LABEL: job.name_any(),
-                    JOB_UID_LABEL: job.uid().unwrap_or_default(),
-                    EPOCH_LABEL: launch.key.epoch.to_string(),
-                },
-                "ownerReferences": [owner(job)],
-            },
-            "spec": {"restartPolicy": "Never", "serviceAccountName": account},
-        }),
-    );
+    merge(&mut pod, decided(launch, job, spark, attempt));
     let pod = pod.as_object_mut().ok_or("spec.spark.driver.template is no object")?;
     let pod_spec = object(pod, "spec")?;
     common(pod_spec, settings)?;
+    let Needs { volumes, mounts, env } = driver_needs(spark, attempt);
+    list(pod_spec, "volumes")?.extend(volumes);
+    let containers = list(pod_spec, "containers")?;
+    let place = containers.iter().position(|container| container["name"] == DRIVER_CONTAINER);
+    let place = place.unwrap_or_else(|| {
+        containers.insert(0, json!({"name": DRIVER_CONTAINER}));
+        0
+    });
+    let container =
+        containers[place].as_object_mut().ok_or("a container of the template is no object")?;
+    fill_driver(container, spark, settings)?;
+    list(container, "env")?.extend(env);
+    list(container, "volumeMounts")?.extend(mounts);
+    require(pod_spec, &node_fields(launch))?;
+    for (key, value) in &launch.search.selector {
+        object(pod_spec, "nodeSelector")?.insert(key.to_string(), json!(value));
+    }
+    serde_json::from_value(Value::Object(std::mem::take(pod)))
+        .map_err(|error| format!("spec.spark.driver.template makes no pod: {error}"))
+}
+
+/// What a driver's pod is called and how it runs, whatever the template says.
+fn decided(launch: &Launch, job: &SparkJob, spark: &SparkApplication, attempt: &Attempt) -> Value {
+    let account = spark.driver.service_account.as_deref().unwrap_or(DEFAULT_ACCOUNT);
+    json!({
+        "metadata": {
+            "name": attempt.driver,
+            "namespace": &*launch.key.job.namespace,
+            "labels": {
+                "app.kubernetes.io/name": "spark",
+                "app.kubernetes.io/component": "driver",
+                "app.kubernetes.io/managed-by": "proffer",
+                SPARK_VERSION_LABEL: spark.spark_version,
+                "spark-app-name": job.name_any(),
+                SPARK_APPLICATION_LABEL: attempt.application,
+                SPARK_ROLE_LABEL: "driver",
+                POOL_LABEL: job.spec.pool,
+                JOB_LABEL: job.name_any(),
+                JOB_UID_LABEL: job.uid().unwrap_or_default(),
+                EPOCH_LABEL: launch.key.epoch.to_string(),
+            },
+            "ownerReferences": [owner(job)],
+        },
+        "spec": {"restartPolicy": "Never", "serviceAccountName": account},
+    })
+}
+
+/// What a driver's container needs beside its own settings.
+struct Needs {
+    volumes: Vec<Value>,
+    mounts: Vec<Value>,
+    env: Vec<Value>,
+}
+
+/// Settings, template, the program and Hadoop's settings as files, and what says where they are.
+fn driver_needs(spark: &SparkApplication, attempt: &Attempt) -> Needs {
     let config = format!("{}-conf", attempt.driver);
     let item = |key: &str| json!({"name": config, "items": [{"key": key, "path": key}]});
-    list(pod_spec, "volumes")?.extend([
+    let mut volumes = vec![
         json!({"name": "spark-conf-volume-driver", "configMap": item("spark.properties")}),
         json!({"name": "pod-template-volume", "configMap": item("pod-spec-template.yml")}),
         json!({"name": "spark-local-dir-1", "emptyDir": {}}),
-    ]);
+    ];
     let mut mounts = vec![
         json!({"name": "spark-conf-volume-driver", "mountPath": CONF_FOLDER}),
         json!({"name": "pod-template-volume", "mountPath": TEMPLATE_FOLDER}),
         json!({"name": "spark-local-dir-1", "mountPath": SCRATCH_FOLDER}),
     ];
     if let Some(program) = &spark.main_application_config_map {
-        let volume = json!({"name": "proffer-application", "configMap": {"name": program.name}});
-        list(pod_spec, "volumes")?.push(volume);
+        volumes.push(json!({"name": "proffer-application", "configMap": {"name": program.name}}));
         mounts.push(json!({"name": "proffer-application", "mountPath": PROGRAM_FOLDER}));
     }
     let mut env = vec![
@@ -198,20 +225,20 @@ fn driver(
         json!({"name": "SPARK_CONF_DIR", "value": CONF_FOLDER}),
     ];
     if let Some(name) = &spark.hadoop_config_map {
-        list(pod_spec, "volumes")?
-            .push(json!({"name": "hadoop-conf", "configMap": {"name": name}}));
+        volumes.push(json!({"name": "hadoop-conf", "configMap": {"name": name}}));
         mounts.push(json!({"name": "hadoop-conf", "mountPath": HADOOP_FOLDER}));
         env.push(json!({"name": "HADOOP_CONF_DIR", "value": HADOOP_FOLDER}));
     }
     env.extend(spark.driver.env.iter().map(|it| json!({"name": it.name, "value": it.value})));
-    let containers = list(pod_spec, "containers")?;
-    let place = containers.iter().position(|container| container["name"] == DRIVER_CONTAINER);
-    let place = place.unwrap_or_else(|| {
-        containers.insert(0, json!({"name": DRIVER_CONTAINER}));
-        0
-    });
-    let container =
-        containers[place].as_object_mut().ok_or("a container of the template is no object")?;
+    Needs { volumes, mounts, env }
+}
+
+/// What the driver's container runs and is given.
+fn fill_driver(
+    container: &mut Map<String, Value>,
+    spark: &SparkApplication,
+    settings: &PodSettings,
+) -> Result<(), String> {
     container.insert("image".to_owned(), json!(spark.image));
     if let Some(policy) = &settings.image_pull_policy {
         default(container, "imagePullPolicy", json!(policy));
@@ -230,15 +257,7 @@ fn driver(
     container.insert("terminationMessagePolicy".to_owned(), json!("FallbackToLogsOnError"));
     let size = resources(&driver_size(spark));
     merge(container.entry("resources").or_insert_with(|| json!({})), size);
-    defaults(container, "securityContext", restricted())?;
-    list(container, "env")?.extend(env);
-    list(container, "volumeMounts")?.extend(mounts);
-    require(pod_spec, &node_fields(launch))?;
-    for (key, value) in &launch.search.selector {
-        object(pod_spec, "nodeSelector")?.insert(key.to_string(), json!(value));
-    }
-    serde_json::from_value(Value::Object(std::mem::take(pod)))
-        .map_err(|error| format!("spec.spark.driver.template makes no pod: {error}"))
+    defaults(container, "securityContext", restricted())
 }
 
 /// The service account of drivers that name none.
@@ -368,137 +387,6 @@ fn executor_template(
         list(container, "env")?.push(json!({"name": "HADOOP_CONF_DIR", "value": HADOOP_FOLDER}));
     }
     Ok(pod)
-}
-
-/// The file of Spark's settings: the user's, and over them what Proffer decides.
-fn properties(
-    job: &SparkJob,
-    spark: &SparkApplication,
-    attempt: &Attempt,
-    most_executors: u32,
-) -> String {
-    let mut all: BTreeMap<String, String> = BTreeMap::new();
-    let mut set = |key: &str, value: String| {
-        all.insert(key.to_owned(), value);
-    };
-    // What a user may set otherwise.
-    set("spark.app.name", job.name_any());
-    set("spark.decommission.enabled", "true".to_owned());
-    set("spark.storage.decommission.enabled", "true".to_owned());
-    set(
-        "spark.kubernetes.executor.terminationGracePeriodSeconds",
-        format!("{DECOMMISSION_SECONDS}s"),
-    );
-    set("spark.kubernetes.executor.disableConfigMap", "true".to_owned());
-    set("spark.kubernetes.driver.service.deleteOnTermination", "false".to_owned());
-    set("spark.kubernetes.driver.ownPersistentVolumeClaim", "false".to_owned());
-    if let Some(dynamic) = spark.dynamic_allocation.as_ref().filter(|it| it.enabled) {
-        let least = dynamic.min_executors.unwrap_or(0).max(0);
-        let most = dynamic.max_executors.and_then(|most| u32::try_from(most).ok());
-        let most = most.unwrap_or(DEFAULT_MOST_EXECUTORS).min(most_executors).max(1);
-        set("spark.dynamicAllocation.shuffleTracking.enabled", "true".to_owned());
-        // A pool may have become smaller than what was asked for: Spark refuses what does not fit together.
-        let initial = spark.first_executors().min(i32::try_from(most).unwrap_or(i32::MAX));
-        set("spark.dynamicAllocation.minExecutors", least.min(initial).to_string());
-        set("spark.dynamicAllocation.initialExecutors", initial.to_string());
-        set("spark.dynamicAllocation.maxExecutors", most.to_string());
-    }
-    all.extend(spark.conf.clone());
-    // Users may say less than what the pool has room for, but not more.
-    let pending = all.get(MAX_PENDING).and_then(|text| text.trim().parse::<u32>().ok());
-    let pending = pending.unwrap_or(u32::MAX).min(most_executors).max(1);
-    all.insert(MAX_PENDING.to_owned(), pending.to_string());
-    let mut set = |key: &str, value: String| {
-        all.insert(key.to_owned(), value);
-    };
-    let (driver, executor) = (driver_size(spark), executor_size(spark));
-    set("spark.master", "k8s://https://kubernetes.default.svc".to_owned());
-    set("spark.submit.deployMode", "cluster".to_owned());
-    set("spark.kubernetes.submitInDriver", "true".to_owned());
-    set("spark.app.id", attempt.application.clone());
-    set("spark.kubernetes.namespace", job.namespace().unwrap_or_default());
-    set("spark.kubernetes.driver.pod.name", attempt.driver.clone());
-    set("spark.kubernetes.executor.podNamePrefix", attempt.prefix.clone());
-    set("spark.kubernetes.container.image", spark.image.clone());
-    set(
-        "spark.kubernetes.executor.podTemplateFile",
-        format!("{TEMPLATE_FOLDER}/pod-spec-template.yml"),
-    );
-    set("spark.driver.port", "7078".to_owned());
-    set("spark.driver.blockManager.port", "7079".to_owned());
-    set("spark.driver.cores", spark.driver.cores.to_string());
-    set("spark.driver.memory", format!("{}m", driver.heap_mebibytes));
-    set("spark.driver.memoryOverhead", format!("{}m", driver.overhead_mebibytes));
-    set("spark.executor.cores", spark.executor.cores.to_string());
-    set("spark.kubernetes.executor.request.cores", format!("{}m", executor.cpu));
-    set("spark.executor.memory", format!("{}m", executor.heap_mebibytes));
-    set("spark.executor.memoryOverhead", format!("{}m", executor.overhead_mebibytes));
-    let kind = match (spark.is_python(), spark.is_script()) {
-        (true, _) => "python",
-        (false, true) => "r",
-        (false, false) => "java",
-    };
-    set("spark.kubernetes.resource.type", kind.to_owned());
-    if spark.is_dynamic() {
-        set("spark.dynamicAllocation.enabled", "true".to_owned());
-    } else {
-        set("spark.executor.instances", spark.first_executors().to_string());
-    }
-    for variable in &spark.executor.env {
-        set(&format!("spark.executorEnv.{}", variable.name), variable.value.clone());
-    }
-    if let Some(log) = &spark.event_log {
-        set("spark.eventLog.enabled", "true".to_owned());
-        set("spark.eventLog.dir", log.dir.clone());
-    }
-    let mut deps = spark.deps.clone().unwrap_or_default();
-    if !spark.is_script() {
-        deps.jars.push(program(spark));
-    }
-    let lists = [
-        ("spark.jars", deps.jars),
-        ("spark.files", deps.files),
-        ("spark.submit.pyFiles", deps.py_files),
-        ("spark.jars.packages", deps.packages),
-        ("spark.jars.excludes", deps.exclude_packages),
-        ("spark.jars.repositories", deps.repositories),
-    ];
-    for (key, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
-        set(key, values.join(","));
-    }
-    if let Some(name) = &spark.hadoop_config_map {
-        set("spark.kubernetes.hadoop.configMapName", name.clone());
-    }
-    let mut text = String::new();
-    for (key, value) in &all {
-        let _ = writeln!(text, "{}={}", escaped(key, true), escaped(value, false));
-    }
-    text
-}
-
-/// A key or a value as `java.util.Properties` reads it.
-fn escaped(text: &str, is_key: bool) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for (index, letter) in text.chars().enumerate() {
-        match letter {
-            '\\' => escaped.push_str("\\\\"),
-            '\n' => escaped.push_str("\\n"),
-            '\r' => escaped.push_str("\\r"),
-            '\t' => escaped.push_str("\\t"),
-            ' ' if is_key || index == 0 => escaped.push_str("\\ "),
-            '=' | ':' | '#' | '!' if is_key => {
-                escaped.push('\\');
-                escaped.push(letter);
-            }
-            letter if letter.is_ascii() => escaped.push(letter),
-            letter => {
-                for unit in letter.encode_utf16(&mut [0; 2]) {
-                    let _ = write!(escaped, "\\u{unit:04x}");
-                }
-            }
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

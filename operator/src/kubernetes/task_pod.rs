@@ -78,101 +78,7 @@ pub(crate) fn task_pod(
     settings: &TaskSettings,
 ) -> Result<Pod, String> {
     let task = &run.task;
-    let no_command = CommandInfo::default();
-    let command = task.command.as_ref().unwrap_or(&no_command);
-    let no_container = ContainerInfo::default();
-    let container = task.container.as_ref().unwrap_or(&no_container);
-    refuse(container)?;
-    let resources = resources(task)?;
-    let mut volumes = vec![json!({"name": "sandbox", "emptyDir": scratch(task)})];
-    let mut mounts = vec![json!({"name": "sandbox", "mountPath": SANDBOX})];
-    for (index, volume) in container.volumes.iter().enumerate() {
-        let (made, mount) = mapped(volume, index)?;
-        volumes.extend(made);
-        mounts.push(mount);
-    }
-    let image = image(container).or(settings.default_image.as_deref());
-    let image = image.or(pods.default_image.as_deref()).ok_or(
-        "the task names no image, and there is none by default: set container.docker.image, or \
-         mesos.defaultImage in the operator's configuration",
-    )?;
-    let user = match command.user.as_deref().map(str::parse::<i64>) {
-        Some(Ok(user)) => Some(user),
-        // Users have names only in their image, which knows its own.
-        _ => settings.user,
-    };
-    let mut main = json!({
-        "name": TASK_CONTAINER,
-        "image": image,
-        "env": environment(run, command, settings)?,
-        "resources": resources,
-        "securityContext": restricted(),
-        "volumeMounts": mounts,
-        "ports": ports(task, container, settings),
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-    });
-    run_as(&mut main, command, container)?;
-    let docker = container.docker.as_ref();
-    let policy = match docker.and_then(|docker| docker.force_pull_image) {
-        Some(true) => Some("Always"),
-        _ => pods.image_pull_policy.as_deref(),
-    };
-    if let Some(policy) = policy {
-        main["imagePullPolicy"] = json!(policy);
-    }
-    let mut inits = Vec::new();
-    if !command.uris.is_empty() {
-        volumes.push(json!({"name": "program", "emptyDir": {}}));
-        inits = fetchers(command, &main, pods);
-    }
-    let lost = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"].map(|key| {
-        json!({
-            "key": key, "operator": "Exists", "effect": "NoExecute",
-            "tolerationSeconds": pods.node_lost_seconds,
-        })
-    });
-    let grace = task.kill_policy.as_ref().and_then(grace_period);
-    let mut spec = json!({
-        "restartPolicy": "Never",
-        // A shell that is the first process of its namespace would not end when it is told to.
-        "shareProcessNamespace": true,
-        "terminationGracePeriodSeconds": grace_seconds(grace.unwrap_or(DEFAULT_GRACE)),
-        "automountServiceAccountToken": false,
-        "enableServiceLinks": false,
-        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
-        "tolerations": lost,
-        "initContainers": inits,
-        "containers": [main],
-        "volumes": volumes,
-    });
-    if let Some(user) = user {
-        let context = &mut spec["securityContext"];
-        (context["runAsUser"], context["runAsGroup"]) = (json!(user), json!(user));
-        (context["fsGroup"], context["runAsNonRoot"]) = (json!(user), json!(user != 0));
-    }
-    if let Some(longest) = task.max_completion_time.as_ref() {
-        let seconds = longest.nanoseconds.max(0).div_euclid(1_000_000_000).max(1);
-        spec["activeDeadlineSeconds"] = json!(seconds);
-    }
-    if let Some(hostname) = &container.hostname {
-        spec["hostname"] = json!(hostname);
-    }
-    if docker.and_then(|docker| docker.network) == Some(Network::Host.into()) {
-        spec["hostNetwork"] = json!(true);
-        spec["dnsPolicy"] = json!("ClusterFirstWithHostNet");
-    }
-    for (field, value) in [
-        ("priorityClassName", &pods.priority_class_name),
-        ("serviceAccountName", &pods.service_account_name),
-    ] {
-        if let Some(value) = value {
-            spec[field] = json!(value);
-        }
-    }
-    let secrets = pods.image_pull_secrets.iter().map(|name| json!({"name": name}));
-    spec["imagePullSecrets"] = secrets.collect();
-    let pin = json!({"key": "metadata.name", "operator": "In", "values": [place.node]});
-    require(spec.as_object_mut().ok_or("a pod has no spec")?, &[pin])?;
+    let spec = pod_spec(run, place, pods, settings)?;
     let mut pod = json!({
         "metadata": {
             "name": place.name,
@@ -198,6 +104,128 @@ pub(crate) fn task_pod(
         pod["metadata"]["annotations"][CHECKPOINT_ANNOTATION] = json!(checkpoint);
     }
     serde_json::from_value(pod).map_err(|error| format!("the task makes no pod: {error}"))
+}
+
+/// What runs in the pod of a task, with what, and where.
+fn pod_spec(
+    run: &Run,
+    place: Place<'_>,
+    pods: &PodSettings,
+    settings: &TaskSettings,
+) -> Result<Value, String> {
+    let task = &run.task;
+    let no_command = CommandInfo::default();
+    let command = task.command.as_ref().unwrap_or(&no_command);
+    let no_container = ContainerInfo::default();
+    let container = task.container.as_ref().unwrap_or(&no_container);
+    refuse(container)?;
+    let resources = resources(task)?;
+    let mut volumes = vec![json!({"name": "sandbox", "emptyDir": scratch(task)})];
+    let mut mounts = vec![json!({"name": "sandbox", "mountPath": SANDBOX})];
+    for (index, volume) in container.volumes.iter().enumerate() {
+        let (made, mount) = mapped(volume, index)?;
+        volumes.extend(made);
+        mounts.push(mount);
+    }
+    let mut main = main_container(run, (command, container), pods, settings)?;
+    (main["resources"], main["volumeMounts"]) = (resources, json!(mounts));
+    let mut inits = Vec::new();
+    if !command.uris.is_empty() {
+        volumes.push(json!({"name": "program", "emptyDir": {}}));
+        inits = fetchers(command, &main, pods);
+    }
+    let mut spec = common(task, pods);
+    (spec["initContainers"], spec["containers"]) = (json!(inits), json!([main]));
+    spec["volumes"] = json!(volumes);
+    let user = match command.user.as_deref().map(str::parse::<i64>) {
+        Some(Ok(user)) => Some(user),
+        // Users have names only in their image, which knows its own.
+        Some(Err(_)) | None => settings.user,
+    };
+    if let Some(user) = user {
+        let context = &mut spec["securityContext"];
+        (context["runAsUser"], context["runAsGroup"]) = (json!(user), json!(user));
+        (context["fsGroup"], context["runAsNonRoot"]) = (json!(user), json!(user != 0));
+    }
+    if let Some(hostname) = &container.hostname {
+        spec["hostname"] = json!(hostname);
+    }
+    let docker = container.docker.as_ref();
+    if docker.and_then(|docker| docker.network) == Some(Network::Host.into()) {
+        spec["hostNetwork"] = json!(true);
+        spec["dnsPolicy"] = json!("ClusterFirstWithHostNet");
+    }
+    let pin = json!({"key": "metadata.name", "operator": "In", "values": [place.node]});
+    require(spec.as_object_mut().ok_or("a pod has no spec")?, &[pin])?;
+    Ok(spec)
+}
+
+/// The container that a task runs in, without its resources and volumes.
+fn main_container(
+    run: &Run,
+    (command, container): (&CommandInfo, &ContainerInfo),
+    pods: &PodSettings,
+    settings: &TaskSettings,
+) -> Result<Value, String> {
+    let image = image(container).or(settings.default_image.as_deref());
+    let image = image.or(pods.default_image.as_deref()).ok_or(
+        "the task names no image, and there is none by default: set container.docker.image, or \
+         mesos.defaultImage in the operator's configuration",
+    )?;
+    let mut main = json!({
+        "name": TASK_CONTAINER,
+        "image": image,
+        "env": environment(run, command, settings)?,
+        "securityContext": restricted(),
+        "ports": ports(&run.task, container, settings),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    });
+    run_as(&mut main, command, container)?;
+    let docker = container.docker.as_ref();
+    let policy = match docker.and_then(|docker| docker.force_pull_image) {
+        Some(true) => Some("Always"),
+        Some(false) | None => pods.image_pull_policy.as_deref(),
+    };
+    if let Some(policy) = policy {
+        main["imagePullPolicy"] = json!(policy);
+    }
+    Ok(main)
+}
+
+/// What the pods of all tasks have: how they end, and what the operator's settings say.
+fn common(task: &TaskInfo, pods: &PodSettings) -> Value {
+    let lost = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"].map(|key| {
+        json!({
+            "key": key, "operator": "Exists", "effect": "NoExecute",
+            "tolerationSeconds": pods.node_lost_seconds,
+        })
+    });
+    let grace = task.kill_policy.as_ref().and_then(grace_period);
+    let secrets = pods.image_pull_secrets.iter().map(|name| json!({"name": name}));
+    let mut spec = json!({
+        "restartPolicy": "Never",
+        // A shell that is the first process of its namespace would not end when it is told to.
+        "shareProcessNamespace": true,
+        "terminationGracePeriodSeconds": grace_seconds(grace.unwrap_or(DEFAULT_GRACE)),
+        "automountServiceAccountToken": false,
+        "enableServiceLinks": false,
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        "tolerations": lost,
+        "imagePullSecrets": secrets.collect::<Vec<_>>(),
+    });
+    if let Some(longest) = task.max_completion_time.as_ref() {
+        let seconds = longest.nanoseconds.max(0).div_euclid(1_000_000_000).max(1);
+        spec["activeDeadlineSeconds"] = json!(seconds);
+    }
+    for (field, value) in [
+        ("priorityClassName", &pods.priority_class_name),
+        ("serviceAccountName", &pods.service_account_name),
+    ] {
+        if let Some(value) = value {
+            spec[field] = json!(value);
+        }
+    }
+    spec
 }
 
 /// What a process that takes over has to know of a task. What runs stands in the pod's spec.

@@ -21,6 +21,8 @@ use crate::master::NodeMark;
 pub(crate) enum Target {
     /// An executor: its pod and its object.
     Executor(ExecutorKey),
+    /// The driver of a Spark application, until its pod is there.
+    Driver(ExecutorKey),
     /// A job.
     Job(JobKey),
     /// A pool.
@@ -36,6 +38,8 @@ pub(crate) enum Target {
 pub(crate) enum Wish {
     /// To an executor.
     Executor(ExecutorKey, ExecutorWish),
+    /// To a driver.
+    Driver(ExecutorKey, DriverWish),
     /// To a job.
     Job(JobKey, JobWish),
     /// To a pool, by name.
@@ -51,6 +55,7 @@ impl Wish {
     pub(crate) fn target(&self) -> Target {
         match self {
             Self::Executor(key, _) => Target::Executor(key.clone()),
+            Self::Driver(key, _) => Target::Driver(key.clone()),
             Self::Job(key, _) => Target::Job(key.clone()),
             Self::Pool(name, _) => Target::Pool(name.clone()),
             Self::Pod(name, _) => Target::Pod(name.clone()),
@@ -70,8 +75,6 @@ pub(crate) trait Replaces {
 pub(crate) enum ExecutorWish {
     /// Make it.
     Launch(Launch),
-    /// Make it: it is the driver of a Spark application.
-    LaunchDriver(Launch),
     /// Tell it what to run.
     Assign(Assignment),
     /// Tell it to go.
@@ -98,6 +101,19 @@ impl Replaces for ExecutorWish {
     }
 }
 
+/// What should be written to a driver.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum DriverWish {
+    /// Make it.
+    Launch(Launch),
+}
+
+impl Replaces for DriverWish {
+    fn replaces(&self, older: &Self) -> bool {
+        discriminant(self) == discriminant(older)
+    }
+}
+
 /// What should be written to a job.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum JobWish {
@@ -108,14 +124,24 @@ pub(crate) enum JobWish {
         /// The job's uid.
         uid: Box<str>,
     },
+    /// It is a framework of Mesos.
+    Framework(FrameworkWish),
+}
+
+/// What should be written to the job of a framework.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum FrameworkWish {
     /// Make it: it is the framework of this id.
-    MakeFramework(Arc<str>),
+    Make(Arc<str>),
     /// Store what the framework of this id says of itself now.
-    UpdateFramework(Arc<str>),
+    Update(Arc<str>),
 }
 
 impl Replaces for JobWish {
     fn replaces(&self, older: &Self) -> bool {
+        if let (Self::Framework(wish), Self::Framework(older)) = (self, older) {
+            return discriminant(wish) == discriminant(older);
+        }
         discriminant(self) == discriminant(older)
     }
 }
@@ -155,16 +181,23 @@ pub(crate) enum PodWish {
     },
     /// Read the end of its log: it is a driver of Spark.
     ReadLog,
-    /// Make it: it is that of a task.
-    RunTask,
-    /// Delete it: it is that of a task.
-    DeleteTask {
+    /// It is that of a task.
+    Task(TaskWish),
+}
+
+/// What should be written to the pod of a task.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum TaskWish {
+    /// Make it.
+    Run,
+    /// Delete it.
+    Delete {
         /// The pod's uid; unknown of one that may not have been made.
         uid: Option<Box<str>>,
         /// How long it may take; what the pod says if nothing is said here.
         grace_seconds: Option<u32>,
     },
-    /// Note on it that the framework of its task knows how that ended.
+    /// Note on it that the framework knows how the task ended.
     Acknowledge {
         /// The pod's uid.
         uid: Box<str>,
@@ -175,8 +208,11 @@ pub(crate) enum PodWish {
 
 impl Replaces for PodWish {
     fn replaces(&self, older: &Self) -> bool {
-        matches!((self, older), (Self::Delete { .. }, Self::Place(_)))
-            || discriminant(self) == discriminant(older)
+        match (self, older) {
+            (Self::Delete { .. }, Self::Place(_)) => true,
+            (Self::Task(wish), Self::Task(older)) => discriminant(wish) == discriminant(older),
+            _ => discriminant(self) == discriminant(older),
+        }
     }
 }
 

@@ -4,11 +4,13 @@
 //! another one by now. What may come of it is said by the type of its answer.
 
 mod bindings;
+mod drivers;
 mod executors;
 mod jobs;
 mod nodes;
 mod pods;
 mod pools;
+mod tasks;
 
 use std::time::Duration;
 
@@ -21,17 +23,21 @@ use proffer_core::jobs::JobKey;
 use super::names::FIELD_MANAGER;
 use super::pod::ObjectName;
 use super::wishes::Target;
-pub(crate) use executors::{DriverParts, ExecutorAnswer, ExecutorParts, ExecutorWrite, Launched};
-pub(crate) use jobs::{JobAnswer, JobWrite, Stored};
+pub(crate) use drivers::{DriverAnswer, DriverWrite};
+pub(crate) use executors::{ExecutorAnswer, ExecutorParts, ExecutorWrite, Launched};
+pub(crate) use jobs::{FrameworkAnswer, FrameworkWrite, JobAnswer, JobWrite, Stored};
 pub(crate) use nodes::{NodeAnswer, NodeWrite};
 pub(crate) use pods::{PodAnswer, PodWrite};
 pub(crate) use pools::{PoolAnswer, PoolWrite};
+pub(crate) use tasks::{TaskAnswer, TaskWrite};
 
 /// A write, with all that it needs.
 #[derive(Clone, Debug)]
 pub(crate) enum Write {
     /// To an executor.
     Executor(ExecutorKey, ExecutorWrite),
+    /// To a driver of Spark.
+    Driver(ExecutorKey, DriverWrite),
     /// To a job.
     Job(JobKey, JobWrite),
     /// To a pool, by name.
@@ -47,6 +53,8 @@ pub(crate) enum Write {
 pub(crate) enum Answer {
     /// To an executor.
     Executor(ExecutorKey, ExecutorAnswer),
+    /// To a driver of Spark.
+    Driver(ExecutorKey, DriverAnswer),
     /// To a job.
     Job(JobKey, JobAnswer),
     /// To a pool, by name.
@@ -62,6 +70,7 @@ impl Answer {
     pub(crate) fn target(&self) -> Target {
         match self {
             Self::Executor(key, _) => Target::Executor(key.clone()),
+            Self::Driver(key, _) => Target::Driver(key.clone()),
             Self::Job(key, _) => Target::Job(key.clone()),
             Self::Pool(name, _) => Target::Pool(name.clone()),
             Self::Pod(name, _) => Target::Pod(name.clone()),
@@ -73,6 +82,7 @@ impl Answer {
     pub(crate) fn unknown(&self) -> Option<&Unknown> {
         match self {
             Self::Executor(_, answer) => answer.unknown(),
+            Self::Driver(_, answer) => answer.unknown(),
             Self::Job(_, answer) => answer.unknown(),
             Self::Pool(_, answer) => answer.unknown(),
             Self::Pod(_, answer) => answer.unknown(),
@@ -155,6 +165,10 @@ impl Writer {
             Write::Executor(key, write) => {
                 let answer = self.write_executor(write).await;
                 Answer::Executor(key, answer)
+            }
+            Write::Driver(key, write) => {
+                let answer = self.write_driver(write).await;
+                Answer::Driver(key, answer)
             }
             Write::Job(key, write) => {
                 let answer = self.write_job(&key, write).await;

@@ -13,23 +13,23 @@
 //! their pods, and tells the last state of each once more.
 
 mod jobs;
+mod restore;
+mod review;
 mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use proffer_core::engine::Engine;
-use proffer_core::event::Event;
+use proffer_core::event::{Event, NodeObservation};
 use proffer_core::frameworks::FrameworkAction;
 use proffer_core::jobs::JobKey;
-use proffer_core::ranges::Ranges;
 use proffer_core::time::Time;
 
 use super::super::pod::ObjectName;
 use super::super::task_pod::TaskSettings;
 use super::super::wishes::{NodeWish, PoolWish, Wish};
-use super::Operator;
-use crate::master::{Effect, Master, MasterSettings, TaskKey, agent_ports};
+use super::common::Common;
+use crate::master::{Effect, Master, MasterSettings, TaskKey};
 use tasks::TaskPod;
 
 /// What has to be known to serve frameworks.
@@ -77,6 +77,16 @@ impl Mesos {
         }
     }
 
+    /// The master.
+    pub(super) fn master(&mut self) -> &mut Master {
+        &mut self.master
+    }
+
+    /// What connections are to be told since this was last asked.
+    pub(super) fn take_told(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.outbox)
+    }
+
     /// When there is something to be done.
     pub(super) fn wakeup(&self) -> Option<Time> {
         let look = self.looks.first().map(|&(at, _)| at);
@@ -95,58 +105,24 @@ impl Mesos {
     }
 
     /// The pods of tasks on a node.
-    pub(super) fn pods_on(&self, node: &str) -> Vec<ObjectName> {
-        let on = self.tasks.values().filter(|task| task.may_be_on(node));
-        on.map(|task| task.name().clone()).collect()
-    }
-}
-
-impl Operator {
-    /// The master and the engine, if frameworks are served.
-    pub(crate) fn mesos(&mut self) -> Option<(&mut Master, &Engine)> {
-        self.mesos.as_mut().map(|mesos| (&mut mesos.master, &*self.engine))
+    pub(super) fn pods_on(&self, node: &str) -> impl Iterator<Item = &ObjectName> {
+        let on = self.tasks.values().filter(move |task| task.may_be_on(node));
+        on.map(|task| &task.name)
     }
 
-    /// What connections are to be told since this was last asked.
-    pub(crate) fn take_told(&mut self) -> Vec<Effect> {
-        self.mesos.as_mut().map(|mesos| std::mem::take(&mut mesos.outbox)).unwrap_or_default()
-    }
-
-    /// The ports that nodes offer.
-    pub(super) fn node_ports(&self) -> Ranges {
-        if self.mesos.is_some() { agent_ports() } else { Ranges::new() }
-    }
-
-    /// Tells the engine of nodes that are not as they were, and the master.
-    pub(super) fn tell_nodes(&mut self, now: Time) {
-        for mut node in self.index.take_changed() {
-            node.ports = self.node_ports();
-            if let Some(mesos) = &mut self.mesos {
-                let facts = self.index.node(&node.name).filter(|facts| !facts.uid.is_empty());
-                let uid = facts.map(|facts| Arc::from(&*facts.uid));
-                let hostname = node.name.clone();
-                mesos.master.observe_node(now, uid, &hostname, node.clone());
-            }
-            self.engine.handle(now, Event::Node(node));
-        }
-    }
-
-    /// Tells the master of a node that is gone.
-    pub(super) fn forget_agent(&mut self, node: &str) {
-        if let Some(mesos) = &mut self.mesos {
-            mesos.master.forget_node(node);
-        }
+    /// Tells the master of a node that is not as it was.
+    pub(super) fn observe_node(&mut self, common: &Common, now: Time, node: &NodeObservation) {
+        let facts = common.index.node(&node.name).filter(|facts| !facts.uid.is_empty());
+        let uid = facts.map(|facts| Arc::from(&*facts.uid));
+        self.master.observe_node(now, uid, &node.name, node.clone());
     }
 
     /// Does what the master wants; says whether the engine was told something.
-    pub(super) fn perform_mesos(&mut self, now: Time) -> bool {
+    pub(super) fn perform(&mut self, common: &mut Common, now: Time) -> bool {
         let mut any = false;
-        if let Some(mesos) = &mut self.mesos {
-            mesos.master.tick(now);
-        }
+        self.master.tick(now);
         loop {
-            let Some(mesos) = &mut self.mesos else { return any };
-            let effects = mesos.master.take_effects();
+            let effects = self.master.take_effects();
             if effects.is_empty() {
                 break;
             }
@@ -154,47 +130,39 @@ impl Operator {
                 match effect {
                     Effect::Engine(event) => {
                         any = true;
-                        self.write_change(&event);
-                        self.engine.handle(now, event);
+                        write_change(common, &event);
+                        common.engine.handle(now, event);
                     }
-                    Effect::Run(run) => self.run_task(now, *run),
-                    Effect::Kill { task, grace } => self.kill_task(now, &task, grace),
-                    Effect::Settled(task) => self.settle_task(&task),
-                    Effect::Checkpoint(key) => self.store_executor(&key),
+                    Effect::Run(run) => self.run_task(common, now, *run),
+                    Effect::Kill { task, grace } => self.kill_task(common, now, &task, grace),
+                    Effect::Settled(task) => self.settle_task(common, &task),
+                    Effect::Checkpoint(key) => self.store_executor(common, &key),
                     Effect::Mark(node, mark) => {
-                        self.index.mark_node(&node, mark);
-                        self.queue.push(Wish::Node(node, NodeWish::Mark(mark)));
+                        common.index.mark_node(&node, mark);
+                        common.queue.push(Wish::Node(node, NodeWish::Mark(mark)));
                     }
                     told @ (Effect::Send(..) | Effect::Tell(..) | Effect::Close(_)) => {
-                        if let Some(mesos) = &mut self.mesos {
-                            mesos.outbox.push(told);
-                        }
+                        self.outbox.push(told);
                     }
                 }
             }
         }
-        self.note_touched(now);
+        self.note_touched(common, now);
         any
     }
+}
 
-    /// What the operator API changes stands in objects.
-    fn write_change(&mut self, event: &Event) {
-        let Event::Pool(pool) = event else { return };
-        if self.pools.contains_key(&pool.name) {
-            let wish = PoolWish::Shape(Box::new(pool.clone()));
-            self.queue.push(Wish::Pool(pool.name.clone(), wish));
-        }
+/// What the operator API changes stands in objects.
+fn write_change(common: &mut Common, event: &Event) {
+    let Event::Pool(pool) = event else { return };
+    if common.pools.get(&pool.name).is_some() {
+        let wish = PoolWish::Shape(Box::new(pool.clone()));
+        common.queue.push(Wish::Pool(pool.name.clone(), wish));
     }
+}
 
-    /// Does what it is time for.
-    pub(super) fn fire_mesos_timers(&mut self, now: Time) {
-        loop {
-            let Some(mesos) = &mut self.mesos else { return };
-            let Some((at, key)) = mesos.looks.first().filter(|(at, _)| *at <= now).cloned() else {
-                break;
-            };
-            mesos.looks.remove(&(at, key.clone()));
-            self.review_task(now, &key);
-        }
-    }
+/// The id of the framework that a job is.
+fn framework_id(common: &Common, job: &JobKey) -> Option<Arc<str>> {
+    let mesos = common.jobs.get(job)?.object.spec.mesos.as_ref()?;
+    Some(mesos.framework_id.as_str().into())
 }

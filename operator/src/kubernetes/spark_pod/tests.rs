@@ -9,7 +9,8 @@ use proffer_core::jobs::JobKey;
 use proffer_crds::SparkJob;
 use serde_json::{Value, json};
 
-use super::{Attempt, escaped, parts};
+use super::properties::escaped;
+use super::{Attempt, parts};
 use crate::kubernetes::executor_pod::PodSettings;
 
 /// What spark-submit 4.3.0 sends for the same application, as `spark_submit.rs` records it.

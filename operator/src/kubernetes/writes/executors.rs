@@ -1,6 +1,6 @@
-//! Writes to executors: their pods and their objects, and drivers of Spark.
+//! Writes to executors: their pods and their objects.
 
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use proffer_crds::SparkExecutor;
@@ -8,7 +8,6 @@ use proffer_crds::executor::Assignment;
 use serde_json::{Value, json};
 
 use super::super::pod::ObjectName;
-use super::super::spark_pod::Parts;
 use super::pods::is_of;
 use super::{
     Failure, Outcome, Uncertain, Unknown, Writer, delete, is_final, parameters, refusal, unknown,
@@ -20,8 +19,6 @@ pub(crate) enum ExecutorWrite {
     /// Makes an executor: its pod, then its object. So an object without a pod tells that the pod is
     /// gone, and what was never told anything is a pod without an object.
     Launch(Box<ExecutorParts>),
-    /// Makes a Spark driver, with its settings and the Service of its page.
-    LaunchDriver(Box<DriverParts>),
     /// Tells an executor what to run.
     Assign {
         /// The object's name.
@@ -85,24 +82,11 @@ pub(crate) struct ExecutorParts {
     pub(crate) made: Option<Box<str>>,
 }
 
-/// What a driver of Spark is made of.
-#[derive(Clone, Debug)]
-pub(crate) struct DriverParts {
-    /// What is made.
-    pub(crate) parts: Parts,
-    /// Its service account.
-    pub(crate) account: String,
-    /// Whether that is Proffer's own.
-    pub(crate) makes_account: bool,
-}
-
 /// What came of a write to an executor.
 #[derive(Debug)]
 pub(crate) enum ExecutorAnswer {
     /// Of making it.
     Launched(Result<Launched, Failure>),
-    /// Of making a driver: its pod.
-    DriverLaunched(Result<Box<Pod>, Failure>),
     /// Of telling it what to run, by the number of the assignment: its object, if it is there.
     Assigned(u64, Result<Option<Box<SparkExecutor>>, Unknown>),
     /// Of telling it to end: its object, if it is there.
@@ -122,7 +106,6 @@ impl ExecutorAnswer {
     pub(super) fn unknown(&self) -> Option<&Unknown> {
         match self {
             Self::Launched(result) => result.unknown(),
-            Self::DriverLaunched(result) => result.unknown(),
             Self::Assigned(_, result) | Self::Stopped(result) | Self::Read(result) => {
                 result.unknown()
             }
@@ -146,10 +129,6 @@ impl Writer {
         match write {
             ExecutorWrite::Launch(parts) => {
                 ExecutorAnswer::Launched(self.timely(Box::pin(self.launch(*parts))).await)
-            }
-            ExecutorWrite::LaunchDriver(parts) => {
-                let made = Box::pin(self.launch_driver(parts.parts));
-                ExecutorAnswer::DriverLaunched(self.timely(made).await)
             }
             ExecutorWrite::Assign {
                 name,
@@ -197,24 +176,6 @@ impl Writer {
                 ExecutorAnswer::Discarded(self.timely(deleted).await)
             }
         }
-    }
-
-    /// The settings come first, as the driver's pod cannot start without them.
-    async fn launch_driver(&self, parts: Parts) -> Result<Box<Pod>, Failure> {
-        let Parts { settings, service, driver } = parts;
-        let namespace = driver.namespace().unwrap_or_default();
-        let owner = driver.owner_references().first().map(|owner| owner.uid.clone());
-        let owner = owner.unwrap_or_default();
-        let made = self.api::<ConfigMap>(&namespace).create(&parameters(), &settings).await.err();
-        let served = self.api::<Service>(&namespace).create(&parameters(), &service).await.err();
-        for error in made.into_iter().chain(served) {
-            match error {
-                kube::Error::Api(status) if status.code == 409 => {}
-                kube::Error::Api(status) if is_final(&status) => return Err(refusal(&status)),
-                error => return Err(unknown(&error).into()),
-            }
-        }
-        self.make_pod(&driver, &owner).await
     }
 
     async fn launch(&self, parts: ExecutorParts) -> Result<Launched, Failure> {

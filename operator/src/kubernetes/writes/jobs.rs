@@ -23,26 +23,33 @@ pub(crate) enum JobWrite {
         /// The number of the status among those that the engine gave, which comes back with the answer.
         revision: u64,
     },
-    /// Makes the job that a framework of Mesos is.
-    MakeFramework {
+    /// Deletes a job.
+    Delete {
+        /// The uid that it has to have.
+        uid: Box<str>,
+    },
+    /// It is the job of a framework of Mesos.
+    Framework(FrameworkWrite),
+}
+
+/// A write to the job of a framework.
+#[derive(Clone, Debug)]
+pub(crate) enum FrameworkWrite {
+    /// Makes the job that a framework is.
+    Make {
         /// The framework's id.
         id: Arc<str>,
         /// The job.
         job: Box<SparkJob>,
     },
     /// Stores what a framework says of itself.
-    UpdateFramework {
+    Update {
         /// The framework's id.
         id: Arc<str>,
         /// The uid that the job has to have.
         uid: Box<str>,
         /// What it says.
         info: FrameworkDocument,
-    },
-    /// Deletes a job.
-    Delete {
-        /// The uid that it has to have.
-        uid: Box<str>,
     },
 }
 
@@ -58,12 +65,19 @@ pub(crate) enum JobAnswer {
         /// The job, if it is there.
         result: Result<Option<Stored>, Unknown>,
     },
-    /// Of making the job of the framework of this id.
-    FrameworkMade(Arc<str>, Result<Box<SparkJob>, Failure>),
-    /// Of storing what the framework of this id says.
-    FrameworkUpdated(Arc<str>, Result<Outcome, Unknown>),
     /// Of deleting the job of this uid.
     Deleted(Box<str>, Result<Outcome, Unknown>),
+    /// Of a write to the job of a framework.
+    Framework(FrameworkAnswer),
+}
+
+/// What came of a write to the job of a framework.
+#[derive(Debug)]
+pub(crate) enum FrameworkAnswer {
+    /// Of making the job of the framework of this id.
+    Made(Arc<str>, Result<Box<SparkJob>, Failure>),
+    /// Of storing what the framework of this id says.
+    Updated(Arc<str>, Result<Outcome, Unknown>),
 }
 
 /// A job as it is now.
@@ -80,8 +94,10 @@ impl JobAnswer {
     pub(super) fn unknown(&self) -> Option<&Unknown> {
         match self {
             Self::Status { result, .. } => result.unknown(),
-            Self::FrameworkMade(_, result) => result.unknown(),
-            Self::FrameworkUpdated(_, result) | Self::Deleted(_, result) => result.unknown(),
+            Self::Framework(FrameworkAnswer::Made(_, result)) => result.unknown(),
+            Self::Framework(FrameworkAnswer::Updated(_, result)) | Self::Deleted(_, result) => {
+                result.unknown()
+            }
         }
     }
 }
@@ -94,17 +110,25 @@ impl Writer {
                 let result = self.timely(self.store_status(&job)).await;
                 JobAnswer::Status { uid, revision, result }
             }
-            JobWrite::MakeFramework { id, job } => {
-                JobAnswer::FrameworkMade(id, self.timely(self.make_job(&job)).await)
-            }
-            JobWrite::UpdateFramework { id, uid, info } => {
-                let result = self.timely(self.update_framework(key, &uid, &info)).await;
-                JobAnswer::FrameworkUpdated(id, result)
-            }
             JobWrite::Delete { uid } => {
                 let jobs = self.api::<SparkJob>(&key.namespace);
                 let result = self.timely(delete(&jobs, &key.name, &uid, None)).await;
                 JobAnswer::Deleted(uid, result)
+            }
+            JobWrite::Framework(write) => {
+                JobAnswer::Framework(self.write_framework(key, write).await)
+            }
+        }
+    }
+
+    async fn write_framework(&self, key: &JobKey, write: FrameworkWrite) -> FrameworkAnswer {
+        match write {
+            FrameworkWrite::Make { id, job } => {
+                FrameworkAnswer::Made(id, self.timely(self.make_job(&job)).await)
+            }
+            FrameworkWrite::Update { id, uid, info } => {
+                let result = self.timely(self.update_framework(key, &uid, &info)).await;
+                FrameworkAnswer::Updated(id, result)
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Writes to pods: those that wait for an offer, those of drivers and of tasks.
+//! Writes to pods that are there.
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -8,13 +8,12 @@ use serde_json::json;
 
 use super::super::driver_pod::LOG_LINES;
 use super::super::gated_pod::placing_patch;
-use super::super::names::{
-    ACKNOWLEDGED_ANNOTATION, CHECKPOINT_ANNOTATION, DRIVER_CONTAINER, OFFERED_CONDITION,
-};
+use super::super::names::{DRIVER_CONTAINER, OFFERED_CONDITION};
 use super::super::pod::ObjectName;
 use super::super::wishes::Explanation;
 use super::{
-    Failure, Outcome, Uncertain, Unknown, Writer, delete, is_final, parameters, refusal, unknown,
+    Failure, Outcome, TaskAnswer, TaskWrite, Uncertain, Unknown, Writer, delete, is_final,
+    parameters, refusal, unknown,
 };
 
 /// The most that is read of a log.
@@ -41,29 +40,8 @@ pub(crate) enum PodWrite {
     },
     /// Reads the end of a Spark driver's log.
     ReadLog,
-    /// Makes the pod of a task.
-    RunTask(Box<Pod>),
-    /// Deletes the pod of a task.
-    DeleteTask {
-        /// The uid that it has to have; unknown of one that may not have been made.
-        uid: Option<Box<str>>,
-        /// How long it may take; what the pod says if nothing is said here.
-        grace_seconds: Option<u32>,
-    },
-    /// Notes on the pod of a task that its framework knows how it ended.
-    Acknowledge {
-        /// The uid that it has to have.
-        uid: Box<str>,
-    },
-    /// Stores on the pod of an executor of a framework's own what is known of it.
-    Checkpoint {
-        /// The uid that it has to have.
-        uid: Box<str>,
-        /// How many changes of the executor that has, which comes back with the answer.
-        changes: u64,
-        /// What is known.
-        text: String,
-    },
+    /// It is the pod of a task.
+    Task(TaskWrite),
 }
 
 /// What came of a write to a pod.
@@ -77,14 +55,8 @@ pub(crate) enum PodAnswer {
     Deleted(Result<Outcome, Unknown>),
     /// Of reading its log.
     LogRead(Result<String, Failure>),
-    /// Of making a task's pod.
-    TaskRun(Result<Box<Pod>, Failure>),
-    /// Of deleting a task's pod.
-    TaskDeleted(Result<Outcome, Unknown>),
-    /// Of noting on the pod of this uid that its framework knows how it ended.
-    Acknowledged(Box<str>, Result<Outcome, Unknown>),
-    /// Of storing so many changes of an executor.
-    Checkpointed(u64, Result<Outcome, Unknown>),
+    /// Of a write to the pod of a task.
+    Task(TaskAnswer),
 }
 
 impl PodAnswer {
@@ -93,12 +65,8 @@ impl PodAnswer {
         match self {
             Self::Placed(_, result) => result.unknown(),
             Self::LogRead(result) => result.unknown(),
-            Self::TaskRun(result) => result.unknown(),
-            Self::Explained(result)
-            | Self::Deleted(result)
-            | Self::TaskDeleted(result)
-            | Self::Acknowledged(_, result)
-            | Self::Checkpointed(_, result) => result.unknown(),
+            Self::Explained(result) | Self::Deleted(result) => result.unknown(),
+            Self::Task(answer) => answer.unknown(),
         }
     }
 }
@@ -118,24 +86,7 @@ impl Writer {
                 PodAnswer::Deleted(self.timely(deleted).await)
             }
             PodWrite::ReadLog => PodAnswer::LogRead(self.timely(self.read_log(name)).await),
-            PodWrite::RunTask(pod) => {
-                let owner = pod.owner_references().first().map(|owner| owner.uid.clone());
-                let owner = owner.unwrap_or_default();
-                PodAnswer::TaskRun(self.timely(self.make_pod(&pod, &owner)).await)
-            }
-            PodWrite::DeleteTask { uid, grace_seconds } => {
-                let deleted = self.delete_pod(name, uid, grace_seconds);
-                PodAnswer::TaskDeleted(self.timely(deleted).await)
-            }
-            PodWrite::Acknowledge { uid } => {
-                let noted = self.annotate(name, &uid, (ACKNOWLEDGED_ANNOTATION, "true"));
-                let result = self.timely(noted).await;
-                PodAnswer::Acknowledged(uid, result)
-            }
-            PodWrite::Checkpoint { uid, changes, text } => {
-                let noted = self.annotate(name, &uid, (CHECKPOINT_ANNOTATION, &text));
-                PodAnswer::Checkpointed(changes, self.timely(noted).await)
-            }
+            PodWrite::Task(write) => PodAnswer::Task(self.write_task(name, write).await),
         }
     }
 
@@ -239,7 +190,7 @@ impl Writer {
     }
 
     /// Gives a pod of this uid an annotation.
-    async fn annotate(
+    pub(super) async fn annotate(
         &self,
         name: &ObjectName,
         uid: &str,

@@ -1,3 +1,4 @@
+use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use serde_json::json;
 
@@ -119,6 +120,58 @@ fn a_process_that_takes_over_charges_what_runs_from_the_pods_alone() {
     world.gate_pod("w4", "small", "1", Some("work"));
     world.advance(1000);
     assert_eq!(placed(&world, "w"), ["w3", "w4"]);
+}
+
+/// A pod of a job as an older operator has left it: on a node, as this executor of a group that has another
+/// name by now, or waiting for this reason.
+fn left(name: &str, placed: Option<(&str, &str)>) -> Pod {
+    let annotations = placed.map(
+        |(node, executor)| json!({"proffer.dev/placed-on": node, "proffer.dev/executor": executor}),
+    );
+    let gates = if placed.is_some() { json!([]) } else { json!([{"name": "proffer.dev/offer"}]) };
+    let (status, reason) = match placed {
+        Some(_) => ("True", "OfferAccepted"),
+        None => ("False", "LimitReached"),
+    };
+    serde_json::from_value(json!({
+        "metadata": {
+            "namespace": "ns", "name": name, "uid": format!("{name}-uid"), "resourceVersion": "1",
+            "labels": {"proffer.dev/pool": "small"}, "annotations": annotations,
+            "ownerReferences": [{
+                "apiVersion": "batch/v1", "kind": "Job", "name": "work", "uid": "work-uid",
+                "controller": true,
+            }],
+        },
+        "spec": {
+            "nodeName": placed.map(|(node, _)| node), "schedulingGates": gates,
+            "containers": [{"name": "c", "resources": {"requests": {"cpu": "1"}}}],
+        },
+        "status": {"conditions": [
+            {"type": "proffer.dev/Offered", "status": status, "reason": reason, "message": "as it was"},
+        ]},
+    }))
+    .unwrap()
+}
+
+#[test]
+fn pods_that_an_older_operator_placed_or_let_wait_go_on_under_another_name() {
+    let mut world = World::unseen(&["n1", "n2"]);
+    world.set_pool(pool("small", json!({"limit": {"cpu": 2}})));
+    // What were two groups, each with a first executor, may be one by now.
+    world.put_pod(left("w1", Some(("n1", "0-0"))));
+    world.put_pod(left("w2", Some(("n2", "0-0"))));
+    world.put_pod(left("w3", None));
+    world.restart();
+    world.advance(10_000);
+    assert_eq!(placed(&world, "w"), ["w1", "w2"], "the limit of the pool is reached");
+    assert_eq!(world.pools["small"].status.as_ref().unwrap().allocated["cpu"].to_string(), "2");
+    for name in ["w1", "w2"] {
+        assert_eq!(world.pods[name].resource_version().unwrap(), "1", "it is left as it is");
+    }
+    assert_eq!(world.offered("w3").0, "LimitReached");
+    world.lose_pod("w2");
+    world.advance(1000);
+    assert_eq!(placed(&world, "w"), ["w1", "w3"]);
 }
 
 #[test]

@@ -22,8 +22,9 @@ use super::super::super::pod::{ObjectName, pod_facts};
 use super::super::super::task_pod::TaskSettings;
 use super::super::super::wishes::Explanation;
 use super::super::super::writes::{
-    Answer, ExecutorAnswer, ExecutorWrite, Failure, JobAnswer, JobWrite, Launched, NodeAnswer,
-    NodeWrite, Outcome, PodAnswer, PodWrite, PoolAnswer, PoolWrite, Stored, Unknown, Write,
+    Answer, DriverAnswer, DriverWrite, ExecutorAnswer, ExecutorWrite, Failure, FrameworkAnswer,
+    FrameworkWrite, JobAnswer, JobWrite, Launched, NodeAnswer, NodeWrite, Outcome, PodAnswer,
+    PodWrite, PoolAnswer, PoolWrite, Stored, TaskAnswer, TaskWrite, Unknown, Write,
 };
 use super::super::{Change, Kind, MesosSettings, Operator, OperatorSettings};
 use crate::convert;
@@ -311,6 +312,10 @@ impl World {
     fn perform(&mut self, write: Write) -> Answer {
         match write {
             Write::Executor(key, write) => Answer::Executor(key, self.write_executor(write)),
+            Write::Driver(key, DriverWrite::Launch { parts, .. }) => {
+                let result = self.launch_pod(parts.driver);
+                Answer::Driver(key, DriverAnswer::Launched(self.heard(result)))
+            }
             Write::Job(key, write) => {
                 let answer = self.write_job(&key, write);
                 Answer::Job(key, answer)
@@ -335,10 +340,6 @@ impl World {
             ExecutorWrite::Launch(parts) => {
                 let result = self.launch(parts.pod, parts.executor);
                 ExecutorAnswer::Launched(self.heard(result))
-            }
-            ExecutorWrite::LaunchDriver(parts) => {
-                let result = self.launch_pod(parts.parts.driver);
-                ExecutorAnswer::DriverLaunched(self.heard(result))
             }
             ExecutorWrite::Assign {
                 name,
@@ -418,21 +419,27 @@ impl World {
                 let log = log.ok_or_else(|| Failure::Refused("there is no log".to_owned()));
                 PodAnswer::LogRead(self.heard(log))
             }
-            PodWrite::RunTask(pod) => {
+            PodWrite::Task(write) => PodAnswer::Task(self.write_task(name, write)),
+        }
+    }
+
+    fn write_task(&mut self, name: &ObjectName, write: TaskWrite) -> TaskAnswer {
+        match write {
+            TaskWrite::Run(pod) => {
                 let result = self.launch_pod(*pod);
-                PodAnswer::TaskRun(self.heard(result))
+                TaskAnswer::Run(self.heard(result))
             }
-            PodWrite::DeleteTask { uid, .. } => {
+            TaskWrite::Delete { uid, .. } => {
                 let result = self.write_deletion(name, uid.as_deref());
-                PodAnswer::TaskDeleted(self.heard(result))
+                TaskAnswer::Deleted(self.heard(result))
             }
-            PodWrite::Acknowledge { uid } => {
+            TaskWrite::Acknowledge { uid } => {
                 let outcome = self.annotate(name, "proffer.dev/acknowledged", "true".to_owned());
-                PodAnswer::Acknowledged(uid, self.heard(Ok(outcome)))
+                TaskAnswer::Acknowledged(uid, self.heard(Ok(outcome)))
             }
-            PodWrite::Checkpoint { changes, text, .. } => {
+            TaskWrite::Checkpoint { changes, text, .. } => {
                 let outcome = self.annotate(name, "proffer.dev/mesos-executor", text);
-                PodAnswer::Checkpointed(changes, self.heard(Ok(outcome)))
+                TaskAnswer::Checkpointed(changes, self.heard(Ok(outcome)))
             }
         }
     }
@@ -473,11 +480,11 @@ impl World {
                 let stored = self.store_status(*job);
                 JobAnswer::Status { uid, revision, result: self.heard(Ok(stored)) }
             }
-            JobWrite::MakeFramework { id, job } => {
+            JobWrite::Framework(FrameworkWrite::Make { id, job }) => {
                 let result = self.make_job(*job);
-                JobAnswer::FrameworkMade(id, self.heard(result))
+                JobAnswer::Framework(FrameworkAnswer::Made(id, self.heard(result)))
             }
-            JobWrite::UpdateFramework { id, info, .. } => {
+            JobWrite::Framework(FrameworkWrite::Update { id, info, .. }) => {
                 let version = self.next_version();
                 let outcome = match self.jobs.get_mut(&*key.name) {
                     Some(job) => {
@@ -489,7 +496,7 @@ impl World {
                     }
                     None => Outcome::Missing,
                 };
-                JobAnswer::FrameworkUpdated(id, self.heard(Ok(outcome)))
+                JobAnswer::Framework(FrameworkAnswer::Updated(id, self.heard(Ok(outcome))))
             }
             JobWrite::Delete { uid } => {
                 let outcome = match self.jobs.remove(&*key.name) {

@@ -1,0 +1,86 @@
+//! Writes to the pods of tasks of Mesos frameworks.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+
+use super::super::names::{ACKNOWLEDGED_ANNOTATION, CHECKPOINT_ANNOTATION};
+use super::super::pod::ObjectName;
+use super::{Failure, Outcome, Uncertain, Unknown, Writer};
+
+/// A write to the pod of a task.
+#[derive(Clone, Debug)]
+pub(crate) enum TaskWrite {
+    /// Makes it.
+    Run(Box<Pod>),
+    /// Deletes it.
+    Delete {
+        /// The uid that it has to have; unknown of one that may not have been made.
+        uid: Option<Box<str>>,
+        /// How long it may take; what the pod says if nothing is said here.
+        grace_seconds: Option<u32>,
+    },
+    /// Notes on it that the framework knows how the task ended.
+    Acknowledge {
+        /// The uid that it has to have.
+        uid: Box<str>,
+    },
+    /// Stores on it what is known of the executor of a framework's own that it is.
+    Checkpoint {
+        /// The uid that it has to have.
+        uid: Box<str>,
+        /// How many changes of the executor that has, which comes back with the answer.
+        changes: u64,
+        /// What is known.
+        text: String,
+    },
+}
+
+/// What came of a write to the pod of a task.
+#[derive(Debug)]
+pub(crate) enum TaskAnswer {
+    /// Of making it.
+    Run(Result<Box<Pod>, Failure>),
+    /// Of deleting it.
+    Deleted(Result<Outcome, Unknown>),
+    /// Of noting on the pod of this uid that the framework knows how the task ended.
+    Acknowledged(Box<str>, Result<Outcome, Unknown>),
+    /// Of storing so many changes of an executor.
+    Checkpointed(u64, Result<Outcome, Unknown>),
+}
+
+impl TaskAnswer {
+    /// Why nothing certain is known of what came of it, if so.
+    pub(super) fn unknown(&self) -> Option<&Unknown> {
+        match self {
+            Self::Run(result) => result.unknown(),
+            Self::Deleted(result)
+            | Self::Acknowledged(_, result)
+            | Self::Checkpointed(_, result) => result.unknown(),
+        }
+    }
+}
+
+impl Writer {
+    pub(super) async fn write_task(&self, name: &ObjectName, write: TaskWrite) -> TaskAnswer {
+        match write {
+            TaskWrite::Run(pod) => {
+                let owner = pod.owner_references().first().map(|owner| owner.uid.clone());
+                let owner = owner.unwrap_or_default();
+                TaskAnswer::Run(self.timely(self.make_pod(&pod, &owner)).await)
+            }
+            TaskWrite::Delete { uid, grace_seconds } => {
+                let deleted = self.delete_pod(name, uid, grace_seconds);
+                TaskAnswer::Deleted(self.timely(deleted).await)
+            }
+            TaskWrite::Acknowledge { uid } => {
+                let noted = self.annotate(name, &uid, (ACKNOWLEDGED_ANNOTATION, "true"));
+                let result = self.timely(noted).await;
+                TaskAnswer::Acknowledged(uid, result)
+            }
+            TaskWrite::Checkpoint { uid, changes, text } => {
+                let noted = self.annotate(name, &uid, (CHECKPOINT_ANNOTATION, &text));
+                TaskAnswer::Checkpointed(changes, self.timely(noted).await)
+            }
+        }
+    }
+}
