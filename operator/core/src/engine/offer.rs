@@ -26,10 +26,10 @@ impl Engine {
                 }
             } else if self.queue.wants(id) {
                 self.stop_wanting(id);
-                if let Some(job) = self.state.jobs.get_mut(id) {
-                    if job.waiting.end() {
-                        self.agenda.places_are_due();
-                    }
+                if let Some(job) = self.state.jobs.get_mut(id)
+                    && job.waiting.end()
+                {
+                    self.agenda.places_are_due();
                 }
             }
         }
