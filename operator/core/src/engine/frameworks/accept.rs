@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::engine::Engine;
-use crate::frameworks::{FrameworkAction, Offer, Refused, Task, TaskProblem, TaskRequest};
-use crate::ids::{FrameworkId, JobKey, OfferId};
+use crate::frameworks::{FrameworkAction, Refused, Task, TaskProblem, TaskRequest};
+use crate::ids::{ClientId, FrameworkId, JobKey, NodeId, OfferId, TaskId};
 use crate::ranges::Ranges;
 use crate::resources::Resources;
 use crate::time::{Span, Time};
@@ -22,56 +22,80 @@ impl Engine {
         let (client, node) = match self.check_offers(id, offers) {
             Ok(place) => place,
             Err(problem) => {
-                // None of the offers can be used again. They come back without a filter, as in Mesos.
-                for &offer in offers {
-                    if self.owns(id, offer) {
-                        self.give_back(now, offer, Span::ZERO);
-                    }
-                }
-                for task in tasks {
-                    let (task, problem) = (task.task.clone(), problem.clone());
-                    self.tell(&key, FrameworkAction::TaskRefused { task, problem });
-                }
+                self.refuse_all(now, id, &key, (offers, tasks), &problem);
                 return;
             }
         };
         let (mut left, mut ports) = (Resources::NONE, Ranges::new());
-        let taken: Vec<&Offer> =
-            offers.iter().filter_map(|id| self.state.frameworks.offers.get(id)).collect();
-        for offer in taken {
+        for offer in offers.iter().filter_map(|id| self.state.frameworks.offers.get(id)) {
             left = left.plus(&offer.amount);
             ports.insert_all(&offer.ports);
         }
         let mut accepted = Vec::new();
         let mut names = BTreeSet::new();
         for request in tasks {
-            let known = self
-                .state
-                .frameworks
-                .by_id
-                .get(id)
-                .is_some_and(|framework| framework.tasks.contains_key(&request.task));
-            let amount = if known || names.contains(&request.task) {
+            let task = request.task.clone();
+            let amount = if self.has_task(id, &task) || names.contains(&task) {
                 Err(TaskProblem::RepeatedTask)
             } else {
                 self.check_task(request, &left, &ports)
             };
-            let task = request.task.clone();
             match amount {
                 Ok(amount) => {
                     left = left.minus(&amount);
                     ports.remove_all(&request.ports);
                     names.insert(task.clone());
-                    accepted.push((task, amount, request.ports.clone()));
+                    let ports = request.ports.clone();
+                    accepted.push((task, Task { client, node, amount, ports }));
                 }
                 Err(problem) => self.tell(&key, FrameworkAction::TaskRefused { task, problem }),
             }
         }
-        // Each offer keeps what the tasks took that is not kept by one before it.
-        let mut kept =
-            accepted.iter().fold(Resources::NONE, |sum, (_, amount, _)| sum.plus(amount));
+        self.end_offers_for(offers, &accepted);
+        let (pool, node_name) = self.names(client, node);
+        for (name, task) in accepted {
+            self.insert_task(id, &name, task);
+            let (task, node, pool) = (name, node_name.clone(), pool.clone());
+            self.tell(&key, FrameworkAction::TaskAccepted { task, node, pool });
+        }
+        self.refuse(now, client, node, Refused { amount: left, ports }, refuse_milliseconds);
+    }
+
+    /// Refuses all tasks, as one of the offers cannot be used. None of the offers can be used again.
+    /// They come back without a filter, as in Mesos.
+    fn refuse_all(
+        &mut self,
+        now: Time,
+        id: FrameworkId,
+        key: &JobKey,
+        (offers, tasks): (&[OfferId], &[TaskRequest]),
+        problem: &TaskProblem,
+    ) {
+        for &offer in offers {
+            if self.owns(id, offer) {
+                self.give_back(now, offer, Span::ZERO);
+            }
+        }
+        for task in tasks {
+            let (task, problem) = (task.task.clone(), problem.clone());
+            self.tell(key, FrameworkAction::TaskRefused { task, problem });
+        }
+    }
+
+    fn has_task(&self, id: FrameworkId, task: &TaskId) -> bool {
+        let framework = self.state.frameworks.by_id.get(id);
+        framework.is_some_and(|framework| framework.tasks.contains_key(task))
+    }
+
+    /// Ends offers of which tasks were accepted. What the tasks take is taken of the first offer as far
+    /// as it goes, then of the next.
+    fn end_offers_for(&mut self, offers: &[OfferId], accepted: &[(TaskId, Task)]) {
+        let mut kept = Resources::NONE;
         let mut kept_ports = Ranges::new();
-        accepted.iter().for_each(|(_, _, ports)| kept_ports.insert_all(ports));
+        for (_, task) in accepted {
+            kept = kept.plus(&task.amount);
+            kept_ports.insert_all(&task.ports);
+        }
         for &offer in offers {
             let Some(offered) = self.state.frameworks.offers.get(&offer) else { continue };
             let of_this = kept.min_each(&offered.amount);
@@ -82,13 +106,6 @@ impl Engine {
             kept = kept.minus(&of_this);
             self.end_offer(offer, &of_this, &ports_of_this);
         }
-        let (pool, node_name) = self.names(client, node);
-        for (task, amount, ports) in accepted {
-            self.insert_task(id, &task, Task { client, node, amount, ports });
-            let (node, pool) = (node_name.clone(), pool.clone());
-            self.tell(&key, FrameworkAction::TaskAccepted { task, node, pool });
-        }
-        self.refuse(now, client, node, Refused { amount: left, ports }, refuse_milliseconds);
     }
 
     /// Refuses all tasks of a framework that is not known.
@@ -106,7 +123,7 @@ impl Engine {
         &self,
         id: FrameworkId,
         offers: &[OfferId],
-    ) -> Result<(crate::ids::ClientId, crate::ids::NodeId), TaskProblem> {
+    ) -> Result<(ClientId, NodeId), TaskProblem> {
         let mut seen = BTreeSet::new();
         let mut place = None;
         for &offer in offers {

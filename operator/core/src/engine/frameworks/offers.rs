@@ -4,11 +4,15 @@ use super::FIRST_SEQUENCE;
 use crate::allocator::{Choice, Claim, Grant, WholeNodes, explain_placement};
 use crate::engine::Engine;
 use crate::explain::Rejection;
-use crate::frameworks::{FrameworkAction, Offer, OfferDescription, Refused, RescindReason, Timer};
+use crate::frameworks::{
+    Client, FrameworkAction, Offer, OfferDescription, Refused, RescindReason, Timer,
+};
 use crate::ids::{ClientId, OfferId, PoolId};
+use crate::nodes::Reach;
 use crate::policy::Placement;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
+use crate::state::State;
 use crate::time::{Span, Time};
 use std::collections::BTreeMap;
 
@@ -21,70 +25,81 @@ impl Engine {
     ) -> (Vec<ClientId>, Vec<Claim>) {
         let (mut ids, mut claims) = (Vec::new(), Vec::new());
         let request = self.one_of_each();
-        let frameworks = &mut self.state.frameworks;
-        frameworks.start_round();
+        self.state.frameworks.start_round();
         let mut waiting = Vec::new();
-        for (sequence, &framework_id) in (FIRST_SEQUENCE..).zip(frameworks.by_key.values()) {
-            let Some(framework) = frameworks.by_id.get(framework_id) else { continue };
-            if !framework.connected() {
+        for (sequence, pool, id, has_all) in self.connected_clients() {
+            if has_all {
+                waiting.push((id, None));
                 continue;
             }
-            if frameworks.executors_left(framework_id) == Some(0) {
-                waiting.extend(framework.clients.values().map(|&id| (id, None)));
-                continue;
-            }
-            for (&pool, &id) in &framework.clients {
-                let Some(client) = frameworks.clients.get(id) else { continue };
-                if !client.subscribed || client.suppressed {
+            let reach = match self.client_reach(pool, id) {
+                Ok(Some(reach)) => reach,
+                Ok(None) => continue,
+                Err(rejection) => {
+                    waiting.push((id, Some(rejection)));
                     continue;
                 }
-                let Some(declared) = self.state.pools.get(pool) else { continue };
-                if !declared.declared {
-                    waiting.push((id, Some(Rejection::NoPool { pool: declared.name.clone() })));
-                    continue;
-                }
-                let reach = self.state.pools.requirement(pool).map(|requirement| {
-                    self.state.nodes.reach(&requirement, pool, &self.state.pools)
-                });
-                let reach = match reach {
-                    Ok(reach) => reach,
-                    Err(contradiction) => {
-                        waiting.push((id, Some(contradiction.into())));
-                        continue;
-                    }
-                };
-                if !frameworks.may_be_offered(id) {
-                    let nodes = &self.state.nodes;
-                    let slice = client.slice.filter(|slice| !nodes.fits(slice, reach));
-                    let reason = slice.map(|slice| explain_placement(nodes, &slice, reach));
-                    waiting.push((id, Some(reason.unwrap_or(Rejection::NothingToOffer))));
-                    continue;
-                }
-                let most = most.and_then(|most| most.get(&id));
-                let most = most.map_or(Resources::UNLIMITED, |most| most.above(&client.counted));
-                ids.push(id);
-                claims.push(Claim {
-                    pool,
-                    priority: 0,
-                    sequence,
-                    held: client.held,
-                    allocations: client.allocations,
-                    request,
-                    reach,
-                    unplaced: 0,
-                    choice: Choice::default(),
-                    wanted: u32::MAX,
-                    gang: false,
-                    placement: Placement::default(),
-                    on_nodes: BTreeMap::new(),
-                    client: Some(WholeNodes { client: id, most }),
-                });
-            }
+            };
+            let Some(client) = self.state.frameworks.clients.get(id) else { continue };
+            let most = most.and_then(|most| most.get(&id));
+            let most = most.map_or(Resources::UNLIMITED, |most| most.above(&client.counted));
+            ids.push(id);
+            claims.push(Claim {
+                pool,
+                priority: 0,
+                sequence,
+                held: client.held,
+                allocations: client.allocations,
+                request,
+                reach,
+                unplaced: 0,
+                choice: Choice::default(),
+                wanted: u32::MAX,
+                gang: false,
+                placement: Placement::default(),
+                on_nodes: BTreeMap::new(),
+                client: Some(WholeNodes { client: id, most }),
+            });
         }
         for (id, rejection) in waiting {
             self.explain_client(id, rejection);
         }
         (ids, claims)
+    }
+
+    /// The clients of connected frameworks with their places in the order and their pools, and whether
+    /// their framework has all the executors that it wants.
+    fn connected_clients(&self) -> Vec<(u64, PoolId, ClientId, bool)> {
+        let frameworks = &self.state.frameworks;
+        let mut clients = Vec::new();
+        for (sequence, &id) in (FIRST_SEQUENCE..).zip(frameworks.by_key.values()) {
+            let Some(framework) = frameworks.by_id.get(id).filter(|it| it.connected()) else {
+                continue;
+            };
+            let has_all = frameworks.executors_left(id) == Some(0);
+            let of_this = framework.clients.iter();
+            clients.extend(of_this.map(|(&pool, &client)| (sequence, pool, client, has_all)));
+        }
+        clients
+    }
+
+    /// Which nodes a client may be offered: `Ok(None)` if it wants no offers, or why there are none.
+    fn client_reach(&mut self, pool: PoolId, id: ClientId) -> Result<Option<Reach>, Rejection> {
+        let State { frameworks, pools, nodes, .. } = &mut self.state;
+        let wants = |client: &&Client| client.subscribed && !client.suppressed;
+        let client = frameworks.clients.get(id).filter(wants);
+        let Some((client, declared)) = client.zip(pools.get(pool)) else { return Ok(None) };
+        if !declared.declared {
+            return Err(Rejection::NoPool { pool: declared.name.clone() });
+        }
+        let requirement = pools.requirement(pool)?;
+        let reach = nodes.reach(&requirement, pool, pools);
+        if frameworks.may_be_offered(id) {
+            return Ok(Some(reach));
+        }
+        let slice = client.slice.filter(|slice| !nodes.fits(slice, reach));
+        let reason = slice.map(|slice| explain_placement(nodes, &slice, reach));
+        Err(reason.unwrap_or(Rejection::NothingToOffer))
     }
 
     /// Whether there is a framework that could be offered something.
