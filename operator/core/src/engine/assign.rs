@@ -5,7 +5,7 @@ use super::speculate::copy_stragglers;
 use crate::action::{Action, Assignment};
 use crate::arena::Arena;
 use crate::event::StageAttempts;
-use crate::executors::{Executor, Since};
+use crate::executors::Executor;
 use crate::ids::{ExecutorId, JobId};
 use crate::jobs::{Job, StageState};
 use crate::time::Time;
@@ -19,7 +19,7 @@ impl Engine {
             let executors: Vec<ExecutorId> = job.fleet.ids().collect();
             if job.progress.is_running() && !job.gang.is_forming() {
                 let arena = &mut self.state.executors;
-                let can_run = |executor: &Executor| executor.ready && executor.stays();
+                let can_run = |executor: &Executor| executor.ready && executor.exit.stays();
                 let mut usable = executors.clone();
                 usable.retain(|&id| arena.get(id).is_some_and(can_run));
                 // First what runs at once, evenly; then second attempts in what is left; then what
@@ -31,16 +31,12 @@ impl Engine {
             }
             for executor_id in executors {
                 if let Some(executor) = self.state.executors.get_mut(executor_id)
-                    && executor.assignment_changed
-                    && !executor.stopping
+                    && executor.delivery.is_changed()
+                    && !executor.exit.is_stopping()
                 {
-                    executor.assignment_changed = false;
-                    executor.assignment_number += 1;
-                    if executor.withdrawn.is_empty() {
-                        executor.withdrawal_told = None;
-                    } else if job.publication.is_stored(executor.withdrawn_revision) {
-                        executor.withdrawal_told.get_or_insert(executor.assignment_number);
-                    }
+                    let number = executor.delivery.give_out();
+                    let is_stored = job.publication.is_stored(executor.withdrawal.revision());
+                    executor.withdrawal.note_assignment(number, is_stored);
                     self.outgoing.push(Action::Assign(assignment(job, executor)));
                 }
             }
@@ -61,7 +57,7 @@ fn fill(
     while !open.is_empty() {
         open.retain(|&id| {
             executors.get_mut(id).is_some_and(|executor| {
-                let window = job.spec.executor.slots + executor.prefetch_slots.min(advance);
+                let window = job.spec.executor.slots + executor.work.prefetch_slots().min(advance);
                 give_one(job, executor, window, now)
             })
         });
@@ -85,23 +81,23 @@ fn guided_slots(job: &Job) -> u32 {
 
 /// Gives an executor its next task, if one fits into the window; says whether it did.
 fn give_one(job: &mut Job, executor: &mut Executor, window: u32, now: Time) -> bool {
-    if executor.exclusive {
+    if executor.work.is_exclusive() {
         return false;
     }
-    let alone = executor.taken_slots() == 0;
+    let alone = executor.work.taken_slots() == 0;
     for (index, stage) in job.progress.stages_mut().iter_mut().enumerate() {
         if stage.state != StageState::Running
-            || executor.taken_slots().saturating_add(stage.slots) > window
+            || executor.work.taken_slots().saturating_add(stage.slots) > window
         {
             continue;
         }
         if let Some((partition, exclusive)) = stage.take_next(alone) {
             let attempt = stage.number_attempt(partition);
-            executor.assign(index, attempt, partition, stage.slots);
+            executor.assign((index, attempt, partition), stage.slots);
             if job.spec.speculation.is_some() {
-                executor.since.insert((index, attempt, partition), Since::Assigned(now));
+                executor.work.note_assigned((index, attempt, partition), now);
             }
-            executor.exclusive = exclusive;
+            executor.work.set_exclusive(exclusive);
             return true;
         }
     }
@@ -111,17 +107,17 @@ fn give_one(job: &mut Job, executor: &mut Executor, window: u32, now: Time) -> b
 /// What an executor should do as far as the job's status allows: what ended or was withdrawn stays
 /// until the status that holds it is stored.
 pub(super) fn assignment(job: &Job, executor: &Executor) -> Assignment {
-    let mut all = executor.assigned.clone();
-    if job.publication.is_stored(executor.withdrawn_revision) {
-        for (group, withdrawn) in &executor.withdrawn {
+    let mut all = executor.work.assigned().clone();
+    if job.publication.is_stored(executor.withdrawal.revision()) {
+        for (group, withdrawn) in executor.withdrawal.attempts() {
             if let Some(listed) = all.get_mut(group) {
                 listed.remove_all(withdrawn);
             }
         }
         all.retain(|_, listed| !listed.is_empty());
     }
-    for unsettled in &executor.unsettled {
-        for (&group, partitions) in &unsettled.ended {
+    for ended in executor.reports.unsettled() {
+        for (&group, partitions) in ended {
             let listed = all.entry(group).or_default();
             partitions.iter().for_each(|partition| {
                 listed.insert(partition);
@@ -135,8 +131,8 @@ pub(super) fn assignment(job: &Job, executor: &Executor) -> Assignment {
     });
     Assignment {
         key: executor.key.clone(),
-        number: executor.assignment_number,
-        acknowledged_report: executor.acknowledged,
+        number: executor.delivery.number(),
+        acknowledged_report: executor.reports.acknowledged(),
         attempts: attempts.collect(),
     }
 }

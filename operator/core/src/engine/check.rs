@@ -43,7 +43,7 @@ impl Engine {
             let job = self.state.jobs.get(executor.job);
             let seat = job.and_then(|job| job.fleet.get(key.index));
             ensure!(seat == Some(id), "executor {key} has no place in its job");
-            ensure!(executor.ending.is_empty(), "executor {key} keeps what ended");
+            ensure!(executor.work.has_no_ends(), "executor {key} keeps what ended");
             let node = executor.node.map(|node| self.state.nodes.get(node).is_some());
             ensure!(node != Some(false), "executor {key} is on no node");
         }
@@ -75,13 +75,16 @@ impl Engine {
             if let Some(job) = self.state.jobs.get(executor.job) {
                 of_pool.entry(job.pool).or_insert_with(BTreeSet::new).insert(id);
             }
-            if executor.leaving {
+            if executor.exit.is_counted() {
                 leaving.insert(id);
             }
-            let goes = executor.stopping || executor.cut_off_at().is_some();
-            ensure!(executor.leaving == goes, "executor {key} goes: {goes}, counted otherwise");
-            for (group, withdrawn) in &executor.withdrawn {
-                let assigned = executor.assigned.get(group);
+            let goes = executor.exit.is_certain();
+            ensure!(
+                executor.exit.is_counted() == goes,
+                "executor {key} goes: {goes}, counted otherwise"
+            );
+            for (group, withdrawn) in executor.withdrawal.attempts() {
+                let assigned = executor.work.assigned().get(group);
                 let there = |partition| assigned.is_some_and(|all| all.contains(partition));
                 ensure!(withdrawn.iter().all(there), "executor {key} never had {withdrawn}");
             }
@@ -118,7 +121,7 @@ impl Engine {
             let load = loads.entry(node).or_default();
             let held = load.held.entry(job.pool).or_default();
             *held = held.plus(&executor.request);
-            if executor.leaving {
+            if executor.exit.is_counted() {
                 load.leaving = load.leaving.plus(&executor.request);
             }
         }
@@ -167,13 +170,14 @@ impl Engine {
             ensure!(executor.job == id, "executor {index} is of another job");
             seated.push((index, executor.node, executor.request));
             let slots: u64 = executor
-                .assigned
+                .work
+                .assigned()
                 .iter()
                 .map(|(&(stage, _), ranges)| {
                     ranges.len() * u64::from(job.progress.stage(stage).slots)
                 })
                 .sum();
-            let counted = executor.assigned_slots;
+            let counted = executor.work.slots();
             ensure!(
                 slots == u64::from(counted),
                 "executor {index} has {slots} slots taken, {counted} counted"
@@ -183,7 +187,7 @@ impl Engine {
         let (noted, unplaced) = (self.queue.awaits_node(id), job.fleet.unplaced());
         ensure!(noted != unplaced.is_empty(), "it waits for nodes, noted {noted}");
         let leaving = job.fleet.ids().filter_map(|id| self.state.executors.get(id));
-        let leaving = leaving.filter(|executor| executor.leaving);
+        let leaving = leaving.filter(|executor| executor.exit.is_counted());
         let leaving = leaving.fold(Resources::NONE, |sum, it| sum.plus(&it.request));
         let pending = self.holds.sum_of(id).minus(&leaving);
         let counted = job.fleet.pending();
@@ -211,7 +215,7 @@ impl Engine {
             for id in job.fleet.ids() {
                 let Some(executor) = self.state.executors.get(id) else { continue };
                 for (&(_, attempt), ranges) in
-                    executor.assigned.iter().filter(|((stage, _), _)| *stage == index)
+                    executor.work.assigned().iter().filter(|((stage, _), _)| *stage == index)
                 {
                     for partition in ranges.iter() {
                         let next = stage.next_attempt(partition);
@@ -267,7 +271,7 @@ impl Engine {
         let told = job.publication.told_at().filter(|_| known);
         let mut writes: Vec<_> = told.into_iter().collect();
         let executors = job.fleet.ids().filter_map(|id| self.state.executors.get(id));
-        writes.extend(executors.filter_map(|executor| executor.told_at));
+        writes.extend(executors.filter_map(|executor| executor.delivery.told_at()));
         writes.extend(job.remains.told_at());
         let overdue = |at: Time| self.settings.write_deadline_milliseconds.map(|limit| at + limit);
         let times = [

@@ -11,10 +11,9 @@
 use std::collections::BTreeSet;
 
 use super::Engine;
-use crate::executors::{DrainCause, Draining, Executor};
+use crate::executors::{DrainCause, Drained, Draining, Executor};
 use crate::ids::{ExecutorId, ExecutorKey, NodeId};
 use crate::nodes::Availability;
-use crate::ranges::Ranges;
 use crate::resources::Resources;
 use crate::time::Time;
 
@@ -45,46 +44,38 @@ impl Engine {
         cause: DrainCause,
         hold: Option<u64>,
     ) {
-        let Some(executor) = self.state.executors.get_mut(id).filter(|executor| !executor.stopping)
+        let Some(executor) =
+            self.state.executors.get_mut(id).filter(|executor| !executor.exit.is_stopping())
         else {
             return;
         };
         let job = executor.job;
-        match &mut executor.draining {
-            Some(Draining { deadline: Some(known), cause: known_cause, .. }) => {
-                if deadline < *known {
-                    self.drains.due.remove(&(*known, id));
-                    self.drains.due.insert((deadline, id));
-                    (*known, *known_cause) = (deadline, cause);
-                    self.touch(job);
-                }
+        match executor.exit.drain_until(deadline, cause, hold) {
+            Drained::AsBefore => return,
+            Drained::Sooner { before } => {
+                self.drains.due.remove(&(before, id));
+                self.drains.due.insert((deadline, id));
+                self.touch(job);
                 return;
             }
-            // One that its job lets go has a deadline from now on.
-            draining => *draining = Some(Draining { deadline: Some(deadline), cause, hold }),
+            Drained::Anew => {}
         }
         // What it was told to leave alone when it drained before is not mixed up with what is new.
-        if executor.withdrawn.is_empty() {
+        if executor.withdrawal.is_empty() {
             let Some(job) = self.state.jobs.get_mut(job) else { return };
-            for (&(stage, attempt), partitions) in &executor.assigned {
-                // Of two attempts nobody is waited for.
-                let twins = &job.progress.stage(stage).twins;
-                let waits =
-                    |&it: &u32| !executor.ran(stage, attempt, it) && !twins.contains_key(&it);
-                let waiting: Ranges = partitions.iter().filter(waits).collect();
-                if !waiting.is_empty() {
-                    executor.withdrawn.insert((stage, attempt), waiting);
-                }
-            }
-            if !executor.withdrawn.is_empty() {
-                executor.withdrawn_revision = job.publication.next_revision();
-                executor.withdrawal_told = None;
-                if !job.publication.is_stored(executor.withdrawn_revision) {
+            // Of two attempts nobody is waited for.
+            let has_twin =
+                |stage, partition| job.progress.stage(stage).twins.contains_key(&partition);
+            let waiting = executor.work.not_running(|stage, it| !has_twin(stage, it));
+            if !waiting.is_empty() {
+                let revision = job.publication.next_revision();
+                executor.withdrawal.begin(waiting, revision);
+                if !job.publication.is_stored(revision) {
                     job.publication.mark_urgent();
                 }
             }
         }
-        executor.assignment_changed = true;
+        executor.delivery.mark_changed();
         self.drains.due.insert((deadline, id));
         self.drains.heard.insert(id);
         self.count_leaving(id);
@@ -95,15 +86,13 @@ impl Engine {
     /// already.
     pub(super) fn stop_draining(&mut self, id: ExecutorId) {
         let Some(executor) = self.state.executors.get_mut(id) else { return };
-        if executor.stopping {
+        if executor.exit.is_stopping() {
             return;
         }
-        let Some(deadline) = executor.cut_off_at() else { return };
-        executor.draining = None;
-        if executor.withdrawal_told.is_none() {
-            executor.withdrawn.clear();
-        }
-        executor.assignment_changed = true;
+        let Some(deadline) = executor.exit.cut_off_at() else { return };
+        executor.exit.stop_draining();
+        executor.withdrawal.forget_untold();
+        executor.delivery.mark_changed();
         let job = executor.job;
         self.drains.due.remove(&(deadline, id));
         self.drains.heard.remove(&id);
@@ -129,31 +118,31 @@ impl Engine {
     /// Takes back what was withdrawn from an executor that knows of it.
     pub(super) fn take_released(&mut self, key: &ExecutorKey, observed_assignment: u64) {
         let Some((id, executor, _, job)) = self.state.executor_mut(key) else { return };
-        if executor.cut_off_at().is_some() {
+        if executor.exit.cut_off_at().is_some() {
             self.drains.heard.insert(id);
         }
-        let told = executor.withdrawal_told.is_some_and(|number| observed_assignment >= number);
-        if !told || executor.stopping || job.progress.is_final() {
+        let told = executor.withdrawal.is_told_by(observed_assignment);
+        if !told || executor.exit.is_stopping() || job.progress.is_final() {
             return;
         }
-        for ((index, attempt), partitions) in std::mem::take(&mut executor.withdrawn) {
+        for ((index, attempt), partitions) in executor.withdrawal.finish() {
             for partition in partitions.iter() {
                 let slots = job.progress.stage(index).slots;
-                if executor.unassign(index, attempt, partition, slots) {
+                if executor.unassign((index, attempt, partition), slots) {
                     job.progress.stage_mut(index).give_back(partition);
                 }
             }
         }
         // That these numbers are used is stored already.
-        executor.ending.clear();
-        executor.withdrawal_told = None;
+        executor.work.take_ended();
     }
 
     /// Forgets that a gone executor was on its way out.
     pub(super) fn forget_drain(&mut self, id: ExecutorId) {
         self.drains.heard.remove(&id);
         self.uncount_leaving(id);
-        let draining = self.state.executors.get(id).and_then(|executor| executor.draining.clone());
+        let draining =
+            self.state.executors.get(id).and_then(|executor| executor.exit.draining().cloned());
         if let Some(Draining { deadline: Some(deadline), hold, .. }) = draining {
             self.drains.due.remove(&(deadline, id));
             if let Some(hold) = hold {
@@ -173,7 +162,7 @@ impl Engine {
 
     fn set_leaving(&mut self, id: ExecutorId, leaving: bool) {
         let Some(executor) = self.state.executors.get_mut(id) else { return };
-        if std::mem::replace(&mut executor.leaving, leaving) == leaving {
+        if !executor.exit.count(leaving) {
             return;
         }
         let (node, job, request) = (executor.node, executor.job, executor.request);
@@ -248,7 +237,7 @@ impl Engine {
             return;
         }
         for executor in executors {
-            let draining = self.state.executors.get(executor).and_then(|it| it.draining.as_ref());
+            let draining = self.state.executors.get(executor).and_then(|it| it.exit.draining());
             let for_claim =
                 draining.is_some_and(|it| matches!(it.cause, DrainCause::Reclaim { .. }));
             if !for_claim {
@@ -271,8 +260,8 @@ impl Engine {
             let Some(executor) = self.state.executors.get(id) else { continue };
             let Some(job) = self.state.jobs.get(executor.job) else { continue };
             let weight = self.state.pools.get(job.pool).map_or(0, |pool| pool.settings.weight);
-            if !executor.leaving {
-                let order = (weight > 0, job.spec.priority, executor.work(now), id);
+            if !executor.exit.is_counted() {
+                let order = (weight > 0, job.spec.priority, executor.work.invested(now), id);
                 candidates.push((order, executor.request));
             }
         }

@@ -42,7 +42,7 @@ impl Engine {
         if job.fleet.unplaced().is_empty() {
             self.queue.has_nodes(job_id);
         }
-        let (request, pool, leaving) = (executor.request, job.pool, executor.leaving);
+        let (request, pool, leaving) = (executor.request, job.pool, executor.exit.is_counted());
         self.state.on_node.entry(node).or_default().insert(id);
         if leaving {
             self.state.nodes.count_leaving(node, &request);
@@ -67,7 +67,7 @@ impl Engine {
         for id in self.agenda.take_landed() {
             let Some(executor) = self.state.executors.get(id) else { continue };
             let Some(job) = self.state.jobs.get(executor.job) else { continue };
-            if let Some(node) = executor.node.filter(|_| !executor.leaving) {
+            if let Some(node) = executor.node.filter(|_| !executor.exit.is_counted()) {
                 landed.push((id, executor.job, node, job.pool, executor.request));
             }
         }

@@ -330,7 +330,7 @@ impl Engine {
             *promised = promised.plus(&hold.request);
         }
         for victim in hold.victims.iter().filter_map(|&id| self.state.executors.get(id)) {
-            if let Some(node) = victim.node.filter(|_| victim.leaving) {
+            if let Some(node) = victim.node.filter(|_| victim.exit.is_counted()) {
                 let (_, leaving) = served.entry(node).or_default();
                 *leaving = leaving.plus(&victim.request);
             }
@@ -372,7 +372,7 @@ impl Engine {
             let job = self.state.executors.get(victim).map(|executor| executor.job);
             let Some(job) = job.and_then(|job| self.state.jobs.get(job)) else { continue };
             let remain = job.fleet.ids().filter(|&id| {
-                self.state.executors.get(id).is_some_and(|executor| !executor.stopping)
+                self.state.executors.get(id).is_some_and(|executor| !executor.exit.is_stopping())
             });
             if remain.count() >= job.least_executors() as usize {
                 self.stop_draining(victim);

@@ -62,7 +62,9 @@ impl Engine {
         let waits = self.settings.write_deadline_milliseconds.is_some();
         let on_it: Vec<_> = on_it
             .filter_map(|&id| Some((id, self.state.executors.get(id)?)))
-            .map(|(id, executor)| (id, executor.key.clone(), waits && !executor.confirmed))
+            .map(|(id, executor)| {
+                (id, executor.key.clone(), waits && !executor.delivery.is_confirmed())
+            })
             .collect();
         for (id, key, may_come) in on_it {
             if may_come {

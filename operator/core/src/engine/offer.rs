@@ -109,7 +109,8 @@ impl Engine {
         }
         let with_room = with_room.into_iter().filter_map(|claim| ids.get(claim).copied()).collect();
         self.withdraw_unplaced(now, &with_room);
-        // Who has all that it wants is new among those that want more when it does.
+        // A job that has all it wants is not among the wanting ones any more. It joins them anew when
+        // it wants more.
         for id in ids {
             if self.state.jobs.get(id).is_some_and(|job| self.lacking_executors(job) == 0) {
                 self.stop_wanting(id);
@@ -148,7 +149,10 @@ impl Engine {
             };
             let Some(job) = self.state.jobs.get(id) else { continue };
             let stopping = |executor: ExecutorId| {
-                self.state.executors.get(executor).is_some_and(|executor| executor.stopping)
+                self.state
+                    .executors
+                    .get(executor)
+                    .is_some_and(|executor| executor.exit.is_stopping())
             };
             if let Some(rejection) = job.pauses.withheld() {
                 refused.push((id, rejection));

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Engine;
 use crate::action::Action;
 use crate::event::{AttemptFailure, AttemptResult, Departure, Report, StageAttempts};
-use crate::executors::{Attempts, Executor, Since, Unsettled};
+use crate::executors::{Attempts, Executor};
 use crate::ids::{ExecutorId, ExecutorKey, JobId};
 use crate::jobs::{Culprit, Gang, Job, Live, RESULT_BYTES_LIMIT, StageState, TaskFailure};
 use crate::reasons::JobFailure;
@@ -27,13 +27,12 @@ impl Engine {
         // Where nothing has to be waited for, what is taken in is stored.
         let is_stored = self.settings.write_deadline_milliseconds.is_none();
         let Some((_, executor, job_id, job)) = self.state.executor_mut(key) else { return };
-        if report.number <= executor.folded {
+        let number = report.number;
+        if !executor.reports.take_in(number) {
             return;
         }
-        let number = report.number;
         let has_ends = !report.finished.is_empty() || !report.failures.is_empty();
-        executor.folded = number;
-        executor.running = attempts(job, &report.running);
+        executor.work.report(attempts(job, &report.running));
         let became_ready = report.ready && !executor.ready;
         executor.ready = report.ready;
         let node = executor.node;
@@ -41,8 +40,7 @@ impl Engine {
         let (mut finished, mut failed) = (Finished::default(), Vec::new());
         if !job.progress.is_final() {
             finished = take_finished(job, executor, &report.finished, now);
-            let slots = finished.slots;
-            executor.prefetch_slots = (2 * slots).max(executor.prefetch_slots / 2);
+            executor.work.adapt_prefetch(finished.slots);
             verdict = take_results(job, report.results, &finished.partitions);
             for failure in report.failures {
                 if let Verdict::GoesOn = verdict {
@@ -52,17 +50,15 @@ impl Engine {
                 }
             }
         }
-        note_running(job, executor, now);
-        let ended = std::mem::take(&mut executor.ending);
-        if !ended.is_empty() {
-            executor.progressed_at = now;
-        }
+        executor.work.note_running(now, |stage| job.progress.stage(stage).slots);
+        let ended = executor.work.take_ended_by_report(now);
         if is_stored {
-            executor.acknowledged = number;
-            executor.assignment_changed |= has_ends;
+            executor.reports.acknowledge(number);
+            if has_ends {
+                executor.delivery.mark_changed();
+            }
         } else if !ended.is_empty() {
-            let revision = job.publication.next_revision();
-            executor.unsettled.push_back(Unsettled { report: number, revision, ended });
+            executor.reports.await_storage(job.publication.next_revision(), ended);
         }
         finished.losers.extend(self.live_attempts_at(job_id, &finished.repeated));
         self.withdraw(job_id, &finished.losers);
@@ -86,13 +82,14 @@ impl Engine {
 
     pub(super) fn take_departure(&mut self, now: Time, key: &ExecutorKey, departure: &Departure) {
         let Some((id, executor, job_id, job)) = self.state.executor_mut(key) else { return };
-        let excused = executor.stopping || job.progress.is_final();
+        let excused = executor.exit.is_stopping() || job.progress.is_final();
         let suspect = executor
-            .running
+            .work
+            .running()
             .iter()
             .find_map(|(&(stage, _), partitions)| Some((stage, partitions.first()?)));
         let verdict = take_back(job, executor, departure);
-        let reclaimed = executor.draining.as_ref().is_some_and(|draining| draining.hold.is_some());
+        let reclaimed = executor.exit.draining().is_some_and(|draining| draining.hold.is_some());
         self.forget_drain(id);
         let Some((_, executor, _, job)) = self.state.executor_mut(key) else { return };
         job.fleet.unseat((key.index, key.epoch), executor.node, &executor.request);
@@ -160,9 +157,8 @@ impl Engine {
 
     pub(super) fn stop_executor(&mut self, id: ExecutorId) {
         if let Some(executor) = self.state.executors.get_mut(id)
-            && !executor.stopping
+            && executor.exit.stop()
         {
-            executor.stopping = true;
             self.outgoing.push(Action::Remove(executor.key.clone()));
             self.count_leaving(id);
         }
@@ -225,7 +221,7 @@ impl Engine {
         for &(stage, partition, Live { executor, attempt }) in losers {
             let slots = job.progress.stage(stage).slots;
             if let Some(executor) = self.state.executors.get_mut(executor) {
-                executor.withdraw(stage, attempt, (partition, slots), revision);
+                executor.withdraw((stage, attempt, partition), slots, revision);
                 // It is told so once that is stored.
                 job.publication.mark_urgent();
             }
@@ -244,7 +240,7 @@ impl Engine {
         };
         for executor in job.fleet.ids() {
             let Some(it) = self.state.executors.get(executor) else { continue };
-            for (&(stage, attempt), assigned) in &it.assigned {
+            for (&(stage, attempt), assigned) in it.work.assigned() {
                 let there = assigned.iter().filter(|&it| partitions.contains(&(stage, it)));
                 live.extend(there.map(|it| (stage, it, Live { executor, attempt })));
             }
@@ -260,7 +256,7 @@ impl Engine {
         let executors = &self.state.executors;
         let fixed = job.spec.executor.fixed;
         let is_ready = |&id: &ExecutorId| {
-            executors.get(id).is_some_and(|it| it.ready || fixed && !it.stopping)
+            executors.get(id).is_some_and(|it| it.ready || fixed && !it.exit.is_stopping())
         };
         let ready = job.fleet.ids().filter(is_ready).count();
         if ready >= job.spec.executor.gang_size() as usize {
@@ -317,13 +313,13 @@ fn take_finished(
         let stage = job.progress.stage_mut(index);
         for partition in attempts.partitions.iter() {
             let attempt = attempts.attempt;
-            let ran_since = executor.ran_since(index, attempt, partition);
+            let ran_since = executor.work.ran_since((index, attempt, partition));
             let is_older = stage.finish_older(partition, attempt);
             if is_older {
-                executor.ending.entry((index, attempt)).or_default().insert(partition);
+                executor.work.note_ended((index, attempt, partition));
                 finished.repeated.insert((index, partition));
             }
-            if is_older || executor.unassign(index, attempt, partition, stage.slots) {
+            if is_older || executor.unassign((index, attempt, partition), stage.slots) {
                 if let Some(since) = ran_since.filter(|_| job.spec.speculation.is_some()) {
                     stage.durations.add(now.since(since));
                 }
@@ -339,27 +335,6 @@ fn take_finished(
         }
     }
     finished
-}
-
-/// Takes in what an executor said that it runs: since when, and what it runs although it should not
-/// any more.
-fn note_running(job: &Job, executor: &mut Executor, now: Time) {
-    executor.reported_at = now;
-    executor.leaving_slots = 0;
-    for (&(stage, attempt), partitions) in &executor.running {
-        let assigned = executor.assigned.get(&(stage, attempt));
-        for partition in partitions.iter() {
-            if assigned.is_some_and(|assigned| assigned.contains(partition)) {
-                let since = executor.since.entry((stage, attempt, partition));
-                let since = since.or_insert(Since::Running(now));
-                if matches!(since, Since::Assigned(_)) {
-                    *since = Since::Running(now);
-                }
-            } else {
-                executor.leaving_slots += job.progress.stage(stage).slots;
-            }
-        }
-    }
 }
 
 /// Keeps results in the status as long as they fit there; beyond that only where they are stored.
@@ -396,10 +371,10 @@ fn take_failure(
 ) -> (Verdict, Option<(usize, u32)>) {
     let Some(index) = job.stage_index(&failed.stage) else { return (Verdict::GoesOn, None) };
     let slots = job.progress.stage(index).slots;
-    if !executor.unassign(index, failed.attempt, failed.partition, slots) {
+    if !executor.unassign((index, failed.attempt, failed.partition), slots) {
         return (Verdict::GoesOn, None);
     }
-    if executor.stopping {
+    if executor.exit.is_stopping() {
         // It was told to go: what fails on the way out says nothing about the task.
         job.progress.stage_mut(index).give_back(failed.partition);
         return (Verdict::GoesOn, None);
@@ -446,13 +421,14 @@ fn count_failure(
 /// Takes back what a gone executor had, and counts what that means for its tasks and its job.
 fn take_back(job: &mut Job, executor: &mut Executor, departure: &Departure) -> Verdict {
     let mut verdict = Verdict::GoesOn;
-    let excused = executor.stopping || job.progress.is_final();
-    let mut unknown_slots = if executor.running.is_empty() { job.spec.executor.slots } else { 0 };
-    for ((index, attempt), partitions) in std::mem::take(&mut executor.assigned) {
+    let excused = executor.exit.is_stopping() || job.progress.is_final();
+    let mut unknown_slots =
+        if executor.work.running().is_empty() { job.spec.executor.slots } else { 0 };
+    for ((index, attempt), partitions) in executor.work.take_all() {
         for partition in partitions.iter() {
             let slots = job.progress.stage(index).slots;
             // Without a report on what ran, the first ones are taken to have run.
-            let ran = executor.ran(index, attempt, partition) || unknown_slots >= slots;
+            let ran = executor.work.ran((index, attempt, partition)) || unknown_slots >= slots;
             unknown_slots = unknown_slots.saturating_sub(slots);
             let fault = match departure {
                 _ if excused || !ran => None,

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Engine;
 use super::observe::senseless;
 use crate::event::{Departure, Event, ExecutorObservation, JobObservation, Report, StageAttempts};
-use crate::executors::{Executor, Since, Unsettled};
+use crate::executors::Executor;
 use crate::frameworks::{FrameworkCall, FrameworkObservation, RunningTask};
 use crate::ids::{ExecutorId, ExecutorKey, JobId, JobKey, NodeId, TaskId};
 use crate::jobs::{Job, JobSpec, JobState, Live, Past, Progress, StageRun, StageState};
@@ -308,10 +308,7 @@ impl Engine {
         let Ok(request) = self.request(&observed.request) else { return };
         let Some(job) = self.state.jobs.get_mut(id) else { return };
         let mut executor = Executor::new(observed.key.clone(), (id, node), request, now);
-        executor.confirmed = true;
-        executor.stopping = observed.terminating;
-        executor.acknowledged = observed.acknowledged_report;
-        executor.folded = observed.acknowledged_report;
+        executor.resume(observed.acknowledged_report, observed.terminating);
         if let Some(node) = node {
             self.state.nodes.charge(&self.state.pools, node, job.pool, &request);
             job.fleet.count_on(node);
@@ -395,10 +392,9 @@ impl Engine {
                 } else if turn
                     && stage.claim(partition, mine, others.get(&(index, partition)).copied())
                 {
-                    executor.assign(index, attempt, partition, stage.slots);
+                    executor.assign((index, attempt, partition), stage.slots);
                     if job.spec.speculation.is_some() {
-                        let since = Since::Assigned(now);
-                        executor.since.insert((index, attempt, partition), since);
+                        executor.work.note_assigned((index, attempt, partition), now);
                     }
                     rest.remove(partition);
                     claimed = true;
@@ -420,7 +416,7 @@ impl Engine {
         let job = self.state.executors.get(id).and_then(|it| self.state.jobs.get(it.job));
         for executor in job.into_iter().flat_map(|job| job.fleet.ids()) {
             let Some(it) = self.state.executors.get(executor) else { continue };
-            for (&(stage, attempt), partitions) in &it.assigned {
+            for (&(stage, attempt), partitions) in it.work.assigned() {
                 for partition in partitions.iter() {
                     live.insert((stage, partition), Live { executor, attempt });
                 }
@@ -449,14 +445,7 @@ impl Engine {
         let Some(report) = &known.report else { return };
         let Some((_, executor, id, job)) = self.state.executor_mut(key) else { return };
         let number = report.number;
-        if number <= executor.acknowledged {
-            executor.folded = number.saturating_sub(1);
-        } else {
-            executor.folded = executor.acknowledged;
-            // What is accounted for in it has to be acknowledged as well.
-            let (revision, ended) = (job.publication.next_revision(), BTreeMap::new());
-            executor.unsettled.push_back(Unsettled { report: number, revision, ended });
-        }
+        executor.reports.expect_again(number, job.publication.next_revision());
         self.touch(id);
         self.take_report(now, key, report.clone());
     }

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 
 use super::Engine;
-use crate::executors::{DrainCause, Draining};
+use crate::executors::DrainCause;
 use crate::ids::{ExecutorId, JobId};
 use crate::jobs::Job;
 use crate::time::Time;
@@ -40,10 +40,10 @@ impl Engine {
             // Those without a node are the first to go, then the newest.
             for id in job.fleet.ids().rev() {
                 let Some(executor) = self.state.executors.get_mut(id) else { continue };
-                if executor.stopping || executor.cut_off_at().is_some() {
+                if executor.exit.is_certain() {
                     continue;
                 }
-                let is_idle = executor.assigned_slots == 0;
+                let is_idle = executor.work.slots() == 0;
                 let excluded = !job.choice.declines().is_empty()
                     && executor
                         .node
@@ -51,16 +51,16 @@ impl Engine {
                         .is_some_and(|node| job.choice.declines().excludes(&node.observed().name));
                 if excluded {
                     // It is replaced.
-                    executor.draining = Some(let_go(DrainCause::NodeDeclined));
+                    executor.exit.let_go(DrainCause::NodeDeclined);
                     going.extend(is_idle.then_some(id));
                     continue;
                 }
                 if is_idle && executor.ready {
-                    executor.idle_since.get_or_insert(now);
+                    executor.work.note_idle(now);
                 }
-                let (slots, draining) = (executor.assigned_slots, executor.draining.is_some());
+                let (slots, draining) = (executor.work.slots(), executor.exit.draining().is_some());
                 let unplaced = executor.node.is_none();
-                let idle_since = executor.idle_since;
+                let idle_since = executor.work.idle_since();
                 staying.push(Staying { id, slots, draining, unplaced, idle_since });
             }
             staying.sort_by_key(|executor| !executor.unplaced);
@@ -68,7 +68,11 @@ impl Engine {
             let draining = drain(job, kept.staying);
             for (id, draining) in draining {
                 if let Some(executor) = self.state.executors.get_mut(id) {
-                    executor.draining = draining.then(|| let_go(DrainCause::Surplus));
+                    if draining {
+                        executor.exit.let_go(DrainCause::Surplus);
+                    } else {
+                        executor.exit.stop_draining();
+                    }
                 }
             }
             if let Some(at) = kept.look_again_at {
@@ -92,11 +96,6 @@ impl Engine {
         };
         job.wanted_executors().saturating_sub(job.fleet.count().saturating_sub(replaced))
     }
-}
-
-/// How an executor drains that its own job lets go.
-fn let_go(cause: DrainCause) -> Draining {
-    Draining { deadline: None, cause, hold: None }
 }
 
 struct Kept {

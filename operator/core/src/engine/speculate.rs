@@ -42,14 +42,14 @@ fn find(
         let mut slow = Vec::new();
         for id in job.fleet.ids() {
             let Some(executor) = executors.get(id) else { continue };
-            let has_queue = executor.assigned_slots > job.spec.executor.slots;
-            for (&(of, attempt, partition), since) in &executor.since {
+            let has_queue = executor.work.slots() > job.spec.executor.slots;
+            for (&(of, attempt, partition), since) in executor.work.since() {
                 let is_single = !stage.twins.contains_key(&partition);
                 if of != index || !is_single || !may_speculate(stage, partition) {
                     continue;
                 }
-                let going = executor.cut_off_at().is_some()
-                    || executor.is_withdrawn(of, attempt, partition);
+                let going = executor.exit.cut_off_at().is_some()
+                    || executor.withdrawal.contains((of, attempt, partition));
                 if (has_queue || going) && matches!(since, Since::Assigned(_)) {
                     // It is moved, not copied.
                     continue;
@@ -90,18 +90,17 @@ fn take_from_queues(
     for id in job.fleet.ids() {
         let Some(executor) = executors.get_mut(id) else { continue };
         // What one that is to be gone soon has not started is taken back already.
-        let going =
-            executor.stopping || executor.cut_off_at().is_some() || !executor.withdrawn.is_empty();
-        if going || executor.assigned_slots <= slots {
+        let going = executor.exit.is_certain() || !executor.withdrawal.is_empty();
+        if going || executor.work.slots() <= slots {
             continue;
         }
         let mut waited = Vec::new();
-        for (&(stage, attempt, partition), since) in &executor.since {
+        for (&(stage, attempt, partition), since) in executor.work.since() {
             let (Since::Assigned(at), Some(patience)) = (*since, patience[stage]) else { continue };
             if job.progress.stage(stage).twins.contains_key(&partition) {
                 continue;
             }
-            let due = at.max(executor.progressed_at) + patience;
+            let due = at.max(executor.work.progressed_at()) + patience;
             if due <= now {
                 waited.push((stage, attempt, partition));
             } else {
@@ -110,9 +109,9 @@ fn take_from_queues(
         }
         for (stage, attempt, partition) in waited {
             let run = job.progress.stage_mut(stage);
-            executor.withdraw(stage, attempt, (partition, run.slots), revision);
+            executor.withdraw((stage, attempt, partition), run.slots, revision);
             run.give_back(partition);
-            executor.prefetch_slots = 0;
+            executor.work.stop_prefetch();
             job.publication.mark_changed();
             job.publication.mark_urgent();
         }
@@ -161,9 +160,10 @@ pub(super) fn copy_stragglers(
             let candidates = usable.iter().filter_map(|&id| {
                 let executor = executors.get(id)?;
                 let has_room =
-                    executor.taken_slots().saturating_add(slots) <= job.spec.executor.slots;
-                let may = id != straggler.first.executor && !executor.exclusive && has_room;
-                let rank = (Some(executor.node) == first_node, executor.assigned_slots);
+                    executor.work.taken_slots().saturating_add(slots) <= job.spec.executor.slots;
+                let may =
+                    id != straggler.first.executor && !executor.work.is_exclusive() && has_room;
+                let rank = (Some(executor.node) == first_node, executor.work.slots());
                 may.then_some((rank, id))
             });
             let Some((_, id)) = candidates.min() else {
@@ -174,8 +174,8 @@ pub(super) fn copy_stragglers(
             let partition = straggler.partition;
             let attempt = stage.number_attempt(partition);
             if let Some(executor) = executors.get_mut(id) {
-                executor.assign(index, attempt, partition, slots);
-                executor.since.insert((index, attempt, partition), Since::Assigned(now));
+                executor.assign((index, attempt, partition), slots);
+                executor.work.note_assigned((index, attempt, partition), now);
                 stage.twin(&straggler, Live { executor: id, attempt });
             }
         }

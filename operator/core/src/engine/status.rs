@@ -43,7 +43,7 @@ impl Engine {
         let job = self.state.jobs.get(id)?;
         let ready = job.fleet.ids().filter(|&id| {
             let executor = self.state.executors.get(id);
-            executor.is_some_and(|executor| executor.ready && !executor.stopping)
+            executor.is_some_and(|executor| executor.ready && !executor.exit.is_stopping())
         });
         let (reason, message) = self.reason_and_message(job);
         let stages = job.spec.stages.iter().zip(job.progress.stages()).enumerate();
@@ -89,7 +89,9 @@ impl Engine {
         };
         let sentence = waiting.display(&self.state.kinds);
         let mut executors = job.fleet.ids();
-        let is_there = |id: ExecutorId| self.state.executors.get(id).is_some_and(|it| it.confirmed);
+        let is_there = |id: ExecutorId| {
+            self.state.executors.get(id).is_some_and(|it| it.delivery.is_confirmed())
+        };
         let has_none = job.fleet.is_empty()
             || match trouble {
                 // What is there now never ran either.
@@ -123,7 +125,7 @@ impl Engine {
     fn drain_reason(&self, job: &Job) -> Option<(&'static str, String)> {
         let executors = job.fleet.ids().filter_map(|id| self.state.executors.get(id));
         let drains = executors.filter_map(|executor| {
-            let draining = executor.draining.as_ref()?;
+            let draining = executor.exit.draining()?;
             Some((&draining.cause, draining.deadline?))
         });
         let drains: Vec<(&DrainCause, Time)> = drains.collect();
@@ -171,16 +173,19 @@ impl Engine {
     ) -> StageStatus {
         let executors = || job.fleet.ids().filter_map(|id| self.state.executors.get(id));
         let running: u64 = executors()
-            .flat_map(|executor| &executor.running)
+            .flat_map(|executor| executor.work.running())
             .filter(|((stage, _), _)| *stage == index)
             .map(|(_, partitions)| partitions.len())
             .sum();
         let mut live = BTreeMap::new();
         for executor in executors() {
-            let groups = executor.assigned.iter().filter(|((stage, _), _)| *stage == index);
+            let groups = executor.work.assigned().iter().filter(|((stage, _), _)| *stage == index);
             for (&(stage, attempt), partitions) in groups {
                 live.extend(partitions.iter().map(|partition| {
-                    ((partition, attempt), executor.is_withdrawn(stage, attempt, partition))
+                    (
+                        (partition, attempt),
+                        executor.withdrawal.contains((stage, attempt, partition)),
+                    )
                 }));
             }
         }

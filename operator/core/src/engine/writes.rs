@@ -31,21 +31,24 @@ impl Engine {
             return;
         }
         // Of one without a node it is not known yet whether it can stay where it lands.
-        if !std::mem::replace(&mut executor.confirmed, true) && executor.node.is_some() {
+        if !executor.delivery.confirm() && executor.node.is_some() {
             job.pauses.note_launched();
         }
-        if observed.terminating && !executor.stopping {
+        if observed.terminating && executor.exit.stop() {
             // Somebody else told it to go.
-            executor.stopping = true;
             self.count_leaving(executor_id);
             self.touch(id);
-        } else if executor.stopping {
-            executor.told_at = executor.told_at.filter(|_| !observed.terminating);
-        } else if !executor.assignment_changed {
+        } else if executor.exit.is_stopping() {
+            if observed.terminating {
+                executor.delivery.note_heard();
+            }
+        } else if !executor.delivery.is_changed() {
             let wanted = assignment(job, executor);
             let heard = wanted.acknowledged_report == observed.acknowledged_report
                 && wanted.attempts == observed.attempts;
-            executor.told_at = executor.told_at.filter(|_| !heard);
+            if heard {
+                executor.delivery.note_heard();
+            }
         }
     }
 
@@ -54,7 +57,7 @@ impl Engine {
         let Ok(observed) = self.request(observed) else { return };
         let Some((_, executor, id, job)) = self.state.executor_mut(key) else { return };
         let less = executor.request.above(&observed);
-        if less.is_none() || executor.leaving {
+        if less.is_none() || executor.exit.is_counted() {
             return;
         }
         executor.request = executor.request.minus(&less);
@@ -77,9 +80,10 @@ impl Engine {
     pub(super) fn deliver_again(&mut self, key: &ExecutorKey) {
         let waits = self.settings.write_deadline_milliseconds.is_some();
         if let Some((id, executor, job, _)) = self.state.executor_mut(key) {
-            let missing = waits && !executor.confirmed && !executor.stopping;
-            executor.assignment_changed = true;
-            if executor.stopping {
+            let missing =
+                waits && !executor.delivery.is_confirmed() && !executor.exit.is_stopping();
+            executor.delivery.mark_changed();
+            if executor.exit.is_stopping() {
                 self.outgoing.push(Action::Remove(key.clone()));
             } else if missing {
                 self.launch_again(id);
@@ -105,15 +109,10 @@ impl Engine {
         }
         for executor in job.fleet.ids() {
             let Some(executor) = self.state.executors.get_mut(executor) else { continue };
-            while let Some(first) = executor.unsettled.front()
-                && first.revision <= revision
-            {
-                executor.acknowledged = executor.acknowledged.max(first.report);
-                executor.assignment_changed = true;
-                executor.unsettled.pop_front();
+            let settles = executor.reports.settle(revision);
+            if settles || executor.withdrawal.waits_for(revision) {
+                executor.delivery.mark_changed();
             }
-            let is_withdrawn = !executor.withdrawn.is_empty() && executor.withdrawal_told.is_none();
-            executor.assignment_changed |= is_withdrawn && executor.withdrawn_revision <= revision;
         }
         self.agenda.touch(id);
         self.discard_settled(id);
@@ -159,7 +158,7 @@ impl Engine {
             Action::Launch(Launch { key, .. }) => {
                 let executor = self.state.find_executor(key);
                 let executor = executor.and_then(|id| self.state.executors.get(id));
-                executor.is_some_and(|it| !it.stopping || it.told_at.is_none())
+                executor.is_some_and(|it| !it.exit.is_stopping() || it.delivery.told_at().is_none())
             }
             Action::Remove(key) => self.state.find_executor(key).is_some(),
 
@@ -212,7 +211,7 @@ impl Engine {
         let mut late: Vec<_> = job.remains.overdue(now, deadline).map(key).collect();
         for executor in job.fleet.ids() {
             if let Some(executor) = self.state.executors.get(executor)
-                && overdue(executor.told_at)
+                && overdue(executor.delivery.told_at())
             {
                 late.push(executor.key.clone());
             }
@@ -224,7 +223,7 @@ impl Engine {
 
     fn note_told(&mut self, now: Time, key: &ExecutorKey) -> Option<JobId> {
         let (_, executor, job, _) = self.state.executor_mut(key)?;
-        executor.told_at = Some(now);
+        executor.delivery.note_told(now);
         Some(job)
     }
 

@@ -111,7 +111,10 @@ impl Search<'_> {
 
     fn cost(&self, units: &[Unit]) -> Cost {
         let work = |&id: &ExecutorId| {
-            self.state.executors.get(id).map_or(Span::ZERO, |executor| executor.work(self.now))
+            self.state
+                .executors
+                .get(id)
+                .map_or(Span::ZERO, |executor| executor.work.invested(self.now))
         };
         let weighty = units.iter().any(|unit| !self.is_leftover(unit.pool));
         let all = || units.iter().flat_map(|unit| &unit.executors);
@@ -135,7 +138,7 @@ impl Search<'_> {
         let here = self.state.on_node.get(&node).into_iter().flatten();
         let losing = here.filter_map(|&id| {
             let (executor, job) = self.executor(id)?;
-            let goes = executor.leaving || self.taken.contains(&id);
+            let goes = executor.exit.is_counted() || self.taken.contains(&id);
             goes.then_some((job.pool, executor.request))
         });
         let changed = self.room.get(&node).copied().unwrap_or_default();
@@ -158,10 +161,10 @@ impl Search<'_> {
         let mut by_pool: BTreeMap<PoolId, Vec<(i32, Span, ExecutorId)>> = BTreeMap::new();
         for &id in self.state.on_node.get(&node).into_iter().flatten() {
             let Some((executor, job)) = self.executor(id) else { continue };
-            if executor.leaving || self.taken.contains(&id) || executor.job == ask.job {
+            if executor.exit.is_counted() || self.taken.contains(&id) || executor.job == ask.job {
                 continue;
             }
-            let entry = (job.spec.priority, executor.work(self.now), id);
+            let entry = (job.spec.priority, executor.work.invested(self.now), id);
             by_pool.entry(job.pool).or_default().push(entry);
         }
         let mut all = Vec::new();
@@ -194,7 +197,9 @@ impl Search<'_> {
             .fleet
             .ids()
             .filter(|id| !self.taken.contains(id))
-            .filter(|&id| self.state.executors.get(id).is_some_and(|executor| !executor.leaving))
+            .filter(|&id| {
+                self.state.executors.get(id).is_some_and(|executor| !executor.exit.is_counted())
+            })
             .collect();
         if staying.len() <= least {
             unit.executors = staying;

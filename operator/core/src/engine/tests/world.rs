@@ -633,7 +633,7 @@ impl World {
     /// The executors that drain.
     pub(super) fn draining(&self) -> Vec<ExecutorKey> {
         let executors = self.engine.state.executors.iter();
-        let drain = executors.filter(|(_, executor)| executor.draining.is_some());
+        let drain = executors.filter(|(_, executor)| executor.exit.draining().is_some());
         let mut keys: Vec<_> = drain.map(|(_, executor)| executor.key.clone()).collect();
         keys.sort();
         keys
@@ -689,7 +689,7 @@ impl World {
             let leaving = state
                 .executors
                 .iter()
-                .filter(|(_, executor)| executor.node == Some(id) && executor.leaving)
+                .filter(|(_, executor)| executor.node == Some(id) && executor.exit.is_counted())
                 .fold(Resources::NONE, |sum, (_, executor)| sum.plus(&executor.request));
             assert_eq!(*node.leaving(), leaving, "leaving node {}", node.observed().name);
             assert_eq!(
