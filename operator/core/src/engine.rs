@@ -26,11 +26,9 @@ mod writes;
 
 use serde::{Deserialize, Serialize};
 
-use books::{Agenda, MissingNodes, Queue};
-use drain::Drains;
-use head_of_line::HeadOfLine;
-use hold::Holds;
-use reclaim::Reclaiming;
+use books::{
+    Agenda, Drains, HeadOfLine, Holds, MissingNodes, Penalties, Queue, Reclaiming, Restoring,
+};
 
 use crate::action::Action;
 use crate::event::Event;
@@ -41,8 +39,6 @@ use crate::share::SHARED_RESOURCES;
 use crate::state::State;
 use crate::time::{Span, Time};
 use crate::view::{FrameworkStatus, PoolStatus, View};
-use decline::Penalties;
-use restore::Restoring;
 
 /// Settings of the engine.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -4,12 +4,26 @@
 //! it by its verbs; only its own `check` looks at all that it keeps.
 
 mod agenda;
+mod drains;
 mod due;
+mod head_of_line;
+mod hold;
+mod holds;
 mod missing;
+mod penalties;
 mod queue;
+mod reclaiming;
 mod refused;
+mod restoring;
 
 pub(crate) use agenda::Agenda;
+pub(crate) use drains::Drains;
 pub(crate) use due::Due;
+pub(crate) use head_of_line::HeadOfLine;
+pub(crate) use hold::Hold;
+pub(crate) use holds::Holds;
 pub(crate) use missing::MissingNodes;
+pub(crate) use penalties::Penalties;
 pub(crate) use queue::Queue;
+pub(crate) use reclaiming::Reclaiming;
+pub(crate) use restoring::{Known, Restoring, Told};

@@ -92,6 +92,7 @@ impl Engine {
         ensure!(self.state.on_node == on_node, "executors are on {on_node:?}");
         ensure!(self.state.of_pool == of_pool, "executors are of {of_pool:?}");
         ensure!(self.state.executors_leaving == leaving, "executors leave: {leaving:?}");
+        self.drains.check(&self.state.executors)?;
         self.holds.check()
     }
 

@@ -6,49 +6,9 @@ use super::Engine;
 use crate::allocator::Choice;
 use crate::event::Departure;
 use crate::explain::Rejection;
-use crate::ids::{ExecutorKey, JobId, JobKey, NodeId};
-use crate::jobs::{Culprit, backoff};
-use crate::time::{Span, Time};
-
-/// All jobs decline a node on which executors of this many jobs failed to start in a row.
-const JOBS_BEFORE_PENALTY: usize = 2;
-
-/// How long an executor that did not start counts against its node.
-const FAILED_START_COUNTS_MILLISECONDS: Span = Span::from_seconds(600);
-
-/// The nodes on which executors do not start, whosever they are. Soft state, by name.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Penalties {
-    nodes: BTreeMap<Box<str>, Penalty>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Penalty {
-    /// The jobs whose executors did not start, and when they last did not.
-    jobs: BTreeMap<JobKey, Time>,
-    strikes: u32,
-    until: Time,
-}
-
-impl Penalties {
-    fn note_not_started(&mut self, node: &str, job: &JobKey, now: Time) {
-        self.forget(now);
-        let penalty = self.nodes.entry(node.into()).or_default();
-        penalty.jobs.insert(job.clone(), now);
-        if penalty.jobs.len() >= JOBS_BEFORE_PENALTY {
-            penalty.strikes += 1;
-            penalty.until = now + backoff(penalty.strikes);
-        }
-    }
-
-    fn forget(&mut self, now: Time) {
-        let counts = |at: &Time| now < *at + FAILED_START_COUNTS_MILLISECONDS;
-        self.nodes.retain(|_, penalty| {
-            penalty.jobs.retain(|_, at| counts(at));
-            !penalty.jobs.is_empty() || penalty.until > now
-        });
-    }
-}
+use crate::ids::{ExecutorKey, JobId, NodeId};
+use crate::jobs::Culprit;
+use crate::time::Time;
 
 impl Engine {
     /// Takes in that an executor of a job is gone from a node, if that speaks against the node.
@@ -104,7 +64,7 @@ impl Engine {
     /// Takes in that an executor can run tasks: the node starts executors.
     pub(super) fn count_for_node(&mut self, id: JobId, node: &str) {
         // Whoever declined the node for that may take it now.
-        if self.penalties.nodes.remove(node).is_some() {
+        if self.penalties.note_started(node) {
             self.agenda.offers_are_due();
         }
         if let Some(job) = self.state.jobs.get_mut(id) {
@@ -150,8 +110,7 @@ impl Engine {
     pub(super) fn declined(&self, now: Time, id: JobId) -> BTreeMap<NodeId, Time> {
         let mut declined: BTreeMap<NodeId, Time> = BTreeMap::new();
         let Some(job) = self.state.jobs.get(id) else { return declined };
-        let penalties = self.penalties.nodes.iter().map(|(node, penalty)| (&**node, penalty.until));
-        for (node, until) in penalties.chain(job.choice.declines().until()) {
+        for (node, until) in self.penalties.until().chain(job.choice.declines().until()) {
             if until > now
                 && let Some(node) = self.state.nodes.find(node)
             {

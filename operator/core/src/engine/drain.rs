@@ -8,32 +8,12 @@
 //! or has less than what is on it. Those that their own job lets go (`sizing.rs`) have no deadline:
 //! they do all that they have.
 
-use std::collections::BTreeSet;
-
 use super::Engine;
-use crate::executors::{DrainCause, Drained, Draining, Executor};
+use crate::executors::{DrainCause, Drained, Executor};
 use crate::ids::{ExecutorId, ExecutorKey, NodeId};
 use crate::nodes::Availability;
 use crate::resources::Resources;
 use crate::time::Time;
-
-/// What is to be done about executors on their way out.
-#[derive(Debug, Default)]
-pub(super) struct Drains {
-    /// When which executor is cut off.
-    due: BTreeSet<(Time, ExecutorId)>,
-    /// Those of which something was heard.
-    heard: BTreeSet<ExecutorId>,
-    /// When to look at which node again; entries may be out of date.
-    nodes: BTreeSet<(Time, NodeId)>,
-}
-
-impl Drains {
-    pub(super) fn wakeup(&self) -> Option<Time> {
-        let due = self.due.first().map(|&(at, _)| at);
-        due.into_iter().chain(self.nodes.first().map(|&(at, _)| at)).min()
-    }
-}
 
 impl Engine {
     /// Lets an executor drain. One that drains already goes by the earlier deadline.
@@ -53,8 +33,7 @@ impl Engine {
         match executor.exit.drain_until(deadline, cause, hold) {
             Drained::AsBefore => return,
             Drained::Sooner { before } => {
-                self.drains.due.remove(&(before, id));
-                self.drains.due.insert((deadline, id));
+                self.drains.hasten(id, before, deadline);
                 self.touch(job);
                 return;
             }
@@ -76,8 +55,7 @@ impl Engine {
             }
         }
         executor.delivery.mark_changed();
-        self.drains.due.insert((deadline, id));
-        self.drains.heard.insert(id);
+        self.drains.start(id, deadline);
         self.count_leaving(id);
         self.touch(job);
     }
@@ -94,8 +72,7 @@ impl Engine {
         executor.withdrawal.forget_untold();
         executor.delivery.mark_changed();
         let job = executor.job;
-        self.drains.due.remove(&(deadline, id));
-        self.drains.heard.remove(&id);
+        self.drains.stop(id, Some(deadline));
         self.uncount_leaving(id);
         self.touch(job);
         // Whether the job still needs it is for the next tick to say.
@@ -104,13 +81,12 @@ impl Engine {
 
     /// Removes executors that drained: those that have nothing left, and those whose time is over.
     pub(super) fn finish_drains(&mut self, now: Time) {
-        for id in std::mem::take(&mut self.drains.heard) {
+        for id in self.drains.take_heard() {
             if self.state.executors.get(id).is_some_and(Executor::is_idle) {
                 self.stop_executor(id);
             }
         }
-        while let Some(&(at, id)) = self.drains.due.first().filter(|&&(at, _)| at <= now) {
-            self.drains.due.remove(&(at, id));
+        while let Some(id) = self.drains.take_due(now) {
             self.stop_executor(id);
         }
     }
@@ -119,7 +95,7 @@ impl Engine {
     pub(super) fn take_released(&mut self, key: &ExecutorKey, observed_assignment: u64) {
         let Some((id, executor, _, job)) = self.state.executor_mut(key) else { return };
         if executor.exit.cut_off_at().is_some() {
-            self.drains.heard.insert(id);
+            self.drains.hear(id);
         }
         let told = executor.withdrawal.is_told_by(observed_assignment);
         if !told || executor.exit.is_stopping() || job.progress.is_final() {
@@ -139,15 +115,12 @@ impl Engine {
 
     /// Forgets that a gone executor was on its way out.
     pub(super) fn forget_drain(&mut self, id: ExecutorId) {
-        self.drains.heard.remove(&id);
         self.uncount_leaving(id);
-        let draining =
-            self.state.executors.get(id).and_then(|executor| executor.exit.draining().cloned());
-        if let Some(Draining { deadline: Some(deadline), hold, .. }) = draining {
-            self.drains.due.remove(&(deadline, id));
-            if let Some(hold) = hold {
-                self.holds.forget_victim(hold, id);
-            }
+        let executor = self.state.executors.get(id);
+        let draining = executor.and_then(|executor| executor.exit.draining());
+        self.drains.stop(id, draining.and_then(|draining| draining.deadline));
+        if let Some(hold) = draining.and_then(|draining| draining.hold) {
+            self.holds.forget_victim(hold, id);
         }
     }
 
@@ -184,8 +157,7 @@ impl Engine {
 
     /// Looks at the nodes for which it is time.
     pub(super) fn empty_nodes(&mut self, now: Time) {
-        while let Some(&(at, node)) = self.drains.nodes.first().filter(|&&(at, _)| at <= now) {
-            self.drains.nodes.remove(&(at, node));
+        while let Some(node) = self.drains.take_node(now) {
             self.review_node(now, node);
         }
     }
@@ -202,9 +174,9 @@ impl Engine {
             let end = maintenance.end();
             if end.is_none_or(|end| now < end) {
                 unavailable_from = Some(maintenance.start);
-                self.drains.nodes.extend(end.map(|end| (end, id)));
+                end.into_iter().for_each(|end| self.drains.review_node_at(end, id));
                 if now < opens {
-                    self.drains.nodes.insert((opens, id));
+                    self.drains.review_node_at(opens, id);
                 } else {
                     wanted = Some((maintenance.start.max(now), DrainCause::Maintenance));
                 }

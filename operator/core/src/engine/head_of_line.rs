@@ -13,7 +13,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Engine;
-use super::hold::Hold;
+use super::books::Hold;
 use crate::allocator::{Choice, Claim, Order, Tree, times};
 use crate::explain::Rejection;
 use crate::ids::{JobId, NodeId, PoolId};
@@ -35,21 +35,6 @@ const PATIENCE: u32 = 10;
 
 /// How often a claim moves to other nodes.
 const MOST_MOVES: u32 = 10;
-
-/// When there is something to be done about claims that wait for room.
-#[derive(Debug, Default)]
-pub(super) struct HeadOfLine {
-    /// Whether they have to be looked at.
-    pub(super) due: bool,
-    /// When the next has waited for long enough.
-    ripe_at: Option<Time>,
-}
-
-impl HeadOfLine {
-    pub(super) fn wakeup(&self) -> Option<Time> {
-        if self.due { Some(Time::ZERO) } else { self.ripe_at }
-    }
-}
 
 /// A claim that waits for room, with what is compared about it.
 #[derive(Clone, Debug)]
@@ -75,13 +60,10 @@ type Lineage = Vec<((PoolId, bool), Share)>;
 impl Engine {
     /// Keeps nodes free for claims that have waited for long enough.
     pub(super) fn keep_nodes_free(&mut self, now: Time) {
-        let is_due = std::mem::take(&mut self.head_of_line.due);
-        let Some(timeout) = self.settings.head_of_line_milliseconds else { return };
-        let is_ripe = self.head_of_line.ripe_at.is_some_and(|at| at <= now);
-        if !is_due && !is_ripe {
+        if !self.head_of_line.take_due(now) {
             return;
         }
-        self.head_of_line.ripe_at = None;
+        let Some(timeout) = self.settings.head_of_line_milliseconds else { return };
         let (first, guaranteed) = self.waiting_for_room(now);
         self.yield_to_guarantees(&guaranteed);
         let mut turns: Vec<(bool, Lineage, Waiting)> = first
@@ -93,13 +75,12 @@ impl Engine {
             (left, shares(left_line)).cmp(&(right, shares(right_line)))
         });
         for (place, (_, line, claim)) in turns.iter().enumerate() {
-            if self.holds.of_line().any(|(_, hold)| hold.pool == claim.pool) {
+            if self.holds.of_line().any(|(_, hold)| hold.pool() == claim.pool) {
                 continue;
             }
             let ripe_at = claim.since + timeout;
             if now < ripe_at {
-                let earliest = self.head_of_line.ripe_at.unwrap_or(ripe_at);
-                self.head_of_line.ripe_at = Some(earliest.min(ripe_at));
+                self.head_of_line.ripens(ripe_at);
                 continue;
             }
             let others = turns.iter().enumerate().filter(|&(other, _)| other != place);
@@ -175,11 +156,10 @@ impl Engine {
         let mut given_up = Vec::new();
         let free = self.state.nodes.free_beside_claims(&BTreeMap::new());
         for (number, hold) in self.holds.of_line() {
-            let count = u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX);
-            let all = times(&hold.request, count);
-            let yields = guaranteed.iter().any(|&pool| pool != hold.pool)
-                && !self.is_within_guarantee(hold.pool, &hold.request, count);
-            if yields || !self.leaves_guarantees(hold.pool, &all, &free.plus(&all)) {
+            let (pool, all) = (hold.pool(), hold.all());
+            let yields = guaranteed.iter().any(|&other| other != pool)
+                && !self.is_within_guarantee(pool, hold.request(), hold.executors());
+            if yields || !self.leaves_guarantees(pool, &all, &free.plus(&all)) {
                 given_up.push(number);
             }
         }
@@ -263,7 +243,7 @@ impl Engine {
         }
         let nodes = nodes?;
         let held: BTreeSet<NodeId> =
-            self.holds.of_line().flat_map(|(_, hold)| &hold.nodes).copied().collect();
+            self.holds.of_line().flat_map(|(_, hold)| hold.nodes()).copied().collect();
         let wanted = nodes.iter().collect::<BTreeSet<_>>().len();
         let all = self.state.nodes.count();
         let percent = self.settings.head_of_line_nodes_percent.min(100) as usize;
@@ -341,38 +321,34 @@ impl Engine {
 
     /// Notes that a claim has waited in vain on its nodes.
     pub(super) fn note_move(&mut self, now: Time, number: u64) {
-        let expired = self.holds.of_line().find(|&(of_line, _)| of_line == number);
-        let Some((_, hold)) = expired.filter(|(_, hold)| hold.expires <= now) else { return };
-        let (job, nodes) = (hold.job, hold.nodes.clone());
-        if let Some(job) = self.state.jobs.get_mut(job) {
-            job.waiting.note_move(nodes);
+        let hold = self.holds.get(number);
+        if let Some(hold) = hold.filter(|hold| hold.is_of_line() && hold.has_expired(now))
+            && let Some(job) = self.state.jobs.get_mut(hold.job())
+        {
+            job.waiting.note_move(hold.nodes().to_vec());
         }
     }
 
     /// Gives up what is kept for a job until there is room, to be put back.
     pub(super) fn set_aside(&mut self, job: JobId) -> Option<Hold> {
-        let number = self.holds.of_line_for(job)?;
-        self.remove_hold(number)
+        let (number, _) = self.holds.of_line_for(job)?;
+        self.holds.remove(&mut self.state, number)
     }
 
     /// What a claim with a hold waits for.
     pub(super) fn kept_free(&self, hold: &Hold) -> Option<Rejection> {
-        let mut on_node: BTreeMap<NodeId, u32> = BTreeMap::new();
-        for &node in &hold.nodes {
-            *on_node.entry(node).or_default() += 1;
-        }
-        let executors = u32::try_from(hold.nodes.len()).unwrap_or(u32::MAX);
-        let wanted = times(&hold.request, executors);
         let mut free = Resources::NONE;
         let mut nodes = Vec::new();
-        for (&id, &count) in &on_node {
+        for (id, count) in hold.by_node() {
             let node = self.state.nodes.get(id)?;
-            free =
-                free.plus(&node.usable().above(node.held()).min_each(&times(&hold.request, count)));
+            let most = times(hold.request(), count);
+            free = free.plus(&node.usable().above(node.held()).min_each(&most));
             nodes.push(node.observed().name.clone());
         }
+        let wanted = hold.all();
         let asked = wanted.iter().filter(|&(_, wanted)| wanted > 0);
         let (kind, wanted) = asked.min_by_key(|&(kind, wanted)| per_mille(free[kind], wanted))?;
+        let executors = hold.executors();
         Some(Rejection::KeepsNodes { nodes, executors, kind, free: free[kind], wanted })
     }
 }

@@ -50,7 +50,7 @@ impl Engine {
         } else {
             self.agenda.offers_are_due();
         }
-        self.reclaiming.changes += 1;
+        self.reclaiming.note_change();
         self.holds.review_node(id);
         self.review_node(now, id);
     }
@@ -78,7 +78,7 @@ impl Engine {
         self.note_missing(name);
         self.leave_node(id);
         self.agenda.offers_are_due();
-        self.reclaiming.changes += 1;
+        self.reclaiming.note_change();
     }
 
     /// Keeps a place for what may be on a node that is not there.
@@ -109,7 +109,7 @@ impl Engine {
         let is_same = before
             .is_some_and(|job| (&job.uid, job.generation) == (&observed.uid, observed.generation));
         if !is_same {
-            self.reclaiming.changes += 1;
+            self.reclaiming.note_change();
         }
         if let Some(id) = known
             && let Some(job) = self.state.jobs.get_mut(id)
@@ -127,7 +127,7 @@ impl Engine {
                     if !is_news {
                         return;
                     }
-                    self.reclaiming.changes += 1;
+                    self.reclaiming.note_change();
                     if let Some(limit) = job.spec.deadline_milliseconds {
                         let deadline = job.created_at + limit;
                         self.agenda.set_timer(deadline, id);
@@ -141,7 +141,7 @@ impl Engine {
                 _ => {}
             }
         }
-        self.reclaiming.changes += 1;
+        self.reclaiming.note_change();
         // A new job, one that replaces another of its name, or one that makes sense at last.
         let mut epochs = known.map(|id| self.replace(id)).unwrap_or_default();
         self.avoid_epochs_in_use(&observed.key, &mut epochs);
@@ -159,8 +159,8 @@ impl Engine {
             self.give_up_holds_of(id);
             self.drop_if_done(id);
             self.agenda.places_are_due();
-            self.reclaiming.due = true;
-            self.reclaiming.changes += 1;
+            self.reclaiming.look_again();
+            self.reclaiming.note_change();
         }
     }
 

@@ -35,10 +35,12 @@ impl Engine {
         }
         self.enforce_limits(now);
         let due = self.agenda.take_due();
-        let is_due = !due.is_empty();
-        self.reclaiming.due |= is_due;
-        self.head_of_line.due |= is_due;
-        if !is_due || (self.queue.is_empty() && !self.has_frameworks()) {
+        if due.is_empty() {
+            return;
+        }
+        self.reclaiming.look_again();
+        self.head_of_line.look_again();
+        if self.queue.is_empty() && !self.has_frameworks() {
             return;
         }
         let only = self.candidates(due);

@@ -61,7 +61,7 @@ impl Engine {
         self.agenda.offers_are_due();
         self.agenda.limits_are_due();
         self.holds.review_all();
-        self.reclaiming.changes += 1;
+        self.reclaiming.note_change();
     }
 
     /// Takes in what pools say about nodes and namespaces, if that may have changed.

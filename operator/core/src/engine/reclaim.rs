@@ -21,20 +21,6 @@ use crate::time::{Span, Time};
 /// is due at once.
 const MOVES_PER_TICK: usize = 16;
 
-/// What there is to be done about waiting claims.
-#[derive(Debug, Default)]
-pub(super) struct Reclaiming {
-    /// Whether claims have to be looked at.
-    pub(super) due: bool,
-    /// How often a job, pool or node came, went or was changed.
-    pub(super) changes: u64,
-    /// When a grace period ends. Entries may be out of date.
-    wakeups: BTreeSet<Time>,
-    /// The pools and jobs that wait below what is theirs.
-    waiting_pools: BTreeSet<PoolId>,
-    waiting_jobs: BTreeSet<JobId>,
-}
-
 /// The order in which claims are served: those of guarantees first, then as the tree has it, then
 /// those of the pool.
 type Turn = (bool, Vec<Share>, Reverse<i32>, Share, u64, JobId);
@@ -42,20 +28,10 @@ type Turn = (bool, Vec<Share>, Reverse<i32>, Share, u64, JobId);
 /// Claims that differ in nothing that the search looks at.
 type Shape = (PoolId, i32, Resources, u32, bool, Reach, BTreeSet<NodeId>);
 
-impl Reclaiming {
-    pub(super) fn wakeup(&self) -> Option<Time> {
-        if self.due { Some(Time::ZERO) } else { self.wakeups.first().copied() }
-    }
-}
-
 impl Engine {
     /// Makes room for claims that have waited for their grace period.
     pub(super) fn reclaim(&mut self, now: Time) {
-        while self.reclaiming.wakeups.first().is_some_and(|&at| at <= now) {
-            self.reclaiming.wakeups.pop_first();
-            self.reclaiming.due = true;
-        }
-        if !std::mem::take(&mut self.reclaiming.due) {
+        if !self.reclaiming.take_due(now) {
             return;
         }
         let asks = if self.anything_is_reclaimed() { self.waiting_asks() } else { Vec::new() };
@@ -84,7 +60,7 @@ impl Engine {
             // It may as well be made room for where it waits for some.
             let aside = self.set_aside(id);
             let search =
-                Search::new(&self.state, &shared, now, self.reclaiming.changes, guarantees);
+                Search::new(&self.state, &shared, now, self.reclaiming.changes(), guarantees);
             let mut search = search.declining(shape.6.clone());
             let found = search.find(&ask).filter(|&(entitlement, _)| {
                 // What is short for guarantees is not taken by share: it would go to them.
@@ -103,7 +79,7 @@ impl Engine {
             self.hold(now, &ask, entitlement, placements);
             moves += 1;
             if moves == MOVES_PER_TICK {
-                self.reclaiming.due = true;
+                self.reclaiming.look_again();
                 break;
             }
             if wants_more {
@@ -116,7 +92,7 @@ impl Engine {
     /// Lets what was reclaimed be taken again, as if something had changed outside.
     #[cfg(test)]
     pub(crate) fn change_something(&mut self) {
-        self.reclaiming.changes += 1;
+        self.reclaiming.note_change();
     }
 
     /// Whether some pool has a guarantee or takes back shares; otherwise nobody need be looked at.
@@ -168,8 +144,6 @@ impl Engine {
 
     /// Notes since when pools and jobs wait below what is theirs.
     fn measure(&mut self, now: Time, asks: &[(Ask, u32)]) {
-        let were_pools = std::mem::take(&mut self.reclaiming.waiting_pools);
-        let were_jobs = std::mem::take(&mut self.reclaiming.waiting_jobs);
         let by_share = |(ask, _): &(Ask, u32)| ask.rules.policy == ReclaimPolicy::FairShare;
         let (largest, in_pools) = if asks.iter().any(by_share) {
             (self.largest_children(), self.largest_in_pools())
@@ -189,7 +163,15 @@ impl Engine {
                 below.jobs.insert(ask.job, ask.rules.grace_milliseconds);
             }
         }
-        let mut wakeups = BTreeSet::new();
+        self.mark_since(now, &below);
+    }
+
+    /// Notes since when pools and jobs wait below what is theirs, and when they have done so for long
+    /// enough.
+    fn mark_since(&mut self, now: Time, below: &Below) {
+        let pools = below.guarantee.keys().chain(below.share.keys()).chain(below.own.keys());
+        let pools = self.reclaiming.wait_in_pools(pools.copied().collect());
+        let jobs = self.reclaiming.wait_in_jobs(below.jobs.keys().copied().collect());
         let mut mark = |since: &mut Option<Time>, grace: Option<&Span>| {
             let Some(grace) = grace else {
                 *since = None;
@@ -197,30 +179,19 @@ impl Engine {
             };
             let ripe = *since.get_or_insert(now) + *grace;
             if ripe > now {
-                wakeups.insert(ripe);
+                self.reclaiming.look_again_at(ripe);
             }
         };
-        let are_pools: BTreeSet<PoolId> = below
-            .guarantee
-            .keys()
-            .chain(below.share.keys())
-            .chain(below.own.keys())
-            .copied()
-            .collect();
-        for &id in were_pools.union(&are_pools) {
+        for id in pools {
             let Some(pool) = self.state.pools.get_mut(id) else { continue };
             mark(&mut pool.below_guarantee_since, below.guarantee.get(&id));
             mark(&mut pool.below_share_since, below.share.get(&id));
             mark(&mut pool.own_below_share_since, below.own.get(&id));
         }
-        let are_jobs: BTreeSet<JobId> = below.jobs.keys().copied().collect();
-        for &id in were_jobs.union(&are_jobs) {
+        for id in jobs {
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
             mark(job.waiting.below_share_since_mut(), below.jobs.get(&id));
         }
-        self.reclaiming.waiting_pools = are_pools;
-        self.reclaiming.waiting_jobs = are_jobs;
-        self.reclaiming.wakeups.append(&mut wakeups);
     }
 
     /// Finds the pools on a claim's path that are below their guarantee, or hold less by weight than

@@ -10,109 +10,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Engine;
+use super::books::{Known, Told};
 use super::observe::senseless;
-use crate::event::{Departure, Event, ExecutorObservation, JobObservation, Report, StageAttempts};
+use crate::event::{Departure, ExecutorObservation, JobObservation, StageAttempts};
 use crate::executors::Executor;
-use crate::frameworks::{FrameworkCall, FrameworkObservation, RunningTask};
+use crate::frameworks::{FrameworkObservation, RunningTask};
 use crate::ids::{ExecutorId, ExecutorKey, JobId, JobKey, NodeId, TaskId};
 use crate::jobs::{Job, JobSpec, JobState, Live, Past, Progress, StageRun, StageState};
 use crate::reasons::JobFailure;
 use crate::time::{Span, Time};
 use crate::view::{JobStatus, StageStatus};
 
-/// What was told before everything was.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Restoring {
-    jobs: BTreeMap<JobKey, JobObservation>,
-    executors: BTreeMap<ExecutorKey, Known>,
-    frameworks: BTreeMap<JobKey, FrameworkObservation>,
-    tasks: BTreeMap<(JobKey, TaskId), RunningTask>,
-    calls: Vec<(JobKey, FrameworkCall)>,
-}
-
-/// What is known of an executor.
-#[derive(Clone, Debug, Default)]
-struct Known {
-    observation: Option<ExecutorObservation>,
-    report: Option<Report>,
-    departure: Option<Departure>,
-    /// Where it landed.
-    landed_on: Option<Box<str>>,
-    seated: bool,
-    /// The attempts that are not taken in yet.
-    left: Vec<StageAttempts>,
-}
-
-impl Known {
-    /// Whether all that it was told is accounted for.
-    fn is_settled(&self) -> bool {
-        self.left.iter().all(|attempts| attempts.partitions.is_empty())
-    }
-}
-
-impl Restoring {
-    /// Keeps what has to wait; returns what has not.
-    pub(super) fn keep(&mut self, event: Event) -> Option<Event> {
-        match event {
-            Event::Job(job) => {
-                self.jobs.insert(job.key.clone(), *job);
-            }
-            Event::JobGone(key) => {
-                self.jobs.remove(&key);
-            }
-            Event::Executor(executor) => {
-                let known = self.executors.entry(executor.key.clone()).or_default();
-                known.left.clone_from(&executor.attempts);
-                known.observation = Some(*executor);
-            }
-            Event::Report(key, report) => {
-                let known = self.executors.entry(key).or_default();
-                if known.report.as_ref().is_none_or(|last| last.number < report.number) {
-                    known.report = Some(report);
-                }
-            }
-            Event::ExecutorGone(key, departure) => {
-                self.executors.entry(key).or_default().departure = Some(departure);
-            }
-            Event::Placed(key, node) => {
-                self.executors.entry(key).or_default().landed_on = Some(node);
-            }
-            Event::Framework(framework) => {
-                self.frameworks.insert(framework.key.clone(), *framework);
-            }
-            Event::FrameworkGone(key) => {
-                self.frameworks.remove(&key);
-            }
-            Event::TaskRunning(task) => {
-                self.tasks.insert((task.framework.clone(), task.task.clone()), *task);
-            }
-            Event::TaskGone(key, task) => {
-                self.tasks.remove(&(key, task));
-            }
-            Event::FrameworkCall(key, call) => self.calls.push((key, call)),
-            Event::Node(_) | Event::NodeGone(_) | Event::Pool(_) | Event::PoolGone(_) => {
-                return Some(event);
-            }
-            Event::Synced => return Some(event),
-            Event::NotDelivered(_)
-            | Event::StatusWritten { .. }
-            | Event::StatusNotWritten { .. }
-            | Event::Discarded(_) => {}
-        }
-        None
-    }
-}
-
 impl Engine {
     /// Builds the state from all that was told.
     pub(super) fn restore(&mut self, now: Time) {
         let Some(restoring) = self.restoring.take() else { return };
-        let Restoring { jobs, executors, frameworks, tasks, calls } = *restoring;
+        let Told { jobs, executors, frameworks, tasks, calls } = restoring.end();
         // Jobs that have started are served even in pools that are not declared any more.
         self.agenda.pools_are_due();
         self.agenda.offers_are_due();
-        let mut jobs: Vec<JobObservation> = jobs.into_values().collect();
-        jobs.sort_by(|a, b| (a.created_at, &a.key).cmp(&(b.created_at, &b.key)));
         for job in jobs {
             self.observe_job(now, job);
         }

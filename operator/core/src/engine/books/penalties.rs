@@ -1,0 +1,58 @@
+//! Nodes on which executors do not start, whosever they are: all jobs decline them for a while.
+
+use std::collections::BTreeMap;
+
+use crate::ids::JobKey;
+use crate::jobs::backoff;
+use crate::time::{Span, Time};
+
+/// On a node executors of so many jobs have to fail to start in a row before all jobs decline it.
+const JOBS_BEFORE_PENALTY: usize = 2;
+
+/// How long an executor that did not start counts against its node.
+const FAILED_START_COUNTS_MILLISECONDS: Span = Span::from_seconds(600);
+
+/// Nodes by name. A restart forgets them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Penalties {
+    nodes: BTreeMap<Box<str>, Penalty>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Penalty {
+    /// The jobs whose executors did not start, and when they last did not.
+    jobs: BTreeMap<JobKey, Time>,
+    strikes: u32,
+    until: Time,
+}
+
+impl Penalties {
+    /// An executor of a job did not start on a node.
+    pub(crate) fn note_not_started(&mut self, node: &str, job: &JobKey, now: Time) {
+        self.forget(now);
+        let penalty = self.nodes.entry(node.into()).or_default();
+        penalty.jobs.insert(job.clone(), now);
+        if penalty.jobs.len() >= JOBS_BEFORE_PENALTY {
+            penalty.strikes += 1;
+            penalty.until = now + backoff(penalty.strikes);
+        }
+    }
+
+    /// An executor started on a node; says whether anything spoke against the node before.
+    pub(crate) fn note_started(&mut self, node: &str) -> bool {
+        self.nodes.remove(node).is_some()
+    }
+
+    /// The nodes against which something speaks, and until when they are declined.
+    pub(crate) fn until(&self) -> impl Iterator<Item = (&str, Time)> {
+        self.nodes.iter().map(|(node, penalty)| (&**node, penalty.until))
+    }
+
+    fn forget(&mut self, now: Time) {
+        let counts = |at: &Time| now < *at + FAILED_START_COUNTS_MILLISECONDS;
+        self.nodes.retain(|_, penalty| {
+            penalty.jobs.retain(|_, at| counts(at));
+            !penalty.jobs.is_empty() || penalty.until > now
+        });
+    }
+}
