@@ -33,10 +33,9 @@ use crate::labels::Requirement;
 use crate::pools::Pools;
 pub(crate) use account::{Availability, Load, Node};
 pub(crate) use index::{Accepts, Fullness};
-pub(crate) use lookups::Suitability;
 pub(crate) use observation::PODS;
 pub use observation::{Maintenance, NodeObservation};
-pub(crate) use views::{Reach, ViewId};
+pub(crate) use views::{Reach, Suitability, ViewId};
 
 /// All nodes, with the sum of what they have.
 #[derive(Clone, Debug, Default)]

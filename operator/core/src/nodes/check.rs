@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::index::Index;
-use super::views::{Place, View, ViewId};
 use super::{Load, Nodes};
 use crate::arena::Id;
 use crate::ensure::ensure;
@@ -42,50 +41,12 @@ impl Nodes {
     }
 }
 
-impl View {
-    /// Compares a view with its nodes, given by their places.
-    pub(super) fn check(
-        &self,
-        id: ViewId,
-        nodes: &Nodes,
-        (matching, members): (u32, usize),
-    ) -> Result<(), String> {
-        ensure!(self.matching == matching, "{matching} nodes match, counted {}", self.matching);
-        let places: Vec<(Place, NodeId)> =
-            self.members.iter().map(|(place, &node)| (place, node)).collect();
-        ensure!(places.len() == members, "has {} nodes, should have {members}", places.len());
-        let (mut free, mut kept, mut usable) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        for (place, node) in places {
-            let Some(node) = nodes.get(node) else { return Err("has a node that is gone".into()) };
-            let name = &node.observed().name;
-            ensure!(node.places().contains(&(id, place)), "node {name} does not know its place");
-            if !node.is_open() {
-                continue;
-            }
-            let (place, left) = (place.index(), node.free_for(&self.chain));
-            usable.insert(place, (node.usable_for(&self.chain), *node.usable()));
-            let own = left.minus(&node.free_for(&[]));
-            if self.chain.is_empty() {
-                free.insert(place, (left, *node.usable()));
-            } else if !own.is_none() {
-                free.insert(place, (left, *node.usable()));
-                kept.insert(place, (own, *node.usable()));
-            }
-        }
-        for (index, new, what) in [
-            (&self.free, &free, "free"),
-            (&self.kept, &kept, "kept"),
-            (&self.usable, &usable, "usable"),
-        ] {
-            index.check(new).map_err(|problem| format!("what is {what}: {problem}"))?;
-        }
-        Ok(())
-    }
-}
-
 impl Index {
     /// Compares every place with what is free and usable there.
-    fn check(&self, places: &BTreeMap<usize, (Resources, Resources)>) -> Result<(), String> {
+    pub(super) fn check(
+        &self,
+        places: &BTreeMap<usize, (Resources, Resources)>,
+    ) -> Result<(), String> {
         let last = places.keys().next_back().map_or(0, |last| last + 1);
         ensure!(last <= self.width(), "there is no place {last}");
         let mut new = Self::default();

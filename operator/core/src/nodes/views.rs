@@ -5,18 +5,22 @@
 //! the views' nodes, which [`VIEW_SIZE_LIMIT`] bounds; a view beyond it is made when it is asked,
 //! and forgotten again.
 
+mod by_label;
+mod view;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::index::Index;
 use super::reserve::chain;
 use super::{Node, Nodes};
-use crate::arena::{Arena, Id, id};
+use crate::arena::{Arena, id};
 use crate::ensure::ensure;
 use crate::ids::{NodeId, PoolId};
-use crate::labels::{Requirement, Taint};
+use crate::labels::Requirement;
 use crate::pools::Pools;
-use crate::resources::Resources;
+use by_label::ByLabel;
+pub(crate) use view::Suitability;
+pub(super) use view::View;
 
 /// How many times the number of nodes all views together may have; beyond, a question to a view
 /// costs as much as there are nodes.
@@ -56,28 +60,6 @@ impl Default for Reach {
     }
 }
 
-/// Nodes that suit a requirement.
-#[derive(Clone, Debug)]
-pub(super) struct View {
-    requirement: Requirement,
-    /// The pool whose reservations these are, below all pools above it; empty in a view for everyone.
-    pub(super) chain: Vec<PoolId>,
-    /// The node at each place.
-    pub(super) members: Arena<Place, NodeId>,
-    /// What can be taken.
-    pub(super) free: Index,
-    /// What of it is reserved for the pool.
-    pub(super) kept: Index,
-    /// What could be taken if the nodes were empty.
-    pub(super) usable: Index,
-    /// How many nodes have the labels.
-    pub(super) matching: u32,
-    /// How many of these have which taint that is not tolerated.
-    pub(super) tainted: BTreeMap<Taint, u32>,
-    /// Whether the trees are kept up to date.
-    is_kept: bool,
-}
-
 id! {
     /// A place in a view.
     Place
@@ -88,108 +70,11 @@ id! {
 pub(super) struct Views {
     by_id: Arena<ViewId, View>,
     by_key: BTreeMap<(Requirement, Option<PoolId>), ViewId>,
-    /// The nodes by value of each label that was ever asked for, by its key.
-    by_label: BTreeMap<Box<str>, BTreeMap<Box<str>, BTreeSet<NodeId>>>,
+    by_label: ByLabel,
     /// The nodes' places in all views.
     size: usize,
     /// How many views there were after those without a use were last forgotten.
     swept: usize,
-}
-
-impl View {
-    fn new(requirement: Requirement, chain: Vec<PoolId>) -> Self {
-        Self {
-            requirement,
-            chain,
-            members: Arena::new(),
-            free: Index::default(),
-            kept: Index::default(),
-            usable: Index::default(),
-            matching: 0,
-            tainted: BTreeMap::new(),
-            is_kept: true,
-        }
-    }
-
-    /// The node at a place of the trees.
-    pub(super) fn node(&self, place: NodeId) -> Option<NodeId> {
-        self.members.get(Place::at(u32::try_from(place.index()).unwrap_or(u32::MAX))).copied()
-    }
-
-    /// The labels that are asked for, for people.
-    pub(super) fn selector(&self) -> Option<Box<str>> {
-        self.requirement.selector()
-    }
-
-    /// Whether a node has the labels, and no taint that matters.
-    pub(super) fn suits(&self, node: &Node) -> bool {
-        self.requirement.matches(&node.observed().labels)
-            && self.requirement.untolerated(&node.observed().taints).is_none()
-    }
-
-    /// Whether a node suits; counts it in any case.
-    fn count_in(&mut self, node: &Node) -> bool {
-        if !self.requirement.matches(&node.observed().labels) {
-            return false;
-        }
-        self.matching += 1;
-        if let Some(taint) = self.requirement.untolerated(&node.observed().taints) {
-            *self.tainted.entry(taint.clone()).or_default() += 1;
-            return false;
-        }
-        self.chain.is_empty() || node.reserved().is_some_and(|all| all.is_for(&self.chain))
-    }
-
-    fn count_out(&mut self, node: &Node) {
-        if !self.requirement.matches(&node.observed().labels) {
-            return;
-        }
-        self.matching -= 1;
-        if let Some(taint) = self.requirement.untolerated(&node.observed().taints)
-            && let Some(count) = self.tainted.get_mut(taint)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.tainted.remove(taint);
-            }
-        }
-    }
-
-    fn add(&mut self, id: NodeId, node: &Node) -> Place {
-        let place = self.members.insert(id);
-        self.set(place, node, true);
-        place
-    }
-
-    /// Takes in what is on a node now, and what would be if it were empty in case that changed.
-    fn set(&mut self, place: Place, node: &Node, usable_changed: bool) {
-        let place = NodeId::at(u32::try_from(place.index()).unwrap_or(u32::MAX));
-        let open = node.is_open();
-        if usable_changed {
-            let usable = open.then(|| node.usable_for(&self.chain));
-            self.usable.set(place, usable.as_ref(), node.usable());
-        }
-        let free = node.free_for(&self.chain);
-        if self.chain.is_empty() {
-            self.free.set(place, open.then_some(&free), node.usable());
-            return;
-        }
-        // Where nothing is kept for the pool, it has no more than everyone.
-        let kept = free.minus(&node.free_for(&[]));
-        let open = open && !kept.is_none();
-        self.free.set(place, open.then_some(&free), node.usable());
-        self.kept.set(place, open.then_some(&kept), node.usable());
-    }
-
-    fn clear(&mut self, place: Place) {
-        self.members.remove(place);
-        let place = NodeId::at(u32::try_from(place.index()).unwrap_or(u32::MAX));
-        self.free.set(place, None, &Resources::NONE);
-        self.usable.set(place, None, &Resources::NONE);
-        if !self.chain.is_empty() {
-            self.kept.set(place, None, &Resources::NONE);
-        }
-    }
 }
 
 impl Default for Views {
@@ -197,7 +82,7 @@ impl Default for Views {
         let mut views = Self {
             by_id: Arena::new(),
             by_key: BTreeMap::new(),
-            by_label: BTreeMap::new(),
+            by_label: ByLabel::default(),
             size: 0,
             swept: 0,
         };
@@ -231,13 +116,13 @@ impl Views {
     /// The pool whose reservations are within reach, below all pools above it.
     pub(super) fn chain(&self, reach: Reach) -> &[PoolId] {
         let reserved = reach.reserved.and_then(|id| self.by_id.get(id));
-        reserved.map_or(&[], |view| &view.chain)
+        reserved.map_or(&[], View::chain)
     }
 
     /// Whether a node belongs to a view for everyone.
     pub(super) fn suits(&self, id: ViewId, node: &Node) -> bool {
         let Some(view) = self.by_id.get(id) else { return false };
-        if view.is_kept {
+        if view.is_kept() {
             node.places().iter().any(|&(view, _)| view == id)
         } else {
             view.suits(node)
@@ -247,11 +132,11 @@ impl Views {
     /// A view with its trees.
     pub(super) fn get(&self, nodes: &Arena<NodeId, Node>, id: ViewId) -> Option<Cow<'_, View>> {
         let view = self.by_id.get(id)?;
-        if view.is_kept {
+        if view.is_kept() {
             return Some(Cow::Borrowed(view));
         }
-        let mut made = View::new(view.requirement.clone(), view.chain.clone());
-        for id in self.candidates(nodes, &view.requirement) {
+        let mut made = view.emptied();
+        for id in self.by_label.candidates(nodes, view.requirement()) {
             if let Some(node) = nodes.get(id).filter(|node| made.count_in(node)) {
                 made.add(id, node);
             }
@@ -265,57 +150,21 @@ impl Views {
         nodes: &Arena<NodeId, Node>,
         requirement: &Requirement,
     ) -> Vec<NodeId> {
-        self.note_labels(nodes, requirement);
-        let mut matching = self.candidates(nodes, requirement);
+        self.by_label.watch(nodes, requirement);
+        let mut matching = self.by_label.candidates(nodes, requirement);
         matching.retain(|&id| {
             nodes.get(id).is_some_and(|node| requirement.matches(&node.observed().labels))
         });
         matching
     }
 
-    /// Sorts all nodes by the labels that are asked for here for the first time.
-    fn note_labels(&mut self, nodes: &Arena<NodeId, Node>, requirement: &Requirement) {
-        for (key, _) in requirement.labels() {
-            if self.by_label.contains_key(key) {
-                continue;
-            }
-            let mut by_value: BTreeMap<Box<str>, BTreeSet<NodeId>> = BTreeMap::new();
-            for (id, node) in nodes.iter() {
-                if let Some(value) = value(node, key) {
-                    by_value.entry(value.into()).or_default().insert(id);
-                }
-            }
-            self.by_label.insert(key.clone(), by_value);
-        }
-    }
-
-    /// All nodes that may have the labels: those with the rarest of them.
-    fn candidates(&self, nodes: &Arena<NodeId, Node>, requirement: &Requirement) -> Vec<NodeId> {
-        let mut fewest: Option<&BTreeSet<NodeId>> = None;
-        for (key, value) in requirement.labels() {
-            let Some(by_value) = self.by_label.get(key) else { continue };
-            let Some(with_it) = by_value.get(value) else { return Vec::new() };
-            if fewest.is_none_or(|fewest| with_it.len() < fewest.len()) {
-                fewest = Some(with_it);
-            }
-        }
-        match fewest {
-            Some(fewest) => fewest.iter().copied().collect(),
-            None => nodes.iter().map(|(id, _)| id).collect(),
-        }
-    }
-
     /// Counts a node in whose labels, taints or reservations changed.
     pub(super) fn enter(&mut self, id: NodeId, node: &mut Node) {
-        for (key, by_value) in &mut self.by_label {
-            if let Some(value) = value(node, key) {
-                by_value.entry(value.into()).or_default().insert(id);
-            }
-        }
+        self.by_label.enter(id, node);
         let ids: Vec<ViewId> = self.by_id.iter().map(|(id, _)| id).collect();
         for view_id in ids {
             let Some(view) = self.by_id.get_mut(view_id) else { continue };
-            if view.is_kept && view.count_in(node) {
+            if view.is_kept() && view.count_in(node) {
                 let place = view.add(id, node);
                 node.enter(view_id, place);
                 self.size += 1;
@@ -325,19 +174,10 @@ impl Views {
 
     /// Counts a node out whose labels, taints or reservations are about to change.
     pub(super) fn leave(&mut self, id: NodeId, node: &mut Node) {
-        for (key, by_value) in &mut self.by_label {
-            if let Some(value) = value(node, key)
-                && let Some(with_it) = by_value.get_mut(value)
-            {
-                with_it.remove(&id);
-                if with_it.is_empty() {
-                    by_value.remove(value);
-                }
-            }
-        }
+        self.by_label.leave(id, node);
         let ids: Vec<ViewId> = self.by_id.iter().map(|(id, _)| id).collect();
         for view_id in ids {
-            if let Some(view) = self.by_id.get_mut(view_id).filter(|view| view.is_kept) {
+            if let Some(view) = self.by_id.get_mut(view_id).filter(|view| view.is_kept()) {
                 view.count_out(node);
             }
         }
@@ -362,17 +202,12 @@ impl Views {
     pub(super) fn check(&self, nodes: &Nodes) -> Result<(), String> {
         let mut size = 0;
         for (id, view) in self.by_id.iter() {
-            let key = (view.requirement.clone(), view.chain.last().copied());
-            ensure!(self.by_key.get(&key) == Some(&id), "a view is not found by what it asks for");
-            if !view.is_kept {
-                continue;
+            let found = self.by_key.get(&view.key());
+            ensure!(found == Some(&id), "a view is not found by what it asks for");
+            if view.is_kept() {
+                let fail = |problem| format!("view of {:?}: {problem}", view.requirement());
+                size += view.check(id, nodes).map_err(fail)?;
             }
-            let mut new = View::new(view.requirement.clone(), view.chain.clone());
-            let members = nodes.iter().filter(|(_, node)| new.count_in(node)).count();
-            ensure!(new.tainted == view.tainted, "a view counts {:?} tainted", view.tainted);
-            let fail = |problem| format!("view of {:?}: {problem}", view.selector());
-            view.check(id, nodes, (new.matching, members)).map_err(fail)?;
-            size += members;
         }
         ensure!(size == self.size, "views have {size} places, counted {}", self.size);
         Ok(())
@@ -402,7 +237,7 @@ impl Views {
         let reserved: Vec<ViewId> = self
             .by_id
             .iter()
-            .filter(|(_, view)| !view.chain.is_empty())
+            .filter(|(_, view)| !view.chain().is_empty())
             .map(|(id, _)| id)
             .collect();
         for id in reserved {
@@ -412,14 +247,13 @@ impl Views {
 
     fn forget(&mut self, nodes: &mut Arena<NodeId, Node>, id: ViewId) {
         let Some(view) = self.by_id.remove(id) else { return };
-        for (_, &node) in view.members.iter() {
+        for node in view.members() {
             if let Some(node) = nodes.get_mut(node) {
                 node.leave(id);
                 self.size -= 1;
             }
         }
-        let scope = view.chain.last().copied();
-        self.by_key.remove(&(view.requirement, scope));
+        self.by_key.remove(&view.key());
     }
 
     fn view(
@@ -432,19 +266,18 @@ impl Views {
         if let Some(&id) = self.by_key.get(&key) {
             return id;
         }
-        self.note_labels(nodes, requirement);
+        self.by_label.watch(nodes, requirement);
         let limit = nodes.bound().saturating_mul(VIEW_SIZE_LIMIT).max(VIEW_SIZE_FLOOR);
         let mut view = View::new(requirement.clone(), chain);
         let mut members = Vec::new();
-        for id in self.candidates(nodes, requirement) {
+        for id in self.by_label.candidates(nodes, requirement) {
             if let Some(node) = nodes.get(id).filter(|node| view.count_in(node)) {
                 members.push((id, view.add(id, node)));
             }
         }
-        view.is_kept = self.size + members.len() <= limit;
-        if !view.is_kept {
+        if self.size + members.len() > limit {
             members.clear();
-            view = View { is_kept: false, ..View::new(view.requirement, view.chain) };
+            view = view.unkept();
         }
         let id = self.by_id.insert(view);
         self.size += members.len();
@@ -456,11 +289,4 @@ impl Views {
         self.by_key.insert(key, id);
         id
     }
-}
-
-/// The value of a node's label.
-fn value<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
-    let labels = &node.observed().labels;
-    let place = labels.binary_search_by(|(label, _)| (**label).cmp(key)).ok()?;
-    Some(&labels[place].1)
 }
