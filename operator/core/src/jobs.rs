@@ -1,6 +1,7 @@
 //! Jobs: Mesos's frameworks. What they want, what they hold, how far they are.
 
 mod choice;
+mod copies;
 mod declines;
 mod durations;
 mod fleet;
@@ -12,6 +13,7 @@ mod publication;
 mod remains;
 mod spec;
 mod stages;
+mod tries;
 mod waiting;
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +24,7 @@ use crate::ids::PoolId;
 use crate::resources::Resources;
 use crate::time::Time;
 pub(crate) use choice::NodeChoice;
+pub(crate) use copies::{Live, Straggler};
 pub use declines::DeclinedNode;
 pub(crate) use declines::{Culprit, Declines, backoff};
 pub(crate) use fleet::Fleet;
@@ -34,8 +37,9 @@ pub use spec::{
     Elastic, ExcludeOnFailure, ExecutorSpec, JobSpec, PreferredNodes, Restart, Speculation,
     StageSpec,
 };
-pub(crate) use stages::{Live, StageRun, Straggler};
+pub(crate) use stages::{PastStage, StageRun};
 pub use stages::{ResultValue, StageState};
+pub(crate) use tries::Uncounted;
 pub(crate) use waiting::Waiting;
 
 /// Where a job stands.
@@ -115,7 +119,7 @@ impl Job {
     /// How many executors the job wants now. An elastic job does not count those that only tasks of
     /// later stages could use.
     pub(crate) fn wanted_executors(&self) -> u32 {
-        let is_open = |stage: &&StageRun| stage.state == StageState::Running;
+        let is_open = |stage: &&StageRun| stage.is_running();
         if self.spec.executor.elastic.is_some() {
             return self.sized(self.progress.stages().iter().filter(is_open));
         }

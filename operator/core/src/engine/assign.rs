@@ -7,7 +7,7 @@ use crate::arena::Arena;
 use crate::event::StageAttempts;
 use crate::executors::Executor;
 use crate::ids::{ExecutorId, JobId};
-use crate::jobs::{Job, StageState};
+use crate::jobs::Job;
 use crate::time::Time;
 
 impl Engine {
@@ -72,8 +72,8 @@ fn guided_slots(job: &Job) -> u32 {
         .progress
         .stages()
         .iter()
-        .filter(|stage| stage.state == StageState::Running)
-        .map(|stage| stage.pending.len() * u64::from(stage.slots))
+        .filter(|stage| stage.is_running())
+        .map(|stage| stage.pending().len() * u64::from(stage.slots()))
         .sum();
     let parts = u64::from(job.fleet.count().max(1)) * 2;
     u32::try_from(waiting / parts).unwrap_or(u32::MAX)
@@ -86,14 +86,13 @@ fn give_one(job: &mut Job, executor: &mut Executor, window: u32, now: Time) -> b
     }
     let alone = executor.work.taken_slots() == 0;
     for (index, stage) in job.progress.stages_mut().iter_mut().enumerate() {
-        if stage.state != StageState::Running
-            || executor.work.taken_slots().saturating_add(stage.slots) > window
+        if !stage.is_running() || executor.work.taken_slots().saturating_add(stage.slots()) > window
         {
             continue;
         }
         if let Some((partition, exclusive)) = stage.take_next(alone) {
             let attempt = stage.number_attempt(partition);
-            executor.assign((index, attempt, partition), stage.slots);
+            executor.assign((index, attempt, partition), stage.slots());
             if job.spec.speculation.is_some() {
                 executor.work.note_assigned((index, attempt, partition), now);
             }

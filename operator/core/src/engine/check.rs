@@ -175,7 +175,7 @@ impl Engine {
                 .assigned()
                 .iter()
                 .map(|(&(stage, _), ranges)| {
-                    ranges.len() * u64::from(job.progress.stage(stage).slots)
+                    ranges.len() * u64::from(job.progress.stage(stage).slots())
                 })
                 .sum();
             let counted = executor.work.slots();
@@ -219,7 +219,7 @@ impl Engine {
                     executor.work.assigned().iter().filter(|((stage, _), _)| *stage == index)
                 {
                     for partition in ranges.iter() {
-                        let next = stage.next_attempt(partition);
+                        let next = stage.tries().next(partition);
                         ensure!(
                             attempt < next,
                             "{name}/{partition} has attempt {attempt}, the next one is {next}"
@@ -231,27 +231,27 @@ impl Engine {
             let mut twins = assigned.clone();
             twins.retain(|_, live| live.len() > 1);
             twins.values_mut().for_each(|live| live.sort_by_key(|live| live.attempt));
-            let counted = stage.twins.iter().map(|(&partition, live)| (partition, live.to_vec()));
+            let counted =
+                stage.copies().twins().iter().map(|(&partition, live)| (partition, live.to_vec()));
             let counted: BTreeMap<_, _> = counted.collect();
             ensure!(twins == counted, "{name} has {twins:?} twice, counted {counted:?}");
-            for (&partition, &older) in &stage.older_attempts {
-                let open = !stage.is_done(partition) && older < stage.next_attempt(partition);
+            for (&partition, &older) in stage.tries().older() {
+                let open = !stage.is_done(partition) && older < stage.tries().next(partition);
                 ensure!(open, "{name}/{partition} waits for attempt {older} of another engine");
             }
             let mut seen = Ranges::new();
-            let all = assigned.keys().copied().chain(stage.pending.iter());
-            for partition in all.chain(stage.finished.iter()) {
+            let all = assigned.keys().copied().chain(stage.pending().iter());
+            for partition in all.chain(stage.finished().iter()) {
                 ensure!(seen.insert(partition), "{name}/{partition} is in two states");
             }
-            let opened = stage.state != StageState::Waiting;
-            let whole = (0..stage.tasks).all(|partition| seen.contains(partition));
+            let opened = stage.state() != StageState::Waiting;
+            let whole = (0..stage.tasks()).all(|partition| seen.contains(partition));
             ensure!(!opened || whole, "{name} lacks partitions: it has {seen}");
-            let done = stage.finished.len() == u64::from(stage.tasks)
-                && (stage.committed || !stage.commits);
+            let done = stage.has_all();
             ensure!(
-                (stage.state == StageState::Finished) == (done && opened),
+                (stage.state() == StageState::Finished) == (done && opened),
                 "{name} is {:?}, but done: {done}",
-                stage.state
+                stage.state()
             );
         }
         Ok(())

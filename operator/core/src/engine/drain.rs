@@ -44,7 +44,7 @@ impl Engine {
             let Some(job) = self.state.jobs.get_mut(job) else { return };
             // Of two attempts nobody is waited for.
             let has_twin =
-                |stage, partition| job.progress.stage(stage).twins.contains_key(&partition);
+                |stage, partition| job.progress.stage(stage).copies().has_twins(partition);
             let waiting = executor.work.not_running(|stage, it| !has_twin(stage, it));
             if !waiting.is_empty() {
                 let revision = job.publication.next_revision();
@@ -103,7 +103,7 @@ impl Engine {
         }
         for ((index, attempt), partitions) in executor.withdrawal.finish() {
             for partition in partitions.iter() {
-                let slots = job.progress.stage(index).slots;
+                let slots = job.progress.stage(index).slots();
                 if executor.unassign((index, attempt, partition), slots) {
                     job.progress.stage_mut(index).give_back(partition);
                 }

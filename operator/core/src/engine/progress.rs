@@ -8,7 +8,7 @@ use crate::action::Action;
 use crate::event::{AttemptFailure, AttemptResult, Departure, Report, StageAttempts};
 use crate::executors::{Attempts, Executor};
 use crate::ids::{ExecutorId, ExecutorKey, JobId};
-use crate::jobs::{Culprit, Gang, Job, Live, RESULT_BYTES_LIMIT, StageState, TaskFailure};
+use crate::jobs::{Culprit, Gang, Job, Live, RESULT_BYTES_LIMIT, TaskFailure};
 use crate::reasons::JobFailure;
 use crate::resources::Resources;
 use crate::time::Time;
@@ -50,7 +50,7 @@ impl Engine {
                 }
             }
         }
-        executor.work.note_running(now, |stage| job.progress.stage(stage).slots);
+        executor.work.note_running(now, |stage| job.progress.stage(stage).slots());
         let ended = executor.work.take_ended_by_report(now);
         if is_stored {
             executor.reports.acknowledge(number);
@@ -219,7 +219,7 @@ impl Engine {
         let Some(job) = self.state.jobs.get_mut(id) else { return };
         let revision = (!is_stored).then_some(job.publication.next_revision());
         for &(stage, partition, Live { executor, attempt }) in losers {
-            let slots = job.progress.stage(stage).slots;
+            let slots = job.progress.stage(stage).slots();
             if let Some(executor) = self.state.executors.get_mut(executor) {
                 executor.withdraw((stage, attempt, partition), slots, revision);
                 // It is told so once that is stored.
@@ -319,17 +319,17 @@ fn take_finished(
                 executor.work.note_ended((index, attempt, partition));
                 finished.repeated.insert((index, partition));
             }
-            if is_older || executor.unassign((index, attempt, partition), stage.slots) {
+            if is_older || executor.unassign((index, attempt, partition), stage.slots()) {
                 if let Some(since) = ran_since.filter(|_| job.spec.speculation.is_some()) {
-                    stage.durations.add(now.since(since));
+                    stage.note_duration(now.since(since));
                 }
                 let loser = stage.finish_attempt(partition, attempt).filter(|_| !is_older);
                 finished.losers.extend(loser.map(|live| (index, partition, live)));
                 if stage.finish(partition) {
-                    stage.finished_revision = job.publication.next_revision();
+                    stage.note_finished(job.publication.next_revision());
                     job.publication.mark_urgent();
                 }
-                finished.slots += stage.slots;
+                finished.slots += stage.slots();
                 finished.partitions.insert((index, partition));
             }
         }
@@ -370,7 +370,7 @@ fn take_failure(
     failed: AttemptFailure,
 ) -> (Verdict, Option<(usize, u32)>) {
     let Some(index) = job.stage_index(&failed.stage) else { return (Verdict::GoesOn, None) };
-    let slots = job.progress.stage(index).slots;
+    let slots = job.progress.stage(index).slots();
     if !executor.unassign((index, failed.attempt, failed.partition), slots) {
         return (Verdict::GoesOn, None);
     }
@@ -412,7 +412,7 @@ fn count_failure(
         Verdict::GoesOn
     };
     if let Verdict::Fails(_) = verdict {
-        job.progress.stage_mut(index).state = StageState::Failed;
+        job.progress.stage_mut(index).fail_for_good();
     }
     job.progress.remember(failure);
     verdict
@@ -426,7 +426,7 @@ fn take_back(job: &mut Job, executor: &mut Executor, departure: &Departure) -> V
         if executor.work.running().is_empty() { job.spec.executor.slots } else { 0 };
     for ((index, attempt), partitions) in executor.work.take_all() {
         for partition in partitions.iter() {
-            let slots = job.progress.stage(index).slots;
+            let slots = job.progress.stage(index).slots();
             // Without a report on what ran, the first ones are taken to have run.
             let ran = executor.work.ran((index, attempt, partition)) || unknown_slots >= slots;
             unknown_slots = unknown_slots.saturating_sub(slots);

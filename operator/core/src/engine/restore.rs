@@ -16,7 +16,9 @@ use crate::event::{Departure, ExecutorObservation, JobObservation, StageAttempts
 use crate::executors::Executor;
 use crate::frameworks::{FrameworkObservation, RunningTask};
 use crate::ids::{ExecutorId, ExecutorKey, JobId, JobKey, NodeId, TaskId};
-use crate::jobs::{Job, JobSpec, JobState, Live, Past, Progress, StageRun, StageState};
+use crate::jobs::{
+    Job, JobSpec, JobState, Live, Past, PastStage, Progress, StageRun, StageSpec, Uncounted,
+};
 use crate::reasons::JobFailure;
 use crate::time::{Span, Time};
 use crate::view::{JobStatus, StageStatus};
@@ -300,15 +302,15 @@ impl Engine {
             let mine = Live { executor: executor_id, attempt };
             let mut rest = attempts.partitions.clone();
             for partition in attempts.partitions.iter() {
-                let older = stage.older_attempts.get(&partition) == Some(&attempt);
+                let older = stage.tries().is_older(partition, attempt);
                 let turn = number
-                    .map_or(older || attempt == stage.next_attempt(partition), |it| attempt == it);
+                    .map_or(older || attempt == stage.tries().next(partition), |it| attempt == it);
                 if stage.is_settled(partition, attempt) {
                     rest.remove(partition);
                 } else if turn
                     && stage.claim(partition, mine, others.get(&(index, partition)).copied())
                 {
-                    executor.assign((index, attempt, partition), stage.slots);
+                    executor.assign((index, attempt, partition), stage.slots());
                     if job.spec.speculation.is_some() {
                         executor.work.note_assigned((index, attempt, partition), now);
                     }
@@ -349,8 +351,7 @@ impl Engine {
             let stage = job.progress.stage_mut(index);
             for partition in attempts.partitions.iter() {
                 if !stage.is_settled(partition, attempts.attempt) {
-                    let next = stage.next_attempts.entry(partition).or_default();
-                    *next = (*next).max(attempts.attempt + 1);
+                    stage.skip_attempts(partition, attempts.attempt + 1);
                 }
             }
         }
@@ -374,7 +375,7 @@ pub(super) fn restore_job(now: Time, job: &mut Job, status: &JobStatus) {
     }
     let stages = job.spec.stages.iter().map(|spec| {
         let stage = status.stages.iter().find(|stage| stage.name == spec.name);
-        stage.map_or_else(|| StageRun::new(spec), |stage| StageRun::restored(spec, stage))
+        stage.map_or_else(|| StageRun::new(spec), |stage| restored_stage(spec, stage))
     });
     let has_failed = matches!(status.state, JobState::Failed | JobState::Restarting);
     let failure = has_failed.then(|| JobFailure {
@@ -400,42 +401,19 @@ pub(super) fn restore_job(now: Time, job: &mut Job, status: &JobStatus) {
     }
 }
 
-impl StageRun {
-    /// A stage as it stands in a status.
-    fn restored(spec: &crate::jobs::StageSpec, status: &StageStatus) -> Self {
-        let mut run = Self::new(spec);
-        let below = |partition: &u32| *partition < run.tasks;
-        let finished = status.finished.iter().take_while(below).collect();
-        run.finished = finished;
-        run.committed = status.committed && run.commits;
-        run.failures.clone_from(&status.failures);
-        run.losses.clone_from(&status.losses);
-        run.speculated = status.speculated;
-        for counts in [&status.failures, &status.losses, &status.other_attempts] {
-            for (&partition, &count) in counts {
-                if !run.is_done(partition) {
-                    *run.next_attempts.entry(partition).or_default() += count;
-                }
-            }
-        }
-        let open = status.older_attempts.iter().filter(|&(&partition, _)| !run.is_done(partition));
-        run.older_attempts = open.map(|(&partition, &number)| (partition, number)).collect();
-        match status.state {
-            StageState::Waiting => {}
-            StageState::Failed => {
-                run.open();
-                run.state = StageState::Failed;
-            }
-            StageState::Running | StageState::Finished => {
-                run.open();
-                run.conclude();
-            }
-        }
-        let committed = run.committed.then_some(run.tasks);
-        let done = run.finished.iter().chain(committed);
-        let named = |partition: u32| status.results.get(&spec.task_name(partition)).cloned();
-        let results = done.filter_map(|partition| Some((partition, named(partition)?)));
-        run.results = results.collect();
-        run
-    }
+/// A stage as it stands in a status.
+fn restored_stage(spec: &StageSpec, status: &StageStatus) -> StageRun {
+    let uncounted =
+        Uncounted { others: status.other_attempts.clone(), older: status.older_attempts.clone() };
+    let past = PastStage {
+        state: status.state,
+        finished: &status.finished,
+        committed: status.committed,
+        failures: &status.failures,
+        losses: &status.losses,
+        uncounted,
+        speculated: status.speculated,
+    };
+    let result = |partition| status.results.get(&spec.task_name(partition)).cloned();
+    StageRun::restored(spec, &past, result)
 }

@@ -4,7 +4,7 @@ use super::Engine;
 use crate::arena::Arena;
 use crate::executors::{Executor, Since};
 use crate::ids::ExecutorId;
-use crate::jobs::{Job, Live, Speculation, StageRun, StageState, Straggler};
+use crate::jobs::{Job, Live, Speculation, StageRun, Straggler};
 use crate::time::{Span, Time};
 
 impl Engine {
@@ -37,14 +37,14 @@ fn find(
     let runs = job.progress.is_running() && !job.gang.is_forming();
     let mut next = None;
     for (index, stage) in job.progress.stages_mut().iter_mut().enumerate() {
-        stage.stragglers.clear();
+        stage.copies_mut().set_stragglers(Vec::new());
         let Some(threshold) = threshold(stage, speculation).filter(|_| runs) else { continue };
         let mut slow = Vec::new();
         for id in job.fleet.ids() {
             let Some(executor) = executors.get(id) else { continue };
             let has_queue = executor.work.slots() > job.spec.executor.slots;
             for (&(of, attempt, partition), since) in executor.work.since() {
-                let is_single = !stage.twins.contains_key(&partition);
+                let is_single = !stage.copies().has_twins(partition);
                 if of != index || !is_single || !may_speculate(stage, partition) {
                     continue;
                 }
@@ -65,7 +65,8 @@ fn find(
         }
         // The one that has run for longest first.
         slow.sort_by_key(|&(since, Straggler { partition, .. })| (since, partition));
-        stage.stragglers.extend(slow.into_iter().map(|(_, straggler)| straggler));
+        let slow = slow.into_iter().map(|(_, straggler)| straggler);
+        stage.copies_mut().set_stragglers(slow.collect());
     }
     next
 }
@@ -97,7 +98,7 @@ fn take_from_queues(
         let mut waited = Vec::new();
         for (&(stage, attempt, partition), since) in executor.work.since() {
             let (Since::Assigned(at), Some(patience)) = (*since, patience[stage]) else { continue };
-            if job.progress.stage(stage).twins.contains_key(&partition) {
+            if job.progress.stage(stage).copies().has_twins(partition) {
                 continue;
             }
             let due = at.max(executor.work.progressed_at()) + patience;
@@ -109,7 +110,7 @@ fn take_from_queues(
         }
         for (stage, attempt, partition) in waited {
             let run = job.progress.stage_mut(stage);
-            executor.withdraw((stage, attempt, partition), run.slots, revision);
+            executor.withdraw((stage, attempt, partition), run.slots(), revision);
             run.give_back(partition);
             executor.work.stop_prefetch();
             job.publication.mark_changed();
@@ -121,9 +122,9 @@ fn take_from_queues(
 
 /// How long a task of a stage runs before it is slow; `None` while too few have finished.
 fn threshold(stage: &StageRun, speculation: Speculation) -> Option<Span> {
-    let tasks = u64::from(stage.tasks);
+    let tasks = u64::from(stage.tasks());
     let needed = (tasks * u64::from(speculation.quantile_milli) / 1000).max(1);
-    let finished = stage.finished.len();
+    let finished = stage.finished().len();
     if finished < needed || finished == tasks {
         return None;
     }
@@ -132,10 +133,10 @@ fn threshold(stage: &StageRun, speculation: Speculation) -> Option<Span> {
 
 /// How long a task of a stage runs before it is slow, as far as one can tell by now.
 fn slow_after(stage: &StageRun, speculation: Speculation) -> Option<Span> {
-    if stage.state != StageState::Running {
+    if !stage.is_running() {
         return None;
     }
-    let median = u128::from(stage.durations.median()?.as_milliseconds());
+    let median = u128::from(stage.median_duration()?.as_milliseconds());
     let slow = median * u128::from(speculation.multiplier_milli) / 1000;
     let slow = u64::try_from(slow).map_or(Span::MAX, Span::from_milliseconds);
     Some(slow.max(speculation.min_task_runtime_milliseconds))
@@ -143,7 +144,7 @@ fn slow_after(stage: &StageRun, speculation: Speculation) -> Option<Span> {
 
 /// What may kill executors runs alone, and once; committing is not work that another would do faster.
 fn may_speculate(stage: &StageRun, partition: u32) -> bool {
-    partition < stage.tasks && !stage.is_suspect(partition)
+    partition < stage.tasks() && !stage.tries().is_suspect(partition)
 }
 
 /// Gives stragglers to executors that have slots free, on other nodes if it can be.
@@ -154,8 +155,9 @@ pub(super) fn copy_stragglers(
     now: Time,
 ) {
     for (index, stage) in job.progress.stages_mut().iter_mut().enumerate() {
-        let slots = stage.slots;
-        for straggler in std::mem::take(&mut stage.stragglers) {
+        let slots = stage.slots();
+        let mut left = Vec::new();
+        for straggler in stage.copies_mut().take_stragglers() {
             let first_node = executors.get(straggler.first.executor).map(|first| first.node);
             let candidates = usable.iter().filter_map(|&id| {
                 let executor = executors.get(id)?;
@@ -168,7 +170,7 @@ pub(super) fn copy_stragglers(
             });
             let Some((_, id)) = candidates.min() else {
                 // An executor for it is asked for.
-                stage.stragglers.push(straggler);
+                left.push(straggler);
                 continue;
             };
             let partition = straggler.partition;
@@ -176,8 +178,9 @@ pub(super) fn copy_stragglers(
             if let Some(executor) = executors.get_mut(id) {
                 executor.assign((index, attempt, partition), slots);
                 executor.work.note_assigned((index, attempt, partition), now);
-                stage.twin(&straggler, Live { executor: id, attempt });
+                stage.copies_mut().begin(&straggler, Live { executor: id, attempt });
             }
         }
+        stage.copies_mut().set_stragglers(left);
     }
 }

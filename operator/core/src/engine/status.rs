@@ -189,23 +189,23 @@ impl Engine {
                 }));
             }
         }
-        let uncounted = run.uncounted_attempts(&live);
+        let uncounted = run.tries().uncounted(&live);
         let named =
             |(partition, value): (&u32, &ResultValue)| (spec.task_name(*partition), value.clone());
         StageStatus {
             name: spec.name.clone(),
-            state: run.state,
-            tasks: run.tasks,
+            state: run.state(),
+            tasks: run.tasks(),
             running: u32::try_from(running).unwrap_or(u32::MAX),
-            speculative: u32::try_from(run.twins.len()).unwrap_or(u32::MAX),
-            speculated: run.speculated,
-            finished: run.finished.clone(),
-            committed: run.committed,
-            failures: run.failures.clone(),
-            losses: run.losses.clone(),
+            speculative: u32::try_from(run.copies().twins().len()).unwrap_or(u32::MAX),
+            speculated: run.copies().started(),
+            finished: run.finished().clone(),
+            committed: run.is_committed(),
+            failures: run.tries().failures().clone(),
+            losses: run.tries().losses().clone(),
             other_attempts: uncounted.others,
             older_attempts: uncounted.older,
-            results: run.results.iter().map(named).collect(),
+            results: run.results().iter().map(named).collect(),
         }
     }
 

@@ -186,7 +186,7 @@ impl Progress {
 
     /// Whether all stages have finished.
     pub(crate) fn is_finished(&self) -> bool {
-        self.stages.iter().all(|stage| stage.state == StageState::Finished)
+        self.stages.iter().all(|stage| stage.state() == StageState::Finished)
     }
 
     /// Opens the stages whose dependencies have finished and are stored; says whether any was opened.
@@ -198,11 +198,8 @@ impl Progress {
         let mut opened = false;
         for (index, spec) in specs.iter().enumerate() {
             // What the stage reads has to be stored.
-            let has_finished = |&other: &usize| {
-                let other = &self.stages[other];
-                other.state == StageState::Finished && is_stored(other.finished_revision)
-            };
-            if self.stages[index].state == StageState::Waiting
+            let has_finished = |&other: &usize| self.stages[other].is_stored(&is_stored);
+            if self.stages[index].state() == StageState::Waiting
                 && spec.depends_on.iter().all(has_finished)
             {
                 self.stages[index].open();
@@ -220,8 +217,8 @@ impl Progress {
         value: Option<String>,
         uri: Option<String>,
     ) -> bool {
-        let results = &mut self.stages[stage].results;
-        if results.contains_key(&partition) {
+        let stage = &mut self.stages[stage];
+        if stage.results().contains_key(&partition) {
             return true;
         }
         let room = RESULT_BYTES_LIMIT.saturating_sub(self.result_bytes);
@@ -233,7 +230,7 @@ impl Progress {
             (_, Some(uri)) => ResultValue::Uri(uri),
             (text, None) => return text.is_none(),
         };
-        results.insert(partition, kept);
+        stage.keep_result(partition, kept);
         true
     }
 
