@@ -22,8 +22,8 @@ impl Engine {
                 let can_run = |executor: &Executor| executor.ready && executor.exit.stays();
                 let mut usable = executors.clone();
                 usable.retain(|&id| arena.get(id).is_some_and(can_run));
-                // First what runs at once, evenly; then second attempts in what is left; then what
-                // keeps executors busy between reports.
+                // First the tasks that run at once, spread evenly. Then second attempts in the slots
+                // that are left. Then tasks that wait there, which keep executors busy between reports.
                 fill(job, arena, &usable, 0, now);
                 copy_stragglers(job, arena, &usable, now);
                 let fair = guided_slots(job);
@@ -44,8 +44,8 @@ impl Engine {
     }
 }
 
-/// Gives tasks to executors in turn until none takes any more. Each takes as many as it has slots,
-/// and at most `advance` slots' worth more.
+/// Gives tasks to executors in turn until none takes any more. Each fills its slots, and takes at most
+/// `advance` slots' worth of tasks beyond that.
 fn fill(
     job: &mut Job,
     executors: &mut Arena<ExecutorId, Executor>,
@@ -64,9 +64,9 @@ fn fill(
     }
 }
 
-/// The share of the waiting tasks that one executor may have in advance: half an equal part, so that
-/// the last tasks spread evenly (guided self-scheduling, Polychronopoulos and Kuck 1987). Executors
-/// that are not ready yet get their part.
+/// How many slots' worth of tasks one executor may have in advance: half of an equal part of all that
+/// wait, so that the last tasks spread evenly (guided self-scheduling, Polychronopoulos and Kuck 1987).
+/// Executors that are not ready yet count, too.
 fn guided_slots(job: &Job) -> u32 {
     let waiting: u64 = job
         .progress
@@ -103,8 +103,8 @@ fn give_one(job: &mut Job, executor: &mut Executor, window: u32, now: Time) -> b
     false
 }
 
-/// What an executor should do as far as the job's status allows: what ended or was withdrawn stays
-/// until the status that holds it is stored.
+/// What an executor is told to do. Attempts that ended or were withdrawn stay listed until the status
+/// that accounts for them is stored.
 pub(super) fn assignment(job: &Job, executor: &Executor) -> Assignment {
     let mut all = executor.work.assigned().clone();
     if job.publication.is_stored(executor.withdrawal.revision()) {

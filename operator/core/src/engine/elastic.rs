@@ -8,9 +8,8 @@ use crate::ids::{ExecutorId, ExecutorKey, JobId};
 use crate::resources::Resources;
 use crate::time::{Span, Time};
 
-/// How long there has to be room for an executor without a node before it is withdrawn, so that it
-/// gets a node by an offer. What an autoscaler has just added is taken meanwhile by those it was
-/// added for.
+/// How long there has to be room on nodes before an executor without a node is withdrawn, so that an
+/// offer gives it a node. Until then the executors for which an autoscaler added a node can land there.
 const ROOM_MILLISECONDS: Span = Span::from_seconds(5);
 
 impl Engine {
@@ -19,7 +18,7 @@ impl Engine {
         let Some(job) = self.state.jobs.get(id) else { return Search::default() };
         let both = self.state.pools.requirement(job.pool);
         let both = both.and_then(|pools| pools.narrowed(&job.spec.executor.node_selector));
-        // The scheduler knows of no maintenance.
+        // The scheduler of Kubernetes does not know of maintenance, so it is told to avoid such nodes.
         let closed = self.state.nodes.closed().map(|node| node.observed().name.clone());
         let mut avoids: Vec<Box<str>> = closed.chain(job.choice.declines().excluded()).collect();
         avoids.drain(..avoids.len().saturating_sub(Search::MOST_AVOIDED));
@@ -57,11 +56,12 @@ impl Engine {
         self.touch(job_id);
     }
 
-    /// Lets executors go again that landed on what is not their pool's to take, or where nothing should
-    /// be. Those before them may be known to be gone only now: a decision needs all that is known.
+    /// Stops executors that landed where their pool may take nothing, or where nothing should be. This
+    /// waits for the tick: that other executors are gone from the node may have been told after they
+    /// landed.
     ///
-    /// The next one would be likely to land there, too, or make an autoscaler add nodes on which
-    /// everything is reserved; so the job waits before it launches another, twice as long each time.
+    /// The job's next executor would probably land there too, or make an autoscaler add nodes on which
+    /// everything is reserved. So the job waits before it launches another one, twice as long each time.
     pub(super) fn review_landed(&mut self, now: Time) {
         let mut landed = Vec::new();
         for id in self.agenda.take_landed() {

@@ -64,8 +64,8 @@ impl Engine {
         self.number_waiting_jobs();
     }
 
-    /// One round: whoever is next is given what it can be given, until nobody can be given more.
-    /// `only` are the jobs that it is about, if not all.
+    /// One round: gives executors to whoever is next in the order, until nobody can be given more.
+    /// `only` are the jobs that take part, if not all do.
     fn fill(&mut self, now: Time, fair: Option<&FairShares>, only: Option<&BTreeSet<JobId>>) {
         let (ids, mut claims) = self.claims(now, only);
         let most = fair.map(|fair| &fair.of_client);
@@ -161,7 +161,7 @@ impl Engine {
                 continue;
             }
             let request = match &job.request {
-                // What is left of a gang that did not form goes first.
+                // Before a gang is offered anything, what is left of the one that did not form goes.
                 Ok(_) if job.gang.is_forming() && job.fleet.ids().any(stopping) => continue,
                 Ok(request) => *request,
                 Err(rejection) => {
@@ -190,7 +190,7 @@ impl Engine {
                 choice,
             });
         }
-        // Who only has executors without a node asks for nothing.
+        // Jobs that take part only for their executors without a node ask for nothing more.
         refused.retain(|(id, _)| self.queue.wants(*id));
         for (id, rejection) in refused {
             self.explain(id, Some(rejection));

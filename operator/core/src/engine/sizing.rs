@@ -1,5 +1,7 @@
-//! How many executors a job keeps. Those on their way out for the sake of others are not its to keep or
-//! to let go; as they hold what they have until they are gone, they are not replaced before.
+//! How many executors a job keeps.
+//!
+//! Executors that drain for the sake of others do not count: the job can neither keep them nor let them
+//! go. They hold their room until they are gone, so they are not replaced before.
 
 use std::cmp::Reverse;
 
@@ -9,21 +11,21 @@ use crate::ids::{ExecutorId, JobId};
 use crate::jobs::Job;
 use crate::time::Time;
 
-/// An executor that stays as far as others are concerned.
+/// An executor that nobody else makes go.
 struct Staying {
     id: ExecutorId,
     /// The slots of the tasks that it has.
     slots: u32,
     draining: bool,
-    /// Whether it has not even a node.
+    /// Whether it has no node yet.
     unplaced: bool,
     /// Since when it has had nothing to do although it is ready.
     idle_since: Option<Time>,
 }
 
 impl Engine {
-    /// Gives back executors that their jobs can make no use of any more, or not for some time now,
-    /// and lets those run empty that are too many.
+    /// Gives back the executors that their jobs do not need, or have not needed for some time. Where a
+    /// job has more than it may have, those beyond do what they have and get nothing new.
     pub(super) fn size_jobs(&mut self, now: Time) {
         let ids: Vec<JobId> = self.agenda.touched().collect();
         let mut going = Vec::new();
@@ -50,7 +52,7 @@ impl Engine {
                         .and_then(|node| self.state.nodes.get(node))
                         .is_some_and(|node| job.choice.declines().excludes(&node.observed().name));
                 if excluded {
-                    // It is replaced.
+                    // The job gets another one in its place.
                     executor.exit.let_go(DrainCause::NodeDeclined);
                     going.extend(is_idle.then_some(id));
                     continue;
@@ -84,8 +86,8 @@ impl Engine {
         }
     }
 
-    /// How many executors a job lacks. Those on nodes that it declines by now do not count: they go
-    /// when they have done what they have.
+    /// How many executors a job lacks. Executors on nodes that it declines by now do not count: they
+    /// finish what they have, and then go.
     pub(super) fn lacking_executors(&self, job: &Job) -> u32 {
         let replaced: u32 = if job.choice.declines().is_empty() {
             0
@@ -140,8 +142,8 @@ fn give_back_idle(
     Kept { staying, look_again_at }
 }
 
-/// Which of the executors take no new tasks: as many as there are beyond the most that the job may
-/// have, those with the least to do first.
+/// Which executors take no new tasks, as the job has more than it may have. They are those with the
+/// least to do.
 fn drain(job: &Job, mut staying: Vec<Staying>) -> Vec<(ExecutorId, bool)> {
     let surplus = staying.len().saturating_sub(job.spec.executor.instances as usize);
     staying.sort_by_key(|executor| (Reverse(executor.draining), executor.slots));

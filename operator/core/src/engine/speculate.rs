@@ -71,9 +71,9 @@ fn find(
     next
 }
 
-/// Takes back tasks that wait in an executor behind slow ones: they go to another one. The executor
-/// may have begun one since it last reported; it then stops it, as it does with any attempt that is
-/// withdrawn. Returns when the next task has waited too long.
+/// Takes back tasks that wait in an executor behind slow ones, so that another executor gets them. The
+/// executor may have begun such a task since it last reported. Then it stops the task, as it stops every
+/// attempt that is withdrawn. Returns when the next task will have waited too long.
 fn take_from_queues(
     job: &mut Job,
     speculation: Speculation,
@@ -90,7 +90,7 @@ fn take_from_queues(
     let mut next: Option<Time> = None;
     for id in job.fleet.ids() {
         let Some(executor) = executors.get_mut(id) else { continue };
-        // What one that is to be gone soon has not started is taken back already.
+        // If it is to be gone soon, what it has not started was taken back already.
         let going = executor.exit.is_certain() || !executor.withdrawal.is_empty();
         if going || executor.work.slots() <= slots {
             continue;
@@ -142,7 +142,8 @@ fn slow_after(stage: &StageRun, speculation: Speculation) -> Option<Span> {
     Some(slow.max(speculation.min_task_runtime_milliseconds))
 }
 
-/// What may kill executors runs alone, and once; committing is not work that another would do faster.
+/// Whether a second attempt at a partition makes sense. A task that may kill executors runs alone and
+/// once. Committing the output is not faster elsewhere.
 fn may_speculate(stage: &StageRun, partition: u32) -> bool {
     partition < stage.tasks() && !stage.tries().is_suspect(partition)
 }
@@ -169,7 +170,7 @@ pub(super) fn copy_stragglers(
                 may.then_some((rank, id))
             });
             let Some((_, id)) = candidates.min() else {
-                // An executor for it is asked for.
+                // The job asks for an executor more.
                 left.push(straggler);
                 continue;
             };

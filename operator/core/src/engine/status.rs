@@ -14,8 +14,8 @@ use crate::time::Time;
 use crate::view::{JobStatus, NodeStatus, StageStatus};
 
 impl Engine {
-    /// The statuses that changed, each at most once an interval but for what others wait for: the end
-    /// of the job and of its stages.
+    /// The statuses that changed, each at most once an interval. What others wait for goes at once: the
+    /// end of the job and of its stages.
     pub(super) fn publish_statuses(&mut self, now: Time) -> Vec<Action> {
         let mut statuses = Vec::new();
         for id in self.agenda.take_touched() {
@@ -81,7 +81,7 @@ impl Engine {
             return (Some("Suspended"), Some(message.to_owned()));
         }
         let drain = self.drain_reason(job);
-        // While an executor is being made that could not be made before, it is likely to fail again.
+        // After an executor could not be made, the next one is likely to fail, too.
         let trouble = job.pauses.last_trouble().or_else(|| self.not_started(job));
         let Some(waiting) = job.waiting.reason().or(trouble.as_ref()) else {
             let drain = drain.map(|(reason, message)| (Some(reason), Some(message)));
@@ -94,7 +94,7 @@ impl Engine {
         };
         let has_none = job.fleet.is_empty()
             || match trouble {
-                // What is there now never ran either.
+                // None of the executors that are there now has run yet.
                 Some(Rejection::NotStarted { .. }) => true,
                 Some(_) => !executors.any(is_there),
                 None => false,
@@ -228,7 +228,7 @@ impl Engine {
     }
 }
 
-/// That a job has executors without a node, if it has.
+/// Says that a job has executors without a node, if it has some.
 fn waiting_for_nodes(job: &Job) -> (Option<&'static str>, Option<String>) {
     let message = match job.fleet.unplaced().len() {
         0 => return (None, None),

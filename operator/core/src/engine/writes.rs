@@ -30,7 +30,7 @@ impl Engine {
         if job.uid != observed.job_uid {
             return;
         }
-        // Of one without a node it is not known yet whether it can stay where it lands.
+        // An executor without a node may still land where it cannot stay.
         if !executor.delivery.confirm() && executor.node.is_some() {
             job.pauses.note_launched();
         }
@@ -139,7 +139,7 @@ impl Engine {
         self.drop_if_done(id);
     }
 
-    /// Lets what is left of executors go, where all that they said is stored or matters to nobody.
+    /// Discards what executors left once all that they said is stored, or at once if the job is gone.
     pub(super) fn discard_settled(&mut self, id: JobId) {
         let Some(job) = self.state.jobs.get_mut(id) else { return };
         let known = self.state.job_by_key.get(&job.key) == Some(&id);
@@ -153,8 +153,7 @@ impl Engine {
     /// Whether what an action is about is still there: it may have gone since the action was wanted.
     pub(super) fn matters(&self, action: &Action) -> bool {
         match action {
-            // One that has to go again is not wanted a second time; there may be another job of the
-            // name by now.
+            // An executor that was told to go is not made again: there may be another job of the name.
             Action::Launch(Launch { key, .. }) => {
                 let executor = self.state.find_executor(key);
                 let executor = executor.and_then(|id| self.state.executors.get(id));
@@ -192,7 +191,7 @@ impl Engine {
                     }
                     id
                 }
-                // A framework that missed something asks.
+                // A framework that missed something asks again by itself.
                 Action::Framework(..) => None,
             };
             if let Some(job) = job {
