@@ -1,20 +1,22 @@
-//! HTTP to the master: one stream of events, and calls beside it.
+//! HTTP to the master or to an agent: one stream of events, and calls beside it.
 
+use std::fmt;
 use std::io::Read;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proffer_mesos::content::PROTOBUF;
 use proffer_mesos::recordio::Decoder;
-use proffer_mesos::scheduler::{Call, Event};
 use prost::Message;
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
 use crate::address::Address;
 
-const PATH: &str = "/api/v1/scheduler";
+const SCHEDULER_PATH: &str = "/api/v1/scheduler";
+const EXECUTOR_PATH: &str = "/api/v1/executor";
 
 /// Five heartbeats of the usual 15 seconds: a stream that says nothing for longer is broken.
 const SILENCE: Duration = Duration::from_secs(75);
@@ -39,15 +41,25 @@ pub(crate) enum Failure {
     Refused(String),
 }
 
-/// How the master is reached.
-pub(crate) struct Connection {
-    agent: Agent,
-    /// `http://host:port` of each master.
-    masters: Vec<String>,
-    authorization: Option<String>,
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Unavailable(why) | Self::Refused(why)) = self;
+        formatter.write_str(why)
+    }
 }
 
-/// Where a framework is subscribed.
+/// How the master, or an agent, is reached.
+pub(crate) struct Connection {
+    agent: Agent,
+    /// `http://host:port` of each master, or of the one agent.
+    masters: Vec<String>,
+    path: &'static str,
+    authorization: Option<String>,
+    /// For how long a stream says something at least once.
+    silence: Option<Duration>,
+}
+
+/// Where somebody is subscribed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Subscription {
     pub(crate) master: String,
@@ -62,29 +74,59 @@ pub(crate) struct Events {
 }
 
 impl Connection {
-    /// `secure` is whether masters speak TLS.
-    pub(crate) fn new(address: &Address, secure: bool) -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .no_delay(true)
-            .proxy(None)
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .build();
+    /// The masters at an address; `secure` is whether they speak TLS.
+    pub(crate) fn to_masters(address: &Address, secure: bool) -> Self {
         let scheme = if secure { "https" } else { "http" };
         let authorization = address.credentials.as_ref().map(|it| {
             format!("Basic {}", STANDARD.encode(format!("{}:{}", it.principal, it.secret)))
         });
         Self {
-            agent: config.new_agent(),
+            agent: agent(),
             masters: address.masters.iter().map(|host| format!("{scheme}://{host}")).collect(),
+            path: SCHEDULER_PATH,
             authorization,
+            silence: Some(SILENCE),
         }
     }
 
-    /// Opens the stream of events at the master that leads.
-    pub(crate) fn subscribe(&self, call: &Call) -> Result<(Subscription, Events), Failure> {
+    /// The agent of an executor, at `host:port`. It says nothing for as long as there is nothing to do.
+    pub(crate) fn to_agent(host: &str, token: Option<&str>, secure: bool) -> Self {
+        let scheme = if secure { "https" } else { "http" };
+        Self {
+            agent: agent(),
+            masters: vec![format!("{scheme}://{host}")],
+            path: EXECUTOR_PATH,
+            authorization: token.map(|token| format!("Bearer {token}")),
+            silence: None,
+        }
+    }
+
+    /// Finds out whether somebody listens at a master's address.
+    pub(crate) fn knock(&self) -> Result<(), Failure> {
+        let mut last = Failure::Unavailable("no master is known".to_owned());
+        for master in &self.masters {
+            let host = master.split("//").nth(1).unwrap_or_default();
+            let addresses = match host.to_socket_addrs() {
+                Ok(addresses) => addresses,
+                Err(error) => {
+                    last = Failure::Unavailable(format!("{host} is not known: {error}"));
+                    continue;
+                }
+            };
+            for address in addresses {
+                match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+                    Ok(_) => return Ok(()),
+                    Err(error) => {
+                        last = Failure::Unavailable(format!("{master} does not answer: {error}"));
+                    }
+                }
+            }
+        }
+        Err(last)
+    }
+
+    /// Opens the stream of events at the master that leads, by an encoded call.
+    pub(crate) fn subscribe(&self, call: &[u8]) -> Result<(Subscription, Events), Failure> {
         let mut last = Failure::Unavailable("no master is known".to_owned());
         for master in &self.masters {
             match self.subscribe_at(master, call) {
@@ -95,7 +137,7 @@ impl Connection {
         Err(last)
     }
 
-    fn subscribe_at(&self, master: &str, call: &Call) -> Result<(Subscription, Events), Failure> {
+    fn subscribe_at(&self, master: &str, call: &[u8]) -> Result<(Subscription, Events), Failure> {
         let mut master = master.to_owned();
         for _ in 0..=MOST_REDIRECTS {
             let response = self.post(&master, None, call, None)?;
@@ -105,7 +147,7 @@ impl Connection {
                 continue;
             }
             if status != 200 {
-                return Err(failure(&master, response));
+                return Err(self.failure(&master, response));
             }
             let stream = header(&response, "mesos-stream-id").unwrap_or_default();
             let events = Events {
@@ -118,11 +160,11 @@ impl Connection {
         Err(Failure::Unavailable(format!("{master} and others name each other as the leader")))
     }
 
-    /// Makes a call within a subscription.
-    pub(crate) fn call(&self, subscription: &Subscription, call: &Call) -> Result<(), Failure> {
+    /// Makes an encoded call within a subscription.
+    pub(crate) fn call(&self, subscription: &Subscription, call: &[u8]) -> Result<(), Failure> {
         let Subscription { master, stream } = subscription;
         let response = self.post(master, Some(stream), call, Some(CALL_TIMEOUT))?;
-        if response.status().is_success() { Ok(()) } else { Err(failure(master, response)) }
+        if response.status().is_success() { Ok(()) } else { Err(self.failure(master, response)) }
     }
 
     /// What a framework waits for, as the master sees it; nothing if it does not say.
@@ -142,12 +184,12 @@ impl Connection {
         &self,
         master: &str,
         stream: Option<&str>,
-        call: &Call,
+        call: &[u8],
         timeout: Option<Duration>,
     ) -> Result<Response<Body>, Failure> {
         let mut request = self
             .agent
-            .post(format!("{master}{PATH}"))
+            .post(format!("{master}{}", self.path))
             .header("Content-Type", PROTOBUF)
             .header("Accept", PROTOBUF);
         if let Some(authorization) = &self.authorization {
@@ -159,22 +201,61 @@ impl Connection {
         request
             .config()
             .timeout_global(timeout)
-            .timeout_per_read(Some(SILENCE))
+            .timeout_per_read(self.silence)
             .build()
-            .send(&call.encode_to_vec()[..])
+            .send(call)
             .map_err(|error| Failure::Unavailable(format!("{master} does not answer: {error}")))
+    }
+
+    /// What an answer means that is not the one hoped for.
+    fn failure(&self, master: &str, response: Response<Body>) -> Failure {
+        let status = response.status().as_u16();
+        let mut text = String::new();
+        let body =
+            response.into_body().into_reader().take(MOST_ANSWER_BYTES).read_to_string(&mut text);
+        let said =
+            if body.is_ok() && !text.trim().is_empty() { text.trim() } else { "no reason given" };
+        let is_executor = self.path == EXECUTOR_PATH;
+        match status {
+            401 if is_executor => Failure::Refused(format!(
+                "{master} does not know the executor by the token in \
+                 MESOS_EXECUTOR_AUTHENTICATION_TOKEN ({said})"
+            )),
+            401 => Failure::Refused(format!(
+                "{master} wants a name and a password that it knows ({said}); give them as \
+                 mesos://USER:PASSWORD@HOST:PORT or as spark.mesos.principal and \
+                 spark.mesos.secret"
+            )),
+            404 => {
+                let path = self.path;
+                let kind = if is_executor { "agent" } else { "master" };
+                Failure::Refused(format!(
+                    "{master} is no Mesos {kind}: there is nothing at {path}; is it the right port?"
+                ))
+            }
+            429 | 500.. => {
+                Failure::Unavailable(format!("{master} cannot serve now: {status}, {said}"))
+            }
+            _ => Failure::Refused(format!("{master} refused with {status}: {said}")),
+        }
     }
 }
 
 impl Events {
-    /// Waits for the next event; `None` when the stream ends.
-    pub(crate) fn next(&mut self) -> Result<Option<Event>, String> {
+    /// Waits for the next event, read as a message; `None` when the stream ends.
+    pub(crate) fn next_message<M: Message + Default>(&mut self) -> Result<Option<M>, String> {
+        let record = self.next_record()?;
+        record
+            .map(|record| M::decode(&*record))
+            .transpose()
+            .map_err(|error| format!("the master sent an event that cannot be read: {error}"))
+    }
+
+    /// Waits for the next event as it was sent; `None` when the stream ends.
+    pub(crate) fn next_record(&mut self) -> Result<Option<Vec<u8>>, String> {
         loop {
             if let Some(record) = self.ready.pop_front() {
-                let event = Event::decode(&*record).map_err(|error| {
-                    format!("the master sent an event that cannot be read: {error}")
-                })?;
-                return Ok(Some(event));
+                return Ok(Some(record));
             }
             let mut buffer = [0; 16 << 10];
             let read = self.body.read(&mut buffer).map_err(|error| error.to_string())?;
@@ -202,22 +283,14 @@ fn header(response: &Response<Body>, name: &str) -> Option<String> {
     Some(response.headers().get(name)?.to_str().ok()?.to_owned())
 }
 
-/// What an answer means that is not the one hoped for.
-fn failure(master: &str, response: Response<Body>) -> Failure {
-    let status = response.status().as_u16();
-    let mut text = String::new();
-    let body = response.into_body().into_reader().take(MOST_ANSWER_BYTES).read_to_string(&mut text);
-    let said =
-        if body.is_ok() && !text.trim().is_empty() { text.trim() } else { "no reason given" };
-    match status {
-        401 => Failure::Refused(format!(
-            "{master} wants a name and a password that it knows ({said}); give them as \
-             mesos://USER:PASSWORD@HOST:PORT or as spark.mesos.principal and spark.mesos.secret"
-        )),
-        404 => Failure::Refused(format!(
-            "{master} is no Mesos master: there is nothing at {PATH}; is it the right port?"
-        )),
-        500.. => Failure::Unavailable(format!("{master} cannot serve now: {status}, {said}")),
-        _ => Failure::Refused(format!("{master} refused with {status}: {said}")),
-    }
+fn agent() -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .no_delay(true)
+        .proxy(None)
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .build()
+        .new_agent()
 }

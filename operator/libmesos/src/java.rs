@@ -3,17 +3,21 @@
 //! Messages cross as bytes: `toByteArray` on one side, `parseFrom` on the other. Classes are looked up
 //! with the loader of the driver's class, for threads of ours have none that knows them.
 
+mod callbacks;
+
 use std::ptr::null_mut;
 
-use jni::objects::{JByteArray, JClass, JObject, JObjectArray};
+use jni::objects::{JByteArray, JClass, JObject, JObjectArray, JString, JThrowable};
 use jni::refs::Global;
-use jni::signature::{MethodSignature, RuntimeMethodSignature};
-use jni::strings::JNIStr;
+use jni::signature::RuntimeMethodSignature;
+use jni::strings::{JNIStr, JNIString};
 use jni::{Env, JValue, JValueOwned, JavaVM, jni_sig, jni_str};
 use prost::Message;
 
-use crate::driver::{Framework, Status};
-use crate::session::Callback;
+use crate::executor::Executor;
+use crate::life::{Listener, Status};
+use crate::log;
+use crate::v1::Refusal;
 
 /// Why something did not cross.
 #[derive(Debug, thiserror::Error)]
@@ -22,27 +26,83 @@ pub(crate) enum Problem {
     Jni(#[from] jni::errors::Error),
     #[error("a {name} cannot be read: {error}")]
     Message { name: &'static str, error: prost::DecodeError },
+    /// Java gave null where that is nothing.
+    #[error("null was given instead of {0}")]
+    Null(&'static str),
+    /// Java gave an object of another class.
+    #[error("{given} was given instead of {wanted}")]
+    Class { wanted: &'static str, given: String },
     #[error("{0}")]
-    Other(&'static str),
+    Argument(String),
+    /// It cannot be done now.
+    #[error("{0}")]
+    State(String),
+    /// It cannot be done at all.
+    #[error("{0}")]
+    Unsupported(String),
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Problem {
+    /// The class of the exception that says so to Java.
+    pub(crate) fn class(&self) -> &'static JNIStr {
+        match self {
+            Self::Null(_) => jni_str!("java/lang/NullPointerException"),
+            Self::Message { .. } | Self::Class { .. } | Self::Argument(_) => {
+                jni_str!("java/lang/IllegalArgumentException")
+            }
+            Self::State(_) => jni_str!("java/lang/IllegalStateException"),
+            Self::Unsupported(_) => jni_str!("java/lang/UnsupportedOperationException"),
+            Self::Jni(_) | Self::Other(_) => jni_str!("java/lang/RuntimeException"),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Call(why) => Self::Argument(why),
+            Refusal::Over(why) => Self::State(why),
+        }
+    }
 }
 
 /// A reference to an object that outlives a call.
 pub(crate) type Kept = Global<JObject<'static>>;
 
-/// A scheduler in Java, with its driver.
-pub(crate) struct JavaFramework {
-    pub(crate) scheduler: Kept,
-    pub(crate) driver: Kept,
-    pub(crate) loader: Kept,
+/// A scheduler or an executor in Java, with its driver.
+pub(crate) struct JavaListener {
+    listener: Kept,
+    driver: Kept,
+    loader: Kept,
+}
+
+/// An argument of one of its methods.
+pub(crate) enum Argument {
+    /// The driver, as an interface that it has.
+    Driver(&'static str),
+    /// An encoded message of a class such as `Protos$Offer`.
+    Message(&'static str, Vec<u8>),
+    /// A list of such messages.
+    Messages(&'static str, Vec<Vec<u8>>),
+    Bytes(Vec<u8>),
+    Text(String),
+    Number(i32),
+}
+
+/// What a callback is in Java: a method and its arguments.
+pub(crate) trait Callback {
+    fn java(self) -> (&'static str, Vec<Argument>);
 }
 
 /// The current thread as a daemon of the JVM: one that does not keep it from exiting.
-pub(crate) struct Daemon(JavaVM);
+struct Daemon(JavaVM);
 
 impl Daemon {
     /// Attaches the current thread.
     #[allow(unsafe_code)]
-    pub(crate) fn attach() -> Result<Self, Problem> {
+    fn attach() -> Result<Self, Problem> {
         let vm = JavaVM::singleton()?;
         let raw = vm.get_raw();
         let mut env = null_mut();
@@ -55,7 +115,7 @@ impl Daemon {
         if result == jni::sys::JNI_OK {
             Ok(Self(vm))
         } else {
-            Err(Problem::Other("the JVM takes no more threads"))
+            Err(Problem::Other("the JVM takes no more threads".to_owned()))
         }
     }
 }
@@ -77,15 +137,40 @@ pub(crate) fn loader<'a>(env: &mut Env<'a>, object: &JObject<'_>) -> Result<JObj
 }
 
 /// A class of `org.apache.mesos`, such as `Protos$Offer`.
-pub(crate) fn class<'a>(
-    env: &mut Env<'a>,
-    loader: &JObject<'_>,
-    name: &str,
-) -> Result<JClass<'a>, Problem> {
-    let name = env.new_string(format!("org.apache.mesos.{name}"))?;
+fn class<'a>(env: &mut Env<'a>, loader: &JObject<'_>, name: &str) -> Result<JClass<'a>, Problem> {
+    let name = env.new_string(format!("org.apache.mesos.{}", name.replace('/', ".")))?;
     let signature = jni_sig!("(Ljava/lang/String;)Ljava/lang/Class;");
     let found = env.call_method(loader, jni_str!("loadClass"), signature, &[JValue::Object(&name)]);
     Ok(env.cast_local::<JClass<'_>>(found?.l()?)?)
+}
+
+/// The name of an object's class.
+fn class_name(env: &mut Env<'_>, object: &JObject<'_>) -> Result<String, Problem> {
+    let class = env.get_object_class(object)?;
+    let name = env.call_method(&class, jni_str!("getName"), jni_sig!("()Ljava/lang/String;"), &[]);
+    Ok(env.cast_local::<JString<'_>>(name?.l()?)?.to_string())
+}
+
+/// A message that Java gave us, as bytes. Its class is one such as `Protos$Offer`.
+pub(crate) fn encoded(
+    env: &mut Env<'_>,
+    object: &JObject<'_>,
+    name: &'static str,
+) -> Result<Vec<u8>, Problem> {
+    if object.is_null() {
+        return Err(Problem::Null(name));
+    }
+    // Java's generic types do not keep anybody from putting something else into a collection.
+    let given = class_name(env, object)?;
+    let is_wanted = given.strip_prefix("org.apache.mesos.").is_some_and(|given| {
+        given.chars().map(|letter| if letter == '.' { '/' } else { letter }).eq(name.chars())
+    });
+    if !is_wanted {
+        return Err(Problem::Class { wanted: name, given });
+    }
+    let bytes = env.call_method(object, jni_str!("toByteArray"), jni_sig!("()[B"), &[])?.l()?;
+    let bytes = env.cast_local::<JByteArray<'_>>(bytes)?;
+    Ok(env.convert_byte_array(&bytes)?)
 }
 
 /// A message that Java gave us.
@@ -94,10 +179,40 @@ pub(crate) fn message<M: Message + Default>(
     object: &JObject<'_>,
     name: &'static str,
 ) -> Result<M, Problem> {
-    let bytes = env.call_method(object, jni_str!("toByteArray"), jni_sig!("()[B"), &[])?.l()?;
-    let bytes = env.cast_local::<JByteArray<'_>>(bytes)?;
-    let bytes = env.convert_byte_array(&bytes)?;
+    let bytes = encoded(env, object, name)?;
     M::decode(&*bytes).map_err(|error| Problem::Message { name, error })
+}
+
+/// A message that may be null.
+pub(crate) fn optional<M: Message + Default>(
+    env: &mut Env<'_>,
+    object: &JObject<'_>,
+    name: &'static str,
+) -> Result<Option<M>, Problem> {
+    (!object.is_null()).then(|| message(env, object, name)).transpose()
+}
+
+/// All elements of a `java.util.Collection`.
+fn elements<T>(
+    env: &mut Env<'_>,
+    collection: &JObject<'_>,
+    read: impl Fn(&mut Env<'_>, &JObject<'_>) -> Result<T, Problem>,
+) -> Result<Vec<T>, Problem> {
+    if collection.is_null() {
+        return Err(Problem::Null("a collection"));
+    }
+    let signature = jni_sig!("()[Ljava/lang/Object;");
+    let array = env.call_method(collection, jni_str!("toArray"), signature, &[])?.l()?;
+    let array = env.cast_local::<JObjectArray<'_>>(array)?;
+    let mut all = Vec::new();
+    for index in 0..array.len(env)? {
+        let element = env.with_local_frame(16, |env| -> Result<T, Problem> {
+            let element = array.get_element(env, index)?;
+            read(env, &element)
+        });
+        all.push(element?);
+    }
+    Ok(all)
 }
 
 /// All messages of a `java.util.Collection`.
@@ -106,16 +221,33 @@ pub(crate) fn messages<M: Message + Default>(
     collection: &JObject<'_>,
     name: &'static str,
 ) -> Result<Vec<M>, Problem> {
-    let signature = jni_sig!("()[Ljava/lang/Object;");
-    let array = env.call_method(collection, jni_str!("toArray"), signature, &[])?.l()?;
-    let array = env.cast_local::<JObjectArray<'_>>(array)?;
-    let mut messages = Vec::new();
-    for index in 0..array.len(env)? {
-        let element = array.get_element(env, index)?;
-        messages.push(message(env, &element, name)?);
-        env.delete_local_ref(element);
+    elements(env, collection, |env, element| message(env, element, name))
+}
+
+/// All strings of a `java.util.Collection`.
+pub(crate) fn strings(env: &mut Env<'_>, collection: &JObject<'_>) -> Result<Vec<String>, Problem> {
+    elements(env, collection, string)
+}
+
+/// A string that Java gave us.
+pub(crate) fn string(env: &mut Env<'_>, object: &JObject<'_>) -> Result<String, Problem> {
+    if object.is_null() {
+        return Err(Problem::Null("a string"));
     }
-    Ok(messages)
+    let given = class_name(env, object)?;
+    if given != "java.lang.String" {
+        return Err(Problem::Class { wanted: "a string", given });
+    }
+    let object = env.new_local_ref(object)?;
+    Ok(env.cast_local::<JString<'_>>(object)?.to_string())
+}
+
+/// Bytes that Java gave us.
+pub(crate) fn bytes(env: &mut Env<'_>, array: &JByteArray<'_>) -> Result<Vec<u8>, Problem> {
+    if array.is_null() {
+        return Err(Problem::Null("bytes"));
+    }
+    Ok(env.convert_byte_array(array)?)
 }
 
 /// A message for Java, of a class such as `Protos$Offer`.
@@ -123,31 +255,14 @@ fn object<'a>(
     env: &mut Env<'a>,
     loader: &JObject<'_>,
     name: &str,
-    message: &impl Message,
+    message: &[u8],
 ) -> Result<JObject<'a>, Problem> {
     let class = class(env, loader, name)?;
-    let bytes = env.byte_array_from_slice(&message.encode_to_vec())?;
+    let bytes = env.byte_array_from_slice(message)?;
     let signature = RuntimeMethodSignature::from_str(format!("([B)Lorg/apache/mesos/{name};"))?;
     let signature = signature.method_signature();
     let arguments = [JValue::Object(&bytes)];
     Ok(env.call_static_method(&class, jni_str!("parseFrom"), signature, &arguments)?.l()?)
-}
-
-/// A `java.util.List` of messages.
-fn list<'a>(
-    env: &mut Env<'a>,
-    loader: &JObject<'_>,
-    name: &str,
-    messages: &[impl Message],
-) -> Result<JObject<'a>, Problem> {
-    let list = env.new_object(jni_str!("java/util/ArrayList"), jni_sig!("()V"), &[])?;
-    for message in messages {
-        let message = object(env, loader, name, message)?;
-        let signature = jni_sig!("(Ljava/lang/Object;)Z");
-        env.call_method(&list, jni_str!("add"), signature, &[JValue::Object(&message)])?;
-        env.delete_local_ref(message);
-    }
-    Ok(list)
 }
 
 /// A driver's status for Java.
@@ -163,116 +278,158 @@ pub(crate) fn status<'a>(
     Ok(env.call_static_method(&class, jni_str!("valueOf"), signature, &number)?.l()?)
 }
 
-impl Framework for JavaFramework {
-    fn tell(&mut self, callback: Callback) -> Result<(), String> {
-        let vm = JavaVM::singleton().map_err(|error| error.to_string())?;
-        vm.attach_current_thread(|env| {
-            let told = self.call(env, callback);
-            if env.exception_check() {
-                // Its trace goes where Java's errors go.
-                env.exception_describe();
-                env.exception_clear();
-            }
-            told
+impl JavaListener {
+    /// The listener of a driver.
+    pub(crate) fn new(
+        env: &mut Env<'_>,
+        driver: &JObject<'_>,
+        listener: &JObject<'_>,
+    ) -> Result<Self, Problem> {
+        if listener.is_null() {
+            return Err(Problem::Null("somebody to tell"));
+        }
+        let loader = loader(env, driver)?;
+        Ok(Self {
+            listener: env.new_global_ref(listener)?,
+            driver: env.new_global_ref(driver)?,
+            loader: env.new_global_ref(&loader)?,
         })
-        .map_err(|problem: Problem| problem.to_string())
     }
-}
 
-/// A method of a scheduler in Java, and what it is called with after the driver.
-struct Method<'a> {
-    name: &'static JNIStr,
-    signature: MethodSignature<'static, 'static>,
-    arguments: Vec<JValueOwned<'a>>,
-}
+    /// Has the current thread work for the listener, as a thread of the JVM.
+    pub(crate) fn work(mut self, work: &dyn Fn(&mut Self)) {
+        match Daemon::attach() {
+            // The references go before the thread is detached.
+            Ok(_daemon) => {
+                work(&mut self);
+                drop(self);
+            }
+            Err(problem) => log::warn(&problem.to_string()),
+        }
+    }
 
-impl JavaFramework {
-    fn call(&self, env: &mut Env<'_>, callback: Callback) -> Result<(), Problem> {
-        let Method { name, signature, arguments: others } = self.method(env, callback)?;
-        let mut arguments = vec![JValue::Object(self.driver.as_obj())];
-        arguments.extend(others.iter().map(JValueOwned::borrow));
-        env.call_method(self.scheduler.as_obj(), name, signature, &arguments)?;
+    fn invoke(
+        &self,
+        env: &mut Env<'_>,
+        method: &str,
+        arguments: Vec<Argument>,
+    ) -> Result<(), Problem> {
+        let mut signature = String::new();
+        let mut objects = Vec::new();
+        for argument in arguments {
+            let (kind, object) = self.argument(env, argument)?;
+            signature += &kind;
+            objects.push(object);
+        }
+        let signature = RuntimeMethodSignature::from_str(format!("({signature})V"))?;
+        let values: Vec<JValue<'_>> = objects.iter().map(Given::value).collect();
+        let signature = signature.method_signature();
+        env.call_method(self.listener.as_obj(), JNIString::new(method), signature, &values)?;
         Ok(())
     }
 
-    fn method<'a>(&self, env: &mut Env<'a>, callback: Callback) -> Result<Method<'a>, Problem> {
+    /// An argument for Java, and how its type is written in a signature.
+    fn argument<'a>(
+        &self,
+        env: &mut Env<'a>,
+        argument: Argument,
+    ) -> Result<(String, Given<'a>), Problem> {
         let loader = self.loader.as_obj();
-        Ok(match callback {
-            Callback::Registered { framework, master } => Method {
-                name: jni_str!("registered"),
-                signature: jni_sig!(
-                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$FrameworkID;Lorg/apache/mesos/Protos$MasterInfo;)V"
-                ),
-                arguments: vec![
-                    object(env, loader, "Protos$FrameworkID", &framework)?.into(),
-                    object(env, loader, "Protos$MasterInfo", &*master)?.into(),
-                ],
-            },
-            Callback::Reregistered { master } => Method {
-                name: jni_str!("reregistered"),
-                signature: jni_sig!(
-                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$MasterInfo;)V"
-                ),
-                arguments: vec![object(env, loader, "Protos$MasterInfo", &*master)?.into()],
-            },
-            Callback::Disconnected => Method {
-                name: jni_str!("disconnected"),
-                signature: jni_sig!("(Lorg/apache/mesos/SchedulerDriver;)V"),
-                arguments: Vec::new(),
-            },
-            Callback::ResourceOffers(offers) => Method {
-                name: jni_str!("resourceOffers"),
-                signature: jni_sig!("(Lorg/apache/mesos/SchedulerDriver;Ljava/util/List;)V"),
-                arguments: vec![list(env, loader, "Protos$Offer", &offers)?.into()],
-            },
-            Callback::OfferRescinded(offer) => Method {
-                name: jni_str!("offerRescinded"),
-                signature: jni_sig!(
-                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$OfferID;)V"
-                ),
-                arguments: vec![object(env, loader, "Protos$OfferID", &offer)?.into()],
-            },
-            Callback::StatusUpdate(status) => Method {
-                name: jni_str!("statusUpdate"),
-                signature: jni_sig!(
-                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$TaskStatus;)V"
-                ),
-                arguments: vec![object(env, loader, "Protos$TaskStatus", &*status)?.into()],
-            },
-            Callback::FrameworkMessage { executor, agent, data } => Method {
-                name: jni_str!("frameworkMessage"),
-                signature: jni_sig!(
-                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$ExecutorID;Lorg/apache/mesos/Protos$SlaveID;[B)V"
-                ),
-                arguments: vec![
-                    object(env, loader, "Protos$ExecutorID", &executor)?.into(),
-                    object(env, loader, "Protos$SlaveID", &agent)?.into(),
-                    env.byte_array_from_slice(&data)?.into(),
-                ],
-            },
-            Callback::AgentLost(agent) => Method {
-                name: jni_str!("slaveLost"),
-                signature: jni_sig!(
-                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$SlaveID;)V"
-                ),
-                arguments: vec![object(env, loader, "Protos$SlaveID", &agent)?.into()],
-            },
-            Callback::ExecutorLost { executor, agent, status } => Method {
-                name: jni_str!("executorLost"),
-                signature: jni_sig!(
-                    "(Lorg/apache/mesos/SchedulerDriver;Lorg/apache/mesos/Protos$ExecutorID;Lorg/apache/mesos/Protos$SlaveID;I)V"
-                ),
-                arguments: vec![
-                    object(env, loader, "Protos$ExecutorID", &executor)?.into(),
-                    object(env, loader, "Protos$SlaveID", &agent)?.into(),
-                    JValueOwned::Int(status),
-                ],
-            },
-            Callback::Error(message) => Method {
-                name: jni_str!("error"),
-                signature: jni_sig!("(Lorg/apache/mesos/SchedulerDriver;Ljava/lang/String;)V"),
-                arguments: vec![env.new_string(message)?.into()],
-            },
+        Ok(match argument {
+            Argument::Driver(interface) => {
+                let driver = env.new_local_ref(self.driver.as_obj())?;
+                (format!("Lorg/apache/mesos/{interface};"), Given::Object(driver))
+            }
+            Argument::Message(name, message) => {
+                let message = object(env, loader, name, &message)?;
+                (format!("Lorg/apache/mesos/{name};"), Given::Object(message))
+            }
+            Argument::Messages(name, messages) => {
+                let list = env.new_object(jni_str!("java/util/ArrayList"), jni_sig!("()V"), &[])?;
+                for message in &messages {
+                    let message = object(env, loader, name, message)?;
+                    let signature = jni_sig!("(Ljava/lang/Object;)Z");
+                    let arguments = [JValue::Object(&message)];
+                    env.call_method(&list, jni_str!("add"), signature, &arguments)?;
+                    env.delete_local_ref(message);
+                }
+                ("Ljava/util/List;".to_owned(), Given::Object(list))
+            }
+            Argument::Bytes(bytes) => {
+                let bytes = env.byte_array_from_slice(&bytes)?;
+                ("[B".to_owned(), Given::Object(bytes.into()))
+            }
+            Argument::Text(text) => {
+                let text = env.new_string(text)?;
+                ("Ljava/lang/String;".to_owned(), Given::Object(text.into()))
+            }
+            Argument::Number(number) => ("I".to_owned(), Given::Number(number)),
         })
+    }
+}
+
+/// Does something as the current thread, which is one of the JVM. The error is what was thrown.
+fn attached(work: impl FnOnce(&mut Env<'_>) -> Result<(), Problem>) -> Result<(), String> {
+    let attached = JavaVM::singleton().map_err(Problem::from).and_then(|vm| {
+        vm.attach_current_thread(|env| {
+            let done = work(env);
+            match env.exception_occurred() {
+                Some(thrown) => Err(Problem::Other(describe(env, &thrown))),
+                None => done,
+            }
+        })
+    });
+    attached.map_err(|problem| problem.to_string())
+}
+
+/// Writes the trace of an exception to where Java's errors go, and says what it is.
+fn describe(env: &mut Env<'_>, thrown: &JThrowable<'_>) -> String {
+    env.exception_describe();
+    env.exception_clear();
+    let text = env.call_method(thrown, jni_str!("toString"), jni_sig!("()Ljava/lang/String;"), &[]);
+    let text = text.and_then(JValueOwned::l).and_then(|text| env.cast_local::<JString<'_>>(text));
+    // It may throw again, or return null.
+    env.exception_clear();
+    match text {
+        Ok(text) if !text.is_null() => text.to_string(),
+        _ => "an exception that says nothing".to_owned(),
+    }
+}
+
+/// An argument as Java takes it.
+enum Given<'a> {
+    Object(JObject<'a>),
+    Number(i32),
+}
+
+impl Given<'_> {
+    fn value(&self) -> JValue<'_> {
+        match self {
+            Self::Object(object) => JValue::Object(object),
+            Self::Number(number) => JValue::Int(*number),
+        }
+    }
+}
+
+impl<C: Callback> Listener<C> for JavaListener {
+    fn tell(&mut self, callback: C) -> Result<(), String> {
+        let (method, arguments) = callback.java();
+        attached(|env| self.invoke(env, method, arguments))
+    }
+}
+
+impl Executor for JavaListener {
+    fn halt(&mut self) {
+        let halted = attached(|env| {
+            let class = env.find_class(jni_str!("java/lang/Runtime"))?;
+            let signature = jni_sig!("()Ljava/lang/Runtime;");
+            let runtime = env.call_static_method(&class, jni_str!("getRuntime"), signature, &[]);
+            let status = [JValue::Int(1)];
+            env.call_method(&runtime?.l()?, jni_str!("halt"), jni_sig!("(I)V"), &status)?;
+            Ok(())
+        });
+        if let Err(why) = halted {
+            log::warn(&format!("the process cannot be ended: {why}"));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! `libmesos.so`: what frameworks on the JVM load as Mesos's native library, on Mesos's v1 HTTP API.
 //!
-//! Apache Spark 3.5 and others bring the Java half of Mesos's scheduler driver with them, the class
+//! Apache Spark 3.5 and others bring the Java half of Mesos's drivers with them, such as the class
 //! `org.apache.mesos.MesosSchedulerDriver`, and expect the native half in the library that
 //! `MESOS_NATIVE_JAVA_LIBRARY` names. This is one, without Mesos:
 //!
@@ -10,7 +10,8 @@
 //! ```
 //!
 //! - [`natives`] are the functions that Java calls, [`java`] is how messages and callbacks cross.
-//! - [`driver`] is one scheduler driver: its status, its threads.
+//! - [`driver`] is one scheduler driver, [`executor`] one executor driver, [`v1`] the connection of a
+//!   scheduler that speaks the v1 API itself; [`life`] is what they share: a status, and threads.
 //! - [`session`] decides what an event means; it does no IO and knows no JVM.
 //! - [`connection`] is HTTP; [`address`] reads where to; [`spark`] what Spark does not pass on.
 //!
@@ -20,8 +21,11 @@
 mod address;
 mod connection;
 mod driver;
+mod executor;
 mod java;
+mod life;
 mod log;
 mod natives;
 mod session;
 mod spark;
+mod v1;

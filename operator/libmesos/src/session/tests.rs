@@ -1,7 +1,11 @@
 use proffer_mesos::scheduler::{
-    EventError, EventFailure, EventInverseOffers, EventRescind, EventSubscribed, EventUpdate,
+    CallAccept, EventError, EventFailure, EventInverseOffers, EventRescind, EventSubscribed,
+    EventUpdate,
 };
-use proffer_mesos::types::{InverseOffer, Label, Labels};
+use proffer_mesos::types::{
+    FrameworkInfoCapability, InverseOffer, Label, Labels, OfferOperation, OfferOperationLaunch,
+    TaskId,
+};
 
 use super::*;
 
@@ -9,7 +13,7 @@ fn session(acknowledges: bool) -> Session {
     let labels = Labels { labels: vec![Label { key: "a".to_owned(), value: None }] };
     let framework =
         FrameworkInfo { name: "f".to_owned(), labels: Some(labels), ..FrameworkInfo::default() };
-    Session::new(framework, acknowledges)
+    Session::new(framework, [], acknowledges)
 }
 
 fn event(kind: EventType, fill: impl FnOnce(&mut Event)) -> Event {
@@ -130,4 +134,108 @@ fn who_is_offered_nothing_asks_why() {
     session.take(heartbeat());
     session.take(heartbeat());
     assert_eq!(session.waits_for_offers(), None, "it had an offer");
+}
+
+fn roles(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn of_roles(names: &[&str]) -> FrameworkInfo {
+    let capability =
+        FrameworkInfoCapability { r#type: Some(FrameworkInfoCapabilityType::MultiRole.into()) };
+    let capabilities = vec![capability];
+    FrameworkInfo { roles: roles(names), capabilities, ..FrameworkInfo::default() }
+}
+
+/// The roles in which a framework wants no offers when it subscribes.
+fn suppressed(session: &mut Session) -> Vec<String> {
+    session.subscribe().subscribe.unwrap().suppressed_roles
+}
+
+#[test]
+fn what_is_suppressed_stays_so_when_a_framework_registers_again() {
+    let mut session = Session::new(of_roles(&["a", "b", "c"]), roles(&["c"]), true);
+    assert_eq!(suppressed(&mut session), roles(&["c"]));
+    let call = session.suppress(roles(&["a"]));
+    assert_eq!(call.suppress.unwrap().roles, roles(&["a"]));
+    assert_eq!(suppressed(&mut session), roles(&["a", "c"]));
+    let call = session.revive(roles(&["c"]));
+    assert_eq!(call.revive.unwrap().roles, roles(&["c"]));
+    assert_eq!(suppressed(&mut session), roles(&["a"]));
+    session.suppress(vec![]);
+    assert_eq!(suppressed(&mut session), roles(&["a", "b", "c"]), "none that is named is all");
+    session.revive(vec![]);
+    assert_eq!(suppressed(&mut session), roles(&[]));
+    let mut of_one_role = session_of_one_role();
+    of_one_role.suppress(vec![]);
+    assert_eq!(suppressed(&mut of_one_role), roles(&["r"]));
+}
+
+fn session_of_one_role() -> Session {
+    let framework = FrameworkInfo { role: Some("r".to_owned()), ..FrameworkInfo::default() };
+    Session::new(framework, [], true)
+}
+
+#[test]
+fn a_change_that_was_not_heard_is_told_after_the_registration() {
+    let mut session = Session::new(of_roles(&["a", "b"]), [], true);
+    session.subscribe();
+    assert_eq!(session.take(subscribed("f-0")).answer, None);
+    session.disconnect();
+    session.subscribe();
+    session.suppress(roles(&["a"]));
+    session.was_not_heard();
+    let told = session.take(subscribed("f-0")).answer.unwrap();
+    let update = told.update_framework.unwrap();
+    assert_eq!(update.suppressed_roles, roles(&["a"]));
+    assert_eq!(update.framework_info.id.unwrap().value, "f-0");
+    session.disconnect();
+    session.was_not_heard();
+    session.subscribe();
+    assert_eq!(session.take(subscribed("f-0")).answer, None, "it subscribed with it");
+}
+
+#[test]
+fn an_update_is_of_a_framework_that_is_registered_as_that_one() {
+    let mut session = Session::new(of_roles(&["a"]), [], true);
+    let early = session.update_framework(of_roles(&["b"]), vec![], None).unwrap_err();
+    let expected = "MesosSchedulerDriver::updateFramework() must not be called prior to \
+                    registration with the master";
+    assert_eq!(early, expected);
+    session.take(subscribed("f-0"));
+    let id = |id: &str| Some(FrameworkId { value: id.to_owned() });
+    let other = FrameworkInfo { id: id("f-1"), ..of_roles(&["b"]) };
+    let refused = session.update_framework(other, vec![], None).unwrap_err();
+    assert!(refused.contains("(f-1) must be equal to the value known"), "{refused}");
+    let constraints = Some(OfferConstraints::default());
+    let call = session.update_framework(of_roles(&["b"]), roles(&["b"]), constraints).unwrap();
+    let update = call.update_framework.unwrap();
+    assert_eq!(update.framework_info.id, id("f-0"), "no id means its own");
+    assert_eq!((call.framework_id, update.suppressed_roles), (id("f-0"), roles(&["b"])));
+    let subscribe = session.subscribe().subscribe.unwrap();
+    assert_eq!(subscribe.framework_info.roles, roles(&["b"]));
+    assert_eq!(subscribe.offer_constraints, Some(OfferConstraints::default()));
+}
+
+#[test]
+fn tasks_that_nobody_heard_of_are_dropped_or_lost() {
+    let partition_aware = FrameworkInfoCapability {
+        r#type: Some(FrameworkInfoCapabilityType::PartitionAware.into()),
+    };
+    for (capabilities, expected) in
+        [(vec![], TaskState::Lost), (vec![partition_aware], TaskState::Dropped)]
+    {
+        let framework = FrameworkInfo { capabilities, ..FrameworkInfo::default() };
+        let session = Session::new(framework, [], true);
+        let mut call = session.call(CallType::Accept);
+        let task = TaskInfo { task_id: TaskId { value: "t".to_owned() }, ..TaskInfo::default() };
+        let launch = Some(OfferOperationLaunch { task_infos: vec![task] });
+        let operation = OfferOperation { launch, ..OfferOperation::default() };
+        call.accept = Some(CallAccept { operations: vec![operation], ..CallAccept::default() });
+        let told: Vec<Callback> = session.lost(Box::new(call)).collect();
+        let [Callback::StatusUpdate(status)] = &told[..] else { panic!("{told:?}") };
+        assert_eq!((status.state(), &*status.task_id.value), (expected, "t"));
+        let kill = Box::new(session.call(CallType::Kill));
+        assert_eq!(session.lost(kill).count(), 0);
+    }
 }
