@@ -1,6 +1,8 @@
 //! Frameworks on the JVM by Mesos's own classes and `libmesos.so`: several in one process, and connections
 //! that break.
 
+mod bindings;
+
 use std::io::copy;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -14,15 +16,16 @@ use crate::run::{Ended, Folder, until};
 use crate::spark::{PySpark, library};
 
 pub(crate) fn tests() -> Vec<Test> {
-    tests![
+    let own = tests![
         several_drivers_in_one_process,
         a_connection_that_breaks_is_made_again,
         a_wrong_password_ends_the_driver,
-    ]
+    ];
+    [own, bindings::tests()].into_iter().flatten().collect()
 }
 
-/// The program that plays the frameworks.
-const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/end_to_end/java/Drivers.java");
+/// The programs in Java.
+const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/end_to_end/java");
 
 /// Mesos's classes, which `PySpark` brings.
 fn classes(environment: &Path) -> PathBuf {
@@ -40,9 +43,15 @@ fn classes(environment: &Path) -> PathBuf {
 }
 
 fn java(environment: &Path, arguments: &[&str]) -> Command {
+    program(&classes(environment), "Drivers", arguments)
+}
+
+/// A program with these classes of Mesos.
+fn program(classes: &Path, name: &str, arguments: &[&str]) -> Command {
+    let file = format!("{PROGRAMS}/{name}.java");
     let mut command = Command::new("java");
-    command.arg("-cp").arg(classes(environment)).arg(PROGRAM).args(arguments);
-    command.env("MESOS_NATIVE_JAVA_LIBRARY", library()).stdin(Stdio::null());
+    command.arg("-cp").arg(classes).arg(&file).args(arguments);
+    command.env("PROGRAM", file).env("MESOS_NATIVE_JAVA_LIBRARY", library()).stdin(Stdio::null());
     command
 }
 

@@ -24,13 +24,13 @@ use crate::v1::Refusal;
 pub(crate) enum Problem {
     #[error("{0}")]
     Jni(#[from] jni::errors::Error),
-    #[error("a {name} cannot be read: {error}")]
+    #[error("{} cannot be read: {error}", written(name))]
     Message { name: &'static str, error: prost::DecodeError },
     /// Java gave null where that is nothing.
-    #[error("null was given instead of {0}")]
+    #[error("null was given instead of {}", written(.0))]
     Null(&'static str),
     /// Java gave an object of another class.
-    #[error("{given} was given instead of {wanted}")]
+    #[error("{given} was given instead of {}", written(wanted))]
     Class { wanted: &'static str, given: String },
     #[error("{0}")]
     Argument(String),
@@ -42,6 +42,11 @@ pub(crate) enum Problem {
     Unsupported(String),
     #[error("{0}")]
     Other(String),
+}
+
+/// The name of a class as people write it.
+fn written(name: &str) -> String {
+    name.replace(['/', '$'], ".")
 }
 
 impl Problem {
@@ -347,11 +352,14 @@ impl JavaListener {
             Argument::Messages(name, messages) => {
                 let list = env.new_object(jni_str!("java/util/ArrayList"), jni_sig!("()V"), &[])?;
                 for message in &messages {
-                    let message = object(env, loader, name, message)?;
-                    let signature = jni_sig!("(Ljava/lang/Object;)Z");
-                    let arguments = [JValue::Object(&message)];
-                    env.call_method(&list, jni_str!("add"), signature, &arguments)?;
-                    env.delete_local_ref(message);
+                    // Thousands of offers would leave thousands of references.
+                    env.with_local_frame(16, |env| -> Result<(), Problem> {
+                        let message = object(env, loader, name, message)?;
+                        let signature = jni_sig!("(Ljava/lang/Object;)Z");
+                        let arguments = [JValue::Object(&message)];
+                        env.call_method(&list, jni_str!("add"), signature, &arguments)?;
+                        Ok(())
+                    })?;
                 }
                 ("Ljava/util/List;".to_owned(), Given::Object(list))
             }

@@ -122,7 +122,7 @@ impl<T> Table<T> {
     fn get(&self, env: &mut Env<'_>, object: &JObject<'_>) -> Result<Arc<T>, Problem> {
         let number = self.number(env, object)?;
         let found = self.all().get(&number).cloned();
-        found.ok_or_else(|| Problem::State("it was never initialized".to_owned()))
+        found.ok_or_else(|| Problem::State("the object was never initialized".to_owned()))
     }
 
     /// Puts something behind an object.

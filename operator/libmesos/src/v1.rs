@@ -102,23 +102,29 @@ impl Mesos {
         F: Listener<Callback>,
         M: FnOnce(&dyn Fn(&mut F)) + Send + 'static,
     {
-        let teller = Arc::clone(self);
+        let (teller, first) = (Arc::clone(self), self.disconnect());
         self.life.start(|| {
             spawn("mesos-callbacks", move || {
                 framework(&|framework: &mut F| teller.tell_all(framework));
             })?;
-            self.connect()
+            self.connect(first)
         })
     }
 
-    /// Has a thread look for a master, and what is connected by now forgotten.
-    fn connect(self: &Arc<Self>) -> Result<(), std::io::Error> {
+    /// Gives up what is connected, and says the number of the connection that is next.
+    fn disconnect(&self) -> u64 {
         let mut state = self.state();
         state.connection += 1;
         state.stage = Stage::Disconnected;
-        let (connection, reader) = (state.connection, Arc::clone(self));
+        let connection = state.connection;
         drop(state);
         self.changed.notify_all();
+        connection
+    }
+
+    /// Has a thread look for a master.
+    fn connect(self: &Arc<Self>, connection: u64) -> Result<(), std::io::Error> {
+        let reader = Arc::clone(self);
         spawn("mesos-events", move || reader.read(connection))
     }
 
@@ -128,9 +134,10 @@ impl Mesos {
         if self.state().stage == Stage::Disconnected {
             return Ok(());
         }
-        let connected = self.connect();
-        self.tell(self.state().connection, Callback::Disconnected);
-        connected.map_err(|error| Refusal::Over(format!("no thread can be started: {error}")))
+        let next = self.disconnect();
+        self.tell(next, Callback::Disconnected);
+        self.connect(next)
+            .map_err(|error| Refusal::Over(format!("no thread can be started: {error}")))
     }
 
     fn check_life(&self) -> Result<(), Refusal> {
@@ -312,11 +319,7 @@ impl Mesos {
     /// Ends it: nothing is said or told any more.
     pub(crate) fn end(&self) {
         self.life.abort();
-        let mut state = self.state();
-        state.connection += 1;
-        state.stage = Stage::Disconnected;
-        drop(state);
-        self.changed.notify_all();
+        self.disconnect();
     }
 }
 

@@ -35,8 +35,7 @@ impl Environment {
             get(name).filter(|value| !value.is_empty()).ok_or_else(|| {
                 format!(
                     "{name} is not set in the environment: a MesosExecutorDriver can be started only \
-                     in a process that an agent has started as an executor, as a task whose \
-                     ExecutorInfo has a command asks for"
+                     in a process that an agent has started for the ExecutorInfo of a task"
                 )
             })
         };

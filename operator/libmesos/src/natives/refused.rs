@@ -25,7 +25,7 @@ const LEVELDB: &str = "LevelDBState is not there: Proffer's libmesos has no Leve
     or keep the framework's state in a database or in files instead; \
     org.apache.mesos.state.InMemoryState works where it may end with the process";
 
-const STATE: &str = "it is not there: Proffer's libmesos stores no state. Keep the framework's state in a \
+const STATE: &str = "Proffer's libmesos stores no state. Keep the framework's state in a \
     database, in etcd or on a PersistentVolume instead; org.apache.mesos.state.InMemoryState works where it \
     may end with the process";
 
