@@ -316,7 +316,8 @@ impl Driver {
                 self.abort();
                 return;
             }
-            if is_last {
+            // What the framework was told when it ended the driver is acknowledged by nobody, as in Mesos.
+            if is_last || !self.life.is_running() {
                 return;
             }
             let subscription = self.state().subscription.clone();

@@ -9,6 +9,8 @@ import org.apache.mesos.Protos.*;
  * Drivers two MASTER                  two drivers at once, and then a third one
  * Drivers reconnect MASTER            one that ends when it has registered again
  * Drivers login MASTER NAME PASSWORD  one with a name and a password
+ * Drivers explicit MASTER NAME PASSWORD
+ *                                     the same, but it acknowledges updates by itself
  * </pre>
  */
 public class Drivers implements Scheduler {
@@ -36,7 +38,7 @@ public class Drivers implements Scheduler {
                 run("three", master, null);
             }
             case "reconnect" -> run("again", master, null);
-            default -> run("login", master, Credential.newBuilder()
+            default -> run(arguments[0], master, Credential.newBuilder()
                     .setPrincipal(arguments[2]).setSecret(arguments[3]).build());
         }
     }
@@ -45,9 +47,14 @@ public class Drivers implements Scheduler {
         FrameworkInfo framework =
                 FrameworkInfo.newBuilder().setUser("").setName(name).setFailoverTimeout(60).build();
         Scheduler scheduler = new Drivers(name, name.equals("again"));
-        MesosSchedulerDriver driver = credential == null
-                ? new MesosSchedulerDriver(scheduler, framework, master)
-                : new MesosSchedulerDriver(scheduler, framework, master, credential);
+        MesosSchedulerDriver driver;
+        if (credential == null) {
+            driver = new MesosSchedulerDriver(scheduler, framework, master);
+        } else if (name.equals("explicit")) {
+            driver = new MesosSchedulerDriver(scheduler, framework, master, false, credential);
+        } else {
+            driver = new MesosSchedulerDriver(scheduler, framework, master, credential);
+        }
         say(name, "ended as " + driver.run());
     }
 
@@ -103,6 +110,10 @@ public class Drivers implements Scheduler {
     @Override
     public void statusUpdate(SchedulerDriver driver, TaskStatus status) {
         say(status.getTaskId().getValue() + " " + status.getState());
+        if (name.equals("explicit")) {
+            // The next one comes after that.
+            driver.acknowledgeStatusUpdate(status);
+        }
         if (status.getState() == TaskState.TASK_FINISHED) {
             driver.stop();
         }

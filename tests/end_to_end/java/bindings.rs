@@ -15,6 +15,7 @@ use crate::spark::library;
 pub(crate) fn tests() -> Vec<Test> {
     tests![
         each_version_of_the_bindings_runs_tasks,
+        a_framework_acknowledges_by_itself,
         every_native_method_of_every_version_is_there,
         mistakes_are_exceptions_and_what_ended_says_so,
         a_framework_changes_in_which_roles_it_is_offered_what,
@@ -65,6 +66,31 @@ fn each_version_of_the_bindings_runs_tasks(jars: MesosJars) {
         let ended = run(&classes, "Drivers", &["two", &master.address]);
         let stopped = ended.stdout.matches("ended as DRIVER_STOPPED").count();
         assert_eq!(stopped, 3, "{name}: {} {}", ended.stdout, ended.stderr);
+    }
+}
+
+/// A master that knows one principal.
+fn master_of_me() -> Master {
+    let folder = Folder::new();
+    folder.write("names.json", r#"{"credentials": [{"principal": "me", "secret": "right"}]}"#);
+    Master::start_with(folder, "1x2cpu,2Gi", &[], &["--mesos-credentials", "names.json"])
+}
+
+fn a_framework_acknowledges_by_itself(jars: MesosJars) {
+    let master = master_of_me();
+    for (name, _) in VERSIONS {
+        let arguments = ["explicit", &*master.address, "me", "right"];
+        let ended = run(&jars.of(name), "Drivers", &arguments);
+        let told: Vec<&str> =
+            ended.stdout.lines().filter_map(|line| line.strip_prefix("explicit: ")).collect();
+        let expected = [
+            "registered",
+            "task-of-explicit TASK_STARTING",
+            "task-of-explicit TASK_RUNNING",
+            "task-of-explicit TASK_FINISHED",
+            "ended as DRIVER_STOPPED",
+        ];
+        assert_eq!(told, expected, "{name}: {}", ended.stderr);
     }
 }
 
@@ -285,10 +311,7 @@ fn said_by_executor(master: &Master) -> String {
 
 fn executors_in_java_show_who_they_are_and_run_tasks(jars: MesosJars) {
     let classes = jars.of(LAST_VERSION);
-    let folder = Folder::new();
-    folder.write("names.json", r#"{"credentials": [{"principal": "me", "secret": "right"}]}"#);
-    let more = ["--mesos-credentials", "names.json"];
-    let master = Master::start_with(folder, "1x2cpu,2Gi", &[], &more);
+    let master = master_of_me();
     let address = format!("me:right@{}", master.address);
     let ended = run(&classes, "Executors", &[&address]);
     let expected = "\
