@@ -7,6 +7,7 @@ use std::io::copy;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use proffer_test_harness::{Test, tests};
@@ -83,17 +84,25 @@ fn several_drivers_in_one_process(PySpark(environment): PySpark) {
 /// Passes connections on, until they are cut.
 struct Wire {
     address: String,
+    is_closed: Arc<AtomicBool>,
     ends: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Wire {
     fn to(address: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let wire =
-            Self { address: listener.local_addr().unwrap().to_string(), ends: Arc::default() };
+        let wire = Self {
+            address: listener.local_addr().unwrap().to_string(),
+            is_closed: Arc::default(),
+            ends: Arc::default(),
+        };
         let (to, ends) = (address.to_owned(), Arc::clone(&wire.ends));
+        let is_closed = Arc::clone(&wire.is_closed);
         std::thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
+                if is_closed.load(Ordering::Relaxed) {
+                    continue;
+                }
                 let far = TcpStream::connect(&to).unwrap();
                 ends.lock().unwrap().extend([near.try_clone().unwrap(), far.try_clone().unwrap()]);
                 for (mut from, mut to) in
@@ -107,6 +116,12 @@ impl Wire {
             }
         });
         wire
+    }
+
+    /// Has nobody pass any more.
+    fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+        self.cut();
     }
 
     fn cut(&self) {

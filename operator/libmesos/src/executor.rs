@@ -9,7 +9,6 @@
 mod environment;
 mod session;
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -48,14 +47,14 @@ struct Work {
     state: Mutex<State>,
     /// Held by who says something, so that updates arrive in the order in which they were made.
     speaking: Mutex<()>,
-    /// The number of the stream that is read: what comes from others is old.
-    stream: AtomicU64,
     tell: Sender<News>,
 }
 
 struct State {
     session: Session,
     subscription: Option<Subscription>,
+    /// The number of the stream that is read: what comes from others is old.
+    stream: u64,
 }
 
 /// What the thread that tells the executor hears.
@@ -66,7 +65,7 @@ enum News {
     Disconnected(u64),
     Failed(String),
     /// The agent has been gone for too long.
-    AgentGone(String),
+    AgentGone(u64, String),
     /// There is nothing more.
     Over,
 }
@@ -93,9 +92,8 @@ impl ExecutorDriver {
             let work = Arc::new(Work {
                 connection: environment.connection(),
                 environment,
-                state: Mutex::new(State { session, subscription: None }),
+                state: Mutex::new(State { session, subscription: None, stream: 0 }),
                 speaking: Mutex::new(()),
-                stream: AtomicU64::new(0),
                 tell,
             });
             *lock(&self.work) = Some(Arc::clone(&work));
@@ -109,13 +107,12 @@ impl ExecutorDriver {
                     }
                 });
             })?;
-            self.read_on(&work)
+            self.read_on(&work, 0)
         })
     }
 
-    /// Has a thread read a new stream, and the one before forgotten.
-    fn read_on(self: &Arc<Self>, work: &Arc<Work>) -> Result<(), std::io::Error> {
-        let stream = work.stream.fetch_add(1, Ordering::Relaxed) + 1;
+    /// Has a thread read a stream.
+    fn read_on(self: &Arc<Self>, work: &Arc<Work>, stream: u64) -> Result<(), std::io::Error> {
         let (driver, work) = (Arc::clone(self), Arc::clone(work));
         spawn("mesos-events", move || driver.read(&work, stream))
     }
@@ -172,17 +169,26 @@ impl ExecutorDriver {
         if let Err(failure) = sent {
             log::warn(&format!("{kind} was not heard: {failure}"));
             // Updates are said again by who subscribes.
-            if subscription.is_some() {
-                self.subscribe_again(&work);
+            if let Some(subscription) = subscription {
+                self.subscribe_again(&work, &subscription);
             }
         }
         status
     }
 
-    /// Leaves a stream on which the agent is not heard, or does not hear the executor.
-    fn subscribe_again(self: &Arc<Self>, work: &Arc<Work>) {
-        lock(&work.state).subscription = None;
-        if let Err(error) = self.read_on(work) {
+    /// Leaves a subscription in which the agent is not heard, or does not hear the executor, unless that was
+    /// left already.
+    fn subscribe_again(self: &Arc<Self>, work: &Arc<Work>, left: &Subscription) {
+        let mut state = lock(&work.state);
+        if state.subscription.as_ref() != Some(left) {
+            return;
+        }
+        state.subscription = None;
+        state.stream += 1;
+        let stream = state.stream;
+        drop(state);
+        let _ = work.tell.send(News::Disconnected(stream));
+        if let Err(error) = self.read_on(work, stream) {
             let _ = work.tell.send(News::Failed(format!("no thread can be started: {error}")));
         }
     }
@@ -194,25 +200,29 @@ impl ExecutorDriver {
         let mut alone_since = Instant::now();
         while self.life.is_running() && work.reads(stream) {
             let (call, told) = lock(&work.state).session.subscribe();
-            let why = match work.connection.subscribe(&call.encode_to_vec()) {
+            match work.connection.subscribe(&call.encode_to_vec()) {
                 Ok((subscription, events)) => {
-                    work.enter(&subscription, &told);
+                    if !work.enter(stream, &subscription, &told) {
+                        return;
+                    }
                     pauses = Pauses::new();
                     let Some(why) = self.read_stream(work, stream, events) else { return };
-                    lock(&work.state).subscription = None;
+                    if !work.leave(stream) {
+                        return;
+                    }
+                    log::warn(&format!("the agent is lost: {why}; trying again"));
                     let _ = work.tell.send(News::Disconnected(stream));
                     alone_since = Instant::now();
-                    why
                 }
                 Err(Failure::Refused(why)) => {
                     let _ = work.tell.send(News::Failed(why));
                     return;
                 }
-                Err(Failure::Unavailable(why)) => why,
-            };
-            if alone_since.elapsed() >= patience {
-                let _ = work.tell.send(News::AgentGone(why));
-                return;
+                Err(Failure::Unavailable(why)) if alone_since.elapsed() >= patience => {
+                    let _ = work.tell.send(News::AgentGone(stream, why));
+                    return;
+                }
+                Err(Failure::Unavailable(_)) => {}
             }
             self.life.wait(pauses.next());
         }
@@ -255,11 +265,17 @@ impl ExecutorDriver {
                 return;
             }
             let callback = match news {
-                News::Event(stream, _) | News::Disconnected(stream) if !work.reads(stream) => None,
+                News::Event(stream, _)
+                | News::Disconnected(stream)
+                | News::AgentGone(stream, _)
+                    if !work.reads(stream) =>
+                {
+                    None
+                }
                 News::Event(_, event) => lock(&work.state).session.take(*event),
                 News::Disconnected(_) => lock(&work.state).session.disconnect(),
                 News::Failed(message) => Some(Callback::Error(message)),
-                News::AgentGone(why) => {
+                News::AgentGone(_, why) => {
                     log::warn(&format!("the agent is gone, and the executor ends: {why}"));
                     Some(Callback::Shutdown)
                 }
@@ -299,21 +315,25 @@ impl ExecutorDriver {
         let Some(subscription) = subscription.filter(|_| self.life.is_running()) else { return };
         if let Err(failure) = work.connection.call(&subscription, &call.encode_to_vec()) {
             log::warn(&format!("subscribing again: {failure}"));
-            self.subscribe_again(work);
+            self.subscribe_again(work, &subscription);
         }
     }
 }
 
 impl Work {
     fn reads(&self, stream: u64) -> bool {
-        self.stream.load(Ordering::Relaxed) == stream
+        lock(&self.state).stream == stream
     }
 
-    /// The agent was told some updates when the executor subscribed; it is told those that came since.
-    fn enter(&self, subscription: &Subscription, told: &[Vec<u8>]) {
-        log::info(&format!("subscribed at {}", subscription.master));
+    /// The agent was told some updates when the executor subscribed; it is told those that came since. Says
+    /// whether the stream is still read.
+    fn enter(&self, stream: u64, subscription: &Subscription, told: &[Vec<u8>]) -> bool {
         let speaking = lock(&self.speaking);
         let mut state = lock(&self.state);
+        if state.stream != stream {
+            return false;
+        }
+        log::info(&format!("subscribed at {}", subscription.master));
         let missing = state.session.updates_beside(told);
         state.subscription = Some(subscription.clone());
         drop(state);
@@ -323,6 +343,17 @@ impl Work {
             }
         }
         drop(speaking);
+        true
+    }
+
+    /// The stream has ended. Says whether it was still read.
+    fn leave(&self, stream: u64) -> bool {
+        let mut state = lock(&self.state);
+        let is_read = state.stream == stream;
+        if is_read {
+            state.subscription = None;
+        }
+        is_read
     }
 }
 

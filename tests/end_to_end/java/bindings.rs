@@ -336,22 +336,27 @@ ended as DRIVER_STOPPED
     assert_eq!(said_by_executor(&master), expected);
 }
 
-/// Starts a framework whose executor reaches its agent by a wire, and cuts that when its tasks run.
-fn cut(classes: &Path, master: &Master, arguments: &[&str]) -> Ended {
+/// Starts a framework whose executor reaches its agent by a wire, to which something happens when its tasks run.
+fn on_a_wire(
+    classes: &Path,
+    master: &Master,
+    arguments: &[&str],
+    happens: impl FnOnce(&Wire),
+) -> Ended {
     let wire = Wire::to(&master.address);
     let arguments = [&[&*master.address, &*wire.address], arguments].concat();
     let mut command = program(classes, "Executors", &arguments);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
     until("its tasks run", || said_by_executor(master).contains("launch two\n"));
-    wire.cut();
+    happens(&wire);
     Ended::from(child.wait_with_output().unwrap())
 }
 
 fn an_executor_finds_its_agent_again_and_loses_nothing(jars: MesosJars) {
     let classes = jars.of(LAST_VERSION);
     let master = Master::start("1x2cpu,2Gi", &[]);
-    let ended = cut(&classes, &master, &[]);
+    let ended = on_a_wire(&classes, &master, &[], Wire::cut);
     let expected = "\
 one TASK_RUNNING by the executor
 two TASK_RUNNING by the executor
@@ -377,7 +382,7 @@ shutdown
 fn an_executor_ends_with_its_agent(jars: MesosJars) {
     let classes = jars.of(LAST_VERSION);
     let master = Master::start("1x2cpu,2Gi", &[]);
-    let ended = cut(&classes, &master, &["ends"]);
+    let ended = on_a_wire(&classes, &master, &["ends"], Wire::close);
     let lines: BTreeSet<&str> = ended.stdout.lines().collect();
     // It did not stop when it was told to, and its time was over.
     assert!(lines.contains("lost e 256"), "{} {}", ended.stdout, ended.stderr);
