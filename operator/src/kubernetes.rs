@@ -11,7 +11,7 @@
 
 mod driver_pod;
 mod executor_pod;
-pub(crate) mod gated_pod;
+mod gated_pod;
 mod index;
 mod leadership;
 mod lenient;

@@ -51,6 +51,13 @@ struct Waiting<W> {
     failures: u32,
 }
 
+/// What is known of a target when a write to it is over.
+struct Over {
+    /// Whether the write was on its way.
+    was_in_flight: bool,
+    next: Next,
+}
+
 /// What follows when a write to a target is over.
 enum Next {
     /// Nothing.
@@ -174,12 +181,6 @@ impl Queue {
             + self.pods.targets.len()
             + self.nodes.targets.len()
     }
-}
-
-/// What came of the end of a write.
-struct Over {
-    was_in_flight: bool,
-    next: Next,
 }
 
 impl<K: Ord, W: Replaces> Lane<K, W> {

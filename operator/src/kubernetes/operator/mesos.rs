@@ -16,6 +16,7 @@ mod jobs;
 mod restore;
 mod review;
 mod tasks;
+mod writing;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
