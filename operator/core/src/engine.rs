@@ -115,11 +115,15 @@ pub struct Engine {
     /// Executors to launch, to tell and to remove, and what frameworks are told, for the next tick
     /// to give out.
     outgoing: Vec<Action>,
-    /// What was there before the engine, until all of it was told.
+    /// While the engine waits to hear of everything that there is: what it has heard so far.
     restoring: Option<Box<Restoring>>,
+    /// Executors on their way out for the sake of others.
     drains: Drains,
+    /// Room that is kept for claims.
     holds: Holds,
+    /// When to look at claims that wait for what others have.
     reclaiming: Reclaiming,
+    /// When to look at claims that wait for room.
     head_of_line: HeadOfLine,
 }
 

@@ -48,7 +48,7 @@ pub mod view;
 
 // What comes in, and what is taken back.
 pub mod event;
-pub mod reclaim;
+mod reclaim;
 pub mod sorter;
 
 // What goes out.
@@ -60,4 +60,4 @@ pub mod engine;
 pub use engine::Engine;
 pub use executors::DrainCause;
 pub use ids::ExecutorKey;
-pub use policy::{Fairness, Placement};
+pub use policy::{Fairness, Placement, ReclaimDefaults, ReclaimPolicy};

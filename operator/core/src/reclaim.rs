@@ -54,7 +54,6 @@
 mod search;
 mod victims;
 
-pub use crate::policy::{ReclaimDefaults, ReclaimPolicy};
 pub(crate) use search::{Ask, Entitlement, Placement, Search, fits_guarantee};
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The settings that the engine has.
 
+use proffer_core::ReclaimDefaults;
 use proffer_core::engine::Settings;
-use proffer_core::reclaim::{self, ReclaimDefaults};
 use proffer_core::time::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -122,9 +122,9 @@ impl Reclaim {
     fn defaults(&self) -> ReclaimDefaults {
         ReclaimDefaults {
             policy: match self.policy {
-                ReclaimPolicy::Never => reclaim::ReclaimPolicy::Never,
-                ReclaimPolicy::Guarantee => reclaim::ReclaimPolicy::Guarantee,
-                ReclaimPolicy::FairShare => reclaim::ReclaimPolicy::FairShare,
+                ReclaimPolicy::Never => proffer_core::ReclaimPolicy::Never,
+                ReclaimPolicy::Guarantee => proffer_core::ReclaimPolicy::Guarantee,
+                ReclaimPolicy::FairShare => proffer_core::ReclaimPolicy::FairShare,
             },
             grace_milliseconds: milliseconds(self.grace_period_seconds),
             drain_milliseconds: milliseconds(self.drain_seconds),

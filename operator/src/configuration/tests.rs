@@ -1,4 +1,4 @@
-use proffer_core::reclaim::ReclaimDefaults;
+use proffer_core::ReclaimDefaults;
 use proffer_core::time::Span;
 
 use super::*;
@@ -80,7 +80,7 @@ scheduling:
     assert_eq!(shared, ["cpu", "memory", "nvidia.com/gpu"]);
     assert!(settings.offered_resources.is_empty());
     let expected = ReclaimDefaults {
-        policy: proffer_core::reclaim::ReclaimPolicy::FairShare,
+        policy: proffer_core::ReclaimPolicy::FairShare,
         grace_milliseconds: Span::from_seconds(1),
         drain_milliseconds: Span::from_seconds(2),
     };

@@ -111,7 +111,9 @@ impl Engine {
         let former: usize = self.state.former_jobs.values().map(Vec::len).sum();
         let (named, there) = (self.state.job_by_key.len() + former, self.state.jobs.iter().count());
         ensure!(named == there, "{named} jobs have or had names, {there} are there");
-        self.queue.check(|id| self.state.jobs.get(id).is_some())
+        let exists = |id| self.state.jobs.get(id).is_some();
+        self.agenda.check(exists)?;
+        self.queue.check(exists)
     }
 
     fn check_nodes(&self) -> Result<(), String> {

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::Due;
+use crate::ensure::ensure;
 use crate::ids::{ExecutorId, JobId, NodeId};
 use crate::time::Time;
 
@@ -172,8 +173,20 @@ impl Agenda {
         self.timers.iter().any(|&(_, other)| other == job)
     }
 
+    /// Whether what is noted is of jobs that there are.
+    pub(crate) fn check(&self, exists: impl Fn(JobId) -> bool) -> Result<(), String> {
+        let timed = self.timers.iter().map(|&(_, job)| job);
+        for job in self.touched().chain(timed) {
+            ensure!(exists(job), "a job that is gone is to be looked at");
+        }
+        Ok(())
+    }
+
     #[cfg(test)]
     pub(crate) fn has_timers(&self) -> bool {
         !self.timers.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;

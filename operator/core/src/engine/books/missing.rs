@@ -70,3 +70,6 @@ impl MissingNodes {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

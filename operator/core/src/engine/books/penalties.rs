@@ -6,7 +6,7 @@ use crate::ids::JobKey;
 use crate::jobs::backoff;
 use crate::time::{Span, Time};
 
-/// On a node executors of so many jobs have to fail to start in a row before all jobs decline it.
+/// All jobs decline a node on which executors of this many jobs failed to start in a row.
 const JOBS_BEFORE_PENALTY: usize = 2;
 
 /// How long an executor that did not start counts against its node.

@@ -113,3 +113,6 @@ impl Queue {
         self.refused.check(|job| self.wanting.contains(&job))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,9 +9,9 @@ use proffer_core::event::{
     StageAttempts,
 };
 use proffer_core::jobs::{ExecutorSpec, JobKey, JobSpec, StageSpec};
-use proffer_core::reclaim::{ReclaimDefaults, ReclaimPolicy};
 use proffer_core::time::Time;
 use proffer_core::{Engine, ExecutorKey, Fairness};
+use proffer_core::{ReclaimDefaults, ReclaimPolicy};
 
 use super::{Job, Node, Pool};
 
