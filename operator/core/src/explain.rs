@@ -5,6 +5,7 @@ mod utc;
 use std::fmt;
 
 use crate::labels::Contradiction;
+use crate::reasons::Reason;
 use crate::resources::{Kind, Kinds};
 use crate::time::Time;
 pub use utc::Utc;
@@ -184,30 +185,32 @@ impl From<Contradiction> for Rejection {
 
 impl Rejection {
     /// One word for it, stable, as conditions want it.
-    pub fn reason(&self) -> &'static str {
+    pub fn reason(&self) -> Reason {
         match self {
-            Self::NoNodes => "NoNodes",
-            Self::NoNodeMatches { .. } | Self::FewNodesSuit { cause: None, .. } => "NoNodeSuits",
-            Self::Contradiction { .. } => "NodeSelectorContradiction",
-            Self::Namespace { .. } => "NamespaceMayNotUsePool",
-            Self::PoolDeleted { .. } => "PoolDeleted",
-            Self::LargerThanAnyNode { .. } | Self::NoNodeHasAll => "LargerThanAnyNode",
-            Self::NoNodeFree { .. } | Self::NoNodeHasAllFree => "WaitingForResources",
-            Self::Limit { .. } => "LimitReached",
-            Self::Headroom { .. } => "KeptForGuarantees",
-            Self::Draining { .. } => "WaitingForDrain",
-            Self::KeepsNodes { .. } => "KeepsNodesFree",
+            Self::NoNodes => Reason::NoNodes,
+            Self::NoNodeMatches { .. } | Self::FewNodesSuit { cause: None, .. } => {
+                Reason::NoNodeSuits
+            }
+            Self::Contradiction { .. } => Reason::NodeSelectorContradiction,
+            Self::Namespace { .. } => Reason::NamespaceMayNotUsePool,
+            Self::PoolDeleted { .. } => Reason::PoolDeleted,
+            Self::LargerThanAnyNode { .. } | Self::NoNodeHasAll => Reason::LargerThanAnyNode,
+            Self::NoNodeFree { .. } | Self::NoNodeHasAllFree => Reason::WaitingForResources,
+            Self::Limit { .. } => Reason::LimitReached,
+            Self::Headroom { .. } => Reason::KeptForGuarantees,
+            Self::Draining { .. } => Reason::WaitingForDrain,
+            Self::KeepsNodes { .. } => Reason::KeepsNodesFree,
             Self::FewNodesSuit { cause: Some(cause), .. }
             | Self::ElasticLimit { cause, .. }
             | Self::Gang { cause, .. } => cause.reason(),
-            Self::NothingToOffer => "NothingToOffer",
-            Self::FairShare => "FairShareOffered",
-            Self::WaitsForPreferred { .. } => "WaitingForPreferredNode",
-            Self::Declines { .. } => "NodesDeclined",
-            Self::Withheld { .. } => "CannotLaunch",
-            Self::NotStarted { .. } => "ExecutorNotStarted",
-            Self::NoPool { .. } => "NoPool",
-            Self::TooManyKinds { .. } => "TooManyResourceKinds",
+            Self::NothingToOffer => Reason::NothingToOffer,
+            Self::FairShare => Reason::FairShareOffered,
+            Self::WaitsForPreferred { .. } => Reason::WaitingForPreferredNode,
+            Self::Declines { .. } => Reason::NodesDeclined,
+            Self::Withheld { .. } => Reason::CannotLaunch,
+            Self::NotStarted { .. } => Reason::ExecutorNotStarted,
+            Self::NoPool { .. } => Reason::NoPool,
+            Self::TooManyKinds { .. } => Reason::TooManyResourceKinds,
         }
     }
 
@@ -239,20 +242,31 @@ impl Rejection {
 
     /// The sentence for people.
     pub fn display<'a>(&'a self, kinds: &'a Kinds) -> impl fmt::Display + 'a {
-        Sentence { rejection: self, kinds }
+        Sentence { rejection: self, kinds, no_node: "no node" }
     }
 }
 
+/// A rejection, as people are told of it.
 struct Sentence<'a> {
     rejection: &'a Rejection,
     kinds: &'a Kinds,
+    /// What is said for "no node", where nodes were spoken of before.
+    no_node: &'static str,
+}
+
+impl<'a> Sentence<'a> {
+    /// The sentence for another rejection that begins where this one would.
+    fn of(&self, rejection: &'a Rejection) -> Self {
+        Self { rejection, ..*self }
+    }
 }
 
 impl fmt::Display for Sentence<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let amount = |kind, amount| self.kinds.display(kind, amount);
+        let no_node = self.no_node;
         match self.rejection {
-            Rejection::NoNodes => formatter.write_str("no node is ready for executors"),
+            Rejection::NoNodes => write!(formatter, "{no_node} is ready for executors"),
             Rejection::LargerThanAnyNode { kind, requested, largest } => write!(
                 formatter,
                 "an executor needs {} {}, more than any node has; the largest has {}",
@@ -261,17 +275,17 @@ impl fmt::Display for Sentence<'_> {
                 amount(*kind, *largest)
             ),
             Rejection::NoNodeHasAll => {
-                formatter.write_str("no node has all that an executor needs, even when empty")
+                write!(formatter, "{no_node} has all that an executor needs, even when empty")
             }
             Rejection::NoNodeFree { kind, requested, largest } => write!(
                 formatter,
-                "no node has {} {} free; largest {}",
+                "{no_node} has {} {} free; largest {}",
                 amount(*kind, *requested),
                 self.kinds.name(*kind),
                 amount(*kind, *largest)
             ),
             Rejection::NoNodeHasAllFree => {
-                formatter.write_str("no node has all that an executor needs free at once")
+                write!(formatter, "{no_node} has all that an executor needs free at once")
             }
             Rejection::Limit { pool, kind, held, limit } => write!(
                 formatter,
@@ -304,34 +318,29 @@ impl fmt::Display for Sentence<'_> {
                 cause.display(self.kinds)
             ),
             Rejection::NoNodeMatches { selector } => {
-                write!(formatter, "no node matches {selector}")
+                write!(formatter, "{no_node} matches {selector}")
             }
             Rejection::FewNodesSuit { selector, matching, taint, cause } => {
                 few_nodes(formatter, selector.as_deref(), *matching, taint.as_ref())?;
                 match cause {
                     None => Ok(()),
                     Some(cause) => {
-                        let cause = cause.display(self.kinds).to_string();
-                        match cause.strip_prefix("no node ") {
-                            Some(rest) if selector.is_some() && taint.is_none() => {
-                                write!(formatter, "; none {rest}")
-                            }
-                            Some(rest) => write!(formatter, "; no other {rest}"),
-                            None => write!(formatter, "; {cause}"),
-                        }
+                        let all_match = selector.is_some() && taint.is_none();
+                        let no_node = if all_match { "none" } else { "no other" };
+                        write!(formatter, "; {}", Self { no_node, ..self.of(cause) })
                     }
                 }
             }
             Rejection::Contradiction { key, values: [first, second] } => write!(
                 formatter,
-                "no node can match both {key}={first} and {key}={second}, which the job and its \
+                "{no_node} can match both {key}={first} and {key}={second}, which the job and its \
                  pools ask for together"
             ),
             Rejection::Namespace { message } => formatter.write_str(message),
             Rejection::ElasticLimit { pool, kind, held, limit, cause } => write!(
                 formatter,
                 "{}; executors of pool {pool} that have no node hold {} {} of {} already",
-                cause.display(self.kinds),
+                self.of(cause),
                 self.kinds.name(*kind),
                 amount(*kind, *held),
                 amount(*kind, *limit)
@@ -356,8 +365,10 @@ impl fmt::Display for Sentence<'_> {
                     self.kinds.name(*kind)
                 )
             }
-            Rejection::NothingToOffer => formatter
-                .write_str("no node has anything left that it may take and has not refused"),
+            Rejection::NothingToOffer => write!(
+                formatter,
+                "{no_node} has anything left that it may take and has not refused"
+            ),
             Rejection::FairShare => {
                 formatter.write_str("it has its fair share, and jobs wait for what is left")
             }
@@ -422,3 +433,6 @@ fn first_few<T>(items: &[T]) -> (&[T], String) {
     let more = items.len() - shown.len();
     (shown, if more == 0 { String::new() } else { format!(" and {more} more") })
 }
+
+#[cfg(test)]
+mod tests;

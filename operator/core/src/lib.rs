@@ -20,7 +20,6 @@ pub mod namespaces;
 mod policy;
 pub mod ranges;
 pub mod reasons;
-mod record;
 pub mod resources;
 mod text;
 pub mod time;

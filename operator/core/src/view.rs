@@ -7,6 +7,7 @@ use crate::frameworks::{NamedAmounts, OfferDescription};
 use crate::ids::{InverseOfferId, JobKey, TaskId};
 use crate::jobs::{DeclinedNode, JobState, ResultValue, StageState, TaskFailure};
 use crate::ranges::Ranges;
+use crate::reasons::Reason;
 use crate::share::Share;
 use crate::time::Time;
 
@@ -25,10 +26,6 @@ pub struct View {
     pub offers: Vec<OfferDescription>,
 }
 
-/// One word out of a few. It has a name because serde takes a reference that it sees for one into what
-/// it reads.
-pub type Reason = &'static str;
-
 /// What became of a job so far.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobStatus {
@@ -43,7 +40,7 @@ pub struct JobStatus {
     /// Where it stands.
     pub state: JobState,
     /// One word for why it waits or failed.
-    #[serde(deserialize_with = "crate::record::read_reason")]
+    #[serde(deserialize_with = "crate::reasons::deserialize_failure")]
     pub reason: Option<Reason>,
     /// A sentence: what it waits for, or why it failed.
     pub message: Option<String>,
@@ -216,7 +213,7 @@ pub struct FrameworkPoolStatus {
     /// How many filters hide nodes from it.
     pub filters: usize,
     /// One word for why it is offered no more.
-    pub reason: Option<&'static str>,
+    pub reason: Option<Reason>,
     /// A sentence for it.
     pub message: Option<String>,
 }

@@ -111,7 +111,10 @@ fn head(
     let reason = reason(status);
     field("Reason", reason.unwrap_or_default().to_owned());
     field("Message", status.message.clone().unwrap_or_default());
-    field("What helps", reason.and_then(advice::advice).unwrap_or_default().to_owned());
+    field(
+        "What helps",
+        reason.and_then(|word| advice::advice(word.parse().ok()?)).unwrap_or_default().to_owned(),
+    );
     field("Created", ago(job.metadata.creation_timestamp.as_ref(), now));
     field("Started", ago(status.start_time.as_ref(), now));
     field("Ended", ago(status.completion_time.as_ref(), now));

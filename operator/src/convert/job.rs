@@ -145,6 +145,7 @@ fn stage_spec(stage: &Stage, depends_on: Vec<usize>) -> StageSpec {
         task_names: stage.tasks.iter().map(|task| task.name.as_str().into()).collect(),
         slots: count(stage.slots).max(1),
         commits: stage.output.is_some(),
+        task_title: None,
     }
 }
 

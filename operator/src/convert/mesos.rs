@@ -3,6 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use kube::ResourceExt;
 use proffer_core::jobs::{JobKey, JobState};
+use proffer_core::reasons::Reason;
 use proffer_core::time::Time;
 use proffer_core::view::{FrameworkStatus, JobStatus};
 use proffer_crds::SparkJob;
@@ -81,12 +82,14 @@ pub(crate) fn framework_status(
     let tasks = u32::try_from(stored.tasks).unwrap_or(u32::MAX);
     let started_at = started.or_else(|| (tasks > 0).then_some(now));
     let (state, reason, message) = match stored.end {
-        Some((End::TornDown, _)) => (JobState::Succeeded, Some("TornDown"), None),
+        Some((End::TornDown, _)) => (JobState::Succeeded, Some(Reason::TornDown), None),
         Some((End::FailedOver, _)) => {
             let message = "the framework did not come back within its failover_timeout";
-            (JobState::Failed, Some("FailoverTimeout"), Some(message.to_owned()))
+            (JobState::Failed, Some(Reason::FailoverTimeout), Some(message.to_owned()))
         }
-        Some((End::Refused(why), _)) => (JobState::Failed, Some("Refused"), Some(why.clone())),
+        Some((End::Refused(why), _)) => {
+            (JobState::Failed, Some(Reason::Refused), Some(why.clone()))
+        }
         None => {
             let state = if started_at.is_some() { JobState::Running } else { JobState::Pending };
             let (reason, message) = why(stored, engine);
@@ -119,13 +122,10 @@ pub(crate) fn framework_status(
 }
 
 /// Why a framework has no more than it has.
-fn why(
-    stored: &Stored<'_>,
-    engine: Option<&FrameworkStatus>,
-) -> (Option<&'static str>, Option<String>) {
+fn why(stored: &Stored<'_>, engine: Option<&FrameworkStatus>) -> (Option<Reason>, Option<String>) {
     if !stored.connected {
         let message = "the framework is not connected: it is offered nothing, and its tasks go on";
-        return (Some("Disconnected"), Some(message.to_owned()));
+        return (Some(Reason::Disconnected), Some(message.to_owned()));
     }
     let pools = engine.into_iter().flat_map(|framework| &framework.pools);
     let waiting = pools.filter_map(|pool| Some((pool.reason?, pool.message.clone())));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kube::ResourceExt;
 use proffer_core::jobs::{JobKey, JobState, ResultValue, StageState, TaskFailure};
-use proffer_core::reasons::failure_reason;
+use proffer_core::reasons::{Reason, read_failure};
 use proffer_core::view::{JobStatus, StageStatus};
 use proffer_crds::SparkJob;
 use proffer_crds::job::{self, Counted, SparkJobStatus};
@@ -55,10 +55,10 @@ fn state(status: &SparkJobStatus) -> JobState {
 }
 
 /// Why the job failed, as its conditions have it.
-fn reason(status: &SparkJobStatus) -> Option<&'static str> {
+fn reason(status: &SparkJobStatus) -> Option<Reason> {
     let condition = |kind: &str| status.conditions.iter().find(|condition| condition.type_ == kind);
     let condition = condition("Failed").or_else(|| condition("QuotaReserved"))?;
-    failure_reason(&condition.reason)
+    read_failure(&condition.reason)
 }
 
 fn stage(job: &SparkJob, status: &job::StageStatus) -> StageStatus {

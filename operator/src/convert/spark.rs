@@ -60,7 +60,12 @@ pub(super) fn application(spark: &SparkApplication) -> (ExecutorSpec, Vec<StageS
         gang_timeout_milliseconds: Some(Span::from_milliseconds(ADMISSION_TIMEOUT_MILLISECONDS)),
         ..ExecutorSpec::default()
     };
-    (places, vec![StageSpec { name: DRIVER_STAGE.into(), ..StageSpec::default() }])
+    let driver = StageSpec {
+        name: DRIVER_STAGE.into(),
+        task_title: Some("the driver".into()),
+        ..StageSpec::default()
+    };
+    (places, vec![driver])
 }
 
 /// Which nodes the places may be on: those that suit driver and executors, by what their templates say.

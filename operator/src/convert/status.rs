@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{self as meta, Condition};
 use proffer_core::jobs::{DeclinedNode, JobState, ResultValue, StageState};
 use proffer_core::ranges::Ranges;
+use proffer_core::reasons::Reason;
 use proffer_core::share::Share;
 use proffer_core::time::Time;
 use proffer_core::view::{JobStatus, PoolStatus, StageStatus};
@@ -120,7 +121,7 @@ fn state(status: &JobStatus) -> job::JobState {
 }
 
 fn is_suspended(status: &JobStatus) -> bool {
-    status.reason == Some("Suspended")
+    status.reason == Some(Reason::Suspended)
 }
 
 fn stage(status: &StageStatus) -> job::StageStatus {
@@ -185,7 +186,7 @@ fn failure(failure: &proffer_core::jobs::TaskFailure) -> job::TaskFailure {
 fn conditions(status: &JobStatus, previous: &[Condition], now: Time) -> Vec<Condition> {
     let generation = Some(status.generation);
     let mut conditions = Conditions { previous, generation, now, list: Vec::new() };
-    let waiting = status.reason.unwrap_or("Pending");
+    let waiting = status.reason.map_or("Pending", Reason::as_str);
     let message = status.message.as_deref().unwrap_or_default();
     let ended = status.state.is_final();
     let launched = status.executors_launched > 0;
@@ -210,7 +211,8 @@ fn conditions(status: &JobStatus, previous: &[Condition], now: Time) -> Vec<Cond
         );
     }
     let succeeded = status.state == JobState::Succeeded;
-    let reason = if succeeded { "Succeeded" } else { status.reason.unwrap_or("Failed") };
+    let reason =
+        if succeeded { "Succeeded" } else { status.reason.map_or("Failed", Reason::as_str) };
     if ended {
         let sentence = if succeeded { "every task finished" } else { message };
         conditions.add("Finished", true, reason, sentence);

@@ -5,6 +5,7 @@ use proffer_core::jobs::{
     ResultValue, Speculation, StageState,
 };
 use proffer_core::ranges::Ranges;
+use proffer_core::reasons::Reason;
 use proffer_core::time::{Span, Time};
 use proffer_core::view::{JobStatus, PoolProblem, PoolStatus, StageStatus};
 use proffer_core::{ExecutorKey, Placement};
@@ -299,7 +300,7 @@ fn conditions_change_their_time_only_with_their_status() {
 #[test]
 fn what_is_durable_of_a_job_comes_back() {
     let mut given = status(JobState::Failed, 0);
-    given.reason = Some("TaskFailed");
+    given.reason = Some(Reason::TaskFailed);
     given.message = Some("task 2 failed".to_owned());
     (given.restarts, given.executors_failed, given.gang_formed) = (2, 1, true);
     given.epochs = [(0, 3), (1, 1), (2, 1)].into();

@@ -10,7 +10,7 @@ use super::names::{
     DRIVER_CONTAINER, EPOCH_LABEL, JOB_LABEL, JOB_UID_LABEL, SPARK_APPLICATION_LABEL,
     SPARK_ROLE_LABEL,
 };
-use super::pod::{Trouble, container_state, departure, trouble};
+use super::pod::{Role, Trouble, container_state, departure, trouble};
 
 /// How much of the log's end is kept with a failure.
 const LOG_BYTES: usize = 2048;
@@ -81,7 +81,7 @@ pub(crate) fn driver_facts(pod: &Pod, has_ended: bool) -> Option<DriverFacts> {
 }
 
 fn end(status: &PodStatus, has_ended: bool) -> Option<DriverEnd> {
-    let departure = departure(status, has_ended, DRIVER_CONTAINER)?;
+    let departure = departure(status, has_ended, Role::Driver)?;
     let ended = container_state(status, DRIVER_CONTAINER).and_then(|it| it.terminated.as_ref());
     let failed = |reason: &str, message: String| {
         let log = ended.and_then(|ended| ended.message.clone()).unwrap_or_default();
@@ -102,9 +102,7 @@ fn end(status: &PodStatus, has_ended: bool) -> Option<DriverEnd> {
              spec.spark.driver.memoryOverhead, or memory if its heap is too small"
                 .to_owned(),
         ),
-        Departure::NotStarted(message) => {
-            failed("DriverNotStarted", message.replace("the executor's", "the driver's"))
-        }
+        Departure::NotStarted(message) => failed("DriverNotStarted", message),
         lost => DriverEnd::Lost(lost),
     })
 }

@@ -41,6 +41,8 @@ pub(crate) const SPARK_ROLE_LABEL: &str = "spark-role";
 pub(crate) const SPARK_JOB_LABEL: &str = "proffer.dev/spark-job";
 /// The container that a task of a Mesos framework runs in.
 pub(crate) const TASK_CONTAINER: &str = "task";
+/// The container that fetches the files of a task before that.
+pub(crate) const FETCH_CONTAINER: &str = "fetch";
 /// The id of a task, as far as it can be a label.
 pub(crate) const TASK_LABEL: &str = "proffer.dev/task";
 /// The task that a pod runs, as its framework told it.

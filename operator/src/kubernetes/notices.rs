@@ -110,7 +110,7 @@ pub(crate) fn job_notices(
         // A replica that has just taken over knows what was said, not always the word for it.
         && before.and_then(|before| before.message.as_deref()) != Some(message)
     {
-        tell(false, reason, message);
+        tell(false, reason.as_str(), message);
     }
     notices
 }

@@ -304,14 +304,14 @@ impl Operator {
                 Room::Gated => self.common.engine.handle(now, Event::Discarded(key)),
                 Room::Spark => self.spark.discard(&mut self.common, now, key),
             },
-            Action::Status(mut status) => {
+            Action::Status(status) => {
                 match self.room_of_job(&status.key) {
                     Room::Stages => self.common.tell_of(now, &status),
                     Room::Gated => {
                         self.gated.explain(&mut self.common, now, &status);
                         return;
                     }
-                    Room::Spark => self.spark.take_status(&mut self.common, now, &mut status),
+                    Room::Spark => self.spark.take_status(&mut self.common, now, &status),
                 }
                 let key = status.key.clone();
                 self.common.queue.push(Wish::Job(key, JobWish::Status(status)));

@@ -1,5 +1,6 @@
 //! A `Pod` as the operator remembers it, and what became of an executor by what its pod says.
 
+use std::fmt;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, Pod, PodStatus};
@@ -10,7 +11,10 @@ use proffer_core::jobs::JobKey;
 
 use super::driver_pod::{DriverFacts, driver_facts};
 use super::gated_pod::{GatedFacts, gated_facts};
-use super::names::{EPOCH_LABEL, EXECUTOR_CONTAINER, INDEX_LABEL, JOB_LABEL, JOB_UID_LABEL};
+use super::names::{
+    DRIVER_CONTAINER, EPOCH_LABEL, EXECUTOR_CONTAINER, FETCH_CONTAINER, INDEX_LABEL, JOB_LABEL,
+    JOB_UID_LABEL, TASK_CONTAINER,
+};
 use super::requests::{Amounts, pod_requests};
 use super::task_pod::{TaskFacts, task_facts};
 
@@ -116,7 +120,7 @@ fn executor_facts(pod: &Pod, has_ended: bool) -> Option<ExecutorFacts> {
     Some(ExecutorFacts {
         key: ExecutorKey { job, index, epoch },
         job_uid: label(JOB_UID_LABEL)?.into(),
-        departure: departure(&status, has_ended, EXECUTOR_CONTAINER),
+        departure: departure(&status, has_ended, Role::Executor),
         others_run: !has_ended && others_run(&status),
         trouble: if has_ended { None } else { trouble(&status) },
         state: waiting(&status),
@@ -135,9 +139,45 @@ fn waiting(status: &PodStatus) -> Option<Box<str>> {
     Some(sentence(&what, waiting.message.as_deref().unwrap_or_default()).into())
 }
 
-/// What became of the executor in a pod's container: nothing while that may run.
-pub(super) fn departure(status: &PodStatus, has_ended: bool, container: &str) -> Option<Departure> {
-    let ended = container_state(status, container).and_then(|state| state.terminated.as_ref());
+/// What runs in the container of a pod that Proffer made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Executor,
+    Driver,
+    Task,
+}
+
+impl Role {
+    fn container(self) -> &'static str {
+        match self {
+            Self::Executor => EXECUTOR_CONTAINER,
+            Self::Driver => DRIVER_CONTAINER,
+            Self::Task => TASK_CONTAINER,
+        }
+    }
+
+    /// Whether what an init container says of its end needs no introduction: what fetches the files of
+    /// a task says whole sentences.
+    fn speaks_for_itself(self, init_container: &str, ended: &ContainerStateTerminated) -> bool {
+        self == Self::Task && init_container == FETCH_CONTAINER && ended.exit_code == 1
+    }
+}
+
+/// As sentences call it.
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Executor => "the executor",
+            Self::Driver => "the driver",
+            Self::Task => "the task",
+        })
+    }
+}
+
+/// What became of what runs in a pod: nothing while it may run.
+pub(super) fn departure(status: &PodStatus, has_ended: bool, role: Role) -> Option<Departure> {
+    let ended =
+        container_state(status, role.container()).and_then(|state| state.terminated.as_ref());
     if !has_ended && ended.is_none() {
         return None;
     }
@@ -174,37 +214,41 @@ pub(super) fn departure(status: &PodStatus, has_ended: bool, container: &str) ->
         _ => {}
     }
     if let Some(ended) = ended {
-        return Some(exit(ended));
+        return Some(exit(role, ended));
     }
     let init = status.init_container_statuses.iter().flatten();
     let failed = init.filter_map(|status| Some((&status.name, status.state.as_ref()?)));
     let failed = failed.filter_map(|(name, state)| Some((name, state.terminated.as_ref()?)));
     let mut failed = failed.filter(|(_, ended)| ended.exit_code != 0);
     Some(match failed.next() {
-        Some((name, ended)) => Departure::NotStarted(sentence(
-            &format!("the init container {name} exited with code {}", ended.exit_code),
-            ended.message.as_deref().unwrap_or_default(),
-        )),
+        Some((name, ended)) => {
+            let what = format!("the init container {name} exited with code {}", ended.exit_code);
+            let said = trimmed(ended.message.as_deref().unwrap_or_default());
+            Departure::NotStarted(if role.speaks_for_itself(name, ended) && !said.is_empty() {
+                said.to_owned()
+            } else {
+                sentence(&what, said)
+            })
+        }
         None => Departure::Lost(sentence("the pod ended", &message())),
     })
 }
 
-fn exit(ended: &ContainerStateTerminated) -> Departure {
+fn exit(role: Role, ended: &ContainerStateTerminated) -> Departure {
     let code = ended.exit_code;
     match ended.reason.as_deref() {
-        Some("OOMKilled") => Departure::OutOfMemory(
-            "the executor was killed because it used more memory than spec.executor.memory"
-                .to_owned(),
-        ),
+        Some("OOMKilled") => Departure::OutOfMemory(format!(
+            "{role} was killed because it used more memory than spec.executor.memory"
+        )),
         Some(reason @ ("ContainerCannotRun" | "StartError" | "CannotStart")) => {
-            let what = format!("the executor's container could not be started ({reason})");
+            let what = format!("{role}'s container could not be started ({reason})");
             Departure::NotStarted(sentence(&what, ended.message.as_deref().unwrap_or_default()))
         }
         Some("ContainerStatusUnknown") => {
-            Departure::Lost("the node no longer knows what became of the executor".to_owned())
+            Departure::Lost(format!("the node no longer knows what became of {role}"))
         }
         _ => Departure::Exited(sentence(
-            &format!("the executor exited with code {code}"),
+            &format!("{role} exited with code {code}"),
             ended.message.as_deref().unwrap_or_default(),
         )),
     }
@@ -284,8 +328,13 @@ pub(super) fn container_state<'a>(
 
 /// What happened, and what somebody else says of it.
 fn sentence(what: &str, message: &str) -> String {
-    let message = message.trim().trim_end_matches('.');
+    let message = trimmed(message);
     if message.is_empty() { what.to_owned() } else { format!("{what}: {message}") }
+}
+
+/// A sentence without the full stop at its end.
+fn trimmed(message: &str) -> &str {
+    message.trim().trim_end_matches('.')
 }
 
 #[cfg(test)]

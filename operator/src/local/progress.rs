@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use proffer_core::explain::Utc;
 use proffer_core::jobs::{DeclinedNode, JobKey, JobState, StageState};
+use proffer_core::reasons::Reason;
 use proffer_core::time::Time;
 use proffer_core::view::{JobStatus, StageStatus};
 
@@ -29,7 +30,7 @@ enum Screen {
 struct Seen {
     bars: BTreeMap<(JobKey, usize), ProgressBar>,
     /// Numbers in messages change all the time; a line is for what is new.
-    states: BTreeMap<JobKey, (JobState, Option<&'static str>)>,
+    states: BTreeMap<JobKey, (JobState, Option<Reason>)>,
     stages: BTreeMap<(JobKey, usize), StageState>,
     failures: BTreeSet<(JobKey, Box<str>, String, u32)>,
     speculated: BTreeMap<(JobKey, usize), u32>,

@@ -8,11 +8,10 @@ use crate::event::{Departure, JobObservation, NodeObservation};
 use crate::explain::Rejection;
 use crate::ids::{ExecutorKey, JobId, JobKey, NodeId};
 use crate::jobs::{
-    ExecutorSpec, Fleet, Gang, Job, JobSpec, NodeChoice, Pauses, Progress, Publication, Remains,
-    Waiting,
+    ExecutorSpec, Fleet, Gang, Job, JobFailure, JobSpec, NodeChoice, Pauses, Progress, Publication,
+    Remains, Waiting,
 };
 use crate::nodes::PODS;
-use crate::reasons::JobFailure;
 use crate::resources::{Kind, Resources, TooManyKinds};
 use crate::time::Time;
 
@@ -276,10 +275,10 @@ impl Engine {
             restore_job(now, &mut job, status);
         }
         job.open_stages();
-        if let Some(message) = problem {
+        if let Some(problem) = problem {
             job.publication.mark_changed();
             job.publication.mark_urgent();
-            job.progress.end(now, Some(JobFailure { reason: "InvalidSpec", message }));
+            job.progress.end(now, Some(JobFailure::InvalidSpec { problem }));
         }
         job
     }

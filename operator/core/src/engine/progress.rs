@@ -8,8 +8,7 @@ use crate::action::Action;
 use crate::event::{AttemptFailure, AttemptResult, Departure, Report, StageAttempts};
 use crate::executors::{Attempts, Executor};
 use crate::ids::{ExecutorId, ExecutorKey, JobId};
-use crate::jobs::{Culprit, Gang, Job, Live, RESULT_BYTES_LIMIT, TaskFailure};
-use crate::reasons::JobFailure;
+use crate::jobs::{Culprit, Gang, Job, JobFailure, Live, Subject, TaskFailure};
 use crate::resources::Resources;
 use crate::time::Time;
 
@@ -166,10 +165,8 @@ impl Engine {
 
     pub(super) fn exceed_deadline(&mut self, now: Time, id: JobId) {
         let Some(job) = self.state.jobs.get_mut(id) else { return };
-        let seconds = job.spec.deadline_milliseconds.unwrap_or_default().as_seconds();
-        let message = format!("the job did not end within its deadline of {seconds} seconds");
-        let failure = JobFailure { reason: "DeadlineExceeded", message };
-        self.end(now, id, Some(failure));
+        let deadline = job.spec.deadline_milliseconds.unwrap_or_default();
+        self.end(now, id, Some(JobFailure::DeadlineExceeded { deadline }));
     }
 
     /// Ends the job, or gives it another try, as its tasks and its settings have it.
@@ -355,12 +352,7 @@ fn take_results(
     if !too_large {
         return Verdict::GoesOn;
     }
-    let message = format!(
-        "the results of all tasks are larger than {} KiB together; write output instead, or set \
-         workURI so that they can be stored there",
-        RESULT_BYTES_LIMIT / 1024
-    );
-    Verdict::Fails(JobFailure { reason: "ResultsTooLarge", message })
+    Verdict::Fails(JobFailure::ResultsTooLarge)
 }
 
 /// Takes in an attempt that failed; returns its stage and partition if it counts.
@@ -400,14 +392,12 @@ fn count_failure(
     is_final: bool,
 ) -> Verdict {
     let failures = job.progress.stage_mut(index).fail(partition);
-    let (stage, task, last) = (&failure.stage, &failure.task, &failure.message);
+    let task = || Subject::new(&job.spec.stages[index], partition);
+    let last = || failure.message.clone();
     let verdict = if is_final {
-        let message = format!("task {task} of stage {stage} cannot succeed: {last}");
-        Verdict::Fails(JobFailure { reason: "TaskFailed", message })
+        Verdict::Fails(JobFailure::TaskCannotSucceed { task: task(), last: last() })
     } else if failures >= job.spec.max_task_failures {
-        let times = if failures == 1 { "once".to_owned() } else { format!("{failures} times") };
-        let message = format!("task {task} of stage {stage} failed {times}, the last time: {last}");
-        Verdict::Fails(JobFailure { reason: "TaskFailed", message })
+        Verdict::Fails(JobFailure::TaskFailed { task: task(), times: failures, last: last() })
     } else {
         Verdict::GoesOn
     };
@@ -460,8 +450,7 @@ fn take_back(job: &mut Job, executor: &mut Executor, departure: &Departure) -> V
     {
         let limit = job.executor_failure_limit();
         if job.progress.count_executor_failure() > limit {
-            let message = format!("more than {limit} executors failed, the last one: {message}");
-            return Verdict::Fails(JobFailure { reason: "ExecutorsFailed", message });
+            return Verdict::Fails(JobFailure::ExecutorsFailed { limit, last: message.clone() });
         }
     }
     verdict
@@ -496,11 +485,8 @@ fn blame(
     }
     let losses = job.progress.stage_mut(index).lose(partition);
     let verdict = if losses > MAX_TASK_LOSSES {
-        let message = format!(
-            "task {} of stage {} was lost {losses} times, the last time: {message}",
-            failure.task, failure.stage
-        );
-        Verdict::Fails(JobFailure { reason: "TaskLost", message })
+        let task = Subject::new(&job.spec.stages[index], partition);
+        Verdict::Fails(JobFailure::TaskLost { task, times: losses, last: message.clone() })
     } else {
         Verdict::GoesOn
     };

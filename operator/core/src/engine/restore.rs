@@ -17,9 +17,10 @@ use crate::executors::Executor;
 use crate::frameworks::{FrameworkObservation, RunningTask};
 use crate::ids::{ExecutorId, ExecutorKey, JobId, JobKey, NodeId, TaskId};
 use crate::jobs::{
-    Job, JobSpec, JobState, Live, Past, PastStage, Progress, StageRun, StageSpec, Uncounted,
+    Job, JobFailure, JobSpec, JobState, Live, Past, PastStage, Progress, StageRun, StageSpec,
+    Uncounted,
 };
-use crate::reasons::JobFailure;
+use crate::reasons::Reason;
 use crate::time::{Span, Time};
 use crate::view::{JobStatus, StageStatus};
 
@@ -378,8 +379,8 @@ pub(super) fn restore_job(now: Time, job: &mut Job, status: &JobStatus) {
         stage.map_or_else(|| StageRun::new(spec), |stage| restored_stage(spec, stage))
     });
     let has_failed = matches!(status.state, JobState::Failed | JobState::Restarting);
-    let failure = has_failed.then(|| JobFailure {
-        reason: status.reason.unwrap_or("Failed"),
+    let failure = has_failed.then(|| JobFailure::Noted {
+        reason: status.reason.unwrap_or(Reason::Failed),
         message: status.message.clone().unwrap_or_default(),
     });
     let past = Past {

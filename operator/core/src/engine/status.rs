@@ -9,6 +9,7 @@ use crate::explain::{Rejection, Utc};
 use crate::ids::{ExecutorId, JobId, NodeId};
 use crate::jobs::{Job, ResultValue, StageRun, StageSpec};
 use crate::nodes::Node;
+use crate::reasons::Reason;
 use crate::resources::Resources;
 use crate::time::Time;
 use crate::view::{JobStatus, NodeStatus, StageStatus};
@@ -72,13 +73,13 @@ impl Engine {
         })
     }
 
-    fn reason_and_message(&self, job: &Job) -> (Option<&'static str>, Option<String>) {
+    fn reason_and_message(&self, job: &Job) -> (Option<Reason>, Option<String>) {
         if let Some(failure) = job.progress.failure() {
-            return (Some(failure.reason), Some(failure.message.clone()));
+            return (Some(failure.reason()), Some(failure.to_string()));
         }
         if job.spec.suspend && !job.progress.is_final() {
             let message = "the job is suspended, and goes on when spec.suspend is false";
-            return (Some("Suspended"), Some(message.to_owned()));
+            return (Some(Reason::Suspended), Some(message.to_owned()));
         }
         let drain = self.drain_reason(job);
         // After an executor could not be made, the next one is likely to fail, too.
@@ -122,7 +123,7 @@ impl Engine {
     }
 
     /// Why executors of a job are on their way out.
-    fn drain_reason(&self, job: &Job) -> Option<(&'static str, String)> {
+    fn drain_reason(&self, job: &Job) -> Option<(Reason, String)> {
         let executors = job.fleet.ids().filter_map(|id| self.state.executors.get(id));
         let drains = executors.filter_map(|executor| {
             let draining = executor.exit.draining()?;
@@ -140,12 +141,14 @@ impl Engine {
         };
         let (reason, why) = match cause {
             DrainCause::Reclaim { pool } => {
-                ("Reclaimed", format!("{their} room goes to pool {pool}"))
+                (Reason::Reclaimed, format!("{their} room goes to pool {pool}"))
             }
-            DrainCause::NodeDrained => ("NodeDrained", format!("{their} node is drained")),
-            DrainCause::Maintenance => ("Maintenance", format!("{their} node's maintenance comes")),
+            DrainCause::NodeDrained => (Reason::NodeDrained, format!("{their} node is drained")),
+            DrainCause::Maintenance => {
+                (Reason::Maintenance, format!("{their} node's maintenance comes"))
+            }
             DrainCause::NodeOvercommitted => {
-                ("NodeOvercommitted", format!("{their} node has less than what is on it"))
+                (Reason::NodeOvercommitted, format!("{their} node has less than what is on it"))
             }
             DrainCause::Surplus | DrainCause::NodeDeclined => return None,
         };
@@ -229,11 +232,11 @@ impl Engine {
 }
 
 /// Says that a job has executors without a node, if it has some.
-fn waiting_for_nodes(job: &Job) -> (Option<&'static str>, Option<String>) {
+fn waiting_for_nodes(job: &Job) -> (Option<Reason>, Option<String>) {
     let message = match job.fleet.unplaced().len() {
         0 => return (None, None),
         1 => "1 executor waits for a node that an autoscaler may add".to_owned(),
         count => format!("{count} executors wait for nodes that an autoscaler may add"),
     };
-    (Some("WaitingForNodes"), Some(message))
+    (Some(Reason::WaitingForNodes), Some(message))
 }

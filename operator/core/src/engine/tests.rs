@@ -18,6 +18,7 @@ mod world;
 use super::Settings;
 use crate::event::{Departure, Event, NodeObservation, PoolObservation};
 use crate::jobs::{JobState, Restart, ResultValue, StageState};
+use crate::reasons::Reason;
 use crate::time::Span;
 use world::{World, job, stage};
 
@@ -102,7 +103,7 @@ fn a_task_that_keeps_failing_fails_the_job_with_its_reason() {
     }
     let status = world.status("j");
     assert_eq!(status.state, JobState::Failed);
-    assert_eq!(status.reason, Some("TaskFailed"));
+    assert_eq!(status.reason, Some(Reason::TaskFailed));
     let message = "task 0 of stage s failed 4 times, the last time: exited with code 3";
     assert_eq!(status.message.as_deref(), Some(message));
     assert_eq!(status.failures.len(), 4);
@@ -132,7 +133,7 @@ fn tasks_lost_with_their_node_run_again_without_blame_ten_times() {
     }
     let status = world.status("j");
     assert_eq!(status.state, JobState::Failed);
-    assert_eq!(status.reason, Some("TaskLost"));
+    assert_eq!(status.reason, Some(Reason::TaskLost));
     assert_eq!(status.stages[0].failures.len(), 0);
     assert_eq!(status.executors_failed, 0);
 }
@@ -218,7 +219,7 @@ fn an_executor_that_cannot_start_costs_no_task_anything() {
         world.advance(wait);
     }
     let status = world.status("j");
-    assert_eq!(status.reason, Some("ExecutorsFailed"));
+    assert_eq!(status.reason, Some(Reason::ExecutorsFailed));
     assert!(status.stages[0].failures.is_empty());
 }
 
@@ -311,7 +312,10 @@ fn a_deadline_ends_a_job_that_runs_and_one_that_waits() {
         assert!(!world.state("j").is_final());
         world.advance(1);
         let status = world.status("j");
-        assert_eq!((status.state, status.reason), (JobState::Failed, Some("DeadlineExceeded")));
+        assert_eq!(
+            (status.state, status.reason),
+            (JobState::Failed, Some(Reason::DeadlineExceeded))
+        );
         assert_eq!(world.live_executors(), 0);
     }
 }
@@ -433,7 +437,7 @@ fn a_job_that_makes_no_sense_fails_until_it_does() {
     let mut world = World::with_nodes(&[1]);
     world.submit_senseless("j", "stages wait for each other: a, b");
     let status = world.status("j");
-    assert_eq!((status.state, status.reason), (JobState::Failed, Some("InvalidSpec")));
+    assert_eq!((status.state, status.reason), (JobState::Failed, Some(Reason::InvalidSpec)));
     world.submit("j", job("default", 1, vec![stage("s", 1)]));
     world.run_to_the_end();
     assert_eq!(world.state("j"), JobState::Succeeded);
@@ -479,7 +483,7 @@ fn what_does_not_fit_is_not_blamed_on_the_jobs_own_guarantee() {
     let mut spec = job("a", 3, vec![stage("s", 3)]);
     spec.executor.gang_timeout_milliseconds = Some(Span::from_seconds(1));
     world.submit("j", spec);
-    assert_eq!(world.status("j").reason, Some("WaitingForResources"));
+    assert_eq!(world.status("j").reason, Some(Reason::WaitingForResources));
 }
 
 #[test]
@@ -489,10 +493,10 @@ fn what_fits_on_no_node_any_more_is_said_to_be_too_large() {
     let mut spec = job("default", 1, vec![stage("s", 1)]);
     spec.executor.request[0].1 = 3000;
     world.submit("b", spec);
-    assert_eq!(world.status("b").reason, Some("WaitingForResources"));
+    assert_eq!(world.status("b").reason, Some(Reason::WaitingForResources));
     world.add_node("n0", 2);
     world.tick();
-    assert_eq!(world.status("b").reason, Some("LargerThanAnyNode"));
+    assert_eq!(world.status("b").reason, Some(Reason::LargerThanAnyNode));
 }
 
 #[test]
@@ -651,7 +655,7 @@ fn results_that_are_too_large_together_fail_the_job() {
     for partition in 0..13 {
         world.finish_with("s", partition, &"x".repeat(4096));
     }
-    assert_eq!(world.status("j").reason, Some("ResultsTooLarge"));
+    assert_eq!(world.status("j").reason, Some(Reason::ResultsTooLarge));
 }
 
 #[test]

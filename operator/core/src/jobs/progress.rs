@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{JobState, ResultValue, StageRun, StageSpec, StageState, TaskFailure};
-use crate::reasons::JobFailure;
+use super::{JobFailure, JobState, ResultValue, StageRun, StageSpec, StageState, TaskFailure};
 use crate::time::Time;
 
 /// How many failures of tasks a job remembers for its status.

@@ -120,6 +120,9 @@ pub struct StageSpec {
     pub slots: u32,
     /// Whether the stage's output has to be committed as a whole after its last task.
     pub commits: bool,
+    /// What sentences call its only task, instead of its name and that of the stage: `the driver`.
+    #[serde(default)]
+    pub task_title: Option<Box<str>>,
 }
 
 impl Default for JobSpec {
@@ -213,6 +216,7 @@ impl Default for StageSpec {
             task_names: Vec::new(),
             slots: 1,
             commits: false,
+            task_title: None,
         }
     }
 }

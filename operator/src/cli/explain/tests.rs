@@ -92,15 +92,6 @@ fn ended_jobs_decline_no_nodes_and_want_no_executors() {
     assert!(!text.contains("node-1") && !text.contains("Executors:"), "{text}");
 }
 
-/// Every reason that the engine gives is one that somebody thought about here.
-#[test]
-fn there_is_advice_where_something_can_be_done() {
-    for reason in ["NoNodes", "NoNodeSuits", "LargerThanAnyNode", "LimitReached", "NoPool"] {
-        assert!(advice::advice(reason).is_some(), "{reason}");
-    }
-    assert_eq!(advice::advice("Exited"), None);
-}
-
 #[test]
 fn long_ranges_are_cut_between_numbers() {
     assert_eq!(shorten("0-9,11"), "0-9,11");

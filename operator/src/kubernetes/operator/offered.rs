@@ -11,6 +11,7 @@ use proffer_core::ExecutorKey;
 use proffer_core::action::Launch;
 use proffer_core::event::{Departure, Event, ExecutorObservation};
 use proffer_core::jobs::JobKey;
+use proffer_core::reasons::Reason;
 use proffer_core::time::Time;
 
 use super::super::gated_pod::{GatedFacts, Step};
@@ -53,7 +54,7 @@ struct Member {
     /// What the engine was last told of it: where it is, and whether it goes.
     told: Option<(Option<Box<str>>, bool)>,
     /// The word in its status for why it waits.
-    explained: Option<&'static str>,
+    explained: Option<Reason>,
     /// Since when the scheduler finds no place for it.
     unschedulable_since: Option<Time>,
     /// Why it is deleted, if that is why.

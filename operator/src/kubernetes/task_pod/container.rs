@@ -9,7 +9,7 @@ use proffer_mesos::types::{
 use serde_json::{Map, Value, json};
 
 use super::super::executor_pod::{PodSettings, restricted};
-use super::super::names::TASK_CONTAINER;
+use super::super::names::{FETCH_CONTAINER, TASK_CONTAINER};
 use super::{PROGRAM_FOLDER, SANDBOX, TaskSettings};
 use crate::master::Run;
 
@@ -310,7 +310,7 @@ pub(super) fn fetchers(command: &CommandInfo, main: &Value, pods: &PodSettings) 
         vec![format!("{PROGRAM_FOLDER}/proffer-executor"), "fetch".to_owned(), SANDBOX.to_owned()];
     words.extend(command.uris.iter().map(|uri| literal(&to_json(uri))));
     let mut fetch = json!({
-        "name": "fetch",
+        "name": FETCH_CONTAINER,
         "image": main["image"],
         "command": words,
         "workingDir": SANDBOX,

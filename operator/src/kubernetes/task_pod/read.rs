@@ -10,7 +10,7 @@ use super::super::names::{
     ACKNOWLEDGED_ANNOTATION, CHECKPOINT_ANNOTATION, JOB_LABEL, JOB_UID_LABEL, PLACED_ANNOTATION,
     POOL_LABEL, TASK_ANNOTATION, TASK_CONTAINER,
 };
-use super::super::pod::{Trouble, container_state, departure, trouble};
+use super::super::pod::{Role, Trouble, container_state, departure, trouble};
 
 /// What is remembered of a task's pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ fn end(
     has_ended: bool,
     ended: Option<&ContainerStateTerminated>,
 ) -> Option<TaskEnd> {
-    let (state, reason, message) = match departure(status, has_ended, TASK_CONTAINER)? {
+    let (state, reason, message) = match departure(status, has_ended, Role::Task)? {
         _ if status.reason.as_deref() == Some("DeadlineExceeded") => (
             TaskState::Failed,
             Some(Reason::MaxCompletionTimeReached),
@@ -101,9 +101,6 @@ fn end(
             None => (TaskState::Failed, None, message),
         },
         Departure::NotStarted(message) => {
-            let message = message
-                .replace("the executor's container", "the task's container")
-                .replace("the init container fetch exited with code 1: ", "");
             (TaskState::Failed, Some(Reason::ContainerLaunchFailed), message)
         }
         Departure::Refused(message) => {

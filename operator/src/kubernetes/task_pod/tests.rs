@@ -185,6 +185,12 @@ fn what_became_of_a_task_is_told_in_mesos_words() {
             "state": {"terminated": {"exitCode": code, "reason": reason}},
         }]})
     };
+    let fetch = |code: i32, message: &str| {
+        json!({"initContainerStatuses": [{
+            "name": "fetch", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+            "state": {"terminated": {"exitCode": code, "message": message}},
+        }]})
+    };
     for (status, state, message) in [
         (exited(0, "Completed"), "TASK_FINISHED", "Command exited with status 0"),
         (exited(3, "Error"), "TASK_FAILED", "Command exited with status 3"),
@@ -208,6 +214,17 @@ fn what_became_of_a_task_is_told_in_mesos_words() {
             json!({"reason": "DeadlineExceeded"}),
             "TASK_FAILED",
             "Task was killed since it exceeded its max_completion_time",
+        ),
+        (
+            exited(128, "StartError"),
+            "TASK_FAILED",
+            "the task's container could not be started (StartError)",
+        ),
+        (fetch(1, "cannot fetch a.tar."), "TASK_FAILED", "cannot fetch a.tar"),
+        (
+            fetch(2, "no space"),
+            "TASK_FAILED",
+            "the init container fetch exited with code 2: no space",
         ),
     ] {
         assert_eq!(end(status, true), Some((state, message.to_owned())));

@@ -4,6 +4,7 @@
 use kube::ResourceExt;
 use proffer_core::event::IdleGuarantee;
 use proffer_core::jobs::JobSpec;
+use proffer_core::reasons::Reason;
 use proffer_core::view::JobStatus;
 
 use super::account::{chain, usable};
@@ -90,19 +91,22 @@ fn reason(operator: &Operator, status: &JobStatus, spec: &JobSpec) -> Checked {
     let ensure = |holds: bool, problem: &str| {
         if holds { Ok(()) } else { Err(problem.to_owned()) }
     };
-    match status.reason.unwrap_or_default() {
-        "NoNodes" | "NoNodeSuits" => {
+    let reason = status.reason.ok_or("no reason is given")?;
+    match reason {
+        Reason::NoNodes | Reason::NoNodeSuits => {
             ensure(suiting().next().is_none(), "there are nodes that suit")
         }
-        "NodeSelectorContradiction" => ensure(demands.contradict_each_other(), "labels agree"),
-        "NamespaceMayNotUsePool" => {
+        Reason::NodeSelectorContradiction => {
+            ensure(demands.contradict_each_other(), "labels agree")
+        }
+        Reason::NamespaceMayNotUsePool => {
             ensure(!constraints::serves(operator, &spec.pool), "the pool serves the job")
         }
-        "NoPool" => ensure(missing, "there is the pool"),
-        "LargerThanAnyNode" => ensure(fitting == 0, "an executor fits on a node"),
-        "WaitingForResources" => ensure(!fits && instances > 1, "everything is free"),
-        "LimitReached" => ensure(limited, "no limit is reached"),
-        "KeptForGuarantees" => ensure(others_guaranteed, "nobody else has a guarantee"),
+        Reason::NoPool => ensure(missing, "there is the pool"),
+        Reason::LargerThanAnyNode => ensure(fitting == 0, "an executor fits on a node"),
+        Reason::WaitingForResources => ensure(!fits && instances > 1, "everything is free"),
+        Reason::LimitReached => ensure(limited, "no limit is reached"),
+        Reason::KeptForGuarantees => ensure(others_guaranteed, "nobody else has a guarantee"),
         other => Err(format!("that is no reason: {other}")),
     }
 }

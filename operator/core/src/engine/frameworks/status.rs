@@ -4,6 +4,7 @@ use crate::engine::Engine;
 use crate::explain::Rejection;
 use crate::frameworks::{Client, Framework, OfferDescription, Task};
 use crate::ids::{FrameworkId, JobKey, TaskId};
+use crate::reasons::Reason;
 use crate::view::{FrameworkPoolStatus, FrameworkStatus, FrameworkTaskStatus, InverseOfferStatus};
 
 impl Engine {
@@ -66,16 +67,16 @@ impl Engine {
         &self,
         framework: &Framework,
         client: &Client,
-    ) -> (Option<&'static str>, Option<String>) {
+    ) -> (Option<Reason>, Option<String>) {
         if !framework.connected() {
-            return (Some("Disconnected"), Some("it is not connected".to_owned()));
+            return (Some(Reason::Disconnected), Some("it is not connected".to_owned()));
         }
         if !client.subscribed {
             let message = "it takes no offers in this pool any more, but has tasks there";
-            return (Some("NotSubscribed"), Some(message.to_owned()));
+            return (Some(Reason::NotSubscribed), Some(message.to_owned()));
         }
         if client.suppressed {
-            return (Some("Suppressed"), Some("it wants no offers for now".to_owned()));
+            return (Some(Reason::Suppressed), Some("it wants no offers for now".to_owned()));
         }
         let Some(waiting) = &client.waiting else { return (None, None) };
         let mut message = waiting.display(&self.state.kinds).to_string();

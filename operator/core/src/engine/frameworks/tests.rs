@@ -12,6 +12,7 @@ use crate::frameworks::{
 };
 use crate::ids::OfferId;
 use crate::ranges::Ranges;
+use crate::reasons::Reason;
 use crate::time::{Span, Time};
 use world::{World, framework, key, node, task};
 
@@ -125,7 +126,7 @@ fn suppressing_keeps_offers_and_reviving_clears_filters() {
     assert_eq!(world.offered("a").len(), 1);
     world.advance(5000);
     assert_eq!(world.offered("a").len(), 1);
-    assert_eq!(world.status("a").pools[0].reason, Some("Suppressed"));
+    assert_eq!(world.status("a").pools[0].reason, Some(Reason::Suppressed));
     world.revive("a");
     world.tick();
     assert_eq!(world.offered("a").len(), 2);
@@ -765,14 +766,14 @@ fn a_slice_is_never_smaller_than_an_executor() {
     world.observe(with_demand("a", 5, 2, 1));
     world.tick();
     assert_eq!(world.offered("a"), ["n0 2"]);
-    assert_eq!(world.status("a").pools[0].reason, Some("WaitingForResources"));
+    assert_eq!(world.status("a").pools[0].reason, Some(Reason::WaitingForResources));
     world.observe(with_demand("a", 1, 2, 1));
     world.tick();
     assert_eq!(world.status("a").pools[0].reason, None, "it has all that it wants");
     world.observe(with_demand("b", 1, 4, 1));
     world.tick();
     let status = &world.status("b").pools[0];
-    assert_eq!(status.reason, Some("LargerThanAnyNode"), "{:?}", status.message);
+    assert_eq!(status.reason, Some(Reason::LargerThanAnyNode), "{:?}", status.message);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::world::{World, job, stage};
 use crate::event::Departure;
 use crate::jobs::{ExcludeOnFailure, JobSpec, JobState};
+use crate::reasons::Reason;
 use crate::time::Span;
 
 fn not_started() -> Departure {
@@ -257,7 +258,7 @@ fn a_job_whose_executors_do_not_start_says_why_while_the_next_one_tries() {
     world.depart_index("j", 0, &not_started());
     assert_eq!(world.nodes("j"), ["n1"], "the next one tries elsewhere");
     let status = world.status("j");
-    assert_eq!(status.reason, Some("ExecutorNotStarted"));
+    assert_eq!(status.reason, Some(Reason::ExecutorNotStarted));
     let expected =
         "waits for its first executor: the last one, on node n0, did not start: no such image";
     assert_eq!(status.message.as_deref(), Some(expected));

@@ -3,6 +3,7 @@
 use crate::engine::tests::world::{World, job, stage};
 use crate::event::{Maintenance, NodeObservation};
 use crate::jobs::JobState;
+use crate::reasons::Reason;
 use crate::time::Span;
 
 fn node(name: &str, cores: i64) -> NodeObservation {
@@ -130,7 +131,7 @@ fn nothing_is_on_a_node_when_its_maintenance_starts() {
     world.advance(39_999);
     assert_eq!(world.status("j").reason, None, "the drain takes a minute");
     world.advance(1);
-    assert_eq!(world.status("j").reason, Some("Maintenance"));
+    assert_eq!(world.status("j").reason, Some(Reason::Maintenance));
     assert_eq!(world.held("j"), 2);
     world.submit("k", job("default", 1, vec![stage("s", 1)]));
     world.finish_of("j", "s", 0);
@@ -164,7 +165,7 @@ fn a_node_that_shrinks_lets_as_many_go_as_it_takes() {
     let mut world = busy(4);
     world.see(node("n", 3));
     assert_eq!(world.draining().len(), 1);
-    assert_eq!(world.status("j").reason, Some("NodeOvercommitted"));
+    assert_eq!(world.status("j").reason, Some(Reason::NodeOvercommitted));
     world.see(node("n", 1));
     assert_eq!(world.draining().len(), 3);
     world.see(node("n", 2));

@@ -5,6 +5,7 @@ use crate::engine::tests::world::{World, job, stage};
 use crate::event::{Event, PoolObservation};
 use crate::jobs::JobState;
 use crate::policy::{ReclaimDefaults, ReclaimPolicy};
+use crate::reasons::Reason;
 use crate::time::Span;
 
 fn pool(name: &str) -> PoolObservation {
@@ -177,7 +178,7 @@ fn a_suspended_job_gives_everything_back_and_goes_on_later() {
     world.submit("j", spec.clone());
     assert_eq!(world.live_executors(), 0);
     let status = world.status("j");
-    assert_eq!((status.reason, status.executors_wanted), (Some("Suspended"), 0));
+    assert_eq!((status.reason, status.executors_wanted), (Some(Reason::Suspended), 0));
     world.advance(100_000);
     assert_eq!(world.live_executors(), 0);
     spec.suspend = false;
@@ -196,7 +197,7 @@ fn a_job_that_is_submitted_suspended_starts_when_it_is_released() {
     spec.suspend = true;
     world.submit("j", spec.clone());
     world.advance(1000);
-    assert_eq!((world.live_executors(), world.status("j").reason), (0, Some("Suspended")));
+    assert_eq!((world.live_executors(), world.status("j").reason), (0, Some(Reason::Suspended)));
     spec.suspend = false;
     world.submit("j", spec.clone());
     world.make_one_ready();

@@ -4,6 +4,7 @@ use crate::engine::Settings;
 use crate::engine::tests::world::{World, job, stage};
 use crate::event::{Event, NodeObservation, PoolObservation};
 use crate::jobs::{JobSpec, JobState};
+use crate::reasons::Reason;
 use crate::time::Span;
 
 const TIMEOUT: u64 = 60_000;
@@ -106,7 +107,7 @@ fn the_room_is_kept_after_the_time_and_named() {
     let message =
         "waits for its first executor: keeps node n0 free for its executor: 0 of 4 cpu so far";
     assert_eq!(stream.world.message("large"), message);
-    assert_eq!(stream.world.status("large").reason, Some("KeepsNodesFree"));
+    assert_eq!(stream.world.status("large").reason, Some(Reason::KeepsNodesFree));
     let on_node = |world: &World| {
         let smalls = (0..8).map(|index| format!("small{index}"));
         smalls.filter(|name| world.nodes(name) == ["n0"]).collect::<Vec<_>>()

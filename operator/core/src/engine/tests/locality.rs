@@ -3,6 +3,7 @@
 use super::world::{World, job, stage};
 use crate::event::Departure;
 use crate::jobs::{JobSpec, PreferredNodes};
+use crate::reasons::Reason;
 use crate::time::Span;
 
 fn prefers(names: &[&str], labels: &[(&str, &str)], instances: u32) -> JobSpec {
@@ -25,7 +26,7 @@ fn a_preferred_node_is_taken_at_once_and_others_after_the_wait() {
         "runs on 2 of 4 executors: waits until 1970-01-01T00:16:43Z for one of the nodes it \
          prefers: n1"
     );
-    assert_eq!(world.status("j").reason, Some("WaitingForPreferredNode"));
+    assert_eq!(world.status("j").reason, Some(Reason::WaitingForPreferredNode));
     world.advance(2999);
     assert_eq!(world.live_executors(), 2);
     world.advance(1);
@@ -65,9 +66,9 @@ fn who_waits_does_not_keep_others_from_a_node() {
     assert_eq!(world.live_executors(), 1);
     world.submit("easy", job("default", 2, vec![stage("s", 9)]));
     assert_eq!(world.nodes("easy"), ["n0", "n0"]);
-    assert_eq!(world.status("picky").reason, Some("WaitingForPreferredNode"));
+    assert_eq!(world.status("picky").reason, Some(Reason::WaitingForPreferredNode));
     world.advance(3000);
-    assert_eq!(world.status("picky").reason, Some("WaitingForResources"));
+    assert_eq!(world.status("picky").reason, Some(Reason::WaitingForResources));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::event::Event;
 use crate::event::{NodeObservation, PoolObservation, Reservation};
 use crate::jobs::{JobSpec, JobState};
 use crate::policy::{IdleGuarantee, ReclaimDefaults, ReclaimPolicy, ReclaimRules};
+use crate::reasons::Reason;
 use crate::time::Span;
 
 /// Pools take back their share after 10 seconds, within which... and tasks drain for 20.
@@ -56,8 +57,8 @@ fn a_pool_below_its_share_gets_it_back_after_grace_and_drain() {
     assert_eq!((world.held("a"), world.held("b")), (4, 0), "the tasks may end");
     let message = "waits for its first executor: waits for 2 executors of pool a to drain by 1970-01-01T00:17:10Z";
     assert_eq!(world.message("b"), message);
-    assert_eq!(world.status("b").reason, Some("WaitingForDrain"));
-    assert_eq!(world.status("a").reason, Some("Reclaimed"));
+    assert_eq!(world.status("b").reason, Some(Reason::WaitingForDrain));
+    assert_eq!(world.status("a").reason, Some(Reason::Reclaimed));
     assert_eq!(
         world.message("a"),
         "2 executors drain by 1970-01-01T00:17:10Z: their room goes to pool b"

@@ -12,6 +12,7 @@ use crate::event::{
 use crate::ids::{ExecutorKey, JobKey};
 use crate::jobs::{JobSpec, JobState, Restart};
 use crate::ranges::Ranges;
+use crate::reasons::Reason;
 use crate::time::{Span, Time};
 use crate::view::JobStatus;
 
@@ -511,7 +512,7 @@ fn a_job_that_ended_stays_as_it_was() {
     server.restart(vec![there], Vec::new(), Vec::new());
     let status = server.engine.view().jobs.into_iter().next().unwrap();
     assert_eq!(status.state, JobState::Failed);
-    assert_eq!(status.reason, Some("TaskFailed"));
+    assert_eq!(status.reason, Some(Reason::TaskFailed));
     assert_eq!(status.message, server.stored["j"].message);
     assert_eq!(status.ended_at, server.stored["j"].ended_at);
     assert!(server.launched().is_empty());

@@ -11,6 +11,7 @@ use crate::event::{
 use crate::ids::{ExecutorKey, JobKey};
 use crate::jobs::{ExecutorSpec, JobSpec, JobState, StageSpec};
 use crate::ranges::Ranges;
+use crate::reasons::Reason;
 use crate::resources::Resources;
 use crate::time::{Span, Time};
 use crate::view::JobStatus;
@@ -543,7 +544,8 @@ impl World {
     pub(super) fn waits(&self, name: &str) -> String {
         let status = self.status(name);
         let message = status.message.unwrap_or_default();
-        format!("{}: {}", status.reason.unwrap_or_default(), message)
+        let reason = status.reason.map(Reason::as_str).unwrap_or_default();
+        format!("{reason}: {message}")
     }
 
     /// How many of a job's executors are on which node.

@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use proffer_core::action::Launch;
 use proffer_core::event::Departure;
+use proffer_core::reasons::Reason;
 use proffer_core::time::{Span, Time};
 use proffer_core::view::JobStatus;
 
@@ -76,21 +77,27 @@ impl OfferedPods {
             group.told_at = Some(now);
         }
         let message = status.message.clone().unwrap_or_default();
-        let problem = ["NoPool", "NamespaceMayNotUsePool", "PoolDeleted", "LargerThanAnyNode"];
+        let is_problem = matches!(
+            reason,
+            Reason::NoPool
+                | Reason::NamespaceMayNotUsePool
+                | Reason::PoolDeleted
+                | Reason::LargerThanAnyNode
+        );
         for (_, name) in &group.waiting {
             let Some(member) = self.members.get_mut(name) else { continue };
             let before = member.explained.replace(reason);
             if before == Some(reason) && !again {
                 continue;
             }
-            if before != Some(reason) && problem.contains(&reason) {
-                let notice = Notice::of_pod(name, &member.uid, true, reason, &message);
+            if before != Some(reason) && is_problem {
+                let notice = Notice::of_pod(name, &member.uid, true, reason.as_str(), &message);
                 common.notices.push(notice);
             }
             let explanation = Explanation {
                 uid: member.uid.clone(),
                 offered: false,
-                reason: reason.into(),
+                reason: reason.as_str().into(),
                 message: message.clone(),
             };
             common.queue.push(Wish::Pod(name.clone(), PodWish::Explain(explanation)));

@@ -52,19 +52,13 @@ impl Spark {
         }
     }
 
-    /// Takes in a status that is about to be written: says of a Spark job's one task that it is the
-    /// driver, and of pods that wait why they do.
+    /// Takes in a status that is about to be written: says of pods that wait why they do.
     pub(in super::super) fn take_status(
         &mut self,
         common: &mut Common,
         now: Time,
-        status: &mut JobStatus,
+        status: &JobStatus,
     ) {
-        if let Some(message) = &mut status.message {
-            *message = message
-                .replace("task 0 of stage driver failed once, the last time: ", "")
-                .replace("task 0 of stage driver", "the driver");
-        }
         common.tell_of(now, status);
         self.pods.explain_waiting(common, now, status);
     }
