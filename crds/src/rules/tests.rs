@@ -59,6 +59,7 @@ fn set(object: &mut Value, changes: &[(&str, Value)]) {
 }
 
 /// What each rule refuses: the change, the field that is blamed and the message.
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn refusals() -> Vec<(&'static str, Value, &'static str, &'static str)> {
     let memory = "/spec/executor/memory";
     let one_input = "an input has exactly one of text, uri and stage";
@@ -269,6 +270,7 @@ fn application(pointer: &str, value: Value) -> Value {
 }
 
 /// The same for what is only said of Spark applications, from `spec.spark` on.
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn spark_refusals() -> Vec<(&'static str, Value, &'static str, &'static str)> {
     let memory = "memory is an amount in the JVM's words, such as 512m or 4g";
     let map = json!({ "name": "app", "key": "app.py" });

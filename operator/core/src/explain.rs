@@ -262,6 +262,7 @@ impl<'a> Sentence<'a> {
 }
 
 impl fmt::Display for Sentence<'_> {
+    #[expect(clippy::too_many_lines, reason = "one sentence for each rejection")]
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let amount = |kind, amount| self.kinds.display(kind, amount);
         let no_node = self.no_node;

@@ -18,14 +18,23 @@
 //! The messages of Java's old API and of the v1 API have the same bytes: only names differ.
 //! Source: Apache Mesos 1.11, `src/java/jni`, `src/sched/sched.cpp`, `docs/scheduler-http-api.md`.
 
+// What knows nothing of the others.
 mod address;
-mod connection;
-mod driver;
-mod executor;
-mod java;
-mod life;
 mod log;
-mod natives;
 mod session;
 mod spark;
+
+// What all drivers share: the way to the master, a status and threads.
+mod connection;
+mod life;
+
+// Drivers of each kind.
+mod driver;
+mod executor;
 mod v1;
+
+// How drivers call Java.
+mod java;
+
+// What Java calls.
+mod natives;

@@ -135,6 +135,7 @@ fn metadata() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn fields_of_the_spec() {
     let long = format!("pool: {}", "a".repeat(300));
     let cases = [

@@ -106,6 +106,7 @@ fn executors_are_taken_back_only_where_a_step_says_so() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn mistakes_are_named_with_their_place() {
     let a = job("A", "a", "1");
     for (rest, expected) in [

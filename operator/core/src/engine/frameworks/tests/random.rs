@@ -102,6 +102,7 @@ fn world(kind: Kind) -> World {
     world
 }
 
+#[expect(clippy::too_many_lines, reason = "what each step does")]
 fn apply(world: &mut World, number: usize, kind: Kind, step: &Step) {
     match *step {
         Step::Accept { framework, offer, cpu, ports, refuse } => {
