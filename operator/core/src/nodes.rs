@@ -1,8 +1,8 @@
 //! Nodes and what is left on them: Mesos's agents.
 //!
-//! [`Nodes`] is all of them. A [`Node`] has the account of what is held of it. Whatever changes one goes
-//! through [`Nodes::change`], so that the sums over all nodes and the views of those that suit somebody
-//! follow.
+//! [`Nodes`] has all of them, and a [`Node`] is one with the account of what is held of it. Every change
+//! of a node goes through [`Nodes::change`], which keeps the sums over all nodes and the views of the
+//! nodes that suit somebody up to date.
 
 mod account;
 mod charges;
@@ -93,8 +93,8 @@ impl Nodes {
         self.promising.len()
     }
 
-    /// The nodes on which there is something else than when this was last asked for, with whether
-    /// more of them could be offered than before; all nodes when it is asked for the first time.
+    /// The nodes that changed since this was last asked for, and whether more of each could be offered
+    /// than before; all nodes when it is asked for the first time.
     pub(crate) fn take_changed(&mut self) -> Vec<(NodeId, bool)> {
         self.news.take(&mut self.by_id)
     }

@@ -245,7 +245,7 @@ impl Work {
         self.ending.entry((stage, attempt)).or_default().insert(partition);
     }
 
-    /// What ended since this was last asked.
+    /// Takes out what ended since this was last asked.
     pub(crate) fn take_ended(&mut self) -> Attempts {
         std::mem::take(&mut self.ending)
     }

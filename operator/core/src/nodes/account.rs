@@ -13,7 +13,7 @@ use crate::resources::{Kinds, Resources};
 use crate::time::Time;
 pub(crate) use check::Load;
 
-/// A node with its account. Only [`super::Nodes`] changes it, as sums and views follow.
+/// A node with its account. Only [`super::Nodes`] changes it, so that sums and views follow.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Node {
     observed: NodeObservation,
@@ -21,7 +21,7 @@ pub(crate) struct Node {
     held: Resources,
     promised: Resources,
     leaving: Resources,
-    /// What of what is held is in offers that nobody has answered yet.
+    /// The part of `held` that is in offers which nobody has answered yet.
     outstanding: Resources,
     ports: Ports,
     /// What the executors, offers and tasks of each pool's own jobs hold, and what is kept for their
@@ -46,7 +46,7 @@ struct Ports {
     outstanding: Ranges,
 }
 
-/// Whether a node may be used, and until when, as it is drained or its maintenance comes.
+/// Whether a node may be used, and until when: it may be drained, or its maintenance may come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Availability {
     /// Whether nothing new goes there, although the node is offered.
@@ -62,7 +62,7 @@ pub(crate) struct Availability {
 pub(super) enum Change {
     #[default]
     None,
-    /// There is something else on it.
+    /// Something changed on it.
     Other,
     /// More of it could be offered than before, even if all offers came back.
     More,
@@ -90,12 +90,12 @@ impl Node {
         &self.promised
     }
 
-    /// What of what is held executors hold that are on their way out.
+    /// The part of what is held that is held by executors on their way out.
     pub(crate) fn leaving(&self) -> &Resources {
         &self.leaving
     }
 
-    /// What of what is held is in offers that nobody has answered yet.
+    /// The part of what is held that is in offers which nobody has answered yet.
     pub(crate) fn outstanding(&self) -> &Resources {
         &self.outstanding
     }
@@ -262,12 +262,12 @@ impl Node {
         std::mem::take(&mut self.places)
     }
 
-    /// Whether there is something else on it than when it was last asked for.
+    /// Whether it changed since it was last asked for.
     pub(crate) fn is_news(&self) -> bool {
         self.change != Change::None
     }
 
-    /// Notes what became of it; what matters more stays noted.
+    /// Notes what became of it. That more of it could be offered stays noted whatever comes then.
     pub(super) fn note(&mut self, change: Change) {
         if self.change != Change::More {
             self.change = change;

@@ -1,4 +1,4 @@
-//! Which nodes have something else on them than when somebody last asked.
+//! Which nodes have changed since somebody last asked.
 
 use super::account::{Change, Node};
 use crate::arena::Arena;
@@ -28,8 +28,8 @@ impl News {
         node.note(change);
     }
 
-    /// The nodes that changed since this was last asked for, with whether more of them could be
-    /// offered than before; all nodes when it is asked for the first time.
+    /// The nodes that changed since this was last asked for, and whether more of each could be offered
+    /// than before; all nodes when it is asked for the first time.
     pub(super) fn take(&mut self, nodes: &mut Arena<NodeId, Node>) -> Vec<(NodeId, bool)> {
         if !std::mem::replace(&mut self.wanted, true) {
             return nodes.iter().map(|(id, _)| (id, true)).collect();

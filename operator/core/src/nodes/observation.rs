@@ -81,7 +81,7 @@ impl Default for NodeObservation {
 }
 
 impl NodeObservation {
-    /// Whether what there is on a node is all in which one version differs from another.
+    /// Whether one version of a node differs from another in nothing but amounts.
     pub(crate) fn differs_only_in_amounts(&self, other: &Self) -> bool {
         let Self { name, allocatable: _, taken_by_others: _, offered, silent, .. } = self;
         let Self { labels, taints, ports, draining, maintenance, .. } = self;
@@ -90,12 +90,12 @@ impl NodeObservation {
             && (ports, draining, maintenance) == (&other.ports, &other.draining, &other.maintenance)
     }
 
-    /// Whether labels and taints are the same, so that the node suits whom it suited before.
+    /// Whether labels and taints are the same, so that the node suits the same jobs as before.
     fn is_marked_like(&self, other: &Self) -> bool {
         (&self.labels, &self.taints) == (&other.labels, &other.taints)
     }
 
-    /// Whether the difference may let somebody take the node who could not before, whatever is free.
+    /// Whether somebody may take the node by now who could not take it before, however much was free.
     fn may_suit_others_than(&self, other: &Self) -> bool {
         !self.is_marked_like(other) || (self.offered, &self.ports) != (other.offered, &other.ports)
     }
@@ -182,7 +182,7 @@ impl Nodes {
         }
     }
 
-    /// Makes nodes with a label known from now on. Costs a look at all nodes if the label is new.
+    /// Keeps track of the nodes with a label from now on. Costs a look at all nodes if the label is new.
     pub(crate) fn watch_label(&mut self, label: &Label) {
         if self.labels.watch(label) {
             for (id, node) in self.by_id.iter() {

@@ -43,7 +43,7 @@ impl Nodes {
         Some((free, index::fullness(&free, node.usable())))
     }
 
-    /// All that a node has for executors, if nothing of it is kept for others than a pool.
+    /// All that a node has for executors, if nothing of it is reserved for other pools than this.
     pub(crate) fn all_of(&self, id: NodeId, pool: PoolId, pools: &Pools) -> Option<Resources> {
         let node = self.by_id.get(id).filter(|node| node.is_open())?;
         let for_others = node
@@ -52,9 +52,9 @@ impl Nodes {
         (!for_others).then_some(*node.usable())
     }
 
-    /// What a pool could be given of a node once all that is on its way out is gone and what is free
-    /// has `changed`; less than nothing where the node shrank. `losing` are the pools that lose
-    /// something in that: their reservations are theirs again.
+    /// What a pool could be given of a node once all that is on its way out is gone, and what is free
+    /// has `changed` by so much besides; less than nothing where the node shrank. The pools that are
+    /// `losing` something of that have a claim to their reservations again.
     pub(crate) fn expected_room(
         &self,
         pools: &Pools,
