@@ -389,3 +389,19 @@ fn an_application_gives_back_executors_and_keeps_its_driver() {
     assert!(world.node_of(&again).is_empty());
     assert_eq!(world.status("j", "/failures"), Value::Null);
 }
+
+#[test]
+fn a_driver_that_has_ended_is_not_made_again_by_a_write_that_waits() {
+    let mut world = World::new(&["n1", "n2"]);
+    // Nothing is heard of the first write, so another one waits for a while.
+    world.loses_replies = true;
+    world.is_deaf = true;
+    world.submit("j", spark(1));
+    assert_eq!((world.pod_names(), world.driver_writes), (vec![DRIVER], 1));
+    world.loses_replies = false;
+    world.is_deaf = false;
+    exit(&mut world, DRIVER, 0, "");
+    world.advance(10_000);
+    assert_eq!(world.status("j", "/state"), "Succeeded");
+    assert_eq!((world.driver_writes, world.executors.len()), (1, 0));
+}

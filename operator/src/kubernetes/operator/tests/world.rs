@@ -57,6 +57,8 @@ pub(super) struct World {
     pub(super) logs: BTreeMap<String, String>,
     pub(super) notices: Vec<Notice>,
     pub(super) launches: usize,
+    /// How often a driver was to be made, whether it was there or not.
+    pub(super) driver_writes: usize,
     /// Whether the scheduler places no pod that was pinned.
     pub(super) scheduler_refuses: bool,
     /// What frameworks were told on their connections.
@@ -126,6 +128,7 @@ impl World {
             logs: BTreeMap::new(),
             notices: Vec::new(),
             launches: 0,
+            driver_writes: 0,
             scheduler_refuses: false,
             events: Vec::new(),
             executor_events: Vec::new(),
@@ -313,6 +316,7 @@ impl World {
         match write {
             Write::Executor(key, write) => Answer::Executor(key, self.write_executor(write)),
             Write::Driver(key, DriverWrite::Launch { parts, .. }) => {
+                self.driver_writes += 1;
                 let result = self.launch_pod(parts.driver);
                 Answer::Driver(key, DriverAnswer::Launched(self.heard(result)))
             }
