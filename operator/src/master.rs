@@ -60,7 +60,7 @@ pub(crate) use tasks::{Ending, News, TaskKey, grace_period};
 pub(crate) const MESOS_VERSION: &str = "1.11.0";
 
 /// How often a stream has a heartbeat.
-const HEARTBEAT_MILLISECONDS: Span = Span::from_seconds(15);
+const HEARTBEAT_INTERVAL: Span = Span::from_seconds(15);
 
 /// How many frameworks that are gone are remembered, as in Mesos.
 const COMPLETED_FRAMEWORKS: usize = 50;

@@ -21,7 +21,7 @@ pub(crate) const DRIVER_STAGE: &str = "driver";
 const LEAST_OVERHEAD_MEBIBYTES: i64 = 384;
 
 /// How long an admitted job waits for all of its places.
-const ADMISSION_TIMEOUT_MILLISECONDS: u64 = 300_000;
+const ADMISSION_TIMEOUT: Span = Span::from_seconds(300);
 
 /// What a pod of an application is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub(super) fn application(spark: &SparkApplication) -> (ExecutorSpec, Vec<StageS
         ],
         instances: count(spark.first_executors()).saturating_add(1),
         fixed: true,
-        gang_timeout_milliseconds: Some(Span::from_milliseconds(ADMISSION_TIMEOUT_MILLISECONDS)),
+        gang_timeout_milliseconds: Some(ADMISSION_TIMEOUT),
         ..ExecutorSpec::default()
     };
     let driver = StageSpec {

@@ -30,7 +30,7 @@ use crate::record::RecordedEngine;
 const REPORT_INTERVAL_MILLISECONDS: i32 = 20;
 
 /// How often a job's status is shown.
-const STATUS_INTERVAL_MILLISECONDS: Span = Span::from_milliseconds(100);
+const STATUS_INTERVAL: Span = Span::from_milliseconds(100);
 
 /// Events that wait to be taken in; executors wait when there are more.
 const EVENT_QUEUE_LENGTH: usize = 1024;
@@ -112,10 +112,8 @@ impl LocalCluster {
             .duration_since(UNIX_EPOCH)
             .context("this machine's clock stands before 1970")?;
         let clock = Clock { started: Instant::now(), started_at };
-        let settings = Settings {
-            status_interval_milliseconds: STATUS_INTERVAL_MILLISECONDS,
-            ..Settings::default()
-        };
+        let settings =
+            Settings { status_interval_milliseconds: STATUS_INTERVAL, ..Settings::default() };
         let mut engine = RecordedEngine::new(settings);
         if let Some(record) = record {
             engine.record_to(record)?;

@@ -29,10 +29,10 @@ use super::tasks::{TaskKey, is_terminal};
 use super::{Answer, ConnectionId, Effect, Ending, Master, News, Run, Timer, amounts};
 
 /// How long an executor may take to subscribe, as in Mesos.
-const REGISTRATION_MILLISECONDS: Span = Span::from_seconds(60);
+const REGISTRATION_TIMEOUT: Span = Span::from_seconds(60);
 
 /// How long an executor may take to end if nothing else is said, as in Mesos.
-const SHUTDOWN_MILLISECONDS: Span = Span::from_seconds(5);
+const SHUTDOWN_GRACE: Span = Span::from_seconds(5);
 
 /// How much the tasks of an executor may be, so that all of it can be stored with its pod.
 const MOST_CHECKPOINT_BYTES: usize = 128 << 10;
@@ -85,7 +85,7 @@ impl ExecutorRecord {
 
     /// One that another master started, which has some time to subscribe here.
     pub(super) fn restored(info: ExecutorInfo, agent: Arc<str>, token: String, now: Time) -> Self {
-        let register_by = Some(now + REGISTRATION_MILLISECONDS);
+        let register_by = Some(now + REGISTRATION_TIMEOUT);
         Self { holds: true, is_started: true, register_by, ..Self::new(info, agent, token) }
     }
 
@@ -218,7 +218,7 @@ impl Master {
             return Ok(());
         }
         record.is_started = true;
-        let at = now + REGISTRATION_MILLISECONDS;
+        let at = now + REGISTRATION_TIMEOUT;
         record.register_by = Some(at);
         // What is run is a task that has nothing but the executor's command, and room for its first task.
         let info = &record.info;
@@ -233,8 +233,7 @@ impl Master {
             container: info.container.clone(),
             kill_policy: Some(KillPolicy {
                 grace_period: Some(info.shutdown_grace_period.clone().unwrap_or_else(|| {
-                    let nanoseconds =
-                        i64::try_from(SHUTDOWN_MILLISECONDS.as_milliseconds() * 1_000_000);
+                    let nanoseconds = i64::try_from(SHUTDOWN_GRACE.as_milliseconds() * 1_000_000);
                     proffer_mesos::types::DurationInfo { nanoseconds: nanoseconds.unwrap_or(0) }
                 })),
             }),

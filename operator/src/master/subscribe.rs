@@ -16,7 +16,7 @@ use proffer_mesos::validate;
 use super::frameworks::{Connection, End, Framework, Subscription};
 use super::tasks::TaskKey;
 use super::{
-    Answer, COMPLETED_FRAMEWORKS, ConnectionId, Effect, HEARTBEAT_MILLISECONDS, Master, Timer,
+    Answer, COMPLETED_FRAMEWORKS, ConnectionId, Effect, HEARTBEAT_INTERVAL, Master, Timer,
     executors, restore, span_seconds,
 };
 
@@ -136,7 +136,7 @@ impl Master {
         self.observe_framework(id);
         let subscribed = EventSubscribed {
             framework_id: FrameworkId { value: id.to_string() },
-            heartbeat_interval_seconds: Some(span_seconds(HEARTBEAT_MILLISECONDS)),
+            heartbeat_interval_seconds: Some(span_seconds(HEARTBEAT_INTERVAL)),
             master_info: Some(self.info()),
         };
         let event = Event {
@@ -157,7 +157,7 @@ impl Master {
         if current.is_some_and(|current| current.id == connection) {
             let kind = Some(EventType::Heartbeat.into());
             self.send(id, Event { r#type: kind, ..Event::default() });
-            let at = now + HEARTBEAT_MILLISECONDS;
+            let at = now + HEARTBEAT_INTERVAL;
             self.set_timer(at, Timer::Heartbeat(id.clone(), connection));
         }
     }

@@ -23,8 +23,8 @@ use super::frameworks::Framework;
 use super::{COMPLETED_TASKS, Effect, Master, Run, Timer, seconds};
 
 /// After how long an update is sent again; each time after twice as long, up to the most.
-const FIRST_RESEND_MILLISECONDS: Span = Span::from_seconds(10);
-const LAST_RESEND_MILLISECONDS: Span = Span::from_seconds(600);
+const FIRST_RESEND_PAUSE: Span = Span::from_seconds(10);
+const LAST_RESEND_PAUSE: Span = Span::from_seconds(600);
 
 /// A task among those of all frameworks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,7 +104,7 @@ impl TaskRecord {
             is_drained: false,
             updates: VecDeque::new(),
             resend_at: None,
-            resend_after: FIRST_RESEND_MILLISECONDS,
+            resend_after: FIRST_RESEND_PAUSE,
             statuses: Vec::new(),
             container: None,
         }
@@ -419,7 +419,7 @@ impl Master {
         record.statuses.push(TaskStatus { uuid: None, ..status.clone() });
         record.updates.push_back(status);
         if record.updates.len() == 1 {
-            record.resend_after = FIRST_RESEND_MILLISECONDS;
+            record.resend_after = FIRST_RESEND_PAUSE;
             self.send_first(now, key);
         }
     }
@@ -434,7 +434,7 @@ impl Master {
         }
         let Some(update) = record.updates.front().cloned().filter(|_| is_connected) else { return };
         let at = now + record.resend_after;
-        record.resend_after = (record.resend_after * 2).min(LAST_RESEND_MILLISECONDS);
+        record.resend_after = (record.resend_after * 2).min(LAST_RESEND_PAUSE);
         record.resend_at = Some(at);
         self.set_timer(at, Timer::Resend(key.clone()));
         self.send(&key.framework, update_event(update));
@@ -450,7 +450,7 @@ impl Master {
         let waiting = framework.tasks.iter_mut().filter(|(_, record)| !record.updates.is_empty());
         let mut keys = Vec::new();
         for (task, record) in waiting {
-            record.resend_after = FIRST_RESEND_MILLISECONDS;
+            record.resend_after = FIRST_RESEND_PAUSE;
             keys.push(TaskKey { framework: id.clone(), task: task.clone() });
         }
         keys.iter().for_each(|key| self.send_first(now, key));
@@ -481,7 +481,7 @@ impl Master {
             self.note_executor_change(id, &info);
             return;
         }
-        record.resend_after = FIRST_RESEND_MILLISECONDS;
+        record.resend_after = FIRST_RESEND_PAUSE;
         self.note_executor_change(id, &info);
         self.send_first(now, &key);
     }

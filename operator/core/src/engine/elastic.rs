@@ -10,7 +10,7 @@ use crate::time::{Span, Time};
 
 /// How long there has to be room on nodes before an executor without a node is withdrawn, so that an
 /// offer gives it a node. Until then the executors for which an autoscaler added a node can land there.
-const ROOM_MILLISECONDS: Span = Span::from_seconds(5);
+const ROOM_PATIENCE: Span = Span::from_seconds(5);
 
 impl Engine {
     /// Where an executor of a job may go for which there is no node yet.
@@ -107,7 +107,7 @@ impl Engine {
                 continue;
             }
             let since = job.fleet.note_room(now);
-            let due = since + ROOM_MILLISECONDS;
+            let due = since + ROOM_PATIENCE;
             if now < due {
                 self.agenda.set_timer(due, id);
                 continue;

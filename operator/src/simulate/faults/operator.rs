@@ -19,7 +19,7 @@ use super::api::{Answer, Api, NAMESPACE, ObjectKey, Write};
 use crate::convert;
 
 /// How long the engine waits to see what it wanted.
-const WRITE_DEADLINE_MILLISECONDS: Span = Span::from_seconds(5);
+const WRITE_DEADLINE: Span = Span::from_seconds(5);
 
 /// What the operator hears of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,10 +60,8 @@ pub(super) struct Operator {
 impl Operator {
     /// A process that starts: it lists everything before it decides.
     pub(super) fn start(now: Time, settings: &Settings, api: &Api, running: Vec<Event>) -> Self {
-        let settings = Settings {
-            write_deadline_milliseconds: Some(WRITE_DEADLINE_MILLISECONDS),
-            ..settings.clone()
-        };
+        let settings =
+            Settings { write_deadline_milliseconds: Some(WRITE_DEADLINE), ..settings.clone() };
         let mut operator = Self {
             engine: Engine::restoring(settings),
             jobs: BTreeMap::new(),

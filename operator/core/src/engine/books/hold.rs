@@ -10,7 +10,7 @@ use crate::time::{Span, Time};
 
 /// How long after the end of the drain the room has to be there: executors that were told to go have
 /// a grace period of their own.
-const OVERTIME_MILLISECONDS: Span = Span::from_seconds(120);
+const OVERTIME: Span = Span::from_seconds(120);
 
 /// Room for executors of one job on nodes.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ impl Hold {
             victims: BTreeSet::new(),
             entitlement: Some(entitlement),
             drained_by,
-            expires: drained_by + OVERTIME_MILLISECONDS,
+            expires: drained_by + OVERTIME,
         };
         for Placement { node, victims } in placements {
             hold.nodes.push(node);

@@ -10,7 +10,7 @@ use crate::time::{Span, Time};
 const JOBS_BEFORE_PENALTY: usize = 2;
 
 /// How long an executor that did not start counts against its node.
-const FAILED_START_COUNTS_MILLISECONDS: Span = Span::from_seconds(600);
+const FAILED_START_COUNTS_FOR: Span = Span::from_seconds(600);
 
 /// Nodes by name. A restart forgets them.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +49,7 @@ impl Penalties {
     }
 
     fn forget(&mut self, now: Time) {
-        let counts = |at: &Time| now < *at + FAILED_START_COUNTS_MILLISECONDS;
+        let counts = |at: &Time| now < *at + FAILED_START_COUNTS_FOR;
         self.nodes.retain(|_, penalty| {
             penalty.jobs.retain(|_, at| counts(at));
             !penalty.jobs.is_empty() || penalty.until > now
