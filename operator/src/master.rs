@@ -102,6 +102,8 @@ pub(crate) enum Effect {
     Tell(ConnectionId, Box<executor::Event>),
     /// Nothing more will be said on a connection.
     Close(ConnectionId),
+    /// When all that was said on a connection so far has been read, [`Master::has_read`] is to be called.
+    AwaitReading(ConnectionId),
     /// A task should run.
     Run(Box<Run>),
     /// A task should end: it is told so, and after the grace period it is killed.

@@ -78,6 +78,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("ReconciliationTest.UnknownTaskPartitionAware", tasks::unknown_task_partition_aware),
     ("ReconciliationTest.ImplicitNonTerminalTask", tasks::implicit_non_terminal),
     ("ReconciliationTest.ImplicitTerminalTask", tasks::implicit_terminal),
+    ("SchedulerReconcileTasks_BENCHMARK_Test.SchedulerReconcileTasks", tasks::reconcile_many),
     ("MasterValidationTest.TaskUsesNoResources", || {
         tasks::invalid_task(&json!({ "resources": [] }), "no resources");
     }),
@@ -91,6 +92,7 @@ const BEHAVIOURS: &[Behaviour] = &[
             "more resources than available",
         );
     }),
+    ("ResourcesTest.ContainsNothingThatNoOfferHad", tasks::resources_of_another_kind),
     ("MasterValidationTest.ResourceLimitLessThanRequest", || {
         tasks::invalid_task(&json!({ "limits": { "cpus": { "value": 0.1 } } }), "limit");
     }),

@@ -263,3 +263,43 @@ pub(super) fn duplicated_task_id() {
     assert!(update.message.unwrap().contains("duplicate ID"));
     framework.update("t", TaskState::Running);
 }
+
+pub(super) fn reconcile_many() {
+    let (_master, mut framework, offer) = offered(&json!({}));
+    framework.run(&offer, "sleep 1000", TaskState::Running);
+    let names = || (0..20_000).map(|number| format!("unknown-{number}"));
+    let tasks: Vec<Value> = names().map(|name| json!({ "task_id": { "value": name } })).collect();
+    framework.reconcile(&json!(tasks));
+    for name in names() {
+        assert_eq!(framework.next_update().task_id.value, name);
+    }
+    framework.accepted(json!({ "type": "REVIVE" }));
+    framework.reconcile(&json!([]));
+    assert_eq!(state(&framework.next_update()), TaskState::Running);
+}
+
+pub(super) fn resources_of_another_kind() {
+    let cpus = |more: Value| {
+        let mut cpus = resources(0.1, 32.0);
+        cpus[0].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        cpus
+    };
+    let disk = |of: Value| {
+        let mut resources = resources(0.1, 32.0);
+        let disk =
+            json!({ "name": "disk", "type": "SCALAR", "scalar": { "value": 10.0 }, "disk": of });
+        resources.as_array_mut().unwrap().push(disk);
+        resources
+    };
+    for resources in [
+        cpus(json!({ "role": "other" })),
+        cpus(json!({ "reservations": [{ "type": "DYNAMIC", "role": "x" }] })),
+        cpus(json!({ "revocable": {} })),
+        cpus(json!({ "shared": {} })),
+        cpus(json!({ "provider_id": { "value": "p" } })),
+        disk(json!({ "persistence": { "id": "v" } })),
+        disk(json!({ "source": { "type": "MOUNT", "mount": { "root": "/mnt/x" } } })),
+    ] {
+        invalid_task(&json!({ "resources": resources }), "more resources than available");
+    }
+}

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::types::{
-    Resource, ResourceAllocationInfo, ValueRange, ValueRanges, ValueScalar, ValueSet, ValueType,
+    Resource, ResourceAllocationInfo, ResourceDiskInfoSourceType, ValueRange, ValueRanges,
+    ValueScalar, ValueSet, ValueType,
 };
 
 /// A scalar in thousandths, the precision that Mesos computes with.
@@ -106,6 +107,45 @@ fn check_resource(resource: &Resource) -> Result<(), String> {
         Ok(ValueType::Text) | Err(_) => return Err("Unsupported resource type".to_owned()),
     }
     Ok(())
+}
+
+/// What sets a resource apart from one that is offered in a role to whoever takes it, in words that
+/// follow its name; nothing if nothing does. Here no resource is reserved in Mesos's sense, and there
+/// are no volumes.
+pub fn distinction(resource: &Resource, offered_role: &str) -> Option<String> {
+    let allocated = resource.allocation_info.as_ref().and_then(|info| info.role.as_deref());
+    let reserved = resource.reservations.last().or(resource.reservation.as_ref());
+    let reserved = reserved.map(|reservation| reservation.role.as_deref());
+    let reserved = match (reserved, resource.role.as_deref()) {
+        (Some(reserved), old) => Some(reserved.or(old).unwrap_or("*")),
+        (None, Some("*") | None) => None,
+        (None, Some(role)) => Some(role),
+    };
+    if let Some(role) = reserved {
+        return Some(format!("reserved for role '{role}'"));
+    }
+    if let Some(role) = allocated.filter(|role| *role != offered_role) {
+        return Some(format!("allocated to role '{role}'"));
+    }
+    if resource.revocable.is_some() {
+        return Some("that are revocable".to_owned());
+    }
+    if resource.shared.is_some() {
+        return Some("that are shared".to_owned());
+    }
+    if let Some(provider) = &resource.provider_id {
+        return Some(format!("of resource provider '{}'", provider.value));
+    }
+    let disk = resource.disk.as_ref()?;
+    if let Some(persistence) = &disk.persistence {
+        return Some(format!("with the persistent volume '{}'", persistence.id));
+    }
+    let source =
+        disk.source.as_ref().and_then(|it| ResourceDiskInfoSourceType::try_from(it.r#type).ok());
+    Some(match source {
+        Some(source) => format!("of a disk of type {}", source.text()),
+        None => "of a disk or a volume of its own".to_owned(),
+    })
 }
 
 /// How much there is of what, whoever it is reserved for.

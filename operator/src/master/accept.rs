@@ -14,6 +14,7 @@ use proffer_mesos::types::{
 };
 use proffer_mesos::validate;
 
+use super::offers::NO_OFFER;
 use super::tasks::{TaskRecord, status};
 use super::{Effect, Master, amounts};
 
@@ -31,12 +32,24 @@ fn refuse_milliseconds(filters: Option<&Filters>) -> Span {
     time.into()
 }
 
+/// What offers are of: an agent, in a role.
+struct Place {
+    agent: Arc<str>,
+    role: String,
+}
+
+/// What is said of a task on what no offer of the call had, before what that is.
+pub(super) const TOO_MUCH: &str = "Task uses more resources than available";
+
 impl Master {
     /// Takes offers for what the operations say; the rest comes back.
     pub(super) fn accept(&mut self, now: Time, id: &Arc<str>, call: CallAccept) {
         let CallAccept { offer_ids, operations, filters } = call;
         let offers: Vec<OfferId> = offer_ids.iter().map(|o| self.offer_of(&o.value)).collect();
-        let agent = self.agent_of(id, &offers);
+        let place = self.place_of(id, &offers);
+        let no_offer = offer_ids.iter().map(|offer| &offer.value);
+        let no_offer = no_offer.zip(&offers).find(|(_, offer)| **offer == NO_OFFER);
+        let no_offer = no_offer.map(|(name, _)| name.clone());
         let mut requests = Vec::new();
         for operation in operations {
             let kind = operation.r#type.and_then(|kind| Operation::try_from(kind).ok());
@@ -48,9 +61,11 @@ impl Master {
                         let checked = if has_id {
                             Err("Operation 'LAUNCH' must not have 'id' set".to_owned())
                         } else {
-                            self.check(id, &task, agent.as_deref())
+                            self.check(id, &task, place.as_ref())
                         };
-                        self.ask_for(now, id, task, agent.as_ref(), checked, &mut requests);
+                        let mut record = TaskRecord::new(id.clone(), task);
+                        record.no_offer.clone_from(&no_offer);
+                        self.ask_for(now, id, record, place.as_ref(), checked, &mut requests);
                     }
                 }
                 Operation::LaunchGroup => {
@@ -121,19 +136,25 @@ impl Master {
         }
     }
 
-    /// The agent that offers are of; nothing if they are not all valid and of one.
-    fn agent_of(&self, id: &str, offers: &[OfferId]) -> Option<Arc<str>> {
+    /// Where offers are of; nothing if they are not all valid and of one agent.
+    fn place_of(&self, id: &str, offers: &[OfferId]) -> Option<Place> {
         let framework = self.frameworks.get(id)?;
-        let node = &framework.offers.get(offers.first()?)?.node;
-        let is_there = |id| framework.offers.get(id).is_some_and(|offer| offer.node == *node);
-        let agent = self.agents.on(node).filter(|_| offers.iter().all(is_there))?;
-        Some(agent.id.clone())
+        let first = framework.offers.get(offers.first()?)?;
+        let is_there = |id| framework.offers.get(id).is_some_and(|offer| offer.node == first.node);
+        let agent = self.agents.on(&first.node).filter(|_| offers.iter().all(is_there))?;
+        let role = framework.settings.roles.get(&first.pool).map_or("*", String::as_str);
+        Some(Place { agent: agent.id.clone(), role: role.to_owned() })
     }
 
     /// What a task asks for, or what is wrong with it. The engine says what is wrong with offers.
-    fn check(&self, id: &str, task: &TaskInfo, agent: Option<&str>) -> Result<TaskRequest, String> {
+    fn check(
+        &self,
+        id: &str,
+        task: &TaskInfo,
+        place: Option<&Place>,
+    ) -> Result<TaskRequest, String> {
         let name: TaskId = task.task_id.value.as_str().into();
-        let Some(agent) = agent else {
+        let Some(Place { agent, role }) = place else {
             let (amounts, ports) = amounts::request(&task.resources).unwrap_or_default();
             return Ok(TaskRequest { task: name, amounts, ports });
         };
@@ -142,8 +163,8 @@ impl Master {
         }
         validate::check_task(task, agent)?;
         unsupported(task)?;
-        let (mut amounts, ports) = amounts::request(&task.resources)
-            .map_err(|problem| format!("Task uses invalid resources: {problem}"))?;
+        let (mut amounts, ports) = amounts::request_of(role, &task.resources)
+            .map_err(|problem| format!("{TOO_MUCH}: {problem}"))?;
         if task.executor.is_none() {
             self.add_pod(agent, &mut amounts);
         }
@@ -162,26 +183,27 @@ impl Master {
         &mut self,
         now: Time,
         id: &Arc<str>,
-        task: TaskInfo,
-        agent: Option<&Arc<str>>,
+        record: TaskRecord,
+        place: Option<&Place>,
         checked: Result<TaskRequest, String>,
         requests: &mut Vec<TaskRequest>,
     ) {
         let checked = checked.and_then(|request| {
-            if let (Some(executor), Some(agent)) = (&task.executor, agent) {
-                requests.extend(self.ask_for_executor(id, executor, agent)?);
+            if let (Some(executor), Some(place)) = (&record.info.executor, place) {
+                requests.extend(self.ask_for_executor(id, executor, &place.agent, &place.role)?);
             }
             Ok(request)
         });
         match checked {
             Ok(request) => {
-                let record = TaskRecord::new(id.clone(), task);
                 if let Some(framework) = self.frameworks.get_mut(id) {
                     framework.tasks.entry(request.task.clone()).or_insert(record);
                 }
                 requests.push(request);
             }
-            Err(message) => self.refuse_launch(now, id, &task, Reason::TaskInvalid, message),
+            Err(message) => {
+                self.refuse_launch(now, id, &record.info, Reason::TaskInvalid, message);
+            }
         }
     }
 

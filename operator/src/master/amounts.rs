@@ -12,7 +12,7 @@
 
 use proffer_core::frameworks::NamedAmounts;
 use proffer_core::ranges::Ranges;
-use proffer_mesos::resources::{Quantities, ranges_resource, scalar_resource};
+use proffer_mesos::resources::{Quantities, distinction, ranges_resource, scalar, scalar_resource};
 use proffer_mesos::types::Resource;
 
 const MEBIBYTE: i128 = 1 << 20;
@@ -57,6 +57,27 @@ fn thousandths(mesos: &str, amount: i64) -> i64 {
 /// What the engine calls a resource.
 pub(super) fn engine_name(mesos: &str) -> &str {
     NAMES.iter().find(|(name, _)| *name == mesos).map_or(mesos, |(_, engine)| engine)
+}
+
+/// What resources ask for of an offer in a role. The error says what no such offer has.
+pub(super) fn request_of(
+    role: &str,
+    resources: &[Resource],
+) -> Result<(NamedAmounts, Ranges), String> {
+    for resource in resources {
+        if let Some(distinction) = distinction(resource, role) {
+            return Err(format!("no offer here has {} {distinction}", resource.name));
+        }
+    }
+    request(resources)
+}
+
+/// An amount of the engine's as people read it in the words of Mesos: `3 cpus`, `128 MiB of mem`. Only the
+/// number, and what follows it.
+pub(super) fn told(engine: &str, amount: i64) -> (f64, String) {
+    let mesos = NAMES.iter().find(|(_, name)| *name == engine).map_or(engine, |(name, _)| name);
+    let unit = if is_in_mebibytes(mesos) { format!("MiB of {mesos}") } else { mesos.to_owned() };
+    (scalar(thousandths(mesos, amount)), unit)
 }
 
 /// What resources ask for, in the engine's names and units.

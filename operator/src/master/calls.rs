@@ -105,8 +105,8 @@ impl Master {
                 }
             }
             CallType::Reconcile => {
-                if let Some(reconcile) = &call.reconcile {
-                    self.reconcile(now, id, reconcile);
+                if let Some(reconcile) = call.reconcile {
+                    return self.reconcile(now, id, reconcile);
                 }
             }
             CallType::ReconcileOperations => {

@@ -1,8 +1,11 @@
 //! Connections of frameworks and executors: what comes in on them, and what they are told.
 
+pub(super) mod stream;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use proffer_core::time::Time;
 use proffer_core::view::View;
@@ -13,6 +16,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Interval, MissedTickBehavior};
 use tokio_rustls::TlsAcceptor;
 
 use super::access::Access;
@@ -22,8 +26,8 @@ use super::{Answer, ApiAnswer, ConnectionId, Effect, Master, Question, http};
 /// Calls that wait to be taken in; those who call wait when there are more.
 const REQUEST_QUEUE_LENGTH: usize = 1024;
 
-/// Events that wait to be read by a framework. One that reads no more than that is disconnected.
-const EVENT_QUEUE_LENGTH: usize = 8192;
+/// How often it is looked at who does not read what is sent to it.
+const WATCH_PERIOD: Duration = Duration::from_secs(1);
 
 /// Something that the master is asked.
 pub(crate) enum Request {
@@ -73,6 +77,8 @@ pub(crate) enum Request {
     Ask(Question, oneshot::Sender<Option<serde_json::Value>>),
     /// An operator says something.
     Operate(Box<serde_json::Value>, oneshot::Sender<ApiAnswer>),
+    /// All that was sent on a connection before it was asked for this has been read.
+    HasRead(ConnectionId),
     /// A connection has ended.
     Ended(ConnectionId),
 }
@@ -84,14 +90,15 @@ pub(crate) struct Stream {
     /// Its name, as the framework has to repeat it.
     pub(crate) id: String,
     /// What it is told.
-    pub(crate) records: mpsc::Receiver<Vec<u8>>,
+    pub(super) events: stream::Reading,
 }
 
 /// All connections.
 pub(crate) struct Connections {
     requests: mpsc::Receiver<Request>,
-    open: BTreeMap<ConnectionId, (ContentType, mpsc::Sender<Vec<u8>>)>,
+    open: BTreeMap<ConnectionId, (ContentType, stream::Writing)>,
     next: u64,
+    watch: Interval,
 }
 
 /// How connections are served.
@@ -126,14 +133,30 @@ impl Connections {
     pub(crate) fn serve(service: Service) -> Self {
         let (sender, requests) = mpsc::channel(REQUEST_QUEUE_LENGTH);
         tokio::spawn(http::serve(service, sender));
-        Self { requests, open: BTreeMap::new(), next: 0 }
+        Self::of(requests)
     }
 
-    /// Waits until something comes in.
+    fn of(requests: mpsc::Receiver<Request>) -> Self {
+        let mut watch = tokio::time::interval(WATCH_PERIOD);
+        watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { requests, open: BTreeMap::new(), next: 0, watch }
+    }
+
+    /// Waits until something comes in. Who does not read has ended the connection.
     pub(crate) async fn next(&mut self) -> Request {
-        match self.requests.recv().await {
-            Some(request) => request,
-            None => std::future::pending().await,
+        loop {
+            tokio::select! {
+                Some(request) = self.requests.recv() => return request,
+                _ = self.watch.tick() => {
+                    let stuck = |(connection, (_, writing)): (&_, &mut (_, stream::Writing))| {
+                        writing.is_stuck().then_some(*connection)
+                    };
+                    if let Some(connection) = self.open.iter_mut().find_map(stuck) {
+                        tracing::warn!("a connection to the Mesos API is closed: nobody reads it");
+                        return Request::Ended(connection);
+                    }
+                }
+            }
         }
     }
 
@@ -162,6 +185,7 @@ impl Connections {
                 self.open.remove(&connection);
                 master.disconnected(now, connection);
             }
+            Request::HasRead(connection) => master.has_read(now, connection),
             Request::Subscribe { call, principal, content, reply } => {
                 if let Some((connection, id)) = self.open(content, reply) {
                     master.subscribe(now, connection, &id, principal.as_deref(), *call);
@@ -193,9 +217,9 @@ impl Connections {
         let connection = ConnectionId(self.next);
         self.next += 1;
         let id = uuid::Uuid::new_v4().to_string();
-        let (sender, records) = mpsc::channel(EVENT_QUEUE_LENGTH);
-        reply.send(Stream { connection, id: id.clone(), records }).ok()?;
-        self.open.insert(connection, (content, sender));
+        let (writing, events) = stream::stream();
+        reply.send(Stream { connection, id: id.clone(), events }).ok()?;
+        self.open.insert(connection, (content, writing));
         Some((connection, id))
     }
 
@@ -209,6 +233,11 @@ impl Connections {
         match effect {
             Effect::Send(connection, event) => self.send(now, connection, &*event, master),
             Effect::Tell(connection, event) => self.send(now, connection, &*event, master),
+            Effect::AwaitReading(connection) => {
+                if let Some((_, writing)) = self.open.get(&connection) {
+                    writing.mark();
+                }
+            }
             Effect::Close(connection) => {
                 self.open.remove(&connection);
             }
@@ -225,11 +254,11 @@ impl Connections {
         event: &M,
         master: &mut Master,
     ) {
-        let Some((content, sender)) = self.open.get(&connection) else { return };
+        let Some((content, writing)) = self.open.get(&connection) else { return };
         let mut record = Vec::new();
         recordio::encode(&content.encode(event), &mut record);
-        if sender.try_send(record).is_err() {
-            // It is gone, or does not read what it is told.
+        if !writing.write(record) {
+            // It is gone, or reads less than it is told.
             self.open.remove(&connection);
             master.disconnected(now, connection);
         }
@@ -240,3 +269,6 @@ impl Connections {
 pub(crate) async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,7 @@ use proffer_mesos::types::{
     TaskStatusSource as Source, ValueScalar,
 };
 
+use super::accept::TOO_MUCH;
 use super::frameworks::Framework;
 use super::tasks::{TaskKey, is_terminal};
 use super::{Answer, ConnectionId, Effect, Ending, Master, News, Run, Timer, amounts};
@@ -128,10 +129,11 @@ impl Master {
         id: &str,
         info: &ExecutorInfo,
         agent: &Arc<str>,
+        role: &str,
     ) -> Result<Option<TaskRequest>, String> {
         let name = executor_name(agent, &info.executor_id.value);
-        let (mut amounts, ports) = amounts::request(&info.resources)
-            .map_err(|problem| format!("Executor uses invalid resources: {problem}"))?;
+        let (mut amounts, ports) = amounts::request_of(role, &info.resources)
+            .map_err(|problem| format!("{TOO_MUCH}: its executor: {problem}"))?;
         self.add_pod(agent, &mut amounts);
         let Some(framework) = self.frameworks.get_mut(id) else { return Ok(None) };
         if let Some(known) = framework.executors.get(&name) {

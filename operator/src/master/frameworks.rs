@@ -21,6 +21,7 @@ use super::ConnectionId;
 use super::agents::Agents;
 use super::amounts;
 use super::executors::ExecutorRecord;
+use super::reconcile::Waiting;
 use super::tasks::{TaskRecord, is_terminal};
 
 /// How many executors a framework has use for.
@@ -46,6 +47,8 @@ pub(super) struct Framework {
     /// Those of them that it was not told of yet.
     pub(super) untold: BTreeSet<OfferId>,
     pub(super) inverse: BTreeSet<InverseOfferId>,
+    /// What it is still to be told, a piece at a time.
+    pub(super) waiting: Waiting,
     pub(super) registered_at: Time,
     pub(super) reregistered_at: Option<Time>,
     pub(super) unregistered_at: Option<Time>,

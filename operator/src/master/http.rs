@@ -1,6 +1,7 @@
 //! The HTTP side: from requests to [`Request`]s, and from events to streams.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,13 +14,14 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use proffer_mesos::content::{ContentProblem, ContentType, NOT_ACCEPTABLE};
-use proffer_mesos::scheduler::{Call, CallType};
-use proffer_mesos::{executor, validate};
+use proffer_mesos::scheduler::{Call, CallType, Event, EventType};
+use proffer_mesos::{executor, recordio, validate};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::access::{Access, Denied};
+use super::connections::stream::Next;
 use super::connections::{Request, Service, Stream};
 use super::files::{Download, Files, Found};
 use super::{ConnectionId, Question};
@@ -235,7 +237,8 @@ async fn scheduler(
         let (reply, stream) = oneshot::channel();
         let call = Box::new(subscribe.clone());
         ask(requests, Request::Subscribe { call, principal, content, reply }).await?;
-        return Ok(events(requests, content, stream.await.map_err(|_| unavailable())?));
+        let stream = stream.await.map_err(|_| unavailable())?;
+        return Ok(events(requests, content, stream, line_end(content)));
     }
     if kind == Some(CallType::ReconcileOperations) && accept.is_none() {
         return Err(not_acceptable());
@@ -277,7 +280,8 @@ async fn executor_api(
         let content = content.ok_or_else(|| refuse(StatusCode::NOT_ACCEPTABLE, NOT_ACCEPTABLE))?;
         let call = Box::new(call);
         ask(requests, Request::SubscribeExecutor { call, content, token, reply }).await?;
-        return Ok(events(requests, content, stream.await.map_err(|_| unavailable())?));
+        let stream = stream.await.map_err(|_| unavailable())?;
+        return Ok(events(requests, content, stream, None));
     }
     let (reply, answer) = oneshot::channel();
     let call = Box::new(call);
@@ -416,6 +420,13 @@ struct Reader {
     connection: ConnectionId,
 }
 
+impl Reader {
+    async fn tell_read(&self) {
+        // A master that is about to end does not want to know.
+        let _ = self.requests.send(Request::HasRead(self.connection)).await;
+    }
+}
+
 impl Drop for Reader {
     fn drop(&mut self) {
         // If there is no room, the next heartbeat finds that nobody reads it.
@@ -423,13 +434,45 @@ impl Drop for Reader {
     }
 }
 
-/// A stream of events.
-fn events(requests: &Requests, content: ContentType, stream: Stream) -> Response {
-    let Stream { connection, id, records } = stream;
+/// What ends the line that an event is on. Some clients take a stream apart by lines, and have an event
+/// only when the length of the next one follows it: a heartbeat, which says nothing.
+fn line_end(content: ContentType) -> Option<Vec<u8>> {
+    if content != ContentType::Json {
+        return None;
+    }
+    let heartbeat = Event { r#type: Some(EventType::Heartbeat.into()), ..Event::default() };
+    let mut record = Vec::new();
+    recordio::encode(&content.encode(&heartbeat), &mut record);
+    Some(record)
+}
+
+/// A stream of events. The end of a line follows when there is nothing else to follow.
+fn events(
+    requests: &Requests,
+    content: ContentType,
+    stream: Stream,
+    line_end: Option<Vec<u8>>,
+) -> Response {
+    let Stream { connection, id, events } = stream;
     let reader = Reader { requests: requests.clone(), connection };
-    let body = futures::stream::unfold((records, reader), |(mut records, reader)| async move {
-        let record = records.recv().await?;
-        Some((Ok::<_, std::convert::Infallible>(record), (records, reader)))
+    let state = (events, reader, line_end, false);
+    let body = futures::stream::unfold(state, |(mut events, reader, line_end, owed)| async move {
+        loop {
+            let next = match (events.try_next(), &line_end) {
+                (Next::Nothing, Some(line_end)) if owed => Next::Record(line_end.clone()),
+                (Next::Nothing, _) => events.next().await,
+                (next, _) => next,
+            };
+            match next {
+                Next::Record(record) => {
+                    let owed = line_end.as_ref().is_some_and(|line_end| *line_end != record);
+                    return Some((Ok::<_, Infallible>(record), (events, reader, line_end, owed)));
+                }
+                Next::Mark => reader.tell_read().await,
+                Next::Nothing => {}
+                Next::End => return None,
+            }
+        }
     });
     let headers = [(header::CONTENT_TYPE.as_str(), content.media_type()), (STREAM_ID, &id)];
     (StatusCode::OK, headers, Body::from_stream(body)).into_response()
@@ -437,7 +480,40 @@ fn events(requests: &Requests, content: ContentType, stream: Stream) -> Response
 
 #[cfg(test)]
 mod tests {
-    use super::endpoint;
+    use super::*;
+    use crate::master::connections::stream::stream;
+    use futures::StreamExt;
+
+    #[tokio::test]
+    async fn an_event_is_followed_by_the_end_of_its_line_at_once() {
+        let (requests, _asked) = mpsc::channel(1);
+        let (writing, events) = stream();
+        let stream = Stream { connection: ConnectionId(1), id: "s".to_owned(), events };
+        let end = line_end(ContentType::Json);
+        let response = super::events(&requests, ContentType::Json, stream, end.clone());
+        let mut body = response.into_body().into_data_stream();
+        assert!(writing.write(b"3\none".to_vec()) && writing.write(b"3\ntwo".to_vec()));
+        for expected in [&b"3\none"[..], b"3\ntwo", &end.unwrap()] {
+            assert_eq!(body.next().await.unwrap().unwrap(), expected);
+        }
+        drop(writing);
+        assert!(body.next().await.is_none(), "a heartbeat is not followed by another");
+    }
+
+    #[tokio::test]
+    async fn it_is_told_when_everything_was_read() {
+        let (requests, mut asked) = mpsc::channel(1);
+        let (writing, events) = stream();
+        let stream = Stream { connection: ConnectionId(1), id: "s".to_owned(), events };
+        let response = super::events(&requests, ContentType::Protobuf, stream, None);
+        let mut body = response.into_body().into_data_stream();
+        assert!(writing.write(b"one".to_vec()));
+        writing.mark();
+        drop(writing);
+        assert!(body.next().await.is_some() && asked.try_recv().is_err());
+        assert!(body.next().await.is_none());
+        assert!(matches!(asked.try_recv(), Ok(Request::HasRead(ConnectionId(1)))));
+    }
 
     #[test]
     fn everything_is_below_master_too() {

@@ -16,16 +16,20 @@ use proffer_mesos::types::{
 use super::frameworks::Framework;
 use super::{Master, amounts, nanoseconds};
 
+/// An offer that cannot be.
+pub(super) const NO_OFFER: OfferId = OfferId(u64::MAX);
+
 impl Master {
     /// The name of an offer among those of all masters.
     pub(super) fn offer_name(&self, offer: OfferId) -> String {
         format!("{}-O{offer}", self.settings.id)
     }
 
-    /// The offer of a name; one that cannot be if no offer has that.
+    /// The offer of a name; [`NO_OFFER`] if none can have that.
     pub(super) fn offer_of(&self, name: &str) -> OfferId {
         let number = name.strip_prefix(&self.settings.id).and_then(|rest| rest.strip_prefix("-O"));
-        OfferId(number.and_then(|number| number.parse().ok()).unwrap_or(u64::MAX))
+        let offer = number.and_then(|number| number.parse().ok()).map(OfferId);
+        offer.filter(|offer| self.offer_name(*offer) == name).unwrap_or(NO_OFFER)
     }
 
     fn inverse_name(&self, offer: InverseOfferId) -> String {

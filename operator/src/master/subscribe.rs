@@ -14,6 +14,7 @@ use proffer_mesos::types::{FrameworkId, FrameworkInfo};
 use proffer_mesos::validate;
 
 use super::frameworks::{Connection, End, Framework, Subscription};
+use super::reconcile::Waiting;
 use super::tasks::TaskKey;
 use super::{
     Answer, COMPLETED_FRAMEWORKS, ConnectionId, Effect, HEARTBEAT_INTERVAL, Master, Timer,
@@ -192,6 +193,7 @@ impl Master {
         let least = self.settings.least_failover;
         let Some(framework) = self.frameworks.get_mut(&id) else { return };
         framework.connection = None;
+        framework.waiting = Waiting::default();
         self.touched.insert(id.clone());
         let at = now + framework.failover_timeout().max(least);
         framework.failover_at = Some(at);
@@ -330,6 +332,7 @@ impl Framework {
             offers: BTreeMap::new(),
             untold: BTreeSet::new(),
             inverse: BTreeSet::new(),
+            waiting: Waiting::default(),
             registered_at: now,
             reregistered_at: None,
             unregistered_at: None,

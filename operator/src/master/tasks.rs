@@ -18,8 +18,11 @@ use proffer_mesos::types::{
     TaskInfo, TaskState, TaskStatus, TaskStatusReason as Reason, TaskStatusSource as Source,
 };
 
+use super::accept::TOO_MUCH;
+use super::amounts::{self, PODS};
 use super::executors::{executor_name, is_executor};
 use super::frameworks::Framework;
+use super::offers::NO_OFFER;
 use super::{COMPLETED_TASKS, Effect, Master, Run, Timer, seconds};
 
 /// After how long an update is sent again; each time after twice as long, up to the most.
@@ -84,6 +87,8 @@ pub(super) struct TaskRecord {
     /// What was said of it, each state once.
     pub(super) statuses: Vec<TaskStatus>,
     pub(super) container: Option<ContainerStatus>,
+    /// The first name in the call that launched it that is not one of an offer.
+    pub(super) no_offer: Option<String>,
 }
 
 pub(super) fn is_terminal(state: TaskState) -> bool {
@@ -107,6 +112,7 @@ impl TaskRecord {
             resend_after: FIRST_RESEND_PAUSE,
             statuses: Vec::new(),
             container: None,
+            no_offer: None,
         }
     }
 
@@ -294,7 +300,9 @@ impl Master {
             return;
         }
         let Some(framework) = self.frameworks.get_mut(id) else { return };
-        let info = framework.tasks.remove(name).map(|record| record.info);
+        let record = framework.tasks.remove(name);
+        let (info, no_offer) =
+            record.map_or((None, None), |record| (Some(record.info), record.no_offer));
         if let Some(info) = &info {
             self.drop_unused_executor(id, info);
         }
@@ -302,7 +310,9 @@ impl Master {
         let (state, reason, message) = if problem.is_of_offers() {
             let message = match problem {
                 TaskProblem::UnknownOffer(offer) => {
-                    format!("Offer {} is no longer valid", self.offer_name(*offer))
+                    let name = no_offer.filter(|_| *offer == NO_OFFER);
+                    let name = name.unwrap_or_else(|| self.offer_name(*offer));
+                    format!("Offer {name} is no longer valid")
                 }
                 TaskProblem::RepeatedOffer(offer) => {
                     format!("Duplicate offer {} in offer list", self.offer_name(*offer))
@@ -314,9 +324,15 @@ impl Master {
         } else {
             let message = match problem {
                 TaskProblem::RepeatedTask => format!("Task has duplicate ID: {name}"),
-                TaskProblem::TooLarge { .. } | TaskProblem::PortsNotOffered => {
-                    format!("Task uses more resources than available: {problem}")
+                TaskProblem::TooLarge { resource, .. } if **resource == *PODS => {
+                    format!("{TOO_MUCH}: the agent has no room for one more pod")
                 }
+                TaskProblem::TooLarge { resource, requested, left } => {
+                    let (requested, unit) = amounts::told(resource, *requested);
+                    let (left, _) = amounts::told(resource, *left);
+                    format!("{TOO_MUCH}: the task asks for {requested} {unit}, and {left} are left")
+                }
+                TaskProblem::PortsNotOffered => format!("{TOO_MUCH}: {problem}"),
                 other => other.to_string(),
             };
             (TaskState::Error, Reason::TaskInvalid, message)
@@ -444,16 +460,15 @@ impl Master {
         self.send_first(now, key);
     }
 
-    /// Sends a framework that is connected anew all that it has not acknowledged.
-    pub(super) fn resend_all(&mut self, now: Time, id: &Arc<str>) {
-        let Some(framework) = self.frameworks.get_mut(id) else { return };
-        let waiting = framework.tasks.iter_mut().filter(|(_, record)| !record.updates.is_empty());
-        let mut keys = Vec::new();
-        for (task, record) in waiting {
-            record.resend_after = FIRST_RESEND_PAUSE;
-            keys.push(TaskKey { framework: id.clone(), task: task.clone() });
+    /// Leaves an update that is not acknowledged until it is sent anew, as if it had never been sent.
+    pub(super) fn stop_resending(&mut self, key: &TaskKey) {
+        let framework = self.frameworks.get_mut(&key.framework);
+        let record = framework.and_then(|framework| framework.tasks.get_mut(&key.task));
+        let Some(record) = record else { return };
+        record.resend_after = FIRST_RESEND_PAUSE;
+        if let Some(at) = record.resend_at.take() {
+            self.timers.remove(&(at, Timer::Resend(key.clone())));
         }
-        keys.iter().for_each(|key| self.send_first(now, key));
     }
 
     /// A framework has taken in an update. One that is not the outstanding one is passed over.

@@ -1,5 +1,7 @@
 //! The master and the engine, with a framework that says what the test says.
 
+mod pieces;
+mod resources;
 mod world;
 
 use proffer_mesos::resources::thousandths;

@@ -142,9 +142,10 @@ impl Mesos {
                         common.index.mark_node(&node, mark);
                         common.queue.push(Wish::Node(node, NodeWish::Mark(mark)));
                     }
-                    told @ (Effect::Send(..) | Effect::Tell(..) | Effect::Close(_)) => {
-                        self.outbox.push(told);
-                    }
+                    told @ (Effect::Send(..)
+                    | Effect::Tell(..)
+                    | Effect::Close(_)
+                    | Effect::AwaitReading(_)) => self.outbox.push(told),
                 }
             }
         }

@@ -29,6 +29,9 @@ pub(super) struct World {
     closed: Vec<ConnectionId>,
     pub(super) runs: Vec<Run>,
     pub(super) kills: Vec<(TaskKey, Option<Span>)>,
+    /// Whether nobody reads what was sent.
+    pub(super) is_unread: bool,
+    unread: Vec<ConnectionId>,
     next: u64,
 }
 
@@ -73,6 +76,8 @@ impl World {
             closed: Vec::new(),
             runs: Vec::new(),
             kills: Vec::new(),
+            is_unread: false,
+            unread: Vec::new(),
             next: 0,
         };
         world.add_pool("default");
@@ -110,6 +115,11 @@ impl World {
                 }
             }
             self.master.tick(self.now);
+            if !self.is_unread {
+                for connection in std::mem::take(&mut self.unread) {
+                    self.master.has_read(self.now, connection);
+                }
+            }
             let effects = self.master.take_effects();
             if effects.is_empty() && self.engine.next_wakeup() != Some(Time::ZERO) {
                 return;
@@ -124,6 +134,7 @@ impl World {
                         self.told.entry(connection).or_default().push(*event);
                     }
                     Effect::Close(connection) => self.closed.push(connection),
+                    Effect::AwaitReading(connection) => self.unread.push(connection),
                     Effect::Run(run) => self.runs.push(*run),
                     Effect::Kill { task, grace } => self.kills.push((task, grace)),
                     Effect::Checkpoint(key) => self.master.checkpointed(&key, u64::MAX),

@@ -1,0 +1,55 @@
+use super::stream::{Next, stream};
+use super::*;
+
+/// A connection that nobody reads, with what it was told.
+fn connections() -> (Connections, mpsc::Sender<Request>, stream::Reading) {
+    let (sender, requests) = mpsc::channel(1);
+    let mut connections = Connections::of(requests);
+    let (writing, reading) = stream();
+    assert!(writing.write(b"an event".to_vec()));
+    connections.open.insert(ConnectionId(7), (ContentType::Json, writing));
+    (connections, sender, reading)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_read_is_disconnected() {
+    let (mut connections, _sender, _reading) = connections();
+    let ended = connections.next().await;
+    assert!(matches!(ended, Request::Ended(ConnectionId(7))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_stays_however_long_nothing_happens() {
+    let (mut connections, _sender, mut reading) = connections();
+    assert_eq!(reading.next().await, Next::Record(b"an event".to_vec()));
+    let hour = Duration::from_secs(3600);
+    assert!(tokio::time::timeout(hour, connections.next()).await.is_err());
+}
+
+#[tokio::test]
+async fn what_waits_is_bounded_in_bytes() {
+    let (writing, mut reading) = stream();
+    let megabytes = || vec![0; 20 << 20];
+    assert!((0..3).all(|_| writing.write(megabytes())));
+    assert!(!writing.write(megabytes()), "more than 64 MiB wait");
+    let (writing, mut other) = stream();
+    for _ in 0..10 {
+        assert!(writing.write(megabytes()), "what was read does not count");
+        assert!(matches!(other.try_next(), Next::Record(_)));
+    }
+    assert!(matches!(reading.try_next(), Next::Record(_)));
+}
+
+#[tokio::test]
+async fn a_mark_comes_when_everything_before_it_was_read() {
+    let (writing, mut reading) = stream();
+    assert!(writing.write(b"one".to_vec()));
+    writing.mark();
+    assert!(writing.write(b"two".to_vec()));
+    assert_eq!(reading.try_next(), Next::Record(b"one".to_vec()));
+    assert_eq!(reading.try_next(), Next::Mark);
+    assert_eq!(reading.try_next(), Next::Record(b"two".to_vec()));
+    assert_eq!(reading.try_next(), Next::Nothing);
+    drop(writing);
+    assert_eq!(reading.try_next(), Next::End);
+}
