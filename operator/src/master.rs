@@ -421,7 +421,7 @@ fn seconds(at: Time) -> f64 {
 
 /// A length of time in the seconds that Mesos tells.
 fn span_seconds(span: Span) -> f64 {
-    #[allow(clippy::cast_precision_loss)] // Exact for longer than anybody will ask.
+    #[expect(clippy::cast_precision_loss, reason = "exact for longer than anybody will ask")]
     let milliseconds = span.as_milliseconds() as f64;
     milliseconds / 1000.0
 }

@@ -100,8 +100,6 @@ impl Default for Settings {
 ///
 /// Time is given by the caller and never goes back. [`Engine::handle`] only takes in what happened;
 /// [`Engine::tick`] decides, once for all that was taken in.
-// Each of the flags can be set whatever the others are.
-#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Default)]
 pub struct Engine {
     settings: Settings,
@@ -268,22 +266,22 @@ impl Engine {
             self.tell_again(now, id);
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
             self.agenda.touch(id);
-            if job.pauses.may_launch_again(now) {
-                self.agenda.offers_are_due();
+            if job.pauses.take_launch(now) {
+                self.agenda.ask_all();
             }
             if job.progress.is_final() {
                 continue;
             }
             // There may be room for executors without a node since long enough.
             if job.fleet.has_seen_room() {
-                self.agenda.offers_are_due();
+                self.agenda.ask_all();
             }
-            if job.pauses.may_retry(now) {
-                self.agenda.offers_are_due();
+            if job.pauses.take_retry(now) {
+                self.agenda.ask_all();
             }
             if job.choice.declines_mut().expire(now) {
                 job.publication.mark_changed();
-                self.agenda.offers_are_due();
+                self.agenda.ask_all();
             }
             let deadline = job.spec.deadline_milliseconds;
             if deadline.is_some_and(|limit| job.created_at + limit <= now) {
@@ -293,9 +291,9 @@ impl Engine {
                 job.pauses.forget_restart();
                 job.gang.forget_deadline();
                 job.progress.wait_again();
-                self.agenda.offers_are_due();
+                self.agenda.ask_all();
                 self.touch(id);
-            } else if job.gang.has_failed(now) {
+            } else if job.gang.take_failure(now) {
                 self.stop_executors(id);
             }
         }

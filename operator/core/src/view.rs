@@ -108,8 +108,10 @@ pub struct StageStatus {
 }
 
 /// What a pool holds.
-// Each of the flags can be set whatever the others are.
-#[allow(clippy::struct_excessive_bools)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each of the flags can be set whatever the others are"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolStatus {
     /// The pool's name.

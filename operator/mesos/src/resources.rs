@@ -16,13 +16,13 @@ pub fn thousandths(value: f64) -> Option<Thousandths> {
     let scaled = (value * 1000.0).round();
     // Up to here every whole number has a double of its own.
     let exact = scaled.is_finite() && scaled.abs() <= 9_007_199_254_740_992.0;
-    #[allow(clippy::cast_possible_truncation)] // It fits, as was checked.
+    #[expect(clippy::cast_possible_truncation, reason = "it fits, as was checked")]
     exact.then_some(scaled as i64)
 }
 
 /// The scalar of thousandths.
 pub fn scalar(thousandths: Thousandths) -> f64 {
-    #[allow(clippy::cast_precision_loss)] // What is read has at most 53 bits.
+    #[expect(clippy::cast_precision_loss, reason = "what is read has at most 53 bits")]
     let value = thousandths as f64;
     value / 1000.0
 }

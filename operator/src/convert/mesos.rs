@@ -164,7 +164,7 @@ fn task_status(update: &MesosUpdate) -> Option<TaskStatus> {
     }
     let status: TaskStatus = from_value(&fields).ok()?;
     let at = update.time.as_ref().map_or(0, |time| time.0.as_second());
-    #[allow(clippy::cast_precision_loss)] // Exact for longer than anybody will ask.
+    #[expect(clippy::cast_precision_loss, reason = "exact for longer than anybody will ask")]
     let timestamp = span(at).as_milliseconds() as f64 / 1000.0;
     Some(TaskStatus {
         task_id: TaskId { value: update.task.clone() },

@@ -11,8 +11,10 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// An object, or why it cannot be read.
-// There is one at a time, on its way from a list to what is kept.
-#[allow(clippy::large_enum_variant)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, on its way from a list to what is kept"
+)]
 #[derive(Clone, Debug)]
 pub(crate) enum Lenient<K> {
     /// The object.

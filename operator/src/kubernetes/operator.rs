@@ -348,7 +348,7 @@ impl Operator {
     /// Does what follows for others from what happened in a room: pods wait for an application that is
     /// over, and nodes that are gone are empty.
     fn settle(&mut self, now: Time) {
-        for (job, waiting) in self.spark.take_over() {
+        for (job, waiting) in self.spark.take_ended() {
             for name in waiting {
                 self.review_offered(now, &name);
             }

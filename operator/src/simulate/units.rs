@@ -141,8 +141,8 @@ impl Serialize for Decimal {
     }
 }
 
-/// A decimal number for output only; numbers this small are exact in 64 bits.
-#[allow(clippy::cast_precision_loss)]
+/// A decimal number, for output only.
+#[expect(clippy::cast_precision_loss, reason = "numbers this small are exact in 64 bits")]
 fn decimal(number: u64, unit: u64) -> f64 {
     number as f64 / unit as f64
 }

@@ -65,11 +65,11 @@ impl Engine {
     pub(super) fn count_for_node(&mut self, id: JobId, node: &str) {
         // Whoever declined the node for that may take it now.
         if self.penalties.note_started(node) {
-            self.agenda.offers_are_due();
+            self.agenda.ask_all();
         }
         if let Some(job) = self.state.jobs.get_mut(id) {
             job.choice.declines_mut().note_started(node);
-            self.agenda.offers_are_due_to(id);
+            self.agenda.ask(id);
         }
     }
 
@@ -77,7 +77,7 @@ impl Engine {
     /// have been mistaken about the nodes.
     pub(super) fn lift_exclusions(&mut self) {
         // The last node that was not excluded may have gone.
-        let wanting = self.queue.wanting().filter(|_| self.agenda.are_offers_due());
+        let wanting = self.queue.wanting().filter(|_| self.agenda.asks_all());
         let declines = |id: &JobId| {
             self.state.jobs.get(*id).is_some_and(|job| !job.choice.declines().is_empty())
         };
@@ -99,7 +99,7 @@ impl Engine {
                     job.choice.declines_mut().lift(&oldest);
                     out.remove(&node_id);
                     job.publication.mark_changed();
-                    self.agenda.offers_are_due();
+                    self.agenda.ask_all();
                     self.agenda.touch(id);
                 }
             }
@@ -159,7 +159,7 @@ impl Engine {
         let at = at.map(|at| declined.values().copied().fold(at, Time::min));
         if let Some(at) = at
             && let Some(job) = self.state.jobs.get_mut(id)
-            && job.pauses.retry(at)
+            && job.pauses.plan_retry(at)
         {
             self.agenda.set_timer(at, id);
         }

@@ -54,7 +54,7 @@ impl Engine {
             self.holds.review_node(node);
         } else {
             if job.fleet.unplaced().is_empty() {
-                self.queue.has_nodes(job_id);
+                self.queue.found_nodes(job_id);
             }
             self.state.pools.count_unplaced(pool, &Resources::NONE.minus(&request));
             self.missing.forget_landing(key);
@@ -67,11 +67,11 @@ impl Engine {
         forget_in(&mut self.state.of_pool, pool, id);
         match node {
             Some(node) => {
-                self.agenda.has_more_room(node);
-                self.agenda.offers_are_due_to(job_id);
+                self.agenda.note_room(node);
+                self.agenda.ask(job_id);
                 self.leave_node(node);
             }
-            None => self.agenda.offers_are_due(),
+            None => self.agenda.ask_all(),
         }
         self.touch(job_id);
         self.judge(now, job_id, verdict);

@@ -198,7 +198,7 @@ impl Engine {
         let other_time = node.availability().unavailable_from != unavailable_from;
         if *node.availability() != availability {
             self.state.nodes.set_availability(id, availability);
-            self.agenda.offers_are_due();
+            self.agenda.ask_all();
         }
         self.check_offers_on(now, id, other_time);
         if let Some((deadline, cause)) = wanted {

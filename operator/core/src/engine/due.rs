@@ -10,7 +10,7 @@ use crate::ids::JobId;
 impl Engine {
     /// Takes in why a job was given no more, if anything.
     pub(super) fn note_refusal(&mut self, id: JobId, rejection: Option<&Rejection>) {
-        let Some(rejection) = rejection else { return self.queue.accept(id) };
+        let Some(rejection) = rejection else { return self.queue.forget_refusal(id) };
         let job = self.state.jobs.get(id);
         let request = job.and_then(|job| job.request.as_ref().ok().copied());
         let reach = job.and_then(|job| job.choice.reach()?.as_ref().ok().copied());

@@ -39,7 +39,7 @@ impl Engine {
         executor.node = Some(node);
         job.fleet.land(key.index, node);
         if job.fleet.unplaced().is_empty() {
-            self.queue.has_nodes(job_id);
+            self.queue.found_nodes(job_id);
         }
         let (request, pool, leaving) = (executor.request, job.pool, executor.exit.is_counted());
         self.state.on_node.entry(node).or_default().insert(id);
@@ -48,11 +48,11 @@ impl Engine {
         }
         self.state.pools.count_unplaced(pool, &Resources::NONE.minus(&request));
         self.state.nodes.charge(&self.state.pools, node, pool, &request);
-        self.agenda.landed(id);
+        self.agenda.note_landed(id);
         if self.state.nodes.get(node).is_some_and(|node| node.availability().closed) {
             self.review_node(now, node);
         }
-        self.agenda.offers_are_due();
+        self.agenda.ask_all();
         self.touch(job_id);
     }
 

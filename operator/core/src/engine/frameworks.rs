@@ -61,7 +61,7 @@ impl Engine {
                 self.disconnect(now, client);
             }
         }
-        self.agenda.offers_are_due();
+        self.agenda.ask_all();
     }
 
     pub(super) fn forget_framework(&mut self, now: Time, key: &JobKey) {
@@ -104,7 +104,7 @@ impl Engine {
                         client.filters.clear();
                     }
                     self.state.frameworks.set_filter_timer(client);
-                    self.agenda.offers_are_due();
+                    self.agenda.ask_all();
                 }
                 self.forget_inverse_answers(id);
             }

@@ -148,7 +148,7 @@ impl Engine {
         let Some(hold) = self.holds.remove(&mut self.state, number) else { return };
         // The room came from elsewhere, or they are gone.
         self.let_stay(hold.victims());
-        self.agenda.offers_are_due();
+        self.agenda.ask_all();
         for &node in hold.nodes() {
             if let Some(job) = self.state.jobs.get_mut(hold.job()) {
                 self.state.nodes.charge(&self.state.pools, node, job.pool, hold.request());
@@ -167,7 +167,7 @@ impl Engine {
         let Some(hold) = self.holds.remove(&mut self.state, number) else { return };
         self.let_stay(hold.victims());
         self.touch(hold.job());
-        self.agenda.offers_are_due();
+        self.agenda.ask_all();
     }
 
     /// Lets victims stay that nobody needs to go any more, but for what is left of a gang.

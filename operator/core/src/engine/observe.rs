@@ -41,13 +41,13 @@ impl Engine {
             self.place_executor(now, &key, &name);
         }
         if only_amounts {
-            self.agenda.has_more_room(id);
+            self.agenda.note_room(id);
             let has = self.state.nodes.get(id).map(|node| *node.usable()).unwrap_or_default();
             for job in self.queue.too_large(&had, &has) {
-                self.agenda.offers_are_due_to(job);
+                self.agenda.ask(job);
             }
         } else {
-            self.agenda.offers_are_due();
+            self.agenda.ask_all();
         }
         self.reclaiming.note_change();
         self.holds.review_node(id);
@@ -76,7 +76,7 @@ impl Engine {
         self.clear_node(now, id);
         self.note_missing(name);
         self.leave_node(id);
-        self.agenda.offers_are_due();
+        self.agenda.ask_all();
         self.reclaiming.note_change();
     }
 
@@ -132,7 +132,7 @@ impl Engine {
                         self.agenda.set_timer(deadline, id);
                     }
                     self.complete_gang(id);
-                    self.agenda.offers_are_due_to(id);
+                    self.agenda.ask(id);
                     self.touch(id);
                     return;
                 }
@@ -157,7 +157,7 @@ impl Engine {
             self.discard_settled(id);
             self.give_up_holds_of(id);
             self.drop_if_done(id);
-            self.agenda.places_are_due();
+            self.agenda.count_places();
             self.reclaiming.look_again();
             self.reclaiming.note_change();
         }

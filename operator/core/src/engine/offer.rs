@@ -21,15 +21,15 @@ impl Engine {
             let wants = self.state.jobs.get(id).is_some_and(|job| self.lacking_executors(job) > 0);
             if wants {
                 if self.queue.join(id) {
-                    self.agenda.offers_are_due_to(id);
-                    self.agenda.places_are_due();
+                    self.agenda.ask(id);
+                    self.agenda.count_places();
                 }
             } else if self.queue.wants(id) {
                 self.stop_wanting(id);
                 if let Some(job) = self.state.jobs.get_mut(id)
                     && job.waiting.end()
                 {
-                    self.agenda.places_are_due();
+                    self.agenda.count_places();
                 }
             }
         }
@@ -60,7 +60,7 @@ impl Engine {
             }
         }
         self.tell_offers();
-        self.agenda.all_were_asked();
+        self.agenda.note_all_asked();
         self.number_waiting_jobs();
     }
 
@@ -223,7 +223,7 @@ impl Engine {
             job.choice.note_launch_on(node, now);
         }
         if job.waiting.advance() {
-            self.agenda.places_are_due();
+            self.agenda.count_places();
         }
         job.progress.begin(now);
         if let (true, Some(timeout)) =

@@ -42,7 +42,7 @@ impl Engine {
         let known = self.state.pools.find(&pool.name).and_then(|id| self.state.pools.get(id));
         let is_same = known.is_some_and(|known| known.declared && known.settings == settings);
         if self.state.pools.declare(&pool.name, settings) {
-            self.agenda.pools_are_due();
+            self.agenda.review_pools();
         }
         if !is_same {
             self.note_pool_change();
@@ -53,13 +53,13 @@ impl Engine {
     /// an engine that starts anew would not know them either.
     pub(super) fn forget_pool(&mut self, name: &str) {
         self.state.pools.retire(name);
-        self.agenda.pools_are_due();
+        self.agenda.review_pools();
         self.note_pool_change();
     }
 
     fn note_pool_change(&mut self) {
-        self.agenda.offers_are_due();
-        self.agenda.limits_are_due();
+        self.agenda.ask_all();
+        self.agenda.review_limits();
         self.holds.review_all();
         self.reclaiming.note_change();
     }

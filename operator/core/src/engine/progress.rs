@@ -33,7 +33,7 @@ impl Engine {
                     job.gang = Gang::new(&job.spec.executor);
                     job.progress.restart_after(failure);
                     let at = now + restart.interval_milliseconds;
-                    job.pauses.restart(at);
+                    job.pauses.plan_restart(at);
                     self.agenda.set_timer(at, id);
                     self.stop_executors(id);
                 }

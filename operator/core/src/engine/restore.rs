@@ -30,8 +30,8 @@ impl Engine {
         let Some(restoring) = self.restoring.take() else { return };
         let Told { jobs, executors, frameworks, tasks, calls } = restoring.end();
         // Jobs that have started are served even in pools that are not declared any more.
-        self.agenda.pools_are_due();
-        self.agenda.offers_are_due();
+        self.agenda.review_pools();
+        self.agenda.ask_all();
         for job in jobs {
             self.observe_job(now, job);
         }
@@ -398,7 +398,7 @@ pub(super) fn restore_job(now: Time, job: &mut Job, status: &JobStatus) {
     }
     if status.state == JobState::Restarting {
         let interval = job.spec.restart.map_or(Span::ZERO, |restart| restart.interval_milliseconds);
-        job.pauses.restart(now + interval);
+        job.pauses.plan_restart(now + interval);
     }
 }
 

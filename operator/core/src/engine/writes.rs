@@ -68,10 +68,10 @@ impl Engine {
         if let Some(node) = node {
             self.state.nodes.release(&self.state.pools, node, pool, &less);
             self.holds.review_node(node);
-            self.agenda.has_more_room(node);
+            self.agenda.note_room(node);
         } else if is_unplaced {
             self.state.pools.count_unplaced(pool, &Resources::NONE.minus(&less));
-            self.agenda.offers_are_due();
+            self.agenda.ask_all();
         }
         self.touch(id);
     }

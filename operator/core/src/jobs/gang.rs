@@ -46,8 +46,8 @@ impl Gang {
         self.deadline = None;
     }
 
-    /// Whether the others did not come in time. Says so once.
-    pub(crate) fn has_failed(&mut self, now: Time) -> bool {
+    /// Says once that the others did not come in time.
+    pub(crate) fn take_failure(&mut self, now: Time) -> bool {
         self.deadline.take_if(|at| *at <= now).is_some()
     }
 }

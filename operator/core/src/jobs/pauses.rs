@@ -32,7 +32,7 @@ struct Launches {
 
 impl Pauses {
     /// Has the job run again then.
-    pub(crate) fn restart(&mut self, at: Time) {
+    pub(crate) fn plan_restart(&mut self, at: Time) {
         self.restart_at = Some(at);
     }
 
@@ -52,12 +52,12 @@ impl Pauses {
     }
 
     /// Has the job asked again then; says whether that is news.
-    pub(crate) fn retry(&mut self, at: Time) -> bool {
+    pub(crate) fn plan_retry(&mut self, at: Time) -> bool {
         self.retry_at.replace(at) != Some(at)
     }
 
-    /// Whether the job is to be asked again now. Says so once.
-    pub(crate) fn may_retry(&mut self, now: Time) -> bool {
+    /// Says once that it is time to ask the job again.
+    pub(crate) fn take_retry(&mut self, now: Time) -> bool {
         self.retry_at.take_if(|at| *at <= now).is_some()
     }
 
@@ -84,8 +84,8 @@ impl Pauses {
         self.launches.withdrawals = 0;
     }
 
-    /// Whether the job may launch again from now on. Says so once.
-    pub(crate) fn may_launch_again(&mut self, now: Time) -> bool {
+    /// Says once that the job may launch again from now on.
+    pub(crate) fn take_launch(&mut self, now: Time) -> bool {
         self.launches.withheld_until.take_if(|at| *at <= now).is_some()
     }
 

@@ -55,7 +55,7 @@ pub(super) struct Spark {
     /// What of an application's last driver is shown.
     shown: BTreeMap<JobKey, ApplicationStatus>,
     /// Jobs whose drivers have ended: their pods that wait have to be looked at.
-    over: BTreeSet<JobKey>,
+    ended_jobs: BTreeSet<JobKey>,
 }
 
 /// Whose a pod is that waits for an offer or was placed by one.
@@ -172,8 +172,8 @@ impl Spark {
     }
 
     /// Jobs whose drivers have ended since this was last asked, with their pods that wait.
-    pub(super) fn take_over(&mut self) -> Vec<(JobKey, Vec<ObjectName>)> {
-        let jobs = std::mem::take(&mut self.over).into_iter();
+    pub(super) fn take_ended(&mut self) -> Vec<(JobKey, Vec<ObjectName>)> {
+        let jobs = std::mem::take(&mut self.ended_jobs).into_iter();
         jobs.map(|job| (job.clone(), self.pods.waiting(&job))).collect()
     }
 

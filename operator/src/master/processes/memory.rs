@@ -17,7 +17,11 @@ const EXECUTOR_MEBIBYTES: f64 = 32.0;
 pub(super) fn limit_bytes(task: &TaskInfo) -> Option<u64> {
     let limit = task.limits.get("mem").map(|limit| limit.value);
     let mebibytes = limit.or_else(|| requested_bytes(task, "mem"))? + EXECUTOR_MEBIBYTES;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is bounded before.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is bounded before"
+    )]
     let bytes = (mebibytes.clamp(0.0, 1e12) * 1_048_576.0) as u64;
     mebibytes.is_finite().then_some(bytes)
 }

@@ -92,7 +92,10 @@ impl Master {
             set(format!("allocator/mesos/roles/{role}/shares/dominant"), json!(share));
         }
         for (name, number) in &self.counts {
-            #[allow(clippy::cast_precision_loss)] // Exact for longer than anybody will ask.
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "exact for longer than anybody will ask"
+            )]
             set(format!("master/{name}"), json!(*number as f64));
         }
         Value::Object(all)
@@ -101,7 +104,7 @@ impl Master {
 
 /// Billionths as a fraction.
 fn billionths(count: u64) -> f64 {
-    #[allow(clippy::cast_precision_loss)] // A share is at most one.
+    #[expect(clippy::cast_precision_loss, reason = "a share is at most one")]
     let count = count as f64;
     count / 1e9
 }

@@ -387,8 +387,10 @@ impl Outcome {
 
 /// Which faults a run has. Each run has some of them: too much of everything hides what only
 /// happens when the rest goes well (swarm testing, Groce et al., ISSTA 2012).
-// Each of the flags can be set whatever the others are.
-#[allow(clippy::struct_excessive_bools)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each of the flags can be set whatever the others are"
+)]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Faults {
     cluster: bool,

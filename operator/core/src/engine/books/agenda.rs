@@ -10,8 +10,7 @@ use crate::ids::{ExecutorId, JobId, NodeId};
 use crate::time::Time;
 
 /// What there is to do in the next tick, and what to do at which time.
-// Each of the flags can be set whatever the others are.
-#[allow(clippy::struct_excessive_bools)]
+#[expect(clippy::struct_excessive_bools, reason = "each flag can be set whatever the others are")]
 #[derive(Debug, Default)]
 pub(crate) struct Agenda {
     /// Jobs to look at.
@@ -74,24 +73,24 @@ impl Agenda {
 
 /// Offers.
 impl Agenda {
-    /// Everybody may be given something new.
-    pub(crate) fn offers_are_due(&mut self) {
-        self.due.concern_all(true);
+    /// Everybody may be given something new, and is to be asked.
+    pub(crate) fn ask_all(&mut self) {
+        self.due.ask_all();
     }
 
-    /// A job may be given something new.
-    pub(crate) fn offers_are_due_to(&mut self, job: JobId) {
-        self.due.concern(job);
+    /// A job may be given something new, and is to be asked.
+    pub(crate) fn ask(&mut self, job: JobId) {
+        self.due.ask(job);
     }
 
-    /// Whoever waits for room may be given some on a node.
-    pub(crate) fn has_more_room(&mut self, node: NodeId) {
-        self.due.has_grown(node);
+    /// A node may have more room: whoever waits for some is to be asked.
+    pub(crate) fn note_room(&mut self, node: NodeId) {
+        self.due.note_room(node);
     }
 
-    /// Whether everybody may be given something new.
-    pub(crate) fn are_offers_due(&self) -> bool {
-        self.due.concerns_all()
+    /// Whether everybody is to be asked.
+    pub(crate) fn asks_all(&self) -> bool {
+        self.due.asks_all()
     }
 
     /// Who may be given something new: from now on only what comes later is noted.
@@ -100,15 +99,15 @@ impl Agenda {
     }
 
     /// Everybody was just asked.
-    pub(crate) fn all_were_asked(&mut self) {
-        self.due.concern_all(false);
+    pub(crate) fn note_all_asked(&mut self) {
+        self.due.note_all_asked();
     }
 }
 
 /// What has to be done once, however often it is noted.
 impl Agenda {
     /// The places of waiting jobs have to be counted anew.
-    pub(crate) fn places_are_due(&mut self) {
+    pub(crate) fn count_places(&mut self) {
         self.places = true;
     }
 
@@ -117,7 +116,7 @@ impl Agenda {
     }
 
     /// What pools say about nodes and namespaces has to be applied.
-    pub(crate) fn pools_are_due(&mut self) {
+    pub(crate) fn review_pools(&mut self) {
         self.pools = true;
     }
 
@@ -130,7 +129,7 @@ impl Agenda {
     }
 
     /// A pool may have a lower limit than what is offered in it.
-    pub(crate) fn limits_are_due(&mut self) {
+    pub(crate) fn review_limits(&mut self) {
         self.limits = true;
     }
 
@@ -139,7 +138,7 @@ impl Agenda {
     }
 
     /// An executor without a node has landed on one.
-    pub(crate) fn landed(&mut self, executor: ExecutorId) {
+    pub(crate) fn note_landed(&mut self, executor: ExecutorId) {
         self.landed.push(executor);
     }
 

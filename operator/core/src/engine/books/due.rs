@@ -23,19 +23,28 @@ pub(crate) struct Due {
 }
 
 impl Due {
-    pub(super) fn concern_all(&mut self, all: bool) {
-        self.all = all;
+    /// Everybody is to be asked.
+    pub(super) fn ask_all(&mut self) {
+        self.all = true;
     }
 
-    pub(super) fn concern(&mut self, job: JobId) {
+    /// Everybody was asked. What is about single jobs and nodes stays.
+    pub(super) fn note_all_asked(&mut self) {
+        self.all = false;
+    }
+
+    /// A job is to be asked.
+    pub(super) fn ask(&mut self, job: JobId) {
         self.jobs.insert(job);
     }
 
-    pub(super) fn has_grown(&mut self, node: NodeId) {
+    /// A node may have more room than before.
+    pub(super) fn note_room(&mut self, node: NodeId) {
         self.grown.insert(node);
     }
 
-    pub(super) fn concerns_all(&self) -> bool {
+    /// Whether everybody is to be asked by what happened.
+    pub(super) fn asks_all(&self) -> bool {
         self.all
     }
 

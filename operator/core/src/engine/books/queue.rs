@@ -55,7 +55,7 @@ impl Queue {
     }
 
     /// All executors of a job have nodes.
-    pub(crate) fn has_nodes(&mut self, job: JobId) {
+    pub(crate) fn found_nodes(&mut self, job: JobId) {
         self.unplaced.remove(&job);
     }
 
@@ -86,7 +86,7 @@ impl Queue {
     }
 
     /// A job was not refused after all.
-    pub(crate) fn accept(&mut self, job: JobId) {
+    pub(crate) fn forget_refusal(&mut self, job: JobId) {
         self.refused.forget(job);
     }
 

@@ -216,7 +216,7 @@ impl Engine {
         self.state.nodes.answer(offer.node, &path, offered, (kept, kept_ports));
         self.state.pools.answer(pool, &offer.amount);
         self.state.pools.release(pool, &rest);
-        self.agenda.offers_are_due();
+        self.agenda.ask_all();
         Some(offer)
     }
 
@@ -282,7 +282,7 @@ impl Engine {
                         client.filters.end(now);
                     }
                     self.state.frameworks.set_filter_timer(id);
-                    self.agenda.offers_are_due();
+                    self.agenda.ask_all();
                 }
                 Timer::Inverse(node, framework) => self.ask_again(node, framework),
             }

@@ -86,7 +86,7 @@ impl Engine {
             self.state.nodes.release_task(task.node, &client.path, &task.amount, &task.ports);
             self.state.pools.release(client.pool(), &task.amount);
         }
-        self.agenda.offers_are_due();
+        self.agenda.ask_all();
         self.drop_client_if_done(task.client);
     }
 

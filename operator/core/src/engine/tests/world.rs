@@ -664,7 +664,7 @@ impl World {
         while self.engine.next_wakeup().is_some_and(|at| at <= self.now) {
             self.tick();
         }
-        self.engine.agenda.offers_are_due();
+        self.engine.agenda.ask_all();
         self.engine.make_offers(self.now);
         let mut actions = self.engine.outgoing.iter();
         let overlooked = actions.find(|action| matches!(action, Action::Launch(_)));

@@ -192,6 +192,6 @@ impl Spark {
         }
         let asked = driver.is_removing && !by_itself;
         common.gone(now, key, if asked { Departure::Asked } else { departure });
-        self.over.insert(key.job.clone());
+        self.ended_jobs.insert(key.job.clone());
     }
 }

@@ -7,8 +7,10 @@ use super::super::super::index::Index;
 use super::super::super::pod::{ExecutorFacts, ObjectName, PodFacts};
 
 /// What is known of an executor.
-// Each of the flags can be set whatever the others are.
-#[allow(clippy::struct_excessive_bools)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each of the flags can be set whatever the others are"
+)]
 #[derive(Debug)]
 pub(super) struct Executor {
     /// The name of its pod and its object.

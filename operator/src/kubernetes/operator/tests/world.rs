@@ -31,8 +31,10 @@ use crate::convert;
 use crate::master::{ConnectionId, Effect, MasterSettings, NodeMark};
 use proffer_core::time::{Span, Time};
 
-// Each of the flags can be set whatever the others are.
-#[allow(clippy::struct_excessive_bools)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each of the flags can be set whatever the others are"
+)]
 pub(super) struct World {
     pub(super) operator: Operator,
     pub(super) now: Time,

@@ -34,7 +34,7 @@ fn a_job_that_is_gone_is_not_looked_at() {
 #[test]
 fn what_a_tick_leaves_makes_the_next_one_due_at_once() {
     let mut agenda = Agenda::default();
-    agenda.has_more_room(NodeId::at(0));
+    agenda.note_room(NodeId::at(0));
     assert_eq!(agenda.wakeup(), None, "the tick that is due anyway takes it");
     agenda.end_tick();
     assert_eq!(agenda.wakeup(), Some(Time::ZERO));
@@ -46,9 +46,9 @@ fn what_a_tick_leaves_makes_the_next_one_due_at_once() {
 #[test]
 fn what_concerns_one_job_stays_due_when_everybody_was_asked() {
     let mut agenda = Agenda::default();
-    agenda.offers_are_due();
-    agenda.offers_are_due_to(JobId::at(0));
-    agenda.all_were_asked();
+    agenda.ask_all();
+    agenda.ask(JobId::at(0));
+    agenda.note_all_asked();
     let due = agenda.take_due();
     assert!(!due.is_empty() && !due.is_for_all());
 }

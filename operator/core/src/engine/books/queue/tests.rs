@@ -25,9 +25,9 @@ fn who_waits_for_room_is_not_asked_while_there_is_no_more() {
     queue.refuse(job(0), Some(shape(1000)));
     queue.refuse(job(1), None);
     let mut agenda = Agenda::default();
-    agenda.offers_are_due_to(job(2));
+    agenda.ask(job(2));
     // A job that wants nothing is not asked, whatever is new.
-    agenda.offers_are_due_to(job(3));
+    agenda.ask(job(3));
     let helped = queue.helped_by(agenda.take_due(), &Nodes::default());
     assert_eq!(helped, Some([job(1), job(2)].into()));
 }
@@ -36,10 +36,10 @@ fn who_waits_for_room_is_not_asked_while_there_is_no_more() {
 fn everybody_is_asked_when_many_nodes_have_more_room_or_a_job_waits_for_a_node() {
     let mut queue = Queue::default();
     let mut agenda = Agenda::default();
-    (0..65).for_each(|node| agenda.has_more_room(NodeId::at(node)));
+    (0..65).for_each(|node| agenda.note_room(NodeId::at(node)));
     assert_eq!(queue.helped_by(agenda.take_due(), &Nodes::default()), None);
     queue.await_node(job(0));
-    agenda.offers_are_due_to(job(0));
+    agenda.ask(job(0));
     assert_eq!(queue.helped_by(agenda.take_due(), &Nodes::default()), None);
 }
 
