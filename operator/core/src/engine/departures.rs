@@ -132,15 +132,17 @@ fn take_back(job: &mut Job, executor: &mut Executor, departure: &Departure) -> V
                 | Departure::NotStarted(_)
                 | Departure::Refused(_)
                 | Departure::Withdrawn(_) => None,
-                Departure::Lost(_) => Some(false),
-                Departure::OutOfMemory(_) | Departure::Exited(_) => Some(true),
+                Departure::Lost(message) => Some((message, false)),
+                Departure::OutOfMemory(message) | Departure::Exited(message) => {
+                    Some((message, true))
+                }
             };
             let next = match fault {
                 None => {
                     job.progress.stage_mut(index).give_back(partition);
                     Verdict::GoesOn
                 }
-                Some(fault) => blame(job, (index, attempt, partition), departure, fault),
+                Some((message, fault)) => blame(job, (index, attempt, partition), message, fault),
             };
             if let (Verdict::GoesOn, Verdict::Fails(_)) = (&verdict, &next) {
                 verdict = next;
@@ -162,27 +164,21 @@ fn take_back(job: &mut Job, executor: &mut Executor, departure: &Departure) -> V
     verdict
 }
 
-/// Counts the end of an executor against a task that it ran.
+/// Counts the end of an executor against a task that it ran; `fault` if the executor failed and was not
+/// lost.
 fn blame(
     job: &mut Job,
     (index, attempt, partition): (usize, u32, u32),
-    departure: &Departure,
+    message: &str,
     fault: bool,
 ) -> Verdict {
-    let (Departure::Lost(message)
-    | Departure::OutOfMemory(message)
-    | Departure::Exited(message)
-    | Departure::NotStarted(message)) = departure
-    else {
-        return Verdict::GoesOn;
-    };
     let stage = &job.spec.stages[index];
     let failure = TaskFailure {
         stage: stage.name.clone(),
         task: stage.task_name(partition),
         attempt,
         reason: if fault { "ExecutorFailed" } else { "ExecutorLost" }.into(),
-        message: message.clone(),
+        message: message.into(),
         stderr: String::new(),
     };
     if fault {
@@ -192,7 +188,7 @@ fn blame(
     let losses = job.progress.stage_mut(index).lose(partition);
     let verdict = if losses > MAX_TASK_LOSSES {
         let task = Subject::new(&job.spec.stages[index], partition);
-        Verdict::Fails(JobFailure::TaskLost { task, times: losses, last: message.clone() })
+        Verdict::Fails(JobFailure::TaskLost { task, times: losses, last: message.into() })
     } else {
         Verdict::GoesOn
     };
