@@ -239,7 +239,7 @@ impl Engine {
     /// Gives up what is kept for a job until there is room, to be put back.
     pub(super) fn set_aside(&mut self, job: JobId) -> Option<Hold> {
         let (number, _) = self.holds.of_line_for(job)?;
-        self.holds.remove(&mut self.state, number)
+        self.release(number)
     }
 
     /// What a claim with a hold waits for.

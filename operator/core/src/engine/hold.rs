@@ -36,7 +36,7 @@ impl Engine {
     ) {
         let hold = Hold::made_for(ask, entitlement, placements, now);
         let (victims, drained_by) = (hold.victims().clone(), hold.drained_by());
-        let number = self.holds.add(&mut self.state, hold);
+        let number = self.keep(hold);
         let pool = self.state.pools.get(ask.pool).map_or("".into(), |pool| pool.name.clone());
         for victim in victims {
             let cause = DrainCause::Reclaim { pool: pool.clone() };
@@ -50,10 +50,37 @@ impl Engine {
     /// Keeps whatever becomes free on nodes until there is room for a claim.
     pub(super) fn hold_for_line(&mut self, claim: &Waiting, nodes: Vec<NodeId>, until: Time) {
         let hold = Hold::of_line((claim.job, claim.pool), claim.request, nodes, until);
-        self.holds.add(&mut self.state, hold);
+        self.keep(hold);
         self.touch(claim.job);
         let waits = self.awaited(claim.job);
         self.explain(claim.job, waits);
+    }
+
+    /// Keeps room on the nodes of a hold; returns its number.
+    fn keep(&mut self, hold: Hold) -> u64 {
+        self.promise(&hold, hold.request(), &hold.all());
+        self.holds.add(hold)
+    }
+
+    /// Keeps the room of a hold no more.
+    pub(super) fn release(&mut self, number: u64) -> Option<Hold> {
+        let hold = self.holds.remove(number)?;
+        let less = |amount: &Resources| Resources::NONE.minus(amount);
+        self.promise(&hold, &less(hold.request()), &less(&hold.all()));
+        Some(hold)
+    }
+
+    /// Promises room for an executor on each node of a hold, and counts on all of it for its job and
+    /// pool. When there will be room for a hold that only waits for it is not known: it does not count
+    /// for them, and room may still be made for them.
+    fn promise(&mut self, hold: &Hold, on_each: &Resources, all: &Resources) {
+        for &node in hold.nodes() {
+            self.state.nodes.promise(&self.state.pools, node, hold.pool(), on_each);
+        }
+        if let Some(job) = self.state.jobs.get_mut(hold.job()).filter(|_| !hold.is_of_line()) {
+            job.fleet.expect(all);
+            self.state.pools.expect(job.pool, all);
+        }
     }
 
     /// Serves claims whose room is there, and gives up what is needed no more.
@@ -145,7 +172,7 @@ impl Engine {
     }
 
     fn serve(&mut self, now: Time, number: u64) {
-        let Some(hold) = self.holds.remove(&mut self.state, number) else { return };
+        let Some(hold) = self.release(number) else { return };
         // The room came from elsewhere, or they are gone.
         self.let_stay(hold.victims());
         self.agenda.ask_all();
@@ -164,7 +191,7 @@ impl Engine {
     }
 
     pub(super) fn give_up(&mut self, number: u64) {
-        let Some(hold) = self.holds.remove(&mut self.state, number) else { return };
+        let Some(hold) = self.release(number) else { return };
         self.let_stay(hold.victims());
         self.touch(hold.job());
         self.agenda.ask_all();
@@ -223,6 +250,6 @@ impl Engine {
 
     /// Keeps again what was set aside.
     pub(super) fn put_back(&mut self, hold: Hold) {
-        self.holds.add(&mut self.state, hold);
+        self.keep(hold);
     }
 }

@@ -8,7 +8,6 @@ use crate::ensure::ensure;
 use crate::ids::{ExecutorId, JobId, NodeId};
 use crate::nodes::Load;
 use crate::resources::Resources;
-use crate::state::State;
 use crate::time::Time;
 
 /// All holds, by number: an earlier one has a lower number.
@@ -27,18 +26,15 @@ pub(crate) struct Holds {
 
 /// They come and go.
 impl Holds {
-    /// Keeps room on its nodes, and counts on it for its job and pool.
-    pub(crate) fn add(&mut self, state: &mut State, hold: Hold) -> u64 {
+    /// Returns its number.
+    pub(crate) fn add(&mut self, hold: Hold) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
         for &node in hold.nodes() {
-            state.nodes.promise(&state.pools, node, hold.pool(), hold.request());
             self.on_node.entry(node).or_default().insert(number);
         }
         if hold.is_of_line() {
             self.of_line.insert(number);
-        } else {
-            expect(state, &hold, &hold.all());
         }
         self.expiring.insert((hold.expires(), number));
         self.of_job.entry(hold.job()).or_default().insert(number);
@@ -47,20 +43,14 @@ impl Holds {
         number
     }
 
-    /// Keeps its room no more.
-    pub(crate) fn remove(&mut self, state: &mut State, number: u64) -> Option<Hold> {
+    pub(crate) fn remove(&mut self, number: u64) -> Option<Hold> {
         let hold = self.by_number.remove(&number)?;
         self.expiring.remove(&(hold.expires(), number));
         self.of_line.remove(&number);
         self.to_review.remove(&number);
         forget_in(&mut self.of_job, &hold.job(), number);
-        let less = Resources::NONE.minus(hold.request());
         for &node in hold.nodes() {
-            state.nodes.promise(&state.pools, node, hold.pool(), &less);
             forget_in(&mut self.on_node, &node, number);
-        }
-        if !hold.is_of_line() {
-            expect(state, &hold, &Resources::NONE.minus(&hold.all()));
         }
         Some(hold)
     }
@@ -215,15 +205,6 @@ impl Holds {
         ensure!(self.of_job == of_job, "holds by job are {of_job:?}");
         ensure!(self.on_node == on_node, "holds by node are {on_node:?}");
         Ok(())
-    }
-}
-
-/// Counts what a job and its pool will have besides what they hold. When there will be room for those
-/// that only wait for it is not known: they do not count, and may still be made room for.
-fn expect(state: &mut State, hold: &Hold, change: &Resources) {
-    if let Some(job) = state.jobs.get_mut(hold.job()) {
-        job.fleet.expect(change);
-        state.pools.expect(job.pool, change);
     }
 }
 
