@@ -108,9 +108,8 @@ pub async fn run(arguments: LocalArguments) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(BAD_INPUT));
         }
     }
-    let sandboxes = match mesos::start(&arguments.mesos, &mut cluster, &mut nodes, &progress).await
-    {
-        Ok(sandboxes) => sandboxes,
+    let traces = match mesos::start(&arguments.mesos, &mut cluster, &mut nodes, &progress).await {
+        Ok(traces) => traces,
         Err(message) => {
             eprintln!("{message}");
             return Ok(ExitCode::from(BAD_INPUT));
@@ -122,7 +121,7 @@ pub async fn run(arguments: LocalArguments) -> anyhow::Result<ExitCode> {
     }
     let end = run_until_signalled(&mut cluster, &progress).await?;
     progress.finish();
-    drop(sandboxes);
+    drop(traces);
     let (jobs, pools) = cluster.objects();
     match arguments.output {
         Some(format) => print!("{}", output::objects(format, &jobs, &pools)?),

@@ -20,14 +20,17 @@ mod executors;
 pub(crate) mod files;
 mod frameworks;
 pub(crate) mod host;
+pub(crate) mod hosts;
 mod http;
 pub(crate) mod nothing;
 mod offers;
 mod operator_api;
+mod peer;
 pub(crate) mod processes;
 mod read;
 mod reconcile;
 pub(crate) mod restore;
+mod server;
 mod subscribe;
 mod tasks;
 

@@ -156,6 +156,13 @@ fn all_options(helm: Helm) {
     let mesos = &configuration.mesos;
     assert!(mesos.enabled && mesos.tls.is_some() && mesos.credentials_file.is_some());
     assert_eq!(mesos.advertised_host.as_deref(), Some("offers-mesos.proffer-system.svc"));
+    let hosts = [
+        "offers-mesos",
+        "offers-mesos.proffer-system",
+        "offers-mesos.proffer-system.svc.corp.example",
+        "mesos.example.org",
+    ];
+    assert_eq!(mesos.hosts, hosts);
     assert_eq!((mesos.minimum_failover_seconds, mesos.host_ports), (0, false));
     let container = &find(&objects, "Deployment")["spec"]["template"]["spec"]["containers"][0];
     assert_eq!(container["ports"][0]["containerPort"], 9090);

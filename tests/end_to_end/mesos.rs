@@ -5,6 +5,7 @@ mod bad_input;
 #[path = "../mesos/behaviours.rs"]
 mod behaviours;
 mod clients;
+mod doors;
 mod executors;
 #[path = "../mesos/framework.rs"]
 mod framework;
@@ -24,6 +25,7 @@ pub(crate) fn tests() -> Vec<Test> {
         access::tests(),
         bad_input::tests(),
         clients::tests(),
+        doors::tests(),
         executors::tests(),
         processes::tests(),
     ]

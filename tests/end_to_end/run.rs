@@ -49,6 +49,8 @@ impl Folder {
     pub(crate) fn proffer(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_proffer-under-test"));
         command.args(arguments).current_dir(self.path()).env_remove("RUST_LOG");
+        // What is left there goes with the folder.
+        command.env("XDG_RUNTIME_DIR", self.path());
         command
     }
 

@@ -76,10 +76,14 @@ app.kubernetes.io/component: operator
 
 {{/* How software written for Mesos is served, in the operator's configuration file. */}}
 {{- define "proffer.mesosConfiguration" -}}
+{{- $name := printf "%s-mesos" (include "proffer.fullname" .) }}
+{{- $qualified := printf "%s.%s" $name .Release.Namespace }}
+{{- $whole := printf "%s.svc.%s" $qualified .Values.mesos.clusterDomain }}
 {{- $mesos := dict
   "enabled" true
   "address" (include "proffer.mesosAddress" .)
-  "advertisedHost" (printf "%s-mesos.%s.svc" (include "proffer.fullname" .) .Release.Namespace)
+  "advertisedHost" (printf "%s.svc" $qualified)
+  "hosts" (concat (list $name $qualified $whole) .Values.mesos.hosts)
   "namespace" .Values.mesos.namespace
   "allowAnonymous" .Values.mesos.allowAnonymous }}
 {{- if .Values.mesos.credentialsSecret }}

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::io::Read;
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proffer_mesos::content::PROTOBUF;
 use proffer_mesos::recordio::Decoder;
+use proffer_mesos::token;
 use prost::Message;
 use ureq::http::Response;
 use ureq::{Agent, Body};
@@ -171,7 +172,7 @@ impl Connection {
     pub(crate) fn reason(&self, subscription: &Subscription, framework: &str) -> Option<String> {
         let url = format!("{}/frameworks?framework_id={framework}", subscription.master);
         let mut request = self.agent.get(url);
-        if let Some(authorization) = &self.authorization {
+        if let Some(authorization) = self.authorization(&subscription.master) {
             request = request.header("Authorization", authorization);
         }
         let response = request.config().timeout_global(Some(CALL_TIMEOUT)).build().call().ok()?;
@@ -192,7 +193,7 @@ impl Connection {
             .post(format!("{master}{}", self.path))
             .header("Content-Type", PROTOBUF)
             .header("Accept", PROTOBUF);
-        if let Some(authorization) = &self.authorization {
+        if let Some(authorization) = self.authorization(master) {
             request = request.header("Authorization", authorization);
         }
         if let Some(stream) = stream {
@@ -207,16 +208,27 @@ impl Connection {
             .map_err(|error| Failure::Unavailable(format!("{master} does not answer: {error}")))
     }
 
+    /// What a master is shown: a secret, or the token that a master of the same user has left on this
+    /// machine. Another master, which may have taken its port, is on this machine, too.
+    fn authorization(&self, master: &str) -> Option<String> {
+        let token =
+            || local_port(master).and_then(token::read).map(|token| format!("Bearer {token}"));
+        self.authorization.clone().or_else(token)
+    }
+
     /// What an answer means that is not the one hoped for.
     fn failure(&self, master: &str, response: Response<Body>) -> Failure {
         let status = response.status().as_u16();
+        let is_executor = self.path == EXECUTOR_PATH;
+        let wanted = header(&response, "www-authenticate").unwrap_or_default();
+        let is_for_same_user = !is_executor && wanted.starts_with("Bearer");
         let mut text = String::new();
         let body =
             response.into_body().into_reader().take(MOST_ANSWER_BYTES).read_to_string(&mut text);
         let said =
             if body.is_ok() && !text.trim().is_empty() { text.trim() } else { "no reason given" };
-        let is_executor = self.path == EXECUTOR_PATH;
         match status {
+            401 if is_for_same_user => Failure::Refused(format!("{master}: {said}")),
             401 if is_executor => Failure::Refused(format!(
                 "{master} does not know the executor by the token in \
                  MESOS_EXECUTOR_AUTHENTICATION_TOKEN ({said})"
@@ -279,6 +291,14 @@ fn leader(master: &str, response: &Response<Body>) -> Result<String, Failure> {
     }
 }
 
+/// The port of a master at this machine's own address.
+fn local_port(master: &str) -> Option<u16> {
+    let (host, port) = master.split("//").nth(1)?.rsplit_once(':')?;
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let is_local = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+    is_local.then(|| port.parse().ok()).flatten()
+}
+
 fn header(response: &Response<Body>, name: &str) -> Option<String> {
     Some(response.headers().get(name)?.to_str().ok()?.to_owned())
 }
@@ -294,3 +314,6 @@ fn agent() -> Agent {
         .build()
         .new_agent()
 }
+
+#[cfg(test)]
+mod tests;

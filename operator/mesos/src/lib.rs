@@ -9,6 +9,7 @@
 //! - [`types`], [`scheduler`] and [`executor`] are the messages, with the names and numbers of Mesos.
 //! - [`content`] chooses and does the encoding, [`recordio`] is the framing of streams.
 //! - [`validate`] holds the checks of Mesos's master, in its words.
+//! - [`token`] is how a master on this machine knows the programs of its user.
 //! - [`resources`] computes with resources, [`constraints`] with offer constraints.
 //!
 //! There is no server and no client here.
@@ -17,6 +18,7 @@
 mod fields;
 pub mod recordio;
 pub mod roles;
+pub mod token;
 
 // JSON.
 mod json;

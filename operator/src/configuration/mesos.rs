@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// How software written for Apache Mesos is served: the HTTP API of a Mesos master.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools)] // Switches of a file that people write.
 pub struct Mesos {
     /// Whether it is served, by the operator that decides.
     pub enabled: bool,
@@ -20,6 +21,16 @@ pub struct Mesos {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub advertised_host: Option<String>,
+
+    /// Further hosts by which it may be called, such as the name of an Ingress. Requests for others are
+    /// refused; `advertisedHost`, `localhost` and the address are always taken, and every address if it is
+    /// served at all of them.
+    #[schemars(length(max = 100), inner(length(min = 1, max = 253)))]
+    pub hosts: Vec<String>,
+
+    /// Whether answers may be calls of the function that `?jsonp=NAME` names, which pages of others can
+    /// read.
+    pub jsonp: bool,
 
     /// The namespace of frameworks and their tasks, for principals whose credentials name none. It has
     /// to exist.
@@ -82,6 +93,8 @@ impl Default for Mesos {
             enabled: false,
             address: "0.0.0.0:5050".to_owned(),
             advertised_host: None,
+            hosts: Vec::new(),
+            jsonp: false,
             namespace: "default".to_owned(),
             credentials_file: None,
             allow_anonymous: false,

@@ -18,6 +18,7 @@ use crate::configuration::Mesos;
 use crate::master::access::Access;
 use crate::master::connections::{Connections, Service, listen, tls};
 use crate::master::files::{Container, Files, Logs};
+use crate::master::hosts::Hosts;
 use crate::master::{MasterSettings, executor_name};
 use proffer_core::time::Span;
 
@@ -63,10 +64,13 @@ pub(super) async fn serve(
     if !configuration.enabled {
         return Ok(None);
     }
-    let file = configuration.credentials_file.as_deref();
-    let access = file.map(|file| Access::load(Path::new(file))).transpose();
-    let access: Arc<Access> =
-        access.map_err(|problem| anyhow!(problem))?.unwrap_or_default().into();
+    let access: Arc<Access> = match &configuration.credentials_file {
+        Some(file) => Access::load(Path::new(file)).map_err(|problem| anyhow!(problem))?,
+        None if configuration.allow_anonymous => Access::default(),
+        // It is served at a loopback address only.
+        None => Access::of_same_user(None),
+    }
+    .into();
     let address: SocketAddr = configuration.address.parse().context("mesos.address")?;
     if !address.ip().is_loopback() && !access.is_required() && !configuration.allow_anonymous {
         return Err(anyhow!(
@@ -86,6 +90,10 @@ pub(super) async fn serve(
         None => address.ip(),
     };
     let host = configuration.advertised_host.clone().unwrap_or_else(|| ip.to_string());
+    let own = ip.to_string();
+    let named = configuration.hosts.iter().chain([&host, &own]).map(String::as_str);
+    let bound = SocketAddr::new(address.ip(), port);
+    let hosts = Hosts::new(bound, named).map_err(|problem| anyhow!("mesos.hosts: {problem}"))?;
     let settings = MesosSettings {
         master: MasterSettings {
             id: uuid::Uuid::new_v4().to_string(),
@@ -106,6 +114,7 @@ pub(super) async fn serve(
     };
     tracing::info!("frameworks of Mesos are served at {}", settings.tasks.agent);
     let files = Files::Logs(Arc::new(PodLogs(client.clone())));
-    let service = Service { listener, access, files, tls };
+    let has_jsonp = configuration.jsonp;
+    let service = Service { listener, access, files, tls, hosts, has_jsonp };
     Ok(Some((settings, Connections::serve(service))))
 }

@@ -13,10 +13,12 @@ use crate::master::access::Access;
 use crate::master::connections::{Service, listen};
 use crate::master::files::Files;
 use crate::master::host::{self, Host, Tasks};
+use crate::master::hosts::Hosts;
 use crate::master::nothing::Nothing;
 use crate::master::processes::Processes;
 use crate::master::{Master, MasterSettings, agent_ports};
 use proffer_core::time::Span;
+use proffer_mesos::token::TokenFile;
 
 /// The resource that Mesos calls disk.
 const DISK: &str = "ephemeral-storage";
@@ -43,6 +45,16 @@ pub(super) struct MesosArguments {
     #[arg(long, value_name = "FILE", requires = "mesos")]
     mesos_credentials: Option<PathBuf>,
 
+    /// A name by which this machine is called in requests, beside localhost and the address (repeatable)
+    ///
+    /// Requests for other hosts are refused, as pages of others make them in a browser.
+    #[arg(long, value_name = "HOST", requires = "mesos")]
+    mesos_host: Vec<String>,
+
+    /// Answer with a call of the function that ?jsonp=NAME names, which pages of others can read
+    #[arg(long, requires = "mesos")]
+    mesos_jsonp: bool,
+
     /// Let tasks end as soon as they begin
     #[arg(long, hide = true, requires = "mesos")]
     without_processes: bool,
@@ -64,6 +76,12 @@ pub(super) struct Sandboxes {
     is_kept: bool,
 }
 
+/// What a master leaves behind only for as long as it runs.
+pub(super) struct Traces {
+    _sandboxes: Sandboxes,
+    _token: Option<TokenFile>,
+}
+
 impl Drop for Sandboxes {
     fn drop(&mut self) {
         if !self.is_kept {
@@ -79,11 +97,10 @@ pub(super) async fn start(
     cluster: &mut LocalCluster,
     nodes: &mut [NodeObservation],
     progress: &Progress,
-) -> Result<Option<Sandboxes>, String> {
+) -> Result<Option<Traces>, String> {
     let Some(address) = arguments.mesos else { return Ok(None) };
-    let access = arguments.mesos_credentials.as_deref().map(Access::load).transpose()?;
-    let access: Arc<Access> = access.unwrap_or_default().into();
-    if !address.ip().is_loopback() && !access.is_required() {
+    let named = arguments.mesos_credentials.as_deref().map(Access::load).transpose()?;
+    if !address.ip().is_loopback() && named.is_none() {
         return Err(format!(
             "--mesos {address}: whoever can reach this address could run commands on this machine; \
              take a loopback address such as 127.0.0.1:5050, or give --mesos-credentials"
@@ -96,6 +113,13 @@ pub(super) async fn start(
     let listener = listen(address).await;
     let listener = listener.map_err(|error| format!("--mesos {address}: {error}"))?;
     let address = listener.local_addr().map_err(|error| format!("--mesos {address}: {error}"))?;
+    let (access, token) = match named {
+        Some(named) => (named, None),
+        None => of_same_user(address.port(), progress),
+    };
+    let access = Arc::new(access);
+    let named = arguments.mesos_host.iter().map(String::as_str);
+    let hosts = Hosts::new(address, named).map_err(|problem| format!("--mesos-host: {problem}"))?;
     let sandboxes = sandboxes(arguments.sandboxes.as_deref())?;
     let disk = free_bytes(&sandboxes.folder);
     for node in nodes {
@@ -124,10 +148,27 @@ pub(super) async fn start(
         },
     );
     let files = Files::Folder(sandboxes.folder.clone());
-    let service = Service { listener, access, files, tls: None };
+    let has_jsonp = arguments.mesos_jsonp;
+    let service = Service { listener, access, files, tls: None, hosts, has_jsonp };
     cluster.serve_mesos(Host::serve(service, master, tasks, news));
     progress.line(&format!("Mesos frameworks are served at http://{address}"));
-    Ok(Some(sandboxes))
+    Ok(Some(Traces { _sandboxes: sandboxes, _token: token }))
+}
+
+/// Serves the user who runs this program, and writes the token for those of its programs whose connections
+/// cannot be told from others'.
+fn of_same_user(port: u16, progress: &Progress) -> (Access, Option<TokenFile>) {
+    let token = uuid::Uuid::new_v4().to_string();
+    match TokenFile::write(port, &token) {
+        Ok(file) => (Access::of_same_user(Some(token)), Some(file)),
+        Err(error) => {
+            progress.line(&format!(
+                "No token for Mesos frameworks can be written ({error}): they are served if they \
+                 connect as this user"
+            ));
+            (Access::of_same_user(None), None)
+        }
+    }
 }
 
 fn sandboxes(folder: Option<&Path>) -> Result<Sandboxes, String> {

@@ -36,8 +36,20 @@ struct Credential {
 /// Who may say something. By default everybody, without a name.
 #[derive(Debug, Default)]
 pub(crate) struct Access {
-    credentials: Option<BTreeMap<String, Credential>>,
+    rule: Rule,
     buckets: Mutex<BTreeMap<String, Bucket>>,
+}
+
+/// Who is served.
+#[derive(Debug, Default)]
+enum Rule {
+    /// Whoever can reach the master.
+    #[default]
+    Anybody,
+    /// The user who runs the master, by connections of this machine or by a token.
+    SameUser { token: Option<String> },
+    /// Those who are named here, by their secrets.
+    Named(BTreeMap<String, Credential>),
 }
 
 /// What is left of a principal's calls.
@@ -52,6 +64,10 @@ struct Bucket {
 pub(crate) enum Denied {
     /// Nobody of this name and secret is known.
     Unauthenticated,
+    /// It is not known to be the user who runs the master.
+    OtherUser,
+    /// It shows no token of an executor.
+    NoExecutor,
     /// It calls too often.
     TooOften,
 }
@@ -86,26 +102,56 @@ impl Access {
         if by_principal.is_empty() {
             return Err("it names nobody".to_owned());
         }
-        Ok(Self { credentials: Some(by_principal), buckets: Mutex::default() })
+        Ok(Self { rule: Rule::Named(by_principal), buckets: Mutex::default() })
+    }
+
+    /// The user who runs the master: by connections of this machine, or by a token if there is one.
+    pub(crate) fn of_same_user(token: Option<String>) -> Self {
+        Self { rule: Rule::SameUser { token }, buckets: Mutex::default() }
+    }
+
+    fn credentials(&self) -> Option<&BTreeMap<String, Credential>> {
+        match &self.rule {
+            Rule::Anybody | Rule::SameUser { .. } => None,
+            Rule::Named(credentials) => Some(credentials),
+        }
     }
 
     /// Whether anybody has to say who it is.
     pub(crate) fn is_required(&self) -> bool {
-        self.credentials.is_some()
+        self.credentials().is_some()
     }
 
-    /// The principal of a request, by its `Authorization`.
+    /// Whether it matters if a connection comes from the user who runs the master.
+    pub(super) fn is_for_same_user(&self) -> bool {
+        matches!(self.rule, Rule::SameUser { .. })
+    }
+
+    /// Whether anybody is served who can reach the master.
+    pub(super) fn is_for_anybody(&self) -> bool {
+        matches!(self.rule, Rule::Anybody)
+    }
+
+    /// The principal of a request, by its `Authorization` and whether its connection comes from the user
+    /// who runs the master.
     pub(crate) fn principal(
         &self,
         header: Option<&str>,
+        is_same_user: bool,
         now: Instant,
     ) -> Result<Option<String>, Denied> {
-        let Some(credentials) = &self.credentials else { return Ok(None) };
+        let credentials = match &self.rule {
+            Rule::Anybody => return Ok(None),
+            Rule::SameUser { token } => {
+                let shown = header.and_then(bearer);
+                let is_shown = token.as_deref().zip(shown).is_some_and(|(own, it)| equal(own, it));
+                return if is_same_user || is_shown { Ok(None) } else { Err(Denied::OtherUser) };
+            }
+            Rule::Named(credentials) => credentials,
+        };
         let (name, secret) = header.and_then(basic).ok_or(Denied::Unauthenticated)?;
         let known = credentials.get(&name).ok_or(Denied::Unauthenticated)?;
-        // How long it takes to compare digests says nothing of the secret.
-        let of = |text: &str| digest(&SHA256, text.as_bytes());
-        if of(&known.secret).as_ref() != of(&secret).as_ref() {
+        if !equal(&known.secret, &secret) {
             return Err(Denied::Unauthenticated);
         }
         match known.qps {
@@ -131,12 +177,12 @@ impl Access {
 
     /// The namespace of a principal's frameworks, if it has one of its own.
     pub(crate) fn namespace(&self, principal: &str) -> Option<&str> {
-        self.credentials.as_ref()?.get(principal)?.namespace.as_deref()
+        self.credentials()?.get(principal)?.namespace.as_deref()
     }
 
     /// Whether a principal's frameworks may use a role.
     pub(crate) fn may_use(&self, principal: Option<&str>, role: &str) -> bool {
-        let Some(credentials) = &self.credentials else { return true };
+        let Some(credentials) = self.credentials() else { return true };
         let known = principal.and_then(|principal| credentials.get(principal));
         known.is_some_and(|known| match &known.roles {
             None => true,
@@ -148,10 +194,22 @@ impl Access {
 
     /// Whether a principal may use the operator API.
     pub(crate) fn may_operate(&self, principal: Option<&str>) -> bool {
-        let Some(credentials) = &self.credentials else { return true };
+        let Some(credentials) = self.credentials() else { return true };
         let known = principal.and_then(|principal| credentials.get(principal));
         known.is_some_and(|known| known.roles.is_none())
     }
+}
+
+/// Whether two secrets are the same. How long it takes to compare digests says nothing of them.
+fn equal(one: &str, other: &str) -> bool {
+    let of = |text: &str| digest(&SHA256, text.as_bytes());
+    of(one).as_ref() == of(other).as_ref()
+}
+
+/// The token in a header of the form `Bearer …`.
+pub(super) fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// The name and the secret in a header of the form `Basic …`.
@@ -181,13 +239,30 @@ mod tests {
     #[test]
     fn a_principal_is_known_by_its_secret() {
         let (access, now) = (Access::parse(TWO).unwrap(), Instant::now());
-        let known = access.principal(Some(&header("operator:t")), now);
+        let known = access.principal(Some(&header("operator:t")), false, now);
         assert_eq!(known, Ok(Some("operator".to_owned())));
         let wrong = [None, Some(header("operator:s")), Some(header("nobody:t")), Some("t".into())];
         for text in wrong {
-            assert_eq!(access.principal(text.as_deref(), now), Err(Denied::Unauthenticated));
+            assert_eq!(access.principal(text.as_deref(), true, now), Err(Denied::Unauthenticated));
         }
-        assert_eq!(Access::default().principal(None, now), Ok(None));
+        assert_eq!(Access::default().principal(None, false, now), Ok(None));
+    }
+
+    #[test]
+    fn without_names_only_the_same_user_is_served() {
+        let now = Instant::now();
+        let access = Access::of_same_user(Some("token".to_owned()));
+        assert_eq!(access.principal(None, true, now), Ok(None));
+        assert_eq!(access.principal(Some(&header("a:b")), true, now), Ok(None));
+        assert_eq!(access.principal(Some("bearer token"), false, now), Ok(None));
+        for wrong in
+            [None, Some("Bearer tokens"), Some("Bearer "), Some("token"), Some("Basic token")]
+        {
+            assert_eq!(access.principal(wrong, false, now), Err(Denied::OtherUser), "{wrong:?}");
+        }
+        let access = Access::of_same_user(None);
+        assert_eq!(access.principal(Some("Bearer "), false, now), Err(Denied::OtherUser));
+        assert!(access.may_use(None, "team") && access.may_operate(None));
     }
 
     #[test]
@@ -206,7 +281,9 @@ mod tests {
         let (access, now) = (Access::parse(TWO).unwrap(), Instant::now());
         let header = header("spark:s");
         let at = |milliseconds| {
-            access.principal(Some(&header), now + Duration::from_millis(milliseconds)).is_ok()
+            access
+                .principal(Some(&header), false, now + Duration::from_millis(milliseconds))
+                .is_ok()
         };
         assert_eq!(
             [at(0), at(0), at(0), at(400), at(600), at(600)],

@@ -21,7 +21,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::access::Access;
 use super::files::Files;
-use super::{Answer, ApiAnswer, ConnectionId, Effect, Master, Question, http};
+use super::hosts::Hosts;
+use super::{Answer, ApiAnswer, ConnectionId, Effect, Master, Question, server};
 
 /// Calls that wait to be taken in; those who call wait when there are more.
 const REQUEST_QUEUE_LENGTH: usize = 1024;
@@ -73,6 +74,13 @@ pub(crate) enum Request {
         /// What becomes of it.
         reply: oneshot::Sender<Answer>,
     },
+    /// Somebody shows a token, before it is heard as an executor.
+    IsExecutor {
+        /// What it shows.
+        token: String,
+        /// Whether it is that of an executor.
+        reply: oneshot::Sender<bool>,
+    },
     /// Somebody asks something.
     Ask(Question, oneshot::Sender<Option<serde_json::Value>>),
     /// An operator says something.
@@ -111,6 +119,10 @@ pub(crate) struct Service {
     pub(crate) files: Files,
     /// What connections are encrypted with, if they are.
     pub(crate) tls: Option<TlsAcceptor>,
+    /// By which names it may be called.
+    pub(crate) hosts: Hosts,
+    /// Whether answers may be calls of functions, which pages of others can run.
+    pub(crate) has_jsonp: bool,
 }
 
 /// Encryption with a certificate and its key, in PEM; the error is a sentence.
@@ -132,7 +144,7 @@ impl Connections {
     /// Serves what comes in at a listener.
     pub(crate) fn serve(service: Service) -> Self {
         let (sender, requests) = mpsc::channel(REQUEST_QUEUE_LENGTH);
-        tokio::spawn(http::serve(service, sender));
+        tokio::spawn(server::serve(service, sender));
         Self::of(requests)
     }
 
@@ -177,6 +189,9 @@ impl Connections {
             // Whoever does not listen any more needs no answer.
             Request::Ask(question, reply) => {
                 let _ = reply.send(master.read(&question, &view()));
+            }
+            Request::IsExecutor { token, reply } => {
+                let _ = reply.send(master.has_executor(&token));
             }
             Request::Operate(call, reply) => {
                 let _ = reply.send(master.operate(now, &call, &view()));

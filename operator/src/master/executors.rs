@@ -499,6 +499,12 @@ impl Master {
         }
     }
 
+    /// Whether a token is that of an executor.
+    pub(crate) fn has_executor(&self, token: &str) -> bool {
+        let mut executors = self.frameworks.values().flat_map(|it| it.executors.values());
+        executors.any(|record| record.token == token)
+    }
+
     fn find_executor(&self, call: &Call, token: Option<&str>) -> Option<(Arc<str>, TaskId)> {
         let framework = self.frameworks.get(call.framework_id.value.as_str())?;
         let mut of_id = framework
@@ -507,7 +513,9 @@ impl Master {
             .filter(|(_, record)| record.is_started && record.info.executor_id == call.executor_id);
         // Agents have executors of the same id, and their tokens differ.
         let shown = of_id.clone().find(|(_, record)| token == Some(&record.token));
-        let any = || of_id.find(|_| !self.settings.access.is_required());
+        // Some executors show nothing, which is enough where nobody has to; what is shown is right.
+        let is_enough = token.is_none() && !self.settings.access.is_required();
+        let any = || of_id.find(|_| is_enough);
         let (name, _) = shown.or_else(any)?;
         Some((framework.id.clone(), name.clone()))
     }

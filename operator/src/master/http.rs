@@ -5,25 +5,23 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, Request as Incoming, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use proffer_mesos::content::{ContentProblem, ContentType, NOT_ACCEPTABLE};
 use proffer_mesos::scheduler::{Call, CallType, Event, EventType};
 use proffer_mesos::{executor, recordio, validate};
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::io::AsyncReadExt;
+use tokio::sync::{mpsc, oneshot};
 
-use super::access::{Access, Denied};
+use super::access::{Access, Denied, bearer};
 use super::connections::stream::Next;
-use super::connections::{Request, Service, Stream};
+use super::connections::{Request, Stream};
 use super::files::{Download, Files, Found};
+use super::hosts::Hosts;
+use super::server::Peer;
 use super::{ConnectionId, Question};
 
 /// The longest body of a call.
@@ -32,115 +30,154 @@ const MAXIMUM_BODY_BYTES: usize = 8 << 20;
 /// How long a call may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long the head of a request may take to arrive, and how long a connection may be idle.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How many connections there are at most; others wait.
-const MAXIMUM_CONNECTIONS: usize = 10_000;
-
-/// How long it is waited when no connection can be taken in.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The longest name of a function for JSONP.
+const MAXIMUM_FUNCTION_BYTES: usize = 128;
 
 /// The header that names the connection on which a framework is told events.
 const STREAM_ID: &str = "mesos-stream-id";
 
 type Requests = mpsc::Sender<Request>;
 
-/// Serves until the process ends.
-pub(super) async fn serve(service: Service, requests: Requests) {
-    let Service { listener, access, files, tls } = service;
-    let router = Router::new().fallback(answer).with_state((requests, access, files));
-    let permits = Arc::new(Semaphore::new(MAXIMUM_CONNECTIONS));
-    loop {
-        let Ok(permit) = permits.clone().acquire_owned().await else { return };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                // As when there are no more file descriptors: some will be free again.
-                tracing::warn!("cannot take in a connection to the Mesos API: {error}");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        // Events are small and wanted at once; one that cannot be sent so soon is sent all the same.
-        let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
-        let tls = tls.clone();
-        tokio::spawn(async move {
-            match tls {
-                None => speak(stream, service).await,
-                Some(tls) => match tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => speak(stream, service).await,
-                    Ok(Err(error)) => tracing::debug!("a connection to the Mesos API: {error}"),
-                    Err(_) => tracing::debug!("a connection to the Mesos API: it says nothing"),
-                },
-            }
-            drop(permit);
-        });
-    }
+/// What requests are answered with.
+pub(super) struct Api {
+    pub(super) requests: Requests,
+    pub(super) access: Arc<Access>,
+    pub(super) files: Files,
+    pub(super) hosts: Hosts,
+    /// Whether answers may be calls of functions, which pages of others can run.
+    pub(super) has_jsonp: bool,
 }
 
-/// Serves a connection until it ends.
-async fn speak<S>(stream: S, service: TowerToHyperService<Router>)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .title_case_headers(true)
-        .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = served.await {
-        tracing::debug!("a connection to the Mesos API: {error}");
-    }
-}
-
-async fn answer(
-    State((requests, access, files)): State<(Requests, Arc<Access>, Files)>,
-    request: axum::extract::Request,
-) -> Response {
+/// Answers a request. That it may be looked at comes before anything else.
+pub(super) async fn answer(api: &Api, peer: &Peer, request: Incoming<Body>) -> Response {
     let (parts, body) = request.into_parts();
-    let answer = match endpoint(parts.uri.path()) {
-        // Executors show what they were given.
-        "api/v1/executor" => executor_api(&requests, &parts.method, &parts.headers, body).await,
-        "redirect" => {
-            let host = text(&parts.headers, "host").unwrap_or_default();
-            let location = [(header::LOCATION, format!("//{host}"))];
-            Ok((StatusCode::TEMPORARY_REDIRECT, location).into_response())
-        }
-        other => match access.principal(text(&parts.headers, "authorization"), Instant::now()) {
-            Err(denied) => Err(denial(denied)),
-            Ok(principal) => match other {
-                "api/v1/scheduler" => {
-                    scheduler(&requests, &parts.method, &parts.headers, principal, body).await
-                }
-                "api/v1" => {
-                    let may_change = access.may_operate(principal.as_deref());
-                    operate(&requests, &parts.method, &parts.headers, may_change, body).await
-                }
-                "files/browse" | "files/read" | "files/download" => {
-                    let query = query(parts.uri.query());
-                    read_file(&files, other, &query)
-                        .await
-                        .map_err(|(status, problem)| refuse(status, problem))
-                }
-                _ => read_only(&requests, other, query(parts.uri.query())).await,
-            },
-        },
+    let mut answer = match api.hosts.check(&parts.uri, &parts.headers, peer.local) {
+        Err(problem) => refuse(StatusCode::FORBIDDEN, problem),
+        Ok(()) => api.route(peer, &parts, body).await.unwrap_or_else(|refusal| refusal),
     };
-    answer.unwrap_or_else(|refusal| refusal)
+    // No page of others reads an answer, or has it taken for something that it is not.
+    let headers = answer.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    answer
+}
+
+impl Api {
+    async fn route(&self, peer: &Peer, parts: &Parts, body: Body) -> Result<Response, Response> {
+        let Parts { method, headers, .. } = parts;
+        let requests = &self.requests;
+        let endpoint = endpoint(parts.uri.path());
+        match endpoint {
+            // Executors show what they were given.
+            "api/v1/executor" => {
+                self.check_executor(peer, headers).await?;
+                return executor_api(requests, method, headers, body).await;
+            }
+            "redirect" => {
+                let host = text(headers, "host").unwrap_or_default();
+                let location = [(header::LOCATION, format!("//{host}"))];
+                return Ok((StatusCode::TEMPORARY_REDIRECT, location).into_response());
+            }
+            _ => {}
+        }
+        let authorization = text(headers, "authorization");
+        let principal = self
+            .access
+            .principal(authorization, peer.is_same_user, Instant::now())
+            .map_err(denial)?;
+        match endpoint {
+            "api/v1/scheduler" => scheduler(requests, method, headers, principal, body).await,
+            "api/v1" => {
+                let may_change = self.access.may_operate(principal.as_deref());
+                operate(requests, method, headers, may_change, body).await
+            }
+            "files/browse" | "files/read" | "files/download" => {
+                let query = self.query(parts.uri.query()).map_err(refused)?;
+                read_file(&self.files, endpoint, &query).await.map_err(refused)
+            }
+            _ => {
+                let query = self.query(parts.uri.query()).map_err(refused)?;
+                read_only(requests, endpoint, query).await
+            }
+        }
+    }
+
+    /// Whether somebody may speak as an executor, before it is read what it says. The master looks at
+    /// the token once more, for it has to be that of the executor that is named.
+    async fn check_executor(&self, peer: &Peer, headers: &HeaderMap) -> Result<(), Response> {
+        if peer.is_same_user || self.access.is_for_anybody() {
+            return Ok(());
+        }
+        let token = executor_token(headers);
+        if token.is_some() && token == peer.executor_token.get().map(String::as_str) {
+            return Ok(());
+        }
+        let Some(token) = token else { return Err(denial(Denied::NoExecutor)) };
+        let (reply, answer) = oneshot::channel();
+        ask(&self.requests, Request::IsExecutor { token: token.to_owned(), reply }).await?;
+        if !answer.await.map_err(|_| unavailable())? {
+            return Err(denial(Denied::NoExecutor));
+        }
+        // If another one is shown on this connection, it is looked up each time.
+        let _ = peer.executor_token.set(token.to_owned());
+        Ok(())
+    }
+
+    /// What is said in the query of a request. A function to call is there only if that may be.
+    fn query(&self, text: Option<&str>) -> Found<BTreeMap<String, String>> {
+        let pairs = url::form_urlencoded::parse(text.unwrap_or_default().as_bytes());
+        let query: BTreeMap<_, _> = pairs.into_owned().collect();
+        match query.get("jsonp") {
+            Some(_) if !self.has_jsonp => {
+                let message = "JSONP is not served, for any page could read such an answer: leave out \
+                               'jsonp', or have the master started with --mesos-jsonp (on a cluster \
+                               with mesos.jsonp)";
+                Err((StatusCode::FORBIDDEN, message.to_owned()))
+            }
+            Some(function) if !is_function(function) => {
+                let message = "'jsonp' is not the name of a function, such as angular.callbacks._0";
+                Err((StatusCode::BAD_REQUEST, message.to_owned()))
+            }
+            _ => Ok(query),
+        }
+    }
+}
+
+/// Whether a text is a name of JavaScript, or several with dots between them.
+fn is_function(text: &str) -> bool {
+    let is_start = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$');
+    let is_name = |name: &str| {
+        let mut bytes = name.bytes();
+        bytes.next().is_some_and(is_start)
+            && bytes.all(|byte| is_start(byte) || byte.is_ascii_digit())
+    };
+    text.len() <= MAXIMUM_FUNCTION_BYTES && text.split('.').all(is_name)
 }
 
 /// What is said to who may not say something.
 fn denial(denied: Denied) -> Response {
+    let unauthorized = |message: &str, scheme: &'static str| {
+        let mut refusal = refuse(StatusCode::UNAUTHORIZED, message);
+        refusal.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+        refusal
+    };
     match denied {
-        Denied::Unauthenticated => {
-            let message = "The principal or its secret is missing or wrong";
-            let mut refusal = refuse(StatusCode::UNAUTHORIZED, message);
-            let realm = HeaderValue::from_static("Basic realm=\"mesos-master\"");
-            refusal.headers_mut().insert(header::WWW_AUTHENTICATE, realm);
-            refusal
-        }
+        Denied::Unauthenticated => unauthorized(
+            "The principal or its secret is missing or wrong",
+            "Basic realm=\"mesos-master\"",
+        ),
+        Denied::OtherUser => unauthorized(
+            "This master serves the user who started it: connect from a program of that user, or show \
+             the token of the file mesos-PORT.token, in $XDG_RUNTIME_DIR/proffer or in proffer-UID among \
+             the temporary files, as 'Authorization: Bearer TOKEN'. To serve other users, start it with \
+             --mesos-credentials",
+            "Bearer realm=\"mesos-master\"",
+        ),
+        Denied::NoExecutor => unauthorized(
+            "An executor shows the token of MESOS_EXECUTOR_AUTHENTICATION_TOKEN as 'Authorization: \
+             Bearer TOKEN', and this is none that is known",
+            "Bearer realm=\"mesos-agent\"",
+        ),
         Denied::TooOften => {
             let message = "The principal calls more often than its qps allows";
             let mut refusal = refuse(StatusCode::TOO_MANY_REQUESTS, message);
@@ -164,8 +201,17 @@ fn refuse(status: StatusCode, message: impl Into<String>) -> Response {
     (status, kind, message.into()).into_response()
 }
 
+fn refused((status, message): (StatusCode, String)) -> Response {
+    refuse(status, message)
+}
+
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// What an executor shows.
+fn executor_token(headers: &HeaderMap) -> Option<&str> {
+    text(headers, "authorization").and_then(bearer)
 }
 
 /// The body of a call, if it comes in time and is not too large.
@@ -269,8 +315,7 @@ async fn executor_api(
     let bad = |message: String| refuse(StatusCode::BAD_REQUEST, message);
     let (content, bytes) = read_encoded(method, headers, body).await?;
     let call: executor::Call = content.decode(&bytes, "executor::Call").map_err(bad)?;
-    let token = text(headers, "authorization").and_then(|value| value.strip_prefix("Bearer "));
-    let token = token.map(str::to_owned);
+    let token = executor_token(headers).map(str::to_owned);
     let (reply, stream) = oneshot::channel();
     if call.r#type == Some(executor::CallType::Subscribe.into()) {
         if call.subscribe.is_none() {
@@ -294,12 +339,6 @@ async fn executor_api(
     } else {
         refuse(status, answer.message)
     })
-}
-
-/// What is said in the query of a request.
-fn query(text: Option<&str>) -> BTreeMap<String, String> {
-    let pairs = url::form_urlencoded::parse(text.unwrap_or_default().as_bytes());
-    pairs.into_owned().collect()
 }
 
 /// Answers with what tasks have left.
@@ -479,48 +518,4 @@ fn events(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::master::connections::stream::stream;
-    use futures::StreamExt;
-
-    #[tokio::test]
-    async fn an_event_is_followed_by_the_end_of_its_line_at_once() {
-        let (requests, _asked) = mpsc::channel(1);
-        let (writing, events) = stream();
-        let stream = Stream { connection: ConnectionId(1), id: "s".to_owned(), events };
-        let end = line_end(ContentType::Json);
-        let response = super::events(&requests, ContentType::Json, stream, end.clone());
-        let mut body = response.into_body().into_data_stream();
-        assert!(writing.write(b"3\none".to_vec()) && writing.write(b"3\ntwo".to_vec()));
-        for expected in [&b"3\none"[..], b"3\ntwo", &end.unwrap()] {
-            assert_eq!(body.next().await.unwrap().unwrap(), expected);
-        }
-        drop(writing);
-        assert!(body.next().await.is_none(), "a heartbeat is not followed by another");
-    }
-
-    #[tokio::test]
-    async fn it_is_told_when_everything_was_read() {
-        let (requests, mut asked) = mpsc::channel(1);
-        let (writing, events) = stream();
-        let stream = Stream { connection: ConnectionId(1), id: "s".to_owned(), events };
-        let response = super::events(&requests, ContentType::Protobuf, stream, None);
-        let mut body = response.into_body().into_data_stream();
-        assert!(writing.write(b"one".to_vec()));
-        writing.mark();
-        drop(writing);
-        assert!(body.next().await.is_some() && asked.try_recv().is_err());
-        assert!(body.next().await.is_none());
-        assert!(matches!(asked.try_recv(), Ok(Request::HasRead(ConnectionId(1)))));
-    }
-
-    #[test]
-    fn everything_is_below_master_too() {
-        for path in ["/state", "/master/state", "/master/state/", "/state/"] {
-            assert_eq!(endpoint(path), "state", "{path}");
-        }
-        assert_eq!(endpoint("/master/api/v1/scheduler"), "api/v1/scheduler");
-        assert_eq!(endpoint("/slave(12)/api/v1/executor"), "api/v1/executor");
-    }
-}
+mod tests;

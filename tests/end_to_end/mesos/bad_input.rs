@@ -113,7 +113,7 @@ fn one_that_does_not_read_does_not_hurt() {
     let info = info(&json!({"role": "slow"}));
     let body = json!({"type": "SUBSCRIBE", "subscribe": {"framework_info": info}}).to_string();
     let mut slow = TcpStream::connect(&master.address).unwrap();
-    let head = "POST /api/v1/scheduler HTTP/1.1\r\nHost: m\r\nContent-Type: application/json\r\n\
+    let head = "POST /api/v1/scheduler HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
                 Accept: application/json\r\nContent-Length";
     write!(slow, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
     let mut said = Vec::new();
