@@ -10,7 +10,7 @@ use crate::labels::{Contradiction, Label, Requirement};
 use crate::policy::{Fairness, IdleGuarantee, ReclaimDefaults, ReclaimRules};
 use crate::resources::Resources;
 use crate::share::WeightMilli;
-use crate::time::{Span, Time};
+use crate::time::{Lasting, Span, Time};
 
 /// The settings of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,11 +96,11 @@ pub(crate) struct Pool {
     /// The same for the pool's own jobs.
     pub(crate) own_pending: Resources,
     /// Since when jobs wait below the subtree's guarantee.
-    pub(crate) below_guarantee_since: Option<Time>,
+    pub(crate) below_guarantee: Lasting,
     /// Since when jobs wait while a sibling holds more by weight.
-    pub(crate) below_share_since: Option<Time>,
+    pub(crate) below_share: Lasting,
     /// Since when the pool's own jobs wait while its children hold more by weight.
-    pub(crate) own_below_share_since: Option<Time>,
+    pub(crate) own_below_share: Lasting,
     /// How many executors the subtree was ever given.
     pub(crate) allocations: u64,
     /// How many executors the pool's own jobs were ever given.
@@ -369,9 +369,9 @@ impl Pools {
             own_past: Resources::NONE,
             pending: Resources::NONE,
             own_pending: Resources::NONE,
-            below_guarantee_since: None,
-            below_share_since: None,
-            own_below_share_since: None,
+            below_guarantee: Lasting::default(),
+            below_share: Lasting::default(),
+            own_below_share: Lasting::default(),
             allocations: 0,
             own_allocations: 0,
             jobs: 0,

@@ -2,12 +2,16 @@
 //!
 //! Their arithmetic saturates: what lies beyond the end is the end, and nothing is before the beginning.
 
+mod lasting;
+
 use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Mul, Sub};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub(crate) use lasting::Lasting;
 
 /// An instant. Only differences matter: where the time begins is up to who runs the engine. What the
 /// engine is given never goes back.

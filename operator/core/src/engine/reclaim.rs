@@ -144,8 +144,8 @@ impl Engine {
     }
 
     fn is_ripe_within_pool(&self, now: Time, ask: &Ask) -> bool {
-        let since = self.state.jobs.get(ask.job).and_then(|job| job.waiting.below_share_since());
-        since.is_some_and(|since| since + ask.rules.grace_milliseconds <= now)
+        let since = self.state.jobs.get(ask.job).map(|job| job.waiting.below_share());
+        since.is_some_and(|since| since.is_ripe(now, ask.rules.grace_milliseconds))
     }
 
     /// The turn of a claim; `None` when none of its grace periods is over.
@@ -156,9 +156,9 @@ impl Engine {
         let mut waits = ask.within_pool;
         for (_, pool) in self.state.pools.upwards(ask.pool) {
             let held = pool.held.plus(&pool.pending);
-            within_guarantee |= pool.below_guarantee_since.is_some()
+            within_guarantee |= pool.below_guarantee.is_so()
                 && fits_guarantee(&pool.settings.guarantee, &held, &ask.request, ask.count);
-            waits |= pool.below_share_since.is_some() || pool.own_below_share_since.is_some();
+            waits |= pool.below_share.is_so() || pool.own_below_share.is_so();
             shares.push(self.share(&held, pool.settings.weight));
         }
         shares.reverse();

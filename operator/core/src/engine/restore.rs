@@ -37,9 +37,8 @@ impl Engine {
         }
         self.avoid_epochs_of_others(&executors);
         let mut of_jobs: BTreeMap<JobKey, BTreeMap<ExecutorKey, Known>> = BTreeMap::new();
-        for (key, mut known) in executors {
-            if let Some(observation) = &mut known.observation {
-                observation.node = observation.node.take().or(known.landed_on.take());
+        for (key, known) in executors {
+            if known.observation().is_some() {
                 of_jobs.entry(key.job.clone()).or_default().insert(key, known);
             }
         }
@@ -86,13 +85,14 @@ impl Engine {
         loop {
             let mut progress = false;
             for (key, known) in &mut executors {
-                if !known.seated && self.may_return(key, known) {
-                    known.seated = self.seat_again(now, known);
-                    progress |= known.seated;
+                if !known.is_seated() && self.may_return(key, known) && self.seat_again(now, known)
+                {
+                    known.note_seated();
+                    progress = true;
                 }
             }
             for (key, known) in &mut executors {
-                if known.seated && self.claim(now, key, &mut known.left, None) {
+                if known.is_seated() && known.take_in(|left| self.claim(now, key, left, None)) {
                     progress = true;
                     self.report_again(now, key, known);
                 }
@@ -100,7 +100,8 @@ impl Engine {
             if progress {
                 continue;
             }
-            let gone = |(_, known): &(&ExecutorKey, &Known)| known.seated && self.is_gone(known);
+            let gone =
+                |(_, known): &(&ExecutorKey, &Known)| known.is_seated() && self.is_gone(known);
             let settled = executors.iter().filter(gone).find(|(_, known)| known.is_settled());
             let mut next = settled.map(|(key, _)| key.clone());
             if next.is_none() {
@@ -109,22 +110,22 @@ impl Engine {
                     continue;
                 }
                 let gone =
-                    |(_, known): &(&ExecutorKey, &Known)| known.seated && self.is_gone(known);
+                    |(_, known): &(&ExecutorKey, &Known)| known.is_seated() && self.is_gone(known);
                 next = executors.iter().find(gone).map(|(key, _)| key.clone());
             }
             let Some(known) = next.as_ref().and_then(|key| executors.remove(key)) else { break };
             if let Some(key) = &next {
                 self.report_again(now, key, &known);
-                self.bury(now, key, known);
+                self.bury(now, key, &known);
             }
         }
-        for (key, mut known) in executors {
-            if known.seated {
-                self.pass_over(&key, &known.left);
+        for (key, known) in executors {
+            if known.is_seated() {
+                self.pass_over(&key, known.left());
                 self.report_again(now, &key, &known);
-            } else if let Some(observation) = known.observation.take() {
-                self.expel(now, &observation);
-                if let Some(departure) = &known.departure {
+            } else if let Some(observation) = known.observation() {
+                self.expel(now, observation);
+                if let Some(departure) = known.departure() {
                     self.take_departure(now, &key, departure);
                 }
             }
@@ -184,7 +185,7 @@ impl Engine {
     /// name now.
     fn avoid_epochs_of_others(&mut self, executors: &BTreeMap<ExecutorKey, Known>) {
         for (key, known) in executors {
-            let uid = known.observation.as_ref().map(|observation| &observation.job_uid);
+            let uid = known.observation().map(|observation| &observation.job_uid);
             let id = self.state.job_by_key.get(&key.job).copied();
             if let Some(job) = id.and_then(|id| self.state.jobs.get_mut(id))
                 && uid != Some(&job.uid)
@@ -198,14 +199,14 @@ impl Engine {
     fn may_return(&self, key: &ExecutorKey, known: &Known) -> bool {
         let id = self.state.job_by_key.get(&key.job).copied();
         let Some(job) = id.and_then(|id| self.state.jobs.get(id)) else { return false };
-        let uid = known.observation.as_ref().map(|observation| &observation.job_uid);
+        let uid = known.observation().map(|observation| &observation.job_uid);
         uid == Some(&job.uid)
             && job.fleet.get(key.index).is_none()
             && key.epoch >= job.fleet.next_epoch(key.index)
     }
 
     fn seat_again(&mut self, now: Time, known: &Known) -> bool {
-        let Some(observed) = &known.observation else { return false };
+        let Some(observed) = known.observation() else { return false };
         let Some(&id) = self.state.job_by_key.get(&observed.key.job) else { return false };
         self.seat_observed(now, id, observed);
         let Some(job) = self.state.jobs.get_mut(id) else { return false };
@@ -242,8 +243,7 @@ impl Engine {
 
     /// Whether an executor is gone, alone or with its node.
     fn is_gone(&self, known: &Known) -> bool {
-        known.departure.is_some()
-            || known.observation.as_ref().is_some_and(|it| self.is_missing(it))
+        known.departure().is_some() || known.observation().is_some_and(|it| self.is_missing(it))
     }
 
     /// A node that stands only for what was said to be on it.
@@ -257,21 +257,21 @@ impl Engine {
         }
     }
 
-    fn bury(&mut self, now: Time, key: &ExecutorKey, known: Known) {
-        if let Some(departure) = known.departure {
-            self.take_departure(now, key, &departure);
-        } else if let Some(node) = known.observation.and_then(|observed| observed.node) {
+    fn bury(&mut self, now: Time, key: &ExecutorKey, known: &Known) {
+        if let Some(departure) = known.departure() {
+            self.take_departure(now, key, departure);
+        } else if let Some(node) = known.observation().and_then(|seen| seen.node.as_ref()) {
             self.take_departure(now, key, &Departure::Lost(format!("node {node} is gone")));
         }
     }
 
     /// Takes in attempts whose predecessors are nowhere to be found, those of the lowest number first.
     fn claim_lowest(&mut self, now: Time, executors: &mut BTreeMap<ExecutorKey, Known>) -> bool {
-        let left = executors.values().filter(|known| known.seated).flat_map(|known| &known.left);
+        let left = executors.values().filter(|known| known.is_seated()).flat_map(Known::left);
         let numbers: BTreeSet<u32> = left.map(|attempts| attempts.attempt).collect();
         for number in numbers {
-            for (key, known) in executors.iter_mut().filter(|(_, known)| known.seated) {
-                if self.claim(now, key, &mut known.left, Some(number)) {
+            for (key, known) in executors.iter_mut().filter(|(_, known)| known.is_seated()) {
+                if known.take_in(|left| self.claim(now, key, left, Some(number))) {
                     self.report_again(now, key, known);
                     return true;
                 }
@@ -360,7 +360,7 @@ impl Engine {
 
     /// Takes in an executor's last report, once more if more of it makes sense now.
     fn report_again(&mut self, now: Time, key: &ExecutorKey, known: &Known) {
-        let Some(report) = &known.report else { return };
+        let Some(report) = known.report() else { return };
         let Some((_, executor, id, job)) = self.state.executor_mut(key) else { return };
         let number = report.number;
         executor.reports.expect_again(number, job.publication.next_revision());

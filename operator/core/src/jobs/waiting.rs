@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::explain::Rejection;
 use crate::ids::NodeId;
-use crate::time::Time;
+use crate::time::{Lasting, Span, Time};
 
 /// What a job that wants more executors waits for.
 #[derive(Clone, Debug, Default)]
@@ -14,7 +14,7 @@ pub(crate) struct Waiting {
     position: Option<u32>,
     line: Line,
     /// Since when others of its pool hold what it should have.
-    below_share_since: Option<Time>,
+    below_share: Lasting,
 }
 
 /// How long a job has waited for room for its next executor, or for its gang.
@@ -91,12 +91,13 @@ impl Waiting {
     }
 
     /// Since when others of its pool hold what it should have.
-    pub(crate) fn below_share_since(&self) -> Option<Time> {
-        self.below_share_since
+    pub(crate) fn below_share(&self) -> Lasting {
+        self.below_share
     }
 
-    /// The same, to be changed.
-    pub(crate) fn below_share_since_mut(&mut self) -> &mut Option<Time> {
-        &mut self.below_share_since
+    /// Takes in whether they do now, with the grace period after which that counts; returns when that
+    /// ends, if it has not.
+    pub(crate) fn mark_below_share(&mut self, now: Time, grace: Option<Span>) -> Option<Time> {
+        self.below_share.mark(now, grace)
     }
 }

@@ -10,7 +10,7 @@ use crate::pools::Pool;
 use crate::resources::{Kind, Resources};
 use crate::share::Share;
 use crate::state::State;
-use crate::time::{Span, Time};
+use crate::time::{Lasting, Span, Time};
 
 /// How many nodes are compared for an executor before the best of them is taken.
 const CANDIDATE_NODES: usize = 32;
@@ -286,7 +286,7 @@ impl<'a> Search<'a> {
     /// when it has what the claim asks for.
     pub(super) fn within_guarantee(&self, ask: &Ask, pool: PoolId) -> bool {
         let Some(settings) = self.pool(pool) else { return false };
-        let ripe = self.is_ripe(ask, settings.below_guarantee_since);
+        let ripe = self.is_ripe(ask, settings.below_guarantee);
         ripe && fits_guarantee(
             &settings.settings.guarantee,
             &self.held(Branch { pool, own: false }),
@@ -295,8 +295,8 @@ impl<'a> Search<'a> {
         )
     }
 
-    pub(super) fn is_ripe(&self, ask: &Ask, since: Option<Time>) -> bool {
-        since.is_some_and(|since| since + ask.rules.grace_milliseconds <= self.now)
+    pub(super) fn is_ripe(&self, ask: &Ask, since: Lasting) -> bool {
+        since.is_ripe(self.now, ask.rules.grace_milliseconds)
     }
 
     /// All that the claim gains.

@@ -233,11 +233,11 @@ impl Search<'_> {
             return path.any(|pool| self.within_guarantee(ask, pool));
         }
         let leftovers = path.any(|pool| self.pool(pool).is_some_and(|p| p.settings.weight == 0));
-        let since = self.pool(ours.pool).and_then(|pool| {
-            if ours.own { pool.own_below_share_since } else { pool.below_share_since }
-        });
+        let since = self
+            .pool(ours.pool)
+            .map(|pool| if ours.own { pool.own_below_share } else { pool.below_share });
         !leftovers
-            && self.is_ripe(ask, since)
+            && since.is_some_and(|since| self.is_ripe(ask, since))
             && self.weighted_share(theirs, &Resources::NONE)
                 >= self.weighted_share(ours, &Self::gain(ask))
     }

@@ -32,18 +32,60 @@ pub(crate) struct Told {
 /// What is known of an executor, and what of it is taken in.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
-    pub(crate) observation: Option<ExecutorObservation>,
-    pub(crate) report: Option<Report>,
-    pub(crate) departure: Option<Departure>,
-    /// Where it landed.
-    pub(crate) landed_on: Option<Box<str>>,
+    observation: Option<ExecutorObservation>,
+    report: Option<Report>,
+    departure: Option<Departure>,
+    /// Where it landed, if its observation does not say.
+    landed_on: Option<Box<str>>,
     /// Whether it has its place in its job.
-    pub(crate) seated: bool,
+    seated: bool,
     /// The attempts that are not taken in yet.
-    pub(crate) left: Vec<StageAttempts>,
+    left: Vec<StageAttempts>,
 }
 
 impl Known {
+    /// What was seen of it, with the node where it landed.
+    pub(crate) fn observation(&self) -> Option<&ExecutorObservation> {
+        self.observation.as_ref()
+    }
+
+    /// The last that it reported.
+    pub(crate) fn report(&self) -> Option<&Report> {
+        self.report.as_ref()
+    }
+
+    /// How it went, if it is gone.
+    pub(crate) fn departure(&self) -> Option<&Departure> {
+        self.departure.as_ref()
+    }
+
+    /// Whether it has its place in its job.
+    pub(crate) fn is_seated(&self) -> bool {
+        self.seated
+    }
+
+    /// It has its place in its job.
+    pub(crate) fn note_seated(&mut self) {
+        self.seated = true;
+    }
+
+    /// The attempts that are not taken in yet.
+    pub(crate) fn left(&self) -> &[StageAttempts] {
+        &self.left
+    }
+
+    /// Has `claim` take in what is left, of which it leaves what cannot be taken in yet; says whether
+    /// it took in any.
+    pub(crate) fn take_in(&mut self, claim: impl FnOnce(&mut [StageAttempts]) -> bool) -> bool {
+        claim(&mut self.left)
+    }
+
+    fn place(&mut self) {
+        if let Some(observation) = &mut self.observation {
+            observation.node = observation.node.take().or(self.landed_on.take());
+        }
+    }
+
     /// Whether all that it was told is accounted for.
     pub(crate) fn is_settled(&self) -> bool {
         self.left.iter().all(|attempts| attempts.partitions.is_empty())
@@ -104,9 +146,10 @@ impl Restoring {
 
     /// Everything was told.
     pub(crate) fn end(self) -> Told {
-        let Self { jobs, executors, frameworks, tasks, calls } = self;
+        let Self { jobs, mut executors, frameworks, tasks, calls } = self;
         let mut jobs: Vec<JobObservation> = jobs.into_values().collect();
         jobs.sort_by(|a, b| (a.created_at, &a.key).cmp(&(b.created_at, &b.key)));
+        executors.values_mut().for_each(Known::place);
         Told { jobs, executors, frameworks, tasks, calls }
     }
 }

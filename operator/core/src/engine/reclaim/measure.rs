@@ -57,25 +57,19 @@ impl Engine {
         let pools = below.guarantee.keys().chain(below.share.keys()).chain(below.own.keys());
         let pools = self.reclaiming.wait_in_pools(pools.copied().collect());
         let jobs = self.reclaiming.wait_in_jobs(below.jobs.keys().copied().collect());
-        let mut mark = |since: &mut Option<Time>, grace: Option<&Span>| {
-            let Some(grace) = grace else {
-                *since = None;
-                return;
-            };
-            let ripe = *since.get_or_insert(now) + *grace;
-            if ripe > now {
-                self.reclaiming.look_again_at(ripe);
-            }
-        };
         for id in pools {
             let Some(pool) = self.state.pools.get_mut(id) else { continue };
-            mark(&mut pool.below_guarantee_since, below.guarantee.get(&id));
-            mark(&mut pool.below_share_since, below.share.get(&id));
-            mark(&mut pool.own_below_share_since, below.own.get(&id));
+            let ripe = [
+                pool.below_guarantee.mark(now, below.guarantee.get(&id).copied()),
+                pool.below_share.mark(now, below.share.get(&id).copied()),
+                pool.own_below_share.mark(now, below.own.get(&id).copied()),
+            ];
+            ripe.into_iter().flatten().for_each(|at| self.reclaiming.look_again_at(at));
         }
         for id in jobs {
             let Some(job) = self.state.jobs.get_mut(id) else { continue };
-            mark(job.waiting.below_share_since_mut(), below.jobs.get(&id));
+            let ripe = job.waiting.mark_below_share(now, below.jobs.get(&id).copied());
+            ripe.into_iter().for_each(|at| self.reclaiming.look_again_at(at));
         }
     }
 
