@@ -213,15 +213,15 @@ impl Engine {
 
     /// When the engine wants to be ticked again, if nothing happens before.
     pub fn next_wakeup(&self) -> Option<Time> {
-        let frameworks = self.state.frameworks.timers.first().map(|&(time, _)| time);
-        let others = [
+        let wakeups = [
+            self.state.frameworks.wakeup(),
             self.agenda.wakeup(),
             self.drains.wakeup(),
             self.holds.wakeup(),
             self.reclaiming.wakeup(),
             self.head_of_line.wakeup(),
         ];
-        frameworks.into_iter().chain(others.into_iter().flatten()).min()
+        wakeups.into_iter().flatten().min()
     }
 
     /// The pools at this moment.

@@ -16,9 +16,11 @@ mod bits;
 mod check;
 mod constraints;
 mod filters;
+mod inverse;
 mod observation;
 mod offers;
 mod slots;
+mod timers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,10 +35,12 @@ pub use answers::{FrameworkAction, FrameworkCall, RescindReason, TaskProblem, Ta
 pub(crate) use bits::Bits;
 pub use constraints::{Constraint, Predicate, Selector};
 pub(crate) use filters::{Filters, Refused};
+pub(crate) use inverse::Inverse;
 pub use observation::{Demand, FrameworkObservation, FrameworkPool, NamedAmounts, RunningTask};
 pub use offers::OfferDescription;
-pub(crate) use offers::{Found, Inverse, Offer, Task, Timer};
+pub(crate) use offers::{Found, Offer, Task};
 use slots::Slots;
+pub(crate) use timers::Timer;
 
 /// How many ports an offer of a slice has: the next one of the same node has others.
 const PORTS_OF_A_SLICE: usize = 64;
@@ -119,15 +123,15 @@ pub(crate) struct Frameworks {
     pub(crate) by_key: BTreeMap<JobKey, FrameworkId>,
     pub(crate) clients: Arena<ClientId, Client>,
     pub(crate) offers: BTreeMap<OfferId, Offer>,
-    pub(crate) offers_on: BTreeMap<NodeId, BTreeSet<OfferId>>,
-    pub(crate) tasks_on: BTreeMap<NodeId, BTreeSet<(FrameworkId, TaskId)>>,
-    pub(crate) inverse: BTreeMap<(NodeId, FrameworkId), Inverse>,
+    offers_on: BTreeMap<NodeId, BTreeSet<OfferId>>,
+    tasks_on: BTreeMap<NodeId, BTreeSet<(FrameworkId, TaskId)>>,
+    inverse: BTreeMap<(NodeId, FrameworkId), Inverse>,
     /// The nodes that go into maintenance.
-    pub(crate) unavailable: BTreeSet<NodeId>,
-    pub(crate) timers: BTreeSet<(Time, Timer)>,
-    pub(crate) next_offer: u64,
-    /// Offers that were made in this tick.
-    pub(crate) fresh: BTreeSet<(ClientId, NodeId, OfferId)>,
+    unavailable: BTreeSet<NodeId>,
+    timers: BTreeSet<(Time, Timer)>,
+    next_offer: u64,
+    /// Offers of which frameworks have to be told.
+    fresh: BTreeSet<(ClientId, NodeId, OfferId)>,
     slots: Slots,
     /// All slots that nodes have.
     taken: Bits,
@@ -152,6 +156,13 @@ impl Frameworks {
         });
         self.by_key.insert(key.clone(), id);
         id
+    }
+
+    /// Forgets a framework that has no clients.
+    pub(crate) fn remove(&mut self, id: FrameworkId) {
+        if let Some(framework) = self.by_id.remove(id) {
+            self.by_key.remove(&framework.key);
+        }
     }
 
     /// The client of a framework in a pool, if there is one.
@@ -187,6 +198,15 @@ impl Frameworks {
             framework.clients.insert(pool, id);
         }
         id
+    }
+
+    /// Forgets a client that has neither offers nor tasks.
+    pub(crate) fn remove_client(&mut self, id: ClientId) {
+        let Some(client) = self.clients.remove(id) else { return };
+        self.move_timer(client.filter_timer, None, Timer::Filters(id));
+        if let Some(framework) = self.by_id.get_mut(client.framework) {
+            framework.clients.remove(&client.pool());
+        }
     }
 
     /// Sets what a client wants of offers and nodes.
@@ -275,7 +295,7 @@ impl Frameworks {
             self.taken.remove(slot as usize);
             self.forget_filters_of(slot);
         }
-        self.unavailable.remove(&node);
+        self.forget_unavailable(node);
     }
 
     /// Forgets all filters for a node.
@@ -395,21 +415,6 @@ impl Frameworks {
     pub(crate) fn count_nodes(&self, client: &Client) -> (usize, usize, usize) {
         let refused = self.open.common(client.filters.hidden());
         (self.open.len(), refused, self.open.common(&client.excluded))
-    }
-
-    /// Registers when the filters of a client are to be looked at.
-    pub(crate) fn set_filter_timer(&mut self, id: ClientId) {
-        let Some(client) = self.clients.get_mut(id) else { return };
-        let end = client.filters.next_end();
-        if client.filter_timer == end {
-            return;
-        }
-        if let Some(old) = std::mem::replace(&mut client.filter_timer, end) {
-            self.timers.remove(&(old, Timer::Filters(id)));
-        }
-        if let Some(end) = end {
-            self.timers.insert((end, Timer::Filters(id)));
-        }
     }
 
     fn open_all(&mut self) {

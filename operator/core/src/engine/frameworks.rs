@@ -12,7 +12,7 @@ pub(super) use shares::FairShares;
 use super::Engine;
 use crate::action::Action;
 use crate::frameworks::{
-    FrameworkAction, FrameworkCall, FrameworkObservation, NamedAmounts, RescindReason, Timer,
+    FrameworkAction, FrameworkCall, FrameworkObservation, NamedAmounts, RescindReason,
 };
 use crate::ids::{ClientId, FrameworkId, JobKey, NodeId, OfferId};
 use crate::resources::Resources;
@@ -127,7 +127,7 @@ impl Engine {
         let Some(node) = self.state.nodes.get(id) else { return };
         let all = all || !node.is_open();
         if node.availability().unavailable_from.is_some() {
-            self.state.frameworks.unavailable.insert(id);
+            self.state.frameworks.note_unavailable(id);
         }
         while let Some(offer) = self.newest_beyond(id, all) {
             self.rescind(now, offer, RescindReason::NodeChanged);
@@ -140,21 +140,20 @@ impl Engine {
         let node = self.state.nodes.get(id)?;
         let beyond = node.held().above(node.usable());
         let frameworks = &self.state.frameworks;
-        let mut newest_first = frameworks.offers_on.get(&id)?.iter().rev();
-        let is_beyond = |offer: &&OfferId| {
+        let mut newest_first = frameworks.offers_on(id).rev();
+        let is_beyond = |offer: &OfferId| {
             frameworks.offers.get(offer).is_some_and(|offer| {
                 !offer.amount.min_each(&beyond).is_none()
                     || !node.observed().ports.contains_all(&offer.ports)
             })
         };
-        newest_first.find(|offer| all || is_beyond(offer)).copied()
+        newest_first.find(|offer| all || is_beyond(offer))
     }
 
     /// Takes back the offers of a node that is gone, and reports its tasks lost.
     pub(super) fn clear_node(&mut self, now: Time, id: NodeId) {
-        while let Some(offer) =
-            self.state.frameworks.offers_on.get(&id).and_then(|on| on.last().copied())
-        {
+        let newest_first: Vec<OfferId> = self.state.frameworks.offers_on(id).rev().collect();
+        for offer in newest_first {
             self.rescind(now, offer, RescindReason::NodeGone);
         }
         self.lose_tasks_on(id);
@@ -225,13 +224,7 @@ impl Engine {
             return;
         }
         let (framework, pool) = (client.framework, client.pool());
-        if let Some(timer) = client.filter_timer {
-            frameworks.timers.remove(&(timer, Timer::Filters(id)));
-        }
-        frameworks.clients.remove(id);
-        if let Some(framework) = frameworks.by_id.get_mut(framework) {
-            framework.clients.remove(&pool);
-        }
+        frameworks.remove_client(id);
         self.state.pools.leave(pool);
         self.drop_framework_if_done(framework);
     }
@@ -243,9 +236,7 @@ impl Engine {
         if framework.observed.is_some() || !framework.clients.is_empty() {
             return;
         }
-        let key = framework.key.clone();
-        frameworks.by_id.remove(id);
-        frameworks.by_key.remove(&key);
+        frameworks.remove(id);
         self.rescind_inverse_to(id);
     }
 

@@ -70,7 +70,7 @@ impl Engine {
         frameworks: BTreeMap<JobKey, FrameworkObservation>,
         tasks: BTreeMap<(JobKey, TaskId), RunningTask>,
     ) {
-        self.state.frameworks.next_offer = now.as_milliseconds().saturating_mul(1 << 20);
+        self.state.frameworks.start_numbers_at(now.as_milliseconds().saturating_mul(1 << 20));
         for framework in frameworks.into_values() {
             self.observe_framework(now, framework);
         }

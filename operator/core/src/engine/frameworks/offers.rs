@@ -126,43 +126,29 @@ impl Engine {
         client.offered = client.offered.plus(&grant.amount);
         client.counted = client.counted.plus(&grant.unreserved);
         client.allocations += 1;
-        let (framework, pool) = (client.framework, client.pool());
+        let (framework, pool, slice) = (client.framework, client.pool(), client.slice);
         self.state.pools.charge(pool, &grant.amount);
         self.state.pools.offer(pool, &grant.amount);
         let Grant { amount, unreserved, ports, .. } = grant;
-        let of_this_node = (id, node, OfferId(0))..=(id, node, OfferId(u64::MAX));
-        let fresh = frameworks.fresh.range(of_this_node).next();
         // Slices stay apart: each is for one executor.
-        let fresh = fresh.filter(|_| client.slice.is_none());
-        if let Some(offer) = fresh.and_then(|(_, _, id)| frameworks.offers.get_mut(id)) {
+        if slice.is_none()
+            && let Some(offer) = frameworks.fresh_offer(id, node)
+        {
             offer.amount = offer.amount.plus(&amount);
             offer.unreserved = offer.unreserved.plus(&unreserved);
             offer.ports.insert_all(&ports);
             return;
         }
-        let offer = OfferId(frameworks.next_offer);
-        frameworks.next_offer += 1;
-        client.offers.insert(offer);
-        frameworks.fresh.insert((id, node, offer));
         let observed = frameworks.by_id.get(framework).and_then(|known| known.observed.as_ref());
         let own = observed.and_then(|seen| seen.offer_timeout_milliseconds);
         let timeout = own.or(self.settings.offer_timeout_milliseconds);
         let expires_at = timeout.map(|timeout| now + timeout);
-        if let Some(at) = expires_at {
-            frameworks.timers.insert((at, Timer::Offer(offer)));
-        }
-        frameworks.offers_on.entry(node).or_default().insert(offer);
-        frameworks
-            .offers
-            .insert(offer, Offer { client: id, node, amount, unreserved, ports, expires_at });
+        frameworks.add_offer(Offer { client: id, node, amount, unreserved, ports, expires_at });
     }
 
     /// Tells frameworks of the offers that were made in this tick.
     pub(in crate::engine) fn tell_offers(&mut self) {
-        let fresh = std::mem::take(&mut self.state.frameworks.fresh);
-        let mut fresh: Vec<OfferId> = fresh.into_iter().map(|(_, _, id)| id).collect();
-        fresh.sort_unstable();
-        for offer in fresh {
+        for offer in self.state.frameworks.take_fresh() {
             if let Some(description) = self.describe(offer) {
                 let key = description.framework.clone();
                 self.tell(&key, FrameworkAction::Offer(Box::new(description)));
@@ -195,19 +181,9 @@ impl Engine {
         kept_ports: &Ranges,
     ) -> Option<Offer> {
         let frameworks = &mut self.state.frameworks;
-        let offer = frameworks.offers.remove(&id)?;
-        if let Some(at) = offer.expires_at {
-            frameworks.timers.remove(&(at, Timer::Offer(id)));
-        }
-        if let Some(on) = frameworks.offers_on.get_mut(&offer.node) {
-            on.remove(&id);
-            if on.is_empty() {
-                frameworks.offers_on.remove(&offer.node);
-            }
-        }
+        let offer = frameworks.remove_offer(id)?;
         let rest = offer.amount.minus(kept);
         let client = frameworks.clients.get_mut(offer.client)?;
-        client.offers.remove(&id);
         client.held = client.held.minus(&rest);
         client.offered = client.offered.minus(&offer.amount);
         client.counted = client.counted.minus(&offer.unreserved);
@@ -257,7 +233,7 @@ impl Engine {
             let refused = Refused { amount: offer.amount, ports: offer.ports.clone() };
             self.refuse(now, offer.client, offer.node, refused, Span::ZERO);
         }
-        if self.state.frameworks.fresh.remove(&(offer.client, offer.node, id)) {
+        if self.state.frameworks.forget_fresh(id, &offer) {
             // The framework has not heard of it.
             return;
         }
@@ -270,10 +246,7 @@ impl Engine {
 
     /// Does what is due: offers that were not answered, filters that end.
     pub(in crate::engine) fn fire_framework_timers(&mut self, now: Time) {
-        while let Some(&(at, timer)) =
-            self.state.frameworks.timers.first().filter(|&&(at, _)| at <= now)
-        {
-            self.state.frameworks.timers.remove(&(at, timer));
+        while let Some(timer) = self.state.frameworks.take_timer(now) {
             match timer {
                 Timer::Offer(offer) => self.rescind(now, offer, RescindReason::Timeout),
                 Timer::Filters(id) => {

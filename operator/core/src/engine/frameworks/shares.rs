@@ -123,9 +123,9 @@ impl Engine {
         let frameworks = &self.state.frameworks;
         let mut free = *self.state.nodes.free_sum();
         let mut idle = self.state.nodes.kept().clone();
-        for (&node, offers) in &frameworks.offers_on {
-            let offers = offers.iter().filter_map(|id| {
-                let offer = frameworks.offers.get(id)?;
+        for node in frameworks.offered_nodes() {
+            let offers = frameworks.offers_on(node).filter_map(|id| {
+                let offer = frameworks.offers.get(&id)?;
                 Some((&*frameworks.clients.get(offer.client)?.path, &offer.amount))
             });
             let Some((more, more_idle)) = self.state.nodes.without(node, offers) else { continue };

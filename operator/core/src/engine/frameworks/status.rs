@@ -29,8 +29,8 @@ impl Engine {
         let mut pools: Vec<FrameworkPoolStatus> =
             pools.map(|client| self.client_status(framework, client)).collect();
         pools.sort_unstable_by(|one, other| one.pool.cmp(&other.pool));
-        let asked = self.state.frameworks.inverse.iter().filter(|((_, other), _)| *other == id);
-        let inverse_offers = asked.filter_map(|(&(node, _), asked)| {
+        let asked = self.state.frameworks.inverse_to(id);
+        let inverse_offers = asked.filter_map(|(node, asked)| {
             Some(InverseOfferStatus {
                 id: asked.id,
                 node: self.state.nodes.get(node)?.observed().name.clone(),

@@ -46,21 +46,15 @@ impl Engine {
 
     /// Notes a task, which is charged already.
     pub(super) fn insert_task(&mut self, id: FrameworkId, name: &TaskId, task: Task) {
-        let frameworks = &mut self.state.frameworks;
-        if let Some(client) = frameworks.clients.get_mut(task.client) {
-            client.tasks += 1;
-        }
-        frameworks.tasks_on.entry(task.node).or_default().insert((id, name.clone()));
-        if let Some(framework) = frameworks.by_id.get_mut(id) {
-            framework.tasks.insert(name.clone(), task);
-        }
+        self.state.frameworks.add_task(id, name, task);
     }
 
     /// Reports the tasks on a node lost.
     pub(super) fn lose_tasks_on(&mut self, node: NodeId) {
         let name = self.state.nodes.get(node).map(|node| node.observed().name.clone());
         let name = name.unwrap_or_default();
-        for (id, task) in self.state.frameworks.tasks_on.remove(&node).unwrap_or_default() {
+        let tasks: Vec<_> = self.state.frameworks.tasks_on(node).cloned().collect();
+        for (id, task) in tasks {
             let key = self.key_of(id);
             self.remove_task(id, &task);
             if let Some(key) = key {
@@ -72,16 +66,8 @@ impl Engine {
 
     fn remove_task(&mut self, id: FrameworkId, name: &TaskId) {
         let frameworks = &mut self.state.frameworks;
-        let task = frameworks.by_id.get_mut(id).and_then(|framework| framework.tasks.remove(name));
-        let Some(task) = task else { return };
-        if let Some(on) = frameworks.tasks_on.get_mut(&task.node) {
-            on.remove(&(id, name.clone()));
-            if on.is_empty() {
-                frameworks.tasks_on.remove(&task.node);
-            }
-        }
+        let Some(task) = frameworks.remove_task(id, name) else { return };
         if let Some(client) = frameworks.clients.get_mut(task.client) {
-            client.tasks -= 1;
             client.held = client.held.minus(&task.amount);
             self.state.nodes.release_task(task.node, &client.path, &task.amount, &task.ports);
             self.state.pools.release(client.pool(), &task.amount);

@@ -180,7 +180,7 @@ fn a_framework_that_is_gone_leaves_nothing_but_its_tasks() {
     world.tell(Event::TaskGone(key("a"), "t".into()));
     world.tick();
     assert!(world.engine.view().frameworks.is_empty());
-    assert!(world.engine.state.frameworks.timers.is_empty());
+    assert!(world.engine.state.frameworks.wakeup().is_none());
     assert!(
         world
             .engine

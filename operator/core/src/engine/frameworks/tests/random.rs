@@ -241,7 +241,7 @@ proptest! {
         }
         world.tick();
         prop_assert!(world.engine.view().frameworks.is_empty());
-        prop_assert!(world.engine.state.frameworks.timers.is_empty());
+        prop_assert!(world.engine.state.frameworks.wakeup().is_none());
         prop_assert_eq!(world.engine.state.frameworks.clients.iter().count(), 0);
     }
 
