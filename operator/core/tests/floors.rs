@@ -14,20 +14,8 @@ fn what_is_offered_is_decided_without_knowing_jobs() {
 
 #[test]
 fn no_book_of_the_engine_knows_the_engine() {
-    let books = concat!(env!("CARGO_MANIFEST_DIR"), "/src/engine/books");
-    let files = std::fs::read_dir(books).unwrap().map(|file| file.unwrap().path());
-    let files: Vec<_> = files.filter(|path| path.is_file()).collect();
-    assert!(!files.is_empty(), "there are no books in {books}");
-    for file in files {
-        let text = std::fs::read_to_string(&file).unwrap();
-        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-        let above = ["Engine", "crate::engine", "super::super"];
-        let upward: Vec<_> =
-            code.filter(|line| above.iter().any(|word| line.contains(word))).collect();
-        let file = file.display();
-        assert!(
-            upward.is_empty(),
-            "{file} uses what stands above it, ask the book instead: {upward:?}"
-        );
-    }
+    let words = ["arena", "ensure", "event", "ids", "resources", "time"];
+    let things = ["allocator", "executors", "frameworks", "jobs", "nodes", "reclaim"];
+    let may_use = [words, things].concat();
+    proffer_house::assert_uses_only(env!("CARGO_MANIFEST_DIR"), "engine/books", &may_use);
 }

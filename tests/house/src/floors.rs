@@ -34,7 +34,7 @@ impl House {
         let lib = source("src/lib.rs").ok_or("src/lib.rs cannot be read")?;
         let floors = floors(&lib);
         let names = exports(&lib);
-        let mut reader = Reader::new(source);
+        let mut reader = Reader::new(source, 1);
         for module in floors.iter().flat_map(|floor| &floor.modules) {
             reader.module(std::slice::from_ref(module))?;
         }
@@ -142,6 +142,29 @@ impl House {
         let name = if name.is_empty() { modules.join(", ") } else { name.clone() };
         format!("floor {} ({name})", floor + 1)
     }
+}
+
+/// One paragraph for each use of something outside of a module, such as `engine/books`, other than of the
+/// modules at the top that it may use.
+pub(crate) fn leaving(
+    source: impl Fn(&str) -> Option<String>,
+    module: &str,
+    may_use: &[&str],
+) -> Result<Vec<String>, String> {
+    let path: Vec<String> = module.split('/').map(str::to_owned).collect();
+    let mut reader = Reader::new(source, path.len());
+    reader.module(&path)?;
+    let itself = path.join("::");
+    let outside = reader.uses.iter().filter(|used| {
+        let whole = format!("{}{}", used.to, used.rest);
+        let inside = whole.strip_prefix(&itself).is_some_and(|rest| rest.starts_with("::"));
+        !inside && !may_use.contains(&used.to.as_str())
+    });
+    let problem = |used: &Use| {
+        let Use { to, rest, file, line, .. } = used;
+        format!("{file}:{line}: `{module}` uses `crate::{to}{rest}`, which it may not")
+    };
+    Ok(outside.map(problem).collect())
 }
 
 /// The floors that the `mod` lines of `lib.rs` make.

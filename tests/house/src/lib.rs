@@ -12,7 +12,8 @@
 //! mod nodes;
 //! ```
 //!
-//! [`assert_floors`] holds a crate to that, [`assert_apart`] keeps chosen modules from each other. Both
+//! [`assert_floors`] holds a crate to that, [`assert_apart`] keeps chosen modules from each other, and
+//! [`assert_uses_only`] says what one module may use. All
 //! read tokens, so they see every path that begins with `crate`, `self` or `super`: imports, types,
 //! expressions, and what stands in macros. Tests (`#[cfg(test)]`) may use everything, and so may
 //! `lib.rs` itself, which is the roof.
@@ -42,6 +43,18 @@ pub fn assert_floors(folder: &str) {
 #[track_caller]
 pub fn assert_apart(folder: &str, from: &[&str], to: &[&str]) {
     hold(&read(folder).reaching(from, to));
+}
+
+/// Fails if a module, such as `engine/books`, uses anything of its crate but itself and these modules at the
+/// top.
+///
+/// # Panics
+/// With one paragraph for each use that breaks the rule.
+#[track_caller]
+pub fn assert_uses_only(folder: &str, module: &str, may_use: &[&str]) {
+    let source = |file: &str| std::fs::read_to_string(Path::new(folder).join(file)).ok();
+    let problems = floors::leaving(source, module, may_use);
+    hold(&problems.unwrap_or_else(|problem| fail(&format!("{folder}: {problem}"))));
 }
 
 #[track_caller]

@@ -24,13 +24,16 @@ type Tokens = Peekable<IntoIter>;
 pub(crate) struct Reader<F> {
     /// The text of a file, by its path from the crate's folder.
     source: F,
+    /// How deep the module lies that is read: what is used inside of it does not count.
+    depth: usize,
     pub(crate) uses: Vec<Use>,
     file: String,
 }
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
-    pub(crate) fn new(source: F) -> Reader<F> {
-        Reader { source, uses: Vec::new(), file: String::new() }
+    /// Reads modules that lie `depth` deep, which is 1 for those at the top of the crate.
+    pub(crate) fn new(source: F, depth: usize) -> Reader<F> {
+        Reader { source, depth, uses: Vec::new(), file: String::new() }
     }
 
     /// Reads a module that stands in a file of its own, and those inside it.
@@ -100,14 +103,17 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                     while inner.next().is_some_and(|token| !is_sign(&token, ',')) {}
                 }
             }
-            Some(first) if base.is_empty() => {
-                let (to, line) = (first.to_string(), first.span().start().line);
+            Some(first) if base.len() < self.depth => {
+                let (first, line) = (first.to_string(), first.span().start().line);
                 tokens.next();
-                let rest = rest(tokens);
+                let mut way = base.iter().cloned().chain([first]);
+                let to = way.next().unwrap_or_default();
+                let rest: String =
+                    way.map(|name| format!("::{name}")).collect::<String>() + &rest(tokens);
                 let (from, file) = (here[0].clone(), self.file.clone());
                 self.uses.push(Use { from, to, rest, file, line });
             }
-            // Something in the same module at the top, or nothing.
+            // Something inside of the module that is read, or nothing.
             Some(_) | None => {}
         }
     }
@@ -145,20 +151,106 @@ fn colons(tokens: &mut Tokens) -> bool {
     colon() && colon()
 }
 
-/// Whether an attribute is `#[cfg(test)]`.
+/// Whether what an attribute stands on is there in tests only: `#[cfg(test)]`, `#[cfg(all(test, …))]`.
 fn is_test(attribute: Option<&TokenTree>) -> bool {
-    attribute.is_some_and(|token| token.to_string().replace(' ', "") == "[cfg(test)]")
+    let Some(TokenTree::Group(attribute)) = attribute else { return false };
+    let mut tokens = attribute.stream().into_iter();
+    match (tokens.next(), tokens.next()) {
+        (Some(TokenTree::Ident(word)), Some(TokenTree::Group(condition))) if word == "cfg" => {
+            conditions(condition.stream()).iter().all(|condition| needs_test(condition))
+        }
+        _ => false,
+    }
 }
 
-/// Passes over what an attribute stands on: up to a semicolon, a comma or a body.
+/// The conditions of a list.
+fn conditions(list: TokenStream) -> Vec<Vec<TokenTree>> {
+    let tokens: Vec<TokenTree> = list.into_iter().collect();
+    let conditions = tokens.split(|token| is_sign(token, ','));
+    conditions.filter(|condition| !condition.is_empty()).map(<[TokenTree]>::to_vec).collect()
+}
+
+/// Whether a condition holds in tests only.
+fn needs_test(condition: &[TokenTree]) -> bool {
+    match condition {
+        [TokenTree::Ident(word)] => word == "test",
+        [TokenTree::Ident(word), TokenTree::Group(list)] => {
+            let inner = conditions(list.stream());
+            let mut inner = inner.iter().map(|condition| needs_test(condition));
+            match word.to_string().as_str() {
+                "all" => inner.any(|needs| needs),
+                "any" => inner.len() > 0 && inner.all(|needs| needs),
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+/// Passes over what an attribute stands on: an item, up to its body or a semicolon; or a field, a variant
+/// and the like, up to a comma that stands in no generics.
 fn skip_item(tokens: &mut Tokens) {
-    let mut list = false;
+    // The attribute itself, and others.
+    let attribute = |token: &TokenTree| match token {
+        TokenTree::Group(group) => group.delimiter() == Delimiter::Bracket,
+        token => is_sign(token, '#'),
+    };
+    while tokens.next_if(attribute).is_some() {}
+    let item = item(tokens);
+    let mut generics = 0_usize;
+    let mut before = ' ';
     for token in tokens {
+        let mut sign = ' ';
         match &token {
-            TokenTree::Ident(word) if word == "use" => list = true,
-            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace && !list => return,
-            token if is_sign(token, ';') || is_sign(token, ',') => return,
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+                if item != Some(Item::Statement) {
+                    return;
+                }
+            }
+            TokenTree::Punct(punct) => sign = punct.as_char(),
+            TokenTree::Group(_) | TokenTree::Ident(_) | TokenTree::Literal(_) => {}
+        }
+        match (before, sign) {
+            (_, ';') => return,
+            (_, ',') if item.is_none() && generics == 0 => return,
+            (_, '<') => generics += 1,
+            ('-', '>') => {}
+            // What is compared before an arm's arrow is no generics.
+            ('=', '>') => generics = 0,
+            (_, '>') => generics = generics.saturating_sub(1),
             _ => {}
         }
+        before = sign;
+    }
+}
+
+/// How an item ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Item {
+    /// With a body or a semicolon.
+    Body,
+    /// With a semicolon, whatever stands in braces before it.
+    Statement,
+}
+
+/// Takes the words with which an item begins, if one comes next.
+fn item(tokens: &mut Tokens) -> Option<Item> {
+    let mut item = None;
+    loop {
+        let word = match tokens.peek()? {
+            TokenTree::Ident(word) => word.to_string(),
+            // As in `pub(crate)` and `extern "C"`.
+            TokenTree::Group(_) | TokenTree::Literal(_) => "pub".into(),
+            TokenTree::Punct(_) => return item,
+        };
+        item = match word.as_str() {
+            "pub" => item,
+            "use" | "static" | "const" | "type" => Some(Item::Statement),
+            "fn" | "impl" | "struct" | "enum" | "trait" | "mod" | "async" | "unsafe" | "extern" => {
+                Some(Item::Body)
+            }
+            _ => return item,
+        };
+        tokens.next();
     }
 }

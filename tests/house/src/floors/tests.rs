@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::House;
+use super::{House, leaving};
 
 /// A crate of these files: `src/lib.rs` is the first, the others are named.
 fn house(lib: &str, files: &[(&str, &str)]) -> House {
@@ -72,6 +72,10 @@ fn every_form_of_a_path_is_a_use() {
         "mod inner { use super::super::nodes::Node; }",
         "mod inner { use super::{super::nodes::Node, Other}; }",
         "#[derive(Debug)] struct A { #[cfg(test)] b: u32, node: crate::nodes::Node }",
+        "#[cfg(test)] fn f() {} use crate::nodes::Node;",
+        "#[cfg(test)] const A: B = B { c: 1 }; use crate::nodes::Node;",
+        "#[cfg(any(test, unix))] use crate::nodes::Node;",
+        "fn f() { match a { #[cfg(test)] b if b < 1 => 2, _ => crate::nodes::g() } }",
         "use crate::Node;",
     ];
     for form in forms {
@@ -108,6 +112,49 @@ fn tests_use_what_they_like() {
     let time = "#[cfg(test)]\nmod tests;\n#[cfg(test)]\n#[allow(x)]\nmod inline { use crate::nodes::A; }\n\
                 #[cfg(test)]\nuse crate::{nodes::B, pools::C};\n#[cfg(test)]\nfn f() { crate::nodes::g() }";
     assert_eq!(problems(&[("src/time.rs", time)]), [""; 0]);
+    for form in [
+        "#[cfg(test)] fn f<A, B>() { crate::nodes::g() }",
+        "#[cfg(test)] pub(crate) fn f<A>() where A: B, C: D { crate::nodes::g() }",
+        "#[cfg(test)] impl<A, B> C<A, B> for D { type E = crate::nodes::F; }",
+        "#[cfg(test)] const A: B<C, D> = B { c: 1, d: crate::nodes::E };",
+        "struct A { #[cfg(test)] b: C<D, crate::nodes::E>, f: u32 }",
+        "#[cfg(all(test, unix))] use crate::nodes::A;",
+        "#[cfg(any(test, all(unix, test)))] use crate::nodes::A;",
+    ] {
+        assert_eq!(problems(&[("src/time.rs", form)]), [""; 0], "{form}");
+    }
+}
+
+#[test]
+fn a_module_uses_only_what_it_may() {
+    let told = |page: &str| {
+        let sources = BTreeMap::from([
+            ("src/engine/books.rs", "mod page; use crate::time::Time;"),
+            ("src/engine/books/page.rs", "mod line; #[cfg(test)] mod tests;"),
+            ("src/engine/books/page/line.rs", page),
+        ]);
+        let source = |file: &str| sources.get(file).map(|text| (*text).to_owned());
+        leaving(source, "engine/books", &["time"]).unwrap()
+    };
+    for form in [
+        "use crate::time::Time; use super::super::page::Other; use crate::engine::books::page::A;",
+        "use super::super::super::books::A;",
+        "#[cfg(test)] use crate::engine::Engine;",
+    ] {
+        assert_eq!(told(form), [""; 0], "{form}");
+    }
+    for form in [
+        "use crate::{time::Time, engine::Engine};",
+        "use super::super::super::Engine;",
+        "use super::super::super::offer::A;",
+        "fn f(state: &crate::state::State) {}",
+    ] {
+        let told = told(form);
+        assert_eq!(told.len(), 1, "{form}: {told:?}");
+        assert!(
+            told[0].starts_with("src/engine/books/page/line.rs:1: `engine/books` uses `crate::")
+        );
+    }
 }
 
 #[test]
