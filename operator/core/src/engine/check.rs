@@ -11,7 +11,7 @@ use crate::nodes::Load;
 use crate::pools::Account;
 use crate::ranges::Ranges;
 use crate::resources::Resources;
-use crate::time::Time;
+use crate::time::{Lasting, Time};
 
 impl Engine {
     /// Compares all that is kept up to date step by step with what follows from the executors, jobs,
@@ -26,6 +26,8 @@ impl Engine {
         self.check_nodes()?;
         self.check_pools()?;
         self.state.frameworks.check(&self.state.nodes)?;
+        self.penalties.check()?;
+        self.check_reclaiming()?;
         for (id, job) in self.state.jobs.iter() {
             let fail = |problem| format!("job {} ({}): {problem}", job.key, job.uid);
             self.check_job(id, job).map_err(fail)?;
@@ -33,6 +35,17 @@ impl Engine {
             self.check_timers(id, job).map_err(fail)?;
         }
         Ok(())
+    }
+
+    /// Those that wait below what is theirs.
+    fn check_reclaiming(&self) -> Result<(), String> {
+        let pools = self.state.pools.iter().filter(|(_, pool)| {
+            let marks = [pool.below_guarantee, pool.below_share, pool.own_below_share];
+            marks.into_iter().any(Lasting::is_so)
+        });
+        let jobs = self.state.jobs.iter();
+        let jobs = jobs.filter(|(_, job)| job.waiting.below_share().is_so());
+        self.reclaiming.check(pools.map(|(id, _)| id), jobs.map(|(id, _)| id))
     }
 
     fn check_executors(&self) -> Result<(), String> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::ensure::ensure;
 use crate::ids::JobKey;
 use crate::jobs::backoff;
 use crate::time::{Span, Time};
@@ -46,6 +47,16 @@ impl Penalties {
     /// The nodes against which something speaks, and until when they are declined.
     pub(crate) fn until(&self) -> impl Iterator<Item = (&str, Time)> {
         self.nodes.iter().map(|(node, penalty)| (&**node, penalty.until))
+    }
+
+    /// Whether something speaks against each of the nodes.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        for (node, Penalty { jobs, strikes, until }) in &self.nodes {
+            ensure!(!jobs.is_empty() || *strikes > 0, "nothing speaks against node {node}");
+            let is_declined = *until > Time::ZERO;
+            ensure!(is_declined == (*strikes > 0), "node {node} has {strikes} strikes");
+        }
+        Ok(())
     }
 
     fn forget(&mut self, now: Time) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::ensure::ensure;
 use crate::ids::{JobId, PoolId};
 use crate::time::Time;
 
@@ -61,5 +62,20 @@ impl Reclaiming {
     pub(crate) fn wait_in_jobs(&mut self, jobs: BTreeSet<JobId>) -> BTreeSet<JobId> {
         let before = std::mem::replace(&mut self.jobs, jobs);
         before.union(&self.jobs).copied().collect()
+    }
+
+    /// Compares who waits below what is theirs with those that are marked so: who is not noted here
+    /// would be marked for ever.
+    pub(crate) fn check(
+        &self,
+        mut pools: impl Iterator<Item = PoolId>,
+        mut jobs: impl Iterator<Item = JobId>,
+    ) -> Result<(), String> {
+        ensure!(
+            pools.all(|pool| self.pools.contains(&pool)),
+            "a pool waits below what is its own, unnoticed"
+        );
+        ensure!(jobs.all(|job| self.jobs.contains(&job)), "a job waits below its share, unnoticed");
+        Ok(())
     }
 }
