@@ -183,7 +183,6 @@ struct Cluster {
     /// Frameworks of Mesos, if they are served.
     connections: Option<Connections>,
     health: Arc<Health>,
-    write_timeout: Duration,
     clock: Clock,
     watches_pods: bool,
     bound: BTreeSet<String>,
@@ -230,7 +229,6 @@ impl Cluster {
             notices,
             in_flight: FuturesUnordered::new(),
             health,
-            write_timeout: timing.write_timeout(),
             clock,
             watches_pods: false,
             bound: BTreeSet::new(),
@@ -350,7 +348,7 @@ impl Cluster {
             return;
         }
         let bound = self.writer.bind_executors(&namespace, EXECUTOR_ROLE);
-        match tokio::time::timeout(self.write_timeout, bound).await {
+        match tokio::time::timeout(self.writer.timeout(), bound).await {
             Ok(Ok(())) => {
                 self.bound.insert(namespace);
             }
@@ -369,7 +367,7 @@ impl Cluster {
             return;
         }
         let write = self.writer.bind_driver(&namespace, DRIVER_ROLE, account, makes_account);
-        match tokio::time::timeout(self.write_timeout, write).await {
+        match tokio::time::timeout(self.writer.timeout(), write).await {
             Ok(Ok(())) => {
                 self.bound.insert(bound);
             }

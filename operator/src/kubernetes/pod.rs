@@ -8,6 +8,7 @@ use kube::ResourceExt;
 use proffer_core::ExecutorKey;
 use proffer_core::event::Departure;
 use proffer_core::jobs::JobKey;
+use proffer_core::time::Span;
 
 use super::driver_pod::{DriverFacts, driver_facts};
 use super::gated_pod::{GatedFacts, gated_facts};
@@ -75,6 +76,13 @@ pub(crate) struct ExecutorFacts {
     pub(crate) created_at: i64,
 }
 
+/// How long the scheduler may find that a pod does not fit on its node: what it knows may be older than what
+/// the engine knows.
+pub(crate) const UNSCHEDULABLE_PATIENCE: Span = Span::from_seconds(5);
+
+/// What the scheduler says of a pod for which it finds no place.
+const UNSCHEDULABLE: &str = "Unschedulable";
+
 /// Why a pod does not start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trouble {
@@ -82,6 +90,13 @@ pub(crate) struct Trouble {
     pub(crate) reason: Box<str>,
     /// A sentence.
     pub(crate) message: String,
+}
+
+impl Trouble {
+    /// Whether the scheduler finds no place for it.
+    pub(crate) fn is_unschedulable(&self) -> bool {
+        &*self.reason == UNSCHEDULABLE
+    }
 }
 
 /// What is to be remembered of a pod.
@@ -278,11 +293,11 @@ pub(super) fn trouble(status: &PodStatus) -> Option<Trouble> {
     let unschedulable = conditions.iter().find(|condition| {
         condition.type_ == "PodScheduled"
             && condition.status == "False"
-            && condition.reason.as_deref() == Some("Unschedulable")
+            && condition.reason.as_deref() == Some(UNSCHEDULABLE)
     });
     if let Some(condition) = unschedulable {
         let message = condition.message.clone().unwrap_or_default();
-        return Some(Trouble { reason: "Unschedulable".into(), message });
+        return Some(Trouble { reason: UNSCHEDULABLE.into(), message });
     }
     let init = status.init_container_statuses.iter().flatten();
     let all = init.chain(status.container_statuses.iter().flatten());

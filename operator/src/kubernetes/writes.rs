@@ -159,6 +159,11 @@ impl Writer {
         Self { client, timeout }
     }
 
+    /// How long a write may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Does a write.
     pub(crate) async fn perform(&self, write: Write) -> Answer {
         match write {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kube::ResourceExt;
 use proffer_core::event::Event;
 use proffer_core::time::{Span, Time};
-use proffer_crds::ResourcePool;
+use proffer_crds::{DEFAULT_POOL, ResourcePool};
 
 use super::super::names::POOL_FINALIZER;
 use super::super::wishes::{PoolWish, Wish};
@@ -18,9 +18,6 @@ use crate::record::RecordedEngine;
 
 /// How long changes of pools' statuses are gathered.
 const GATHERING: Span = Span::from_seconds(1);
-
-/// The pool of jobs that name none.
-const DEFAULT_POOL: &str = "default";
 
 /// The pools.
 #[derive(Debug, Default)]

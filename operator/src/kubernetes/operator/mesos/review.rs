@@ -6,16 +6,12 @@ use proffer_mesos::types::{
     TaskStatusReason as Reason,
 };
 
-use super::super::super::pod::{ObjectName, PodFacts};
+use super::super::super::pod::{ObjectName, PodFacts, Trouble, UNSCHEDULABLE_PATIENCE};
 use super::super::super::task_pod::TaskFacts;
 use super::super::common::Common;
 use super::Mesos;
 use super::tasks::Step;
 use crate::master::{News, TaskKey};
-
-/// How long the scheduler may find that a task's pod does not fit: what it knows may be older than what
-/// the engine knows.
-const UNSCHEDULABLE_PATIENCE: Span = Span::from_seconds(5);
 
 impl Mesos {
     /// Looks at the task of a pod anew.
@@ -86,22 +82,15 @@ impl Mesos {
             self.end_task(common, now, key, TaskState::Gone, reason, message);
             self.finish(common, key);
         } else if let Some(trouble) = facts.trouble.filter(|_| !is_asked) {
-            self.take_trouble(common, now, key, &trouble.reason, trouble.message);
+            self.take_trouble(common, now, key, trouble);
         } else if let Some(task) = self.tasks.get_mut(key) {
             task.unschedulable_since = None;
         }
     }
 
-    fn take_trouble(
-        &mut self,
-        common: &mut Common,
-        now: Time,
-        key: &TaskKey,
-        reason: &str,
-        message: String,
-    ) {
+    fn take_trouble(&mut self, common: &mut Common, now: Time, key: &TaskKey, trouble: Trouble) {
         let Some(task) = self.tasks.get_mut(key) else { return };
-        let state = if reason == "Unschedulable" {
+        let state = if trouble.is_unschedulable() {
             let since = *task.unschedulable_since.get_or_insert(now);
             let at = since + UNSCHEDULABLE_PATIENCE;
             if now < at {
@@ -113,7 +102,14 @@ impl Mesos {
         } else {
             TaskState::Failed
         };
-        self.end_task(common, now, key, state, Some(Reason::ContainerLaunchFailed), message);
+        self.end_task(
+            common,
+            now,
+            key,
+            state,
+            Some(Reason::ContainerLaunchFailed),
+            trouble.message,
+        );
         self.delete_task(common, key, Some(Span::ZERO));
         self.finish(common, key);
     }

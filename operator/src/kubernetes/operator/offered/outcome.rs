@@ -10,15 +10,11 @@ use proffer_core::view::JobStatus;
 use super::super::super::gated_pod::Step;
 use super::super::super::names::OFFERED_CONDITION;
 use super::super::super::notices::Notice;
-use super::super::super::pod::{ObjectName, pod_facts};
+use super::super::super::pod::{ObjectName, UNSCHEDULABLE_PATIENCE, pod_facts};
 use super::super::super::wishes::{Explanation, PodWish, Wish};
 use super::super::super::writes::Failure;
 use super::super::common::Common;
 use super::{OfferedPods, Placed, is_placed};
-
-/// How long the scheduler may find that a placed pod does not fit: what it knows may be older than what
-/// the engine knows.
-const UNSCHEDULABLE_PATIENCE: Span = Span::from_seconds(5);
 
 /// The least time between two explanations of why a pod waits for the same reason.
 const EXPLAIN_INTERVAL: Span = Span::from_seconds(30);

@@ -77,7 +77,7 @@ impl Spark {
         key: &ExecutorKey,
         trouble: Trouble,
     ) {
-        if &*trouble.reason == "Unschedulable" {
+        if trouble.is_unschedulable() {
             self.delete_driver(common, key);
             self.end_driver(common, now, key, Departure::Refused(trouble.message), false);
             return;

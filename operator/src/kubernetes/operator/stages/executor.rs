@@ -126,7 +126,7 @@ pub(super) fn verdict(
         };
     }
     match &facts.trouble {
-        Some(trouble) if &*trouble.reason == "Unschedulable" => {
+        Some(trouble) if trouble.is_unschedulable() => {
             // Without a node it waits for one to come.
             if executor.is_pinned {
                 Verdict::IsDeletedFor(Departure::Refused(trouble.message.clone()))
