@@ -11,7 +11,7 @@ use super::cluster::LocalCluster;
 use super::progress::Progress;
 use crate::master::access::Access;
 use crate::master::connections::{Service, listen};
-use crate::master::files::Files;
+use crate::master::files::{Files, Folder};
 use crate::master::host::{self, Host, Tasks};
 use crate::master::hosts::Hosts;
 use crate::master::nothing::Nothing;
@@ -147,7 +147,7 @@ pub(super) async fn start(
             access: access.clone(),
         },
     );
-    let files = Files::Folder(sandboxes.folder.clone());
+    let files = Files::Folder(Folder::new(sandboxes.folder.clone()));
     let has_jsonp = arguments.mesos_jsonp;
     let service = Service { listener, access, files, tls: None, hosts, has_jsonp };
     cluster.serve_mesos(Host::serve(service, master, tasks, news));

@@ -1,18 +1,25 @@
 //! What tasks leave in their sandboxes: `/files/browse`, `/files/read` and `/files/download`.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::http::StatusCode;
 use futures::future::BoxFuture;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
 use serde_json::{Value, json};
-use tokio::fs;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio::sync::Semaphore;
 
 /// The most that is read at once, as in Mesos.
 const MAXIMUM_READ_BYTES: u64 = 64 << 10;
+
+/// How many threads look at files at once. Others wait, and whatever files do to a thread, the threads that
+/// start tasks are not these.
+const THREADS: usize = 16;
 
 /// What is found, or why nothing is.
 pub(super) type Found<T> = Result<T, (StatusCode, String)>;
@@ -21,9 +28,16 @@ pub(super) type Found<T> = Result<T, (StatusCode, String)>;
 #[derive(Clone)]
 pub(crate) enum Files {
     /// All in one folder of this machine.
-    Folder(PathBuf),
+    Folder(Folder),
     /// In pods, which tell what was written to standard output and error.
     Logs(Arc<dyn Logs>),
+}
+
+/// A folder of sandboxes, and the threads that look into it.
+#[derive(Clone)]
+pub(crate) struct Folder {
+    path: Arc<Path>,
+    threads: Arc<Semaphore>,
 }
 
 /// What tasks in containers have written.
@@ -45,90 +59,164 @@ pub(crate) struct Container {
 
 /// A file that is about to be sent.
 pub(super) enum Download {
-    File(fs::File),
+    File(Pieces),
     Text(String),
+}
+
+/// What is left to send of a file.
+pub(super) struct Pieces {
+    folder: Folder,
+    file: Arc<File>,
 }
 
 /// The only file of a sandbox that is in a pod.
 const LOG_FILE: &str = "stdout";
 
-impl Files {
-    /// The file or folder of a path, which has to be within a sandbox.
-    async fn find(folder: &Path, path: &str) -> Found<PathBuf> {
-        let not_there = |_| (StatusCode::NOT_FOUND, format!("There is no '{path}'"));
-        // Links are followed before it is looked whether they lead outside.
-        let real = fs::canonicalize(path).await.map_err(not_there)?;
-        if real.starts_with(folder) {
-            Ok(real)
-        } else {
-            Err((StatusCode::NOT_FOUND, format!("There is no '{path}'")))
-        }
+impl Folder {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path: path.into(), threads: Arc::new(Semaphore::new(THREADS)) }
     }
 
+    /// Looks at files on a thread on which that may take its time.
+    async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Path) -> Found<T> + Send + 'static,
+    ) -> Found<T> {
+        let failed = || (StatusCode::SERVICE_UNAVAILABLE, "The master is about to end".to_owned());
+        let permit = Arc::clone(&self.threads).acquire_owned().await.map_err(|_| failed())?;
+        let path = Arc::clone(&self.path);
+        // The thread is taken until it is done, also if nobody waits for it any more.
+        let looked = tokio::task::spawn_blocking(move || {
+            let found = look(&path);
+            drop(permit);
+            found
+        });
+        looked.await.map_err(|_| failed())?
+    }
+}
+
+impl Pieces {
+    /// The next piece; nothing at the end.
+    pub(super) async fn next(&self) -> io::Result<Option<Vec<u8>>> {
+        let file = Arc::clone(&self.file);
+        let piece = self.folder.look(move |_| {
+            let mut piece = Vec::new();
+            (&*file).take(MAXIMUM_READ_BYTES).read_to_end(&mut piece).map_err(failed)?;
+            Ok(piece)
+        });
+        let piece = piece.await.map_err(|(_, problem)| io::Error::other(problem))?;
+        Ok((!piece.is_empty()).then_some(piece))
+    }
+}
+
+/// The file or folder of a path, which has to be within a folder.
+fn find(folder: &Path, path: &str) -> Found<PathBuf> {
+    let not_there = || (StatusCode::NOT_FOUND, format!("There is no '{path}'"));
+    // Links are followed before it is looked whether they lead outside.
+    let real = std::fs::canonicalize(path).map_err(|_| not_there())?;
+    if real.starts_with(folder) { Ok(real) } else { Err(not_there()) }
+}
+
+/// Opens a regular file. Others, as pipes and terminals, could have a reader wait for as long as a task
+/// likes, so it is not waited, and what was opened is looked at before it is read.
+fn open(folder: &Path, path: &str) -> Found<File> {
+    let real = find(folder, path)?;
+    let flags =
+        OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::CLOEXEC;
+    // A task may have put a link in the place of a file or a folder meanwhile.
+    let opened = match openat2(CWD, &real, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+        // Older kernels, and containers that are not let use it, have only the older call.
+        Err(Errno::NOSYS | Errno::PERM) => rustix::fs::open(&real, flags, Mode::empty()),
+        opened => opened,
+    };
+    let file = File::from(opened.map_err(|error| failed(error.into()))?);
+    if file.metadata().map_err(failed)?.is_file() {
+        Ok(file)
+    } else {
+        Err((StatusCode::BAD_REQUEST, format!("'{path}' is no regular file")))
+    }
+}
+
+#[allow(clippy::needless_pass_by_value)] // As `map_err` has it.
+fn failed(error: io::Error) -> (StatusCode, String) {
+    (StatusCode::BAD_REQUEST, error.to_string())
+}
+
+/// What a folder of a sandbox holds.
+fn list(folder: &Path, path: &str) -> Found<Value> {
+    let mut listed = BTreeMap::new();
+    for entry in std::fs::read_dir(find(folder, path)?).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        // One that goes meanwhile is not there any more.
+        if let Ok(metadata) = entry.metadata() {
+            let path = entry.path().display().to_string();
+            listed.insert(path.clone(), describe(&path, &metadata));
+        }
+    }
+    Ok(listed.into_values().collect())
+}
+
+impl Files {
     /// What a folder holds.
     pub(super) async fn browse(&self, query: &BTreeMap<String, String>) -> Found<Value> {
         let path = path(query)?;
-        let folder = match self {
-            Self::Folder(folder) => Self::find(folder, path).await?,
+        match self {
+            Self::Folder(folder) => {
+                let path = path.to_owned();
+                folder.look(move |folder| list(folder, &path)).await
+            }
             Self::Logs(logs) => {
                 let length = read_log(&**logs, path, false).await?.len();
                 let path = format!("{}/{LOG_FILE}", path.trim_end_matches('/'));
-                return Ok(json!([{
+                Ok(json!([{
                     "path": path, "nlink": 1, "size": length, "mtime": 0, "mode": "-rw-r--r--",
                     "uid": "", "gid": "",
-                }]));
-            }
-        };
-        let failed = |error: std::io::Error| (StatusCode::BAD_REQUEST, error.to_string());
-        let mut entries = fs::read_dir(&folder).await.map_err(failed)?;
-        let mut listed = BTreeMap::new();
-        while let Some(entry) = entries.next_entry().await.map_err(failed)? {
-            // One that goes meanwhile is not there any more.
-            if let Ok(metadata) = entry.metadata().await {
-                let path = entry.path().display().to_string();
-                listed.insert(path.clone(), describe(&path, &metadata));
+                }]))
             }
         }
-        Ok(listed.into_values().collect())
     }
 
     /// A part of a file; its length alone with an offset of -1.
     pub(super) async fn read(&self, query: &BTreeMap<String, String>) -> Found<Value> {
         let path = path(query)?;
-        let failed = |error: std::io::Error| (StatusCode::BAD_REQUEST, error.to_string());
         let number = |name: &str| query.get(name).and_then(|text| text.parse::<i64>().ok());
         let offset = u64::try_from(number("offset").unwrap_or(-1)).ok();
         let only_length = |length: u64| json!({ "offset": length, "data": "" });
         let wanted = number("length").and_then(|length| u64::try_from(length).ok());
         let wanted = wanted.unwrap_or(MAXIMUM_READ_BYTES).min(MAXIMUM_READ_BYTES);
-        let file = match self {
-            Self::Folder(folder) => Self::find(folder, path).await?,
+        match self {
+            Self::Folder(folder) => {
+                let path = path.to_owned();
+                let look = move |folder: &Path| {
+                    let mut file = open(folder, &path)?;
+                    let length = file.metadata().map_err(failed)?.len();
+                    let Some(offset) = offset else { return Ok(only_length(length)) };
+                    file.seek(SeekFrom::Start(offset)).map_err(failed)?;
+                    let mut data = Vec::new();
+                    file.take(wanted).read_to_end(&mut data).map_err(failed)?;
+                    Ok(json!({ "offset": offset, "data": String::from_utf8_lossy(&data) }))
+                };
+                folder.look(look).await
+            }
             Self::Logs(logs) => {
                 let log = read_log(&**logs, path, true).await?.into_bytes();
                 let Some(offset) = offset else { return Ok(only_length(log.len() as u64)) };
                 let start = usize::try_from(offset).unwrap_or(usize::MAX).min(log.len());
                 let length = usize::try_from(wanted).unwrap_or(usize::MAX);
                 let part = &log[start..start.saturating_add(length).min(log.len())];
-                return Ok(json!({ "offset": offset, "data": String::from_utf8_lossy(part) }));
+                Ok(json!({ "offset": offset, "data": String::from_utf8_lossy(part) }))
             }
-        };
-        let mut open = fs::File::open(&file).await.map_err(failed)?;
-        let length = open.metadata().await.map_err(failed)?.len();
-        let Some(offset) = offset else { return Ok(only_length(length)) };
-        open.seek(std::io::SeekFrom::Start(offset)).await.map_err(failed)?;
-        let mut data = Vec::new();
-        open.take(wanted).read_to_end(&mut data).await.map_err(failed)?;
-        Ok(json!({ "offset": offset, "data": String::from_utf8_lossy(&data) }))
+        }
     }
 
     /// A whole file.
     pub(super) async fn download(&self, query: &BTreeMap<String, String>) -> Found<Download> {
         let path = path(query)?;
-        let failed = |error: std::io::Error| (StatusCode::BAD_REQUEST, error.to_string());
         match self {
             Self::Folder(folder) => {
-                let file = Self::find(folder, path).await?;
-                fs::File::open(&file).await.map(Download::File).map_err(failed)
+                let path = path.to_owned();
+                let file = folder.look(move |folder| open(folder, &path)).await?;
+                Ok(Download::File(Pieces { folder: folder.clone(), file: Arc::new(file) }))
             }
             Self::Logs(logs) => read_log(&**logs, path, true).await.map(Download::Text),
         }
@@ -180,8 +268,12 @@ fn describe(path: &str, metadata: &std::fs::Metadata) -> Value {
 /// A mode as `ls` shows it.
 fn mode(mode: u32) -> String {
     let kind = match mode & 0o170_000 {
+        0o010_000 => 'p',
+        0o020_000 => 'c',
         0o040_000 => 'd',
+        0o060_000 => 'b',
         0o120_000 => 'l',
+        0o140_000 => 's',
         _ => '-',
     };
     let letters = "rwxrwxrwx".chars().enumerate();
@@ -210,24 +302,4 @@ pub(super) fn sandbox(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Container, container, mode};
-
-    #[test]
-    fn sandboxes_in_pods_are_named_as_in_folders() {
-        let path = super::sandbox("/".as_ref(), "a", "f", "t", "c").display().to_string();
-        let expected =
-            Container { agent: "a".to_owned(), executor: "t".to_owned(), id: "c".to_owned() };
-        assert_eq!(container(&path, false).as_ref(), Some(&expected));
-        assert_eq!(container(&format!("{path}/stdout"), true).as_ref(), Some(&expected));
-        for (other, is_file) in [("/etc/passwd", true), (&*path, true), ("/slaves/a", false)] {
-            assert_eq!(container(other, is_file), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn modes_are_shown_as_by_ls() {
-        assert_eq!(mode(0o100_644), "-rw-r--r--");
-        assert_eq!(mode(0o040_755), "drwxr-xr-x");
-    }
-}
+mod tests;

@@ -13,7 +13,6 @@ use proffer_mesos::content::{ContentProblem, ContentType, NOT_ACCEPTABLE};
 use proffer_mesos::scheduler::{Call, CallType, Event, EventType};
 use proffer_mesos::{executor, recordio, validate};
 use serde_json::Value;
-use tokio::io::AsyncReadExt;
 use tokio::sync::{mpsc, oneshot};
 
 use super::access::{Access, Denied, bearer};
@@ -356,11 +355,8 @@ async fn read_file(
                 Download::File(file) => file,
                 Download::Text(text) => return Ok((kind, text).into_response()),
             };
-            let pieces = futures::stream::try_unfold(file, |mut file| async move {
-                let mut piece = vec![0; 64 << 10];
-                let length = file.read(&mut piece).await?;
-                piece.truncate(length);
-                Ok::<_, std::io::Error>((length > 0).then_some((piece, file)))
+            let pieces = futures::stream::try_unfold(file, |file| async move {
+                Ok::<_, std::io::Error>(file.next().await?.map(|piece| (piece, file)))
             });
             (kind, Body::from_stream(pieces)).into_response()
         }

@@ -31,13 +31,17 @@ struct Ends {
 
 /// Whether a connection comes from a program of the user who runs this one. Both ends have to be loopback
 /// addresses; what cannot be found out counts as no.
-pub(super) fn is_of_same_user(local: SocketAddr, peer: SocketAddr) -> bool {
+pub(super) async fn is_of_same_user(local: SocketAddr, peer: SocketAddr) -> bool {
     let canonical = |end: SocketAddr| SocketAddr::new(end.ip().to_canonical(), end.port());
     let ends = Ends { own: canonical(peer), other: canonical(local) };
     if !ends.own.ip().is_loopback() || !ends.other.ip().is_loopback() {
         return false;
     }
-    let user = ask_kernel(ends).unwrap_or_else(|_| look_up(ends));
+    let user = match ask_kernel(ends) {
+        Ok(user) => user,
+        // The lists take seconds to read where there are thousands of sockets.
+        Err(_) => tokio::task::spawn_blocking(move || look_up(ends)).await.ok().flatten(),
+    };
     user == Some(rustix::process::geteuid().as_raw())
 }
 

@@ -38,10 +38,14 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    fn of(stream: &TcpStream, access: &Access) -> Self {
+    async fn of(stream: &TcpStream, access: &Access) -> Self {
         let ends = stream.local_addr().ok().zip(stream.peer_addr().ok());
-        let is_same_user = access.is_for_same_user()
-            && ends.is_some_and(|(local, peer)| peer::is_of_same_user(local, peer));
+        let is_same_user = match ends {
+            Some((local, peer)) if access.is_for_same_user() => {
+                peer::is_of_same_user(local, peer).await
+            }
+            _ => false,
+        };
         let local = ends.map(|(local, _)| local.ip());
         Self { local, is_same_user, executor_token: OnceLock::new() }
     }
@@ -67,7 +71,7 @@ pub(super) async fn serve(service: Service, requests: mpsc::Sender<Request>) {
         let _ = stream.set_nodelay(true);
         let (tls, api) = (tls.clone(), Arc::clone(&api));
         tokio::spawn(async move {
-            let peer = Peer::of(&stream, &api.access);
+            let peer = Peer::of(&stream, &api.access).await;
             match tls {
                 None => speak(stream, &api, &peer).await,
                 Some(tls) => match tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await {

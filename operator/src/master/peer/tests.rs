@@ -19,13 +19,13 @@ fn ends(client: &TcpStream) -> Ends {
     }
 }
 
-#[test]
-fn a_connection_of_this_program_is_of_the_same_user() {
+#[tokio::test]
+async fn a_connection_of_this_program_is_of_the_same_user() {
     for at in ["127.0.0.1", "::1", "::"] {
         // Some machines have no IPv6.
         let Some((server, client)) = connection(at) else { continue };
         let (local, peer) = (server.local_addr().unwrap(), server.peer_addr().unwrap());
-        assert!(is_of_same_user(local, peer), "{at}");
+        assert!(is_of_same_user(local, peer).await, "{at}");
         let own = rustix::process::geteuid().as_raw();
         // Both ways say so.
         assert_eq!(look_up(ends(&client)), Some(own), "{at}");
@@ -35,28 +35,28 @@ fn a_connection_of_this_program_is_of_the_same_user() {
     }
 }
 
-#[test]
-fn a_socket_that_is_closed_or_only_listens_is_nobodys() {
+#[tokio::test]
+async fn a_socket_that_is_closed_or_only_listens_is_nobodys() {
     let (server, client) = connection("127.0.0.1").unwrap();
     let ends = ends(&client);
-    let nobody = |ends: Ends| {
+    let nobody = async |ends: Ends| {
         assert_eq!(look_up(ends), None);
         assert!(matches!(ask_kernel(ends), Ok(None) | Err(_)));
-        assert!(!is_of_same_user(ends.other, ends.own));
+        assert!(!is_of_same_user(ends.other, ends.own).await);
     };
     drop(client);
     // It waits for the server to close, too, and counts as root's.
-    nobody(ends);
+    nobody(ends).await;
     drop(server);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    nobody(Ends { own: listener.local_addr().unwrap(), other: ends.other });
+    nobody(Ends { own: listener.local_addr().unwrap(), other: ends.other }).await;
 }
 
-#[test]
-fn addresses_of_other_machines_are_of_other_users() {
+#[tokio::test]
+async fn addresses_of_other_machines_are_of_other_users() {
     let own = "127.0.0.1:5050".parse().unwrap();
-    assert!(!is_of_same_user(own, "10.1.2.3:4000".parse().unwrap()));
-    assert!(!is_of_same_user("10.1.2.3:5050".parse().unwrap(), own));
+    assert!(!is_of_same_user(own, "10.1.2.3:4000".parse().unwrap()).await);
+    assert!(!is_of_same_user("10.1.2.3:5050".parse().unwrap(), own).await);
 }
 
 #[test]

@@ -1,0 +1,100 @@
+use std::os::unix::fs::symlink;
+
+use rustix::fs::{FileType, mknodat};
+
+use super::*;
+
+#[test]
+fn sandboxes_in_pods_are_named_as_in_folders() {
+    let path = super::sandbox("/".as_ref(), "a", "f", "t", "c").display().to_string();
+    let expected =
+        Container { agent: "a".to_owned(), executor: "t".to_owned(), id: "c".to_owned() };
+    assert_eq!(container(&path, false).as_ref(), Some(&expected));
+    assert_eq!(container(&format!("{path}/stdout"), true).as_ref(), Some(&expected));
+    for (other, is_file) in [("/etc/passwd", true), (&*path, true), ("/slaves/a", false)] {
+        assert_eq!(container(other, is_file), None, "{other}");
+    }
+}
+
+#[test]
+fn modes_are_shown_as_by_ls() {
+    assert_eq!(mode(0o100_644), "-rw-r--r--");
+    assert_eq!(mode(0o040_755), "drwxr-xr-x");
+    assert_eq!(mode(0o010_600), "prw-------");
+}
+
+/// A folder with a sandbox, and how its files are asked for.
+fn sandboxes() -> (tempfile::TempDir, Files) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().canonicalize().unwrap();
+    std::fs::write(path.join("stdout"), "said").unwrap();
+    let mode = Mode::from_raw_mode(0o600);
+    mknodat(CWD, path.join("fifo"), FileType::Fifo, mode, 0).unwrap();
+    symlink("/dev/zero", path.join("zero")).unwrap();
+    symlink("stdout", path.join("link")).unwrap();
+    (folder, Files::Folder(Folder::new(path)))
+}
+
+fn query(folder: &tempfile::TempDir, name: &str) -> BTreeMap<String, String> {
+    let path = folder.path().canonicalize().unwrap().join(name).display().to_string();
+    [("path".to_owned(), path), ("offset".to_owned(), "0".to_owned())].into()
+}
+
+#[tokio::test]
+async fn only_regular_files_are_read() {
+    let (folder, files) = sandboxes();
+    for (name, status) in [
+        ("fifo", StatusCode::BAD_REQUEST),
+        (".", StatusCode::BAD_REQUEST),
+        ("zero", StatusCode::NOT_FOUND),
+        ("none", StatusCode::NOT_FOUND),
+    ] {
+        let query = query(&folder, name);
+        assert_eq!(files.read(&query).await.unwrap_err().0, status, "{name}");
+        let refused = files.download(&query).await.err();
+        assert_eq!(refused.map(|(status, _)| status), Some(status), "{name}");
+    }
+    for name in ["stdout", "link"] {
+        let read = files.read(&query(&folder, name)).await.unwrap();
+        assert_eq!(read, json!({ "offset": 0, "data": "said" }), "{name}");
+    }
+    let listed = files.browse(&query(&folder, "")).await.unwrap();
+    assert_eq!(listed[0]["mode"].as_str().map(|mode| &mode[..1]), Some("p"));
+    let Ok(Download::File(pieces)) = files.download(&query(&folder, "stdout")).await else {
+        panic!("it is a file")
+    };
+    assert_eq!(pieces.next().await.unwrap().as_deref(), Some(&b"said"[..]));
+    assert_eq!(pieces.next().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn pipes_hold_no_thread_and_files_take_a_bounded_number() {
+    let (folder, files) = sandboxes();
+    let all = (0..560).map(|_| {
+        let (files, query) = (files.clone(), query(&folder, "fifo"));
+        async move { files.read(&query).await.unwrap_err().0 }
+    });
+    let all = futures::future::join_all(all).await;
+    assert!(all.iter().all(|status| *status == StatusCode::BAD_REQUEST));
+    let Files::Folder(own) = &files else { return };
+    // Whatever a thread looks at, there are no more than these.
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let wait = Arc::new(std::sync::Mutex::new(wait));
+    let stuck = (0..THREADS + 5).map(|_| {
+        let wait = Arc::clone(&wait);
+        let own = own.clone();
+        tokio::spawn(async move {
+            let look = move |_: &Path| Ok(wait.lock().is_ok_and(|wait| wait.recv().is_ok()));
+            own.look(look).await
+        })
+    });
+    let stuck: Vec<_> = stuck.collect();
+    while own.threads.available_permits() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(tokio::task::spawn_blocking(|| true).await.unwrap(), "others have threads");
+    drop(release);
+    for look in stuck {
+        look.await.unwrap().unwrap();
+    }
+}
