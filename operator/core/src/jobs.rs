@@ -145,9 +145,9 @@ impl Job {
         if executor.fixed {
             return executor.instances;
         }
-        let (mut unfinished, mut speculates) = (0, false);
+        let (mut unfinished, mut speculates) = (0_u64, false);
         for stage in stages {
-            unfinished += stage.unfinished_slots();
+            unfinished = stage.unfinished_slots().saturating_add(unfinished);
             speculates |= stage.speculates();
         }
         let filled = unfinished.div_ceil(u64::from(executor.slots));

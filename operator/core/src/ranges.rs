@@ -153,6 +153,22 @@ impl Ranges {
         }
     }
 
+    /// Removes all members that are not below `end`.
+    pub fn keep_below(&mut self, end: u32) {
+        self.0.retain(|&(first, _)| first < end);
+        if let Some((_, last)) = self.0.last_mut() {
+            *last = (*last).min(end.saturating_sub(1));
+        }
+    }
+
+    /// The members below `end`.
+    #[must_use]
+    pub fn below(&self, end: u32) -> Self {
+        let mut below = self.clone();
+        below.keep_below(end);
+        below
+    }
+
     /// Removes and returns the smallest member.
     pub fn pop_first(&mut self) -> Option<u32> {
         let &(first, last) = self.0.first()?;

@@ -57,7 +57,8 @@ fn fill(
     while !open.is_empty() {
         open.retain(|&id| {
             executors.get_mut(id).is_some_and(|executor| {
-                let window = job.spec.executor.slots + executor.work.prefetch_slots().min(advance);
+                let window = job.spec.executor.slots;
+                let window = window.saturating_add(executor.work.prefetch_slots().min(advance));
                 give_one(job, executor, window, now)
             })
         });
@@ -73,8 +74,8 @@ fn guided_slots(job: &Job) -> u32 {
         .stages()
         .iter()
         .filter(|stage| stage.is_running())
-        .map(|stage| stage.pending().len() * u64::from(stage.slots()))
-        .sum();
+        .map(|stage| stage.pending().len().saturating_mul(stage.slots().into()))
+        .fold(0, u64::saturating_add);
     let parts = u64::from(job.fleet.count().max(1)) * 2;
     u32::try_from(waiting / parts).unwrap_or(u32::MAX)
 }

@@ -192,7 +192,7 @@ impl Engine {
         let mut epochs = job.fleet.epochs().clone();
         for (index, executor) in job.fleet.iter() {
             if let Some(executor) = self.state.executors.get(executor) {
-                epochs.insert(index, executor.key.epoch + 1);
+                epochs.insert(index, executor.key.epoch.saturating_add(1));
             }
         }
         let key = job.key.clone();
@@ -211,7 +211,7 @@ impl Engine {
         let left = self.state.remains.range(&first..=&last).map(|(key, _)| key);
         for key in there.chain(left) {
             let next = epochs.entry(key.index).or_default();
-            *next = (*next).max(key.epoch + 1);
+            *next = (*next).max(key.epoch.saturating_add(1));
         }
     }
 

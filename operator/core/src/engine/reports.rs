@@ -105,13 +105,14 @@ impl Engine {
     }
 }
 
-/// Reported attempts by stage index; stages that the job does not have are left out.
+/// Reported attempts by stage index; stages and partitions that the job does not have are left out.
 fn attempts(job: &Job, reported: &[StageAttempts]) -> Attempts {
     reported
         .iter()
         .filter_map(|attempts| {
             let stage = job.stage_index(&attempts.stage)?;
-            Some(((stage, attempts.attempt), attempts.partitions.clone()))
+            let partitions = attempts.partitions.below(job.progress.stage(stage).partitions());
+            Some(((stage, attempts.attempt), partitions))
         })
         .collect()
 }
@@ -141,7 +142,7 @@ fn take_finished(
     for attempts in reported {
         let Some(index) = job.stage_index(&attempts.stage) else { continue };
         let stage = job.progress.stage_mut(index);
-        for partition in attempts.partitions.iter() {
+        for partition in attempts.partitions.below(stage.partitions()).iter() {
             let attempt = attempts.attempt;
             let ran_since = executor.work.ran_since((index, attempt, partition));
             let is_older = stage.finish_older(partition, attempt);
@@ -159,7 +160,7 @@ fn take_finished(
                     stage.note_finished(job.publication.next_revision());
                     job.publication.mark_urgent();
                 }
-                finished.slots += stage.slots();
+                finished.slots = finished.slots.saturating_add(stage.slots());
                 finished.partitions.insert((index, partition));
             }
         }

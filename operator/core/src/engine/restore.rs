@@ -190,7 +190,7 @@ impl Engine {
             if let Some(job) = id.and_then(|id| self.state.jobs.get_mut(id))
                 && uid != Some(&job.uid)
             {
-                job.fleet.skip_epochs(key.index, key.epoch + 1);
+                job.fleet.skip_epochs(key.index, key.epoch.saturating_add(1));
             }
         }
     }
@@ -301,6 +301,7 @@ impl Engine {
             let stage = job.progress.stage_mut(index);
             let attempt = attempts.attempt;
             let mine = Live { executor: executor_id, attempt };
+            attempts.partitions.keep_below(stage.partitions());
             let mut rest = attempts.partitions.clone();
             for partition in attempts.partitions.iter() {
                 let older = stage.tries().is_older(partition, attempt);
@@ -350,9 +351,10 @@ impl Engine {
         for attempts in left {
             let Some(index) = job.stage_index(&attempts.stage) else { continue };
             let stage = job.progress.stage_mut(index);
-            for partition in attempts.partitions.iter() {
+            let partitions = attempts.partitions.below(stage.partitions());
+            for partition in partitions.iter() {
                 if !stage.is_settled(partition, attempts.attempt) {
-                    stage.skip_attempts(partition, attempts.attempt + 1);
+                    stage.skip_attempts(partition, attempts.attempt.saturating_add(1));
                 }
             }
         }

@@ -94,7 +94,7 @@ impl Work {
     /// Adds an attempt.
     pub(super) fn add(&mut self, (stage, attempt, partition): Attempt, slots: u32) {
         self.assigned.entry((stage, attempt)).or_default().insert(partition);
-        self.slots += slots;
+        self.slots = self.slots.saturating_add(slots);
         self.idle_since = None;
     }
 
@@ -105,7 +105,7 @@ impl Work {
         if was_there {
             self.since.remove(&ended);
             self.ending.entry((stage, attempt)).or_default().insert(partition);
-            self.slots -= slots;
+            self.slots = self.slots.saturating_sub(slots);
             self.exclusive &= self.slots > 0;
         }
         was_there
@@ -134,7 +134,7 @@ impl Work {
     /// Takes in that tasks of so many slots ended between two reports: twice as much should wait, and
     /// at least half of what did before.
     pub(crate) fn adapt_prefetch(&mut self, ended_slots: u32) {
-        self.prefetch_slots = (2 * ended_slots).max(self.prefetch_slots / 2);
+        self.prefetch_slots = ended_slots.saturating_mul(2).max(self.prefetch_slots / 2);
     }
 
     /// Lets nothing wait there.
@@ -199,7 +199,7 @@ impl Work {
                         *since = Since::Running(now);
                     }
                 } else {
-                    self.leaving_slots += slots_of(stage);
+                    self.leaving_slots = self.leaving_slots.saturating_add(slots_of(stage));
                 }
             }
         }
@@ -208,7 +208,7 @@ impl Work {
     /// Counts the slots of an attempt that was withdrawn, if it may still run.
     pub(super) fn note_leaving(&mut self, withdrawn: Attempt, slots: u32) {
         if self.ran(withdrawn) {
-            self.leaving_slots += slots;
+            self.leaving_slots = self.leaving_slots.saturating_add(slots);
         }
     }
 

@@ -112,7 +112,7 @@ impl Fleet {
     ) {
         self.executors.remove(&index);
         self.indices.remove(index);
-        self.epochs.insert(index, epoch + 1);
+        self.epochs.insert(index, epoch.saturating_add(1));
         self.held = self.held.minus(request);
         match node {
             Some(node) => self.count_off(node),

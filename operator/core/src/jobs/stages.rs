@@ -99,7 +99,7 @@ impl StageRun {
         run.finished =
             past.finished.iter().take_while(|&partition| partition < run.tasks).collect();
         run.committed = past.committed && run.commits;
-        let is_open = |partition| !run.is_done(partition);
+        let is_open = |partition| partition < run.partitions() && !run.is_done(partition);
         run.tries = Tries::restored(past.failures, past.losses, &past.uncounted, is_open);
         run.copies = Copies::restored(past.speculated);
         match past.state {
@@ -130,6 +130,11 @@ impl StageRun {
     /// The number of tasks.
     pub(crate) fn tasks(&self) -> u32 {
         self.tasks
+    }
+
+    /// The number of partitions: those of tasks, and that of the commit if there is one.
+    pub(crate) fn partitions(&self) -> u32 {
+        self.tasks.saturating_add(u32::from(self.commits))
     }
 
     /// The slots that a task takes.
@@ -172,7 +177,7 @@ impl StageRun {
     pub(crate) fn unfinished_slots(&self) -> u64 {
         let tasks = u64::from(self.tasks) - self.finished.len();
         let commit = u64::from(self.commits && !self.committed);
-        (tasks + commit + self.copies.count() as u64) * u64::from(self.slots)
+        (tasks + commit + self.copies.count() as u64).saturating_mul(u64::from(self.slots))
     }
 
     /// How often its tasks were tried.

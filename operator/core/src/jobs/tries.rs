@@ -46,7 +46,8 @@ impl Tries {
         for counts in [failures, losses, &uncounted.others] {
             for (&partition, &count) in counts.iter().filter(|&(&partition, _)| is_open(partition))
             {
-                *next.entry(partition).or_default() += count;
+                let next = next.entry(partition).or_default();
+                *next = next.saturating_add(count);
             }
         }
         let mut older = uncounted.older.clone();
@@ -97,7 +98,8 @@ impl Tries {
             let older = older.or_else(|| self.older.get(&partition).copied());
             uncounted.older.extend(older.map(|older| (partition, older)));
             let count = |counts: &BTreeMap<u32, u32>| counts.get(&partition).copied().unwrap_or(0);
-            let others = first.saturating_sub(count(&self.failures) + count(&self.losses));
+            let counted = count(&self.failures).saturating_add(count(&self.losses));
+            let others = first.saturating_sub(counted);
             if others > 0 {
                 uncounted.others.insert(partition, others);
             }
@@ -119,7 +121,7 @@ impl Tries {
 
     /// Takes in that an executor has an attempt of which an earlier engine told it.
     pub(super) fn claim(&mut self, partition: u32, attempt: u32) {
-        self.skip_to(partition, attempt + 1);
+        self.skip_to(partition, attempt.saturating_add(1));
         if self.is_older(partition, attempt) {
             self.older.remove(&partition);
         }
@@ -166,6 +168,6 @@ impl Tries {
 
 fn count(counts: &mut BTreeMap<u32, u32>, partition: u32) -> u32 {
     let count = counts.entry(partition).or_default();
-    *count += 1;
+    *count = count.saturating_add(1);
     *count
 }

@@ -83,3 +83,12 @@ proptest! {
         prop_assert!(sum.contains_all(&rest));
     }
 }
+
+#[test]
+fn ranges_are_cut_at_an_end() {
+    let below = |text: &str, end: u32| text.parse::<Ranges>().unwrap().below(end).to_string();
+    assert_eq!(below("0-4294967295", 3), "0-2");
+    assert_eq!(below("1,3-5,8", 5), "1,3-4");
+    assert_eq!(below("1,3-5,8", 3), "1");
+    assert_eq!(below("0,2", 0), "");
+}

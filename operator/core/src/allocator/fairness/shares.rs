@@ -101,7 +101,7 @@ pub(super) enum Contribution {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ChildrenSum {
     directions: [u128; KIND_LIMIT],
-    fixed: [u64; KIND_LIMIT],
+    fixed: [u128; KIND_LIMIT],
 }
 
 /// The bits behind the point of directions, for children of this weight together.
@@ -140,11 +140,11 @@ impl ChildrenSum {
         for index in shared.iter().map(|kind| kind.index()) {
             match old {
                 Contribution::Direction(directions) => self.directions[index] -= directions[index],
-                Contribution::Fixed(holdings) => self.fixed[index] -= holdings.0[index],
+                Contribution::Fixed(holdings) => self.fixed[index] -= u128::from(holdings.0[index]),
             }
             match new {
                 Contribution::Direction(directions) => self.directions[index] += directions[index],
-                Contribution::Fixed(holdings) => self.fixed[index] += holdings.0[index],
+                Contribution::Fixed(holdings) => self.fixed[index] += u128::from(holdings.0[index]),
             }
         }
     }
@@ -159,7 +159,7 @@ impl ChildrenSum {
     ) -> Holdings {
         let mut holdings = Holdings::default();
         for &kind in shared {
-            let fixed = u128::from(self.fixed[kind.index()]);
+            let fixed = self.fixed[kind.index()];
             let scaled = behind.map_or(0, |(share, weight)| {
                 let product = self.directions[kind.index()] * u128::from(share);
                 (product >> bits) / u128::from(weight)

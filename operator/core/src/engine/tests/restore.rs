@@ -10,7 +10,7 @@ use crate::event::{
     PoolObservation, Report, StageAttempts,
 };
 use crate::ids::{ExecutorKey, JobKey};
-use crate::jobs::{JobSpec, JobState, Restart};
+use crate::jobs::{JobSpec, JobState, Restart, StageSpec};
 use crate::ranges::Ranges;
 use crate::reasons::Reason;
 use crate::time::{Span, Time};
@@ -568,4 +568,49 @@ fn what_has_to_go_again_is_not_launched_again() {
     server.tell(Event::JobGone(job_key("j")));
     server.tick();
     assert_eq!(server.actions, [Action::Remove(key("j", 0, 0))]);
+}
+
+#[test]
+fn a_report_counts_only_for_partitions_that_its_stages_have() {
+    let mut server = Server::new(1);
+    let wide = StageSpec { slots: 1024, ..stage("s", 2) };
+    let mut spec = job("default", 1, vec![wide]);
+    spec.executor.slots = 2048;
+    server.submit("j", spec);
+    let executor = key("j", 0, 0);
+    server.report(&executor, ready(1));
+    let all = vec![attempts("s", 7, "0-4294967295")];
+    server.report(&executor, Report { running: all.clone(), finished: all, ..ready(2) });
+    server.report(&executor, finished(3, "0-4294967295"));
+    server.advance(1000);
+    server.store("j");
+    assert_eq!(server.stored["j"].state, JobState::Succeeded);
+    assert_eq!(server.stored["j"].stages[0].finished, Ranges::up_to(2));
+}
+
+#[test]
+fn numbers_at_the_end_of_their_range_stop_no_engine() {
+    let mut server = Server::new(1);
+    server.submit("j", job("default", 2, vec![stage("s", 2)]));
+    server.store("j");
+    let most = u32::try_from(i32::MAX).unwrap();
+    let status = server.stored.get_mut("j").unwrap();
+    let counts: BTreeMap<u32, u32> = [(0, most), (1, 0), (7, most)].into();
+    let stage = &mut status.stages[0];
+    (stage.failures, stage.losses) = (counts.clone(), counts.clone());
+    (stage.other_attempts, stage.older_attempts) = (counts, [(7, 3)].into());
+    let left = vec![attempts("s", u32::MAX, "0-4294967295")];
+    let old = observed(&key("j", 0, u32::MAX), left.clone());
+    let mut stranger = observed(&key("j", 1, u32::MAX), left);
+    stranger.job_uid = "another".into();
+    let gone = vec![
+        (old.key.clone(), Departure::Lost("its node is gone".to_owned())),
+        (stranger.key.clone(), Departure::Asked),
+    ];
+    let report = Report { finished: vec![attempts("s", 3, "7")], ..ready(1) };
+    let reports = vec![(old.key.clone(), report)];
+    server.restart(vec![old, stranger], reports, gone);
+    server.advance(DEADLINE);
+    assert_eq!(server.wanted["j"].epochs[&0], u32::MAX);
+    assert_eq!(server.wanted["j"].stages[0].finished, Ranges::new());
 }
