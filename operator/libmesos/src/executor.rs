@@ -63,7 +63,8 @@ enum News {
     Event(u64, Box<Event>),
     /// A stream has ended.
     Disconnected(u64),
-    Failed(String),
+    /// A stream cannot be read.
+    Failed(u64, String),
     /// The agent has been gone for too long.
     AgentGone(u64, String),
     /// There is nothing more.
@@ -189,7 +190,8 @@ impl ExecutorDriver {
         drop(state);
         let _ = work.tell.send(News::Disconnected(stream));
         if let Err(error) = self.read_on(work, stream) {
-            let _ = work.tell.send(News::Failed(format!("no thread can be started: {error}")));
+            let _ =
+                work.tell.send(News::Failed(stream, format!("no thread can be started: {error}")));
         }
     }
 
@@ -215,7 +217,7 @@ impl ExecutorDriver {
                     alone_since = Instant::now();
                 }
                 Err(Failure::Refused(why)) => {
-                    let _ = work.tell.send(News::Failed(why));
+                    let _ = work.tell.send(News::Failed(stream, why));
                     return;
                 }
                 Err(Failure::Unavailable(why)) if alone_since.elapsed() >= patience => {
@@ -267,6 +269,7 @@ impl ExecutorDriver {
             let callback = match news {
                 News::Event(stream, _)
                 | News::Disconnected(stream)
+                | News::Failed(stream, _)
                 | News::AgentGone(stream, _)
                     if !work.reads(stream) =>
                 {
@@ -274,7 +277,7 @@ impl ExecutorDriver {
                 }
                 News::Event(_, event) => lock(&work.state).session.take(*event),
                 News::Disconnected(_) => lock(&work.state).session.disconnect(),
-                News::Failed(message) => Some(Callback::Error(message)),
+                News::Failed(_, message) => Some(Callback::Error(message)),
                 News::AgentGone(_, why) => {
                     log::warn(&format!("the agent is gone, and the executor ends: {why}"));
                     Some(Callback::Shutdown)
@@ -370,3 +373,6 @@ fn now_seconds() -> f64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     now.map_or(0.0, |since| since.as_secs_f64())
 }
+
+#[cfg(test)]
+mod tests;
