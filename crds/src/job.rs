@@ -44,6 +44,7 @@ pub use status::{
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("[has(self.stages), has(self.spark), has(self.mesos)].filter(set, set).size() == 1").message("a job has exactly one of stages, run by Proffer's executors, spark, an application of Apache Spark, and mesos, a framework that subscribed"))]
+#[x_kube(validation = Rule::new("has(self.stages) == has(oldSelf.stages) && has(self.spark) == has(oldSelf.spark) && has(self.mesos) == has(oldSelf.mesos)").message("a job cannot become one of another kind"))]
 #[x_kube(validation = Rule::new("!has(self.stages) || self.stages.all(stage, !has(stage.slots) || stage.slots <= self.executor.cores)").message("no task takes more slots than an executor has, which is executor.cores"))]
 #[x_kube(validation = Rule::new("!has(self.stages) || has(self.workURI) || self.stages.all(stage, !has(stage.output))").message("a stage with output needs workURI, the place where the job's data lives"))]
 pub struct SparkJobSpec {

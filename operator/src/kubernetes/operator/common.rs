@@ -52,6 +52,10 @@ pub(super) struct Job {
     pub(super) published_at: Time,
 }
 
+/// What is wrong with a job that was edited to be one of another kind.
+const OTHER_KIND: &str =
+    "spec: a job cannot become one of another kind; delete it, and make another one";
+
 /// What a job is. That is decided when it is first seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JobKind {
@@ -66,23 +70,23 @@ pub(super) enum JobKind {
 impl Job {
     /// A job that is seen for the first time.
     pub(super) fn new(object: &Arc<SparkJob>, published: Option<Box<JobStatus>>) -> Self {
-        let kind = if object.spec.mesos.is_some() {
-            JobKind::Framework
-        } else if object.spec.spark.is_some() {
-            JobKind::Spark
-        } else {
-            JobKind::Stages
-        };
-        let (object, spec) = (Arc::clone(object), spec_of(object));
-        Self { object, kind, spec, published, published_at: Time::ZERO }
+        let (kind, spec) = (kind_of(object), spec_of(object));
+        Self { object: Arc::clone(object), kind, spec, published, published_at: Time::ZERO }
     }
 
     /// Takes in a newer version; says whether the job was edited.
     pub(super) fn see(&mut self, object: &Arc<SparkJob>) -> bool {
         let is_edited = self.object.metadata.generation != object.metadata.generation;
-        self.object = Arc::clone(object);
-        if is_edited {
-            self.spec = spec_of(object);
+        if kind_of(object) == self.kind {
+            self.object = Arc::clone(object);
+            if is_edited {
+                self.spec = spec_of(object);
+            }
+        } else {
+            // Where nobody has refused that. The room that it is in goes by what it was.
+            let spec = self.object.spec.clone();
+            self.object = Arc::new(SparkJob { spec, ..SparkJob::clone(object) });
+            self.spec = Err(OTHER_KIND.to_owned());
         }
         is_edited
     }
@@ -90,6 +94,16 @@ impl Job {
     /// Whether it is the job of this uid.
     pub(super) fn has_uid(&self, uid: &str) -> bool {
         self.object.metadata.uid.as_deref() == Some(uid)
+    }
+}
+
+fn kind_of(object: &SparkJob) -> JobKind {
+    if object.spec.mesos.is_some() {
+        JobKind::Framework
+    } else if object.spec.spark.is_some() {
+        JobKind::Spark
+    } else {
+        JobKind::Stages
     }
 }
 

@@ -7,11 +7,13 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use proffer_core::event::Event;
 use proffer_core::jobs::JobKey;
+use proffer_core::reasons::Reason;
 use proffer_core::time::{Span, Time};
 use proffer_core::view::JobStatus;
 use proffer_crds::SparkJob;
 use proffer_crds::job::SparkJobStatus;
 
+use super::super::notices::Notice;
 use super::super::pod::ObjectName;
 use super::super::wishes::{FrameworkWish, JobWish, Wish};
 use super::super::writes::{Failure, FrameworkAnswer, JobAnswer, JobWrite, Stored, Unknown};
@@ -84,6 +86,10 @@ impl Operator {
                 return;
             }
             let is_edited = job.see(object);
+            if let (Err(problem), true) = (&job.spec, is_edited) {
+                let notice = Notice::of_job(object, true, Reason::InvalidSpec.as_str(), problem);
+                self.common.notices.push(notice);
+            }
             match job.kind {
                 JobKind::Framework => self.see_framework(now, key),
                 JobKind::Stages | JobKind::Spark if is_edited => self.tell_of_job(now, key, None),
@@ -111,11 +117,12 @@ impl Operator {
 
     /// A job is gone, or another one has its name.
     fn miss_job(&mut self, now: Time, key: &JobKey, job: &Job) {
+        // Pods of another kind of job may have stayed that had this name before.
+        self.stages.forget_job(key);
         match (job.kind, &mut self.mesos) {
             (JobKind::Framework, Some(mesos)) => mesos.miss_job(now, &job.object),
-            (JobKind::Stages, _) => self.stages.forget_job(key),
-            // Its driver and its places go when the engine wants so.
-            (JobKind::Spark, _) | (JobKind::Framework, None) => {}
+            // Its executors, its driver and its places go when the engine wants so.
+            (JobKind::Stages | JobKind::Spark, _) | (JobKind::Framework, None) => {}
         }
     }
 

@@ -271,6 +271,12 @@ impl Stages {
         common.engine.handle(now, Event::Discarded(key.clone()));
     }
 
+    /// Whether pods of a job are known that stay for their logs.
+    #[cfg(test)]
+    pub(super) fn retains(&self, job: &JobKey) -> bool {
+        self.retained.has(job)
+    }
+
     /// A job is gone, or another one has its name.
     pub(super) fn forget_job(&mut self, job: &JobKey) {
         self.retained.forget(job);

@@ -313,6 +313,24 @@ fn at_most_ten_pods_of_a_job_stay() {
 }
 
 #[test]
+fn pods_that_stay_are_forgotten_with_their_job_whatever_that_is() {
+    let mut world = World::new(&["n1"]);
+    world.submit("j", with(job(1, 1), "maxExecutorFailures", json!(3)));
+    world.exit(FIRST, 3);
+    world.advance(10_000);
+    assert!(world.retains("j"));
+    // Nobody refused that it becomes another kind, and the process that takes over goes by that.
+    let spark = json!({"spark": {
+        "sparkVersion": "4.3.0", "image": "spark:4", "mainApplicationFile": "local:///app.py",
+    }});
+    world.jobs.get_mut("j").unwrap().spec = serde_json::from_value(spark).unwrap();
+    world.restart();
+    assert!(world.retains("j"));
+    world.delete_job("j");
+    assert!(!world.retains("j"));
+}
+
+#[test]
 fn a_job_that_ended_long_enough_ago_is_deleted() {
     let mut world = two_executors(with(job(2, 2), "ttlSecondsAfterFinished", json!(60)));
     world.finish_all(FIRST);

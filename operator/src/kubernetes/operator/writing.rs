@@ -18,7 +18,8 @@ impl Operator {
             if let Some(write) = self.write(now, wish) {
                 return Some(write);
             }
-            // There was nothing to be written after all.
+            // There was nothing to be written after all. What was to be made may have ended instead.
+            self.settle(now);
             self.common.queue.done(now, &target, false);
         }
     }

@@ -29,6 +29,12 @@ impl Retained {
         }
     }
 
+    /// Whether there are pods of a job.
+    #[cfg(test)]
+    pub(super) fn has(&self, job: &JobKey) -> bool {
+        self.0.contains_key(job)
+    }
+
     /// A job is gone, or another one has its name.
     pub(super) fn forget(&mut self, job: &JobKey) {
         self.0.remove(job);

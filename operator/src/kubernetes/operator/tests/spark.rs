@@ -405,3 +405,56 @@ fn a_driver_that_has_ended_is_not_made_again_by_a_write_that_waits() {
     assert_eq!(world.status("j", "/state"), "Succeeded");
     assert_eq!((world.driver_writes, world.executors.len()), (1, 0));
 }
+
+#[test]
+fn a_driver_that_cannot_be_made_lets_its_node_go() {
+    let mut world = World::new(&["n1"]);
+    let mut spec = spark(0);
+    spec["spark"]["driver"] = json!({"template": {"spec": {"volumes": 1}}});
+    world.writes_wait = true;
+    world.submit("j", spec);
+    world.remove_node("n1");
+    world.settle();
+    assert!(world.keeps_a_node(), "a driver is about to be made there");
+    world.writes_wait = false;
+    world.settle();
+    assert!(!world.keeps_a_node());
+}
+
+#[test]
+fn an_application_that_is_edited_to_be_another_kind_of_job_stays_one() {
+    let mut world = World::new(&["n1", "n2"]);
+    world.submit("j", spark(1));
+    run(&mut world, DRIVER);
+    let before = world.jobs["j"].spec.clone();
+    let stages = json!([{"name": "s", "command": ["true"]}]);
+    world.edit("j", |job| {
+        job.spec.spark = None;
+        job.spec.stages = serde_json::from_value(stages).unwrap();
+    });
+    world.advance(10_000);
+    assert!(world.reasons().contains(&"InvalidSpec"));
+    assert_eq!(world.pod_names(), [DRIVER]);
+    assert_eq!(world.status("j", "/state"), "Running");
+    world.edit("j", |job| job.spec = before);
+    exit(&mut world, DRIVER, 0, "");
+    world.advance(10_000);
+    assert_eq!(world.status("j", "/state"), "Succeeded");
+}
+
+#[test]
+fn counts_at_the_end_of_their_range_stop_no_process() {
+    let mut world = World::new(&["n1", "n2"]);
+    world.submit("j", spark(0));
+    run(&mut world, DRIVER);
+    world.advance(10_000);
+    let status = world.jobs.get_mut("j").unwrap().status.as_mut().unwrap();
+    let stage = &mut status.stages[0];
+    (stage.failures, stage.losses) =
+        ([("0".to_owned(), i32::MAX)].into(), [("0".to_owned(), i32::MAX)].into());
+    stage.other_attempts =
+        serde_json::from_value(json!([{"ranges": "0", "count": i32::MAX}])).unwrap();
+    world.restart();
+    world.advance(10_000);
+    assert_eq!(world.status("j", "/state"), "Running");
+}

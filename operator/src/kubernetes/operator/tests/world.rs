@@ -51,6 +51,8 @@ pub(super) struct World {
     pub(super) loses_replies: bool,
     /// Watches tell nothing of executors and pods for now.
     pub(super) is_deaf: bool,
+    /// Nothing is written for now.
+    pub(super) writes_wait: bool,
     /// Whether a pod that is deleted ends at once.
     pub(super) pods_linger: bool,
     /// Whether what would be deleted stays, and nothing certain is heard.
@@ -125,6 +127,7 @@ impl World {
             refusal: None,
             loses_replies: false,
             is_deaf: false,
+            writes_wait: false,
             pods_linger: false,
             deletes_nothing: false,
             logs: BTreeMap::new(),
@@ -230,6 +233,16 @@ impl World {
         self.told.push_back(Change::Node(name.into(), None));
     }
 
+    /// Whether the engine was not told yet of a node that is gone.
+    pub(super) fn keeps_a_node(&self) -> bool {
+        !self.operator.leaving_nodes.is_empty()
+    }
+
+    /// Whether pods of a job are known that stay for their logs.
+    pub(super) fn retains(&self, job: &str) -> bool {
+        self.operator.stages.retains(&JobKey { namespace: "ns".into(), name: job.into() })
+    }
+
     pub(super) fn submit(&mut self, name: &str, spec: Value) {
         let job = json!({
             "apiVersion": "proffer.dev/v1alpha1",
@@ -292,7 +305,9 @@ impl World {
                 }
             }
             let mut wrote = false;
-            while let Some(write) = self.operator.next_write(self.now) {
+            while !self.writes_wait
+                && let Some(write) = self.operator.next_write(self.now)
+            {
                 wrote = true;
                 let answer = self.perform(write);
                 self.operator.answered(self.now, answer);
