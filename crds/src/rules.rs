@@ -39,8 +39,29 @@ pub(crate) fn sensible_memory() -> Rule {
 
 /// Memory in the words of the JVM.
 pub(crate) fn jvm_memory(field: &str) -> Rule {
-    Rule::new("self.matches('^[1-9][0-9]*[kmgtKMGT][bB]?$')")
+    Rule::new(format!("self.matches('{JVM_MEMORY}')"))
         .message(format!("{field} is an amount in the JVM's words, such as 512m or 4g").as_str())
+}
+
+/// Memory in the words of the JVM between 1Mi and 1Pi; what is in no such words has a rule of its own.
+pub(crate) fn sensible_jvm_memory(field: &str) -> Rule {
+    let quantity = jvm_quantity("self");
+    let rule = format!(
+        "!self.matches('{JVM_MEMORY}') || \
+         {quantity}.compareTo(quantity('1Mi')) >= 0 && \
+         {quantity}.compareTo(quantity('1Pi')) <= 0"
+    );
+    Rule::new(rule).message(format!("{field} is between 1m and 1024t").as_str())
+}
+
+/// What an amount of memory in the words of the JVM looks like.
+const JVM_MEMORY: &str = "^[1-9][0-9]*[kmgtKMGT][bB]?$";
+
+/// The quantity of an amount of memory in the words of the JVM.
+fn jvm_quantity(amount: &str) -> String {
+    let units = [("k", "Ki"), ("m", "Mi"), ("g", "Gi"), ("t", "Ti")];
+    let units = units.map(|(jvm, quantity)| format!(".replace('{jvm}', '{quantity}')"));
+    format!("quantity({amount}.lowerAscii().replace('b', ''){})", units.concat())
 }
 
 /// A request of cpu.
@@ -104,17 +125,37 @@ pub(crate) fn settings_with_fields() -> Rule {
     )))
 }
 
-/// Settings of Spark that are amounts of memory and count in the size of pods.
+/// Settings of Spark that are amounts of memory and count in the size of pods. A number is in MiB, but
+/// for the last one, where it is in bytes.
+const MEMORY_SETTINGS: [&str; 4] = [
+    "spark.driver.memoryOverhead",
+    "spark.executor.memoryOverhead",
+    "spark.executor.pyspark.memory",
+    OFF_HEAP_SIZE,
+];
+const OFF_HEAP_SIZE: &str = "spark.memory.offHeap.size";
+const SETTING_OF_MEMORY: &str = "^[0-9]+([kmgtKMGT][bB]?)?$";
+
+/// Settings of Spark that are amounts of memory are such.
 pub(crate) fn memory_settings() -> Rule {
-    let names = listed(&[
-        "spark.driver.memoryOverhead",
-        "spark.executor.memoryOverhead",
-        "spark.executor.pyspark.memory",
-        "spark.memory.offHeap.size",
-    ]);
-    let is_bad = "name in self && !self[name].matches('^[0-9]+([kmgtKMGT][bB]?)?$')";
+    let names = listed(&MEMORY_SETTINGS);
+    let is_bad = format!("name in self && !self[name].matches('{SETTING_OF_MEMORY}')");
     Rule::new(format!("!{names}.exists(name, {is_bad})")).message(Message::Expression(format!(
         "{names}.filter(name, {is_bad})[0] + ' is an amount of memory, such as 512m or 4g'"
+    )))
+}
+
+/// Settings of Spark that are amounts of memory are at most 1Pi.
+pub(crate) fn sensible_memory_settings() -> Rule {
+    let names = listed(&MEMORY_SETTINGS);
+    let in_mebibytes = format!("name != '{OFF_HEAP_SIZE}' && self[name].matches('[0-9]$')");
+    let quantity = jvm_quantity(&format!("(self[name] + ({in_mebibytes} ? 'm' : ''))"));
+    let is_bad = format!(
+        "name in self && self[name].matches('{SETTING_OF_MEMORY}') && \
+         {quantity}.compareTo(quantity('1Pi')) > 0"
+    );
+    Rule::new(format!("!{names}.exists(name, {is_bad})")).message(Message::Expression(format!(
+        "{names}.filter(name, {is_bad})[0] + ' is at most 1024t'"
     )))
 }
 

@@ -64,6 +64,7 @@ pub struct SparkApplication {
         validation = rules::decided_settings(),
         validation = rules::settings_with_fields(),
         validation = rules::memory_settings(),
+        validation = rules::sensible_memory_settings(),
         validation = rules::heap_options(),
         validation = Rule::new("!('spark.shuffle.service.enabled' in self) || self['spark.shuffle.service.enabled'] != 'true'").message("spark.shuffle.service.enabled needs a shuffle service on each node, which Kubernetes does not have; executors hand their shuffle files on")
     )]
@@ -126,14 +127,14 @@ pub struct Driver {
     /// The heap of the driver's JVM, such as `512m` or `4g`. Defaults to `1g`.
     #[serde(default = "one_gigabyte")]
     #[schemars(length(max = 32))]
-    #[x_kube(validation = rules::jvm_memory("memory"))]
+    #[x_kube(validation = rules::jvm_memory("memory"), validation = rules::sensible_jvm_memory("memory"))]
     pub memory: String,
 
     /// The memory beside the heap. Defaults to a tenth of it, four tenths for Python and R, and at
     /// least 384m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
-    #[x_kube(validation = rules::jvm_memory("memoryOverhead"))]
+    #[x_kube(validation = rules::jvm_memory("memoryOverhead"), validation = rules::sensible_jvm_memory("memoryOverhead"))]
     pub memory_overhead: Option<String>,
 
     /// The service account of the driver. Defaults to `proffer-spark`, which Proffer makes; either is
@@ -177,14 +178,14 @@ pub struct Executor {
     /// The heap of each executor's JVM, such as `512m` or `4g`. Defaults to `1g`.
     #[serde(default = "one_gigabyte")]
     #[schemars(length(max = 32))]
-    #[x_kube(validation = rules::jvm_memory("memory"))]
+    #[x_kube(validation = rules::jvm_memory("memory"), validation = rules::sensible_jvm_memory("memory"))]
     pub memory: String,
 
     /// The memory beside the heap. Defaults to a tenth of it, four tenths for Python and R, and at
     /// least 384m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
-    #[x_kube(validation = rules::jvm_memory("memoryOverhead"))]
+    #[x_kube(validation = rules::jvm_memory("memoryOverhead"), validation = rules::sensible_jvm_memory("memoryOverhead"))]
     pub memory_overhead: Option<String>,
 
     /// Environment variables.

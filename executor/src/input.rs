@@ -188,7 +188,7 @@ impl Plan {
         let ends = pieces
             .iter()
             .scan(0_u64, |sum, piece| {
-                *sum += piece.size();
+                *sum = sum.saturating_add(piece.size());
                 Some(*sum)
             })
             .collect();

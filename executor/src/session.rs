@@ -150,7 +150,7 @@ impl Session {
             ledger::group_bytes(&group.0)
         };
         let has_room = self.running_bytes + group_bytes + bytes <= RUNNING_BYTES;
-        if self.slots_taken + slots > cores || !has_room {
+        if self.slots_taken.saturating_add(slots) > cores || !has_room {
             return None;
         }
         let partition = ranges.pop_first()?;
@@ -210,7 +210,7 @@ impl Session {
 
     /// The next report.
     pub fn make_report(&mut self, now_milliseconds: u64) -> SparkExecutorStatus {
-        self.report += 1;
+        self.report = self.report.saturating_add(1);
         self.is_changed = false;
         self.reported_at_milliseconds = Some(now_milliseconds);
         let ended = self.ledger.report(self.report);

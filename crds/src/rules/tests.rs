@@ -301,6 +301,13 @@ fn spark_refusals() -> Vec<(&'static str, Value, &'static str, &'static str)> {
             "coreRequest is an amount of cpu, such as 500m, 1 or 1.5",
         ),
         ("/driver/memory", json!("512Mi"), ".driver.memory", memory),
+        ("/driver/memory", json!("1023k"), ".driver.memory", "memory is between 1m and 1024t"),
+        (
+            "/executor/memoryOverhead",
+            json!("1025tb"),
+            ".executor.memoryOverhead",
+            "memoryOverhead is between 1m and 1024t",
+        ),
         (
             "/dynamicAllocation/minExecutors",
             json!(5),
@@ -352,6 +359,12 @@ fn spark_refusals() -> Vec<(&'static str, Value, &'static str, &'static str)> {
         ),
         (
             "/conf",
+            json!({ "spark.memory.offHeap.size": "1073741824", "spark.executor.memoryOverhead": "1073741825" }),
+            ".conf",
+            "spark.executor.memoryOverhead is at most 1024t",
+        ),
+        (
+            "/conf",
             json!({ "spark.executor.extraJavaOptions": "-XX:+UseG1GC -Xmx4g" }),
             ".conf",
             "extraJavaOptions cannot set -Xmx: driver.memory and executor.memory are the heaps",
@@ -397,8 +410,34 @@ fn every_rule_refuses_what_it_is_there_for() {
 
 #[test]
 fn a_right_application_is_accepted() {
-    let right = application("/spec/spark/arguments", json!(["10"]));
-    assert!(broken("sparkjobs.yaml", &right, None).is_empty());
+    let conf = |setting: &str, value: &str| ("/conf", json!({ setting: value }));
+    for (pointer, value) in [
+        ("/arguments", json!(["10"])),
+        ("/driver/memory", json!("1024k")),
+        ("/driver/memory", json!("1M")),
+        ("/driver/memory", json!("1024TB")),
+        ("/executor/memoryOverhead", json!("1048576g")),
+        conf("spark.driver.memoryOverhead", "1073741824"),
+        conf("spark.memory.offHeap.size", "1125899906842624"),
+        conf("spark.memory.offHeap.size", "0"),
+        conf("spark.executor.pyspark.memory", "1024tb"),
+    ] {
+        let right = application(&format!("/spec/spark{pointer}"), value);
+        assert_eq!(broken("sparkjobs.yaml", &right, None), [], "{right}");
+    }
+}
+
+#[test]
+fn absurd_amounts_of_memory_are_refused() {
+    let absurd = "9223372036854775807m";
+    for (pointer, value) in [
+        ("/driver/memory", json!(absurd)),
+        ("/executor/memory", json!(absurd)),
+        ("/conf", json!({ "spark.driver.memoryOverhead": absurd })),
+    ] {
+        let job = application(&format!("/spec/spark{pointer}"), value);
+        assert!(!broken("sparkjobs.yaml", &job, None).is_empty(), "{job}");
+    }
 }
 
 #[test]
@@ -437,6 +476,24 @@ fn a_job_stays_in_its_pool() {
     // Unset and the default are the same.
     let same = broken("sparkjobs.yaml", &job(&[("/spec/pool", json!("default"))]), Some(&job(&[])));
     assert_eq!(same, []);
+}
+
+#[test]
+fn a_job_stays_of_its_kind() {
+    let (stages, spark) = (job(&[]), application("/spec/spark/arguments", json!(["10"])));
+    let mut mesos = stages.clone();
+    mesos["spec"].as_object_mut().unwrap().remove("stages");
+    mesos["spec"]["mesos"] = json!({ "frameworkID": "f-1" });
+    let messages = |old: &Value, new: &Value| -> Vec<String> {
+        let errors = broken("sparkjobs.yaml", new, Some(old));
+        errors.into_iter().map(|error| error.message).collect()
+    };
+    for old in [&stages, &spark, &mesos] {
+        for new in [&stages, &spark, &mesos] {
+            let message = "a job cannot become one of another kind".to_owned();
+            assert_eq!(messages(old, new).contains(&message), old != new, "{old} to {new}");
+        }
+    }
 }
 
 proptest! {

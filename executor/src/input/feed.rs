@@ -102,7 +102,7 @@ async fn feed_part<W: AsyncWrite + Unpin>(
         if cutter.reads_from() < window.end {
             return Err(changed(store, file).into());
         }
-        window = window.end..file.size.min(window.end + look_bytes);
+        window = window.end..file.size.min(window.end.saturating_add(look_bytes));
         look_bytes = LOOK_LIMIT_BYTES.min(look_bytes * 2);
     }
     Ok(())

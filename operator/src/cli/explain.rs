@@ -3,6 +3,7 @@
 mod advice;
 mod application;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -193,6 +194,7 @@ fn conditions(conditions: &[Condition], now: Timestamp) -> Table {
 fn stages(stages: &[StageStatus]) -> Table {
     let columns = ["NAME", "STATE", "DONE", "RUNNING", "FAILED", "LOST", "LEFT"];
     let mut table = Table::new(columns).indented(2);
+    let sum = |counts: &BTreeMap<String, i32>| counts.values().copied().map(i64::from).sum::<i64>();
     for stage in stages {
         let total = u32::try_from(stage.tasks).unwrap_or(0);
         let mut left = Ranges::up_to(total);
@@ -202,8 +204,8 @@ fn stages(stages: &[StageStatus]) -> Table {
             format!("{:?}", stage.state),
             format!("{}/{}", stage.finished.len(), stage.tasks),
             stage.running.to_string(),
-            stage.failures.values().sum::<i32>().to_string(),
-            stage.losses.values().sum::<i32>().to_string(),
+            sum(&stage.failures).to_string(),
+            sum(&stage.losses).to_string(),
             shorten(&left.to_string()),
         ]);
     }

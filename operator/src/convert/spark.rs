@@ -39,8 +39,8 @@ pub(crate) struct PodSize {
 impl PodSize {
     /// All memory, in bytes.
     pub(crate) fn memory(&self) -> i64 {
-        let sum = self.heap_mebibytes + self.overhead_mebibytes + self.other_mebibytes;
-        sum.saturating_mul(1 << 20)
+        let beside = self.overhead_mebibytes.saturating_add(self.other_mebibytes);
+        self.heap_mebibytes.saturating_add(beside).saturating_mul(1 << 20)
     }
 }
 
@@ -150,7 +150,7 @@ mod tests {
     use proffer_crds::spark::SparkApplication;
     use serde_json::{Value, json};
 
-    use super::{application, executor_size, mebibytes};
+    use super::{application, driver_size, executor_size, mebibytes};
 
     fn spark(mut spec: Value) -> SparkApplication {
         for (key, value) in [("sparkVersion", "4.3.0"), ("image", "i")] {
@@ -189,6 +189,21 @@ mod tests {
         for size in ["1g", "1073741824"] {
             assert_eq!(executor_size(&spark(size)).other_mebibytes, 1024 + 256, "{size}");
         }
+    }
+
+    #[test]
+    fn absurd_amounts_are_as_much_as_can_be_written() {
+        let most = "9223372036854775807m";
+        let spark = spark(json!({
+            "mainApplicationFile": "local:///app.py",
+            "driver": {"memory": most},
+            "executor": {"memory": most, "memoryOverhead": most},
+            "conf": {"spark.executor.pyspark.memory": most},
+        }));
+        assert_eq!(
+            (driver_size(&spark).memory(), executor_size(&spark).memory()),
+            (i64::MAX, i64::MAX)
+        );
     }
 
     #[test]

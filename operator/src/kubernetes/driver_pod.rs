@@ -10,7 +10,7 @@ use super::names::{
     DRIVER_CONTAINER, EPOCH_LABEL, JOB_LABEL, JOB_UID_LABEL, SPARK_APPLICATION_LABEL,
     SPARK_ROLE_LABEL,
 };
-use super::pod::{Role, Trouble, container_state, departure, trouble};
+use super::pod::{Role, Trouble, container_state, departure, executor_number, trouble};
 
 /// How much of the log's end is kept with a failure.
 const LOG_BYTES: usize = 2048;
@@ -71,7 +71,7 @@ pub(crate) fn driver_facts(pod: &Pod, has_ended: bool) -> Option<DriverFacts> {
     let status = pod.status.clone().unwrap_or_default();
     let state = container_state(&status, DRIVER_CONTAINER);
     Some(DriverFacts {
-        key: ExecutorKey { job, index: 0, epoch: label(EPOCH_LABEL)?.parse().ok()? },
+        key: ExecutorKey { job, index: 0, epoch: executor_number(label(EPOCH_LABEL)?)? },
         job_uid: label(JOB_UID_LABEL)?.into(),
         application: label(SPARK_APPLICATION_LABEL)?.into(),
         is_running: state.is_some_and(|state| state.running.is_some()),

@@ -116,7 +116,7 @@ fn decided(launch: &Launch, job: &SparkJob, spec: &SparkExecutorSpec, name: &str
         "spec": {
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds":
-                job.spec.executor.termination_grace_period_seconds + LAST_WORDS_SECONDS,
+                job.spec.executor.termination_grace_period_seconds.saturating_add(LAST_WORDS_SECONDS),
         },
     })
 }

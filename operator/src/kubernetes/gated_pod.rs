@@ -15,6 +15,7 @@ use super::names::{
     EXECUTOR_ANNOTATION, JOB_UID_LABEL, OFFER_GATE, PLACED_ANNOTATION, POOL_LABEL,
     SPARK_APPLICATION_LABEL, SPARK_JOB_LABEL, SPARK_ROLE_LABEL, SPARK_VERSION_LABEL,
 };
+use super::pod::executor_number;
 use super::requests::pod_requests;
 use crate::convert::{node_selector, toleration};
 
@@ -115,7 +116,7 @@ pub(crate) fn gated_facts(pod: &Pod) -> Option<GatedFacts> {
         step,
         executor: pod.annotations().get(EXECUTOR_ANNOTATION).and_then(|text| {
             let (index, epoch) = text.split_once('-')?;
-            Some((index.parse().ok()?, epoch.parse().ok()?))
+            Some((executor_number(index)?, executor_number(epoch)?))
         }),
         unschedulable: unschedulable.map(|it| it.message.clone().unwrap_or_default()),
         created_at: pod.creation_timestamp().map_or(0, |time| time.0.as_millisecond()),

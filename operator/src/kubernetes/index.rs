@@ -7,7 +7,6 @@ use proffer_core::event::NodeObservation;
 
 use super::node::NodeFacts;
 use super::pod::{ObjectName, PodFacts};
-use super::requests::Amounts;
 use crate::master::NodeMark;
 
 /// Nodes and pods.
@@ -17,8 +16,9 @@ pub(crate) struct Index {
     pods: BTreeMap<ObjectName, PodFacts>,
     /// The pods of executors that the engine accounts for itself.
     own: BTreeSet<ObjectName>,
-    /// What all other pods take, by node.
-    taken: BTreeMap<Box<str>, Amounts>,
+    /// What all other pods take, by node. The sums are exact: one that stopped at the end of its range would be
+    /// wrong once a pod is taken off it.
+    taken: BTreeMap<Box<str>, BTreeMap<Box<str>, i128>>,
     /// The pods of executors by node.
     executors_on: BTreeMap<Box<str>, BTreeSet<ObjectName>>,
     /// Nodes that are not as the engine knows them.
@@ -117,13 +117,13 @@ impl Index {
         let taken = self.taken.get(name).into_iter().flatten();
         observation.taken_by_others = taken
             .filter(|&(_, &amount)| amount > 0)
-            .map(|(kind, &amount)| (kind.clone(), amount))
+            .map(|(kind, &amount)| (kind.clone(), i64::try_from(amount).unwrap_or(i64::MAX)))
             .collect();
         Some(observation)
     }
 
     /// Counts a pod in (1) or out (-1).
-    fn count(&mut self, name: &ObjectName, sign: i64) {
+    fn count(&mut self, name: &ObjectName, sign: i128) {
         let Some(pod) = self.pods.get(name) else { return };
         let Some(node) = &pod.node else { return };
         if pod.executor.is_some() {
@@ -143,7 +143,7 @@ impl Index {
         let taken = self.taken.entry(node.clone()).or_default();
         for (kind, amount) in &pod.requests {
             let sum = taken.entry(kind.clone()).or_default();
-            *sum = sum.saturating_add(sign * amount);
+            *sum += sign * i128::from(*amount);
         }
         taken.retain(|_, amount| *amount != 0);
         if taken.is_empty() {

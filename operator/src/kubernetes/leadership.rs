@@ -128,14 +128,13 @@ impl Candidate {
     fn spec(&self, before: Option<&LeaseSpec>) -> LeaseSpec {
         let now = MicroTime(Timestamp::now());
         let held = before.is_some_and(|it| it.holder_identity.as_ref() == Some(&self.identity));
-        let transitions = before.and_then(|before| before.lease_transitions).unwrap_or(0);
         let since = before.filter(|_| held).and_then(|before| before.acquire_time.clone());
         LeaseSpec {
             holder_identity: Some(self.identity.clone()),
             lease_duration_seconds: i32::try_from(self.timing.duration.as_secs()).ok(),
             acquire_time: since.or_else(|| Some(now.clone())),
             renew_time: Some(now),
-            lease_transitions: Some(transitions + i32::from(before.is_some() && !held)),
+            lease_transitions: Some(transitions(before, held)),
             ..LeaseSpec::default()
         }
     }
@@ -214,6 +213,12 @@ fn may_take(lease: &Lease, identity: &str, unchanged_for: Duration) -> bool {
 /// Whether waiting does not help: the service account may not see leases.
 fn is_hopeless(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 403)
+}
+
+/// How often the lease has passed to another holder, now that one takes it who may have held it.
+fn transitions(before: Option<&LeaseSpec>, held: bool) -> i32 {
+    let transitions = before.and_then(|before| before.lease_transitions).unwrap_or(0);
+    transitions.saturating_add(i32::from(before.is_some() && !held))
 }
 
 #[cfg(test)]

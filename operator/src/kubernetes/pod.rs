@@ -128,8 +128,8 @@ fn executor_facts(pod: &Pod, has_ended: bool) -> Option<ExecutorFacts> {
         namespace: pod.namespace().unwrap_or_default().into(),
         name: label(JOB_LABEL)?.into(),
     };
-    let index = label(INDEX_LABEL)?.parse().ok()?;
-    let epoch = label(EPOCH_LABEL)?.parse().ok()?;
+    let index = executor_number(label(INDEX_LABEL)?)?;
+    let epoch = executor_number(label(EPOCH_LABEL)?)?;
     let status = pod.status.clone().unwrap_or_default();
     let created = pod.creation_timestamp().map_or(0, |time| time.0.as_millisecond());
     Some(ExecutorFacts {
@@ -141,6 +141,11 @@ fn executor_facts(pod: &Pod, has_ended: bool) -> Option<ExecutorFacts> {
         state: waiting(&status),
         created_at: created,
     })
+}
+
+/// The index or the epoch of an executor, as a label has it: one that an executor's object can have.
+pub(super) fn executor_number(text: &str) -> Option<u32> {
+    u32::try_from(text.parse::<i32>().ok()?).ok()
 }
 
 /// What the first container waits for that has not started.
@@ -168,6 +173,14 @@ impl Role {
             Self::Executor => EXECUTOR_CONTAINER,
             Self::Driver => DRIVER_CONTAINER,
             Self::Task => TASK_CONTAINER,
+        }
+    }
+
+    /// What it was given of memory.
+    fn memory(self) -> &'static str {
+        match self {
+            Self::Executor => "spec.executor.memory",
+            Self::Driver | Self::Task => "its pod has",
         }
     }
 
@@ -252,9 +265,11 @@ pub(super) fn departure(status: &PodStatus, has_ended: bool, role: Role) -> Opti
 fn exit(role: Role, ended: &ContainerStateTerminated) -> Departure {
     let code = ended.exit_code;
     match ended.reason.as_deref() {
-        Some("OOMKilled") => Departure::OutOfMemory(format!(
-            "{role} was killed because it used more memory than spec.executor.memory"
-        )),
+        Some("OOMKilled") => {
+            let limit = role.memory();
+            let message = format!("{role} was killed because it used more memory than {limit}");
+            Departure::OutOfMemory(message)
+        }
         Some(reason @ ("ContainerCannotRun" | "StartError" | "CannotStart")) => {
             let what = format!("{role}'s container could not be started ({reason})");
             Departure::NotStarted(sentence(&what, ended.message.as_deref().unwrap_or_default()))

@@ -280,7 +280,7 @@ impl Master {
             let consumed = status.map(|status| {
                 let offered = |name: &str| find(&status.offered, name).unwrap_or(0);
                 let held = status.allocated.iter();
-                held.map(|(name, amount)| (name.clone(), amount - offered(name)))
+                held.map(|(name, amount)| (name.clone(), amount.saturating_sub(offered(name))))
                     .collect::<Vec<_>>()
             });
             let consumed = consumed.unwrap_or_default();
@@ -302,11 +302,12 @@ impl Master {
         let sum = |name: &str| {
             let of = guarantees.clone().filter(|pool| !pool.name.contains('.'));
             let amounts = of.flat_map(|pool| &pool.guarantee).filter(|(other, _)| **other == *name);
-            amounts.map(|(_, amount)| *amount).sum::<i64>()
+            amounts.map(|(_, amount)| i128::from(*amount)).sum::<i128>()
         };
         let total = |name: &str| {
             let usable = view.nodes.iter().flat_map(|node| &node.usable);
-            usable.filter(|(other, _)| **other == *name).map(|(_, amount)| *amount).sum::<i64>()
+            let amounts = usable.filter(|(other, _)| **other == *name);
+            amounts.map(|(_, amount)| i128::from(*amount)).sum::<i128>()
         };
         let promised = changed.iter().flat_map(|pool| &pool.guarantee);
         let short = promised.map(|(name, _)| name).find(|name| sum(name) > total(name));

@@ -225,7 +225,9 @@ impl Spread {
 fn mean(times: &[Span]) -> Seconds {
     let sum = times.iter().copied().sum::<Span>().as_milliseconds();
     let count = u64::try_from(times.len()).unwrap_or(u64::MAX);
-    Seconds::from(Span::from_milliseconds((sum + count / 2).checked_div(count).unwrap_or(0)))
+    Seconds::from(Span::from_milliseconds(
+        sum.saturating_add(count / 2).checked_div(count).unwrap_or(0),
+    ))
 }
 
 /// What all nodes have.

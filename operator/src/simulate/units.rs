@@ -69,7 +69,7 @@ impl FromStr for Seconds {
 impl fmt::Display for Seconds {
     /// With one decimal, rounded half up.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tenths = (self.0.as_milliseconds() + 50) / 100;
+        let tenths = self.0.as_milliseconds().saturating_add(50) / 100;
         formatter.pad(&format!("{}.{}s", tenths / 10, tenths % 10))
     }
 }
@@ -115,7 +115,7 @@ impl<'a> Sum<&'a Fraction> for Fraction {
 impl fmt::Display for Fraction {
     /// In percent with one decimal, rounded half up.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tenths = (self.0 + 500_000) / 1_000_000;
+        let tenths = self.0.saturating_add(500_000) / 1_000_000;
         formatter.pad(&format!("{}.{}%", tenths / 10, tenths % 10))
     }
 }
@@ -123,7 +123,7 @@ impl fmt::Display for Fraction {
 impl Serialize for Fraction {
     /// As a number between 0 and 1, with four decimals.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(decimal((self.0 + 50_000) / 100_000, 10_000))
+        serializer.serialize_f64(decimal(self.0.saturating_add(50_000) / 100_000, 10_000))
     }
 }
 

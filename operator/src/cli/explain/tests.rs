@@ -98,3 +98,12 @@ fn long_ranges_are_cut_between_numbers() {
     let long: Vec<String> = (0..40).map(|number| (2 * number).to_string()).collect();
     assert_eq!(shorten(&long.join(",")), "0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,…");
 }
+
+#[test]
+fn counts_are_added_up_however_large_they_are() {
+    let mut job: SparkJob = object(FAILING);
+    let stage = &mut job.status.as_mut().unwrap().stages[0];
+    stage.failures = [("7".to_owned(), i32::MAX), ("8".to_owned(), i32::MAX)].into();
+    let text = explain(&job, None, &[], now());
+    assert!(text.contains("4294967294"), "{text}");
+}

@@ -82,3 +82,18 @@ fn what_is_about_to_be_written_of_a_node_holds_until_its_watch_tells() {
     node(&mut index, "a");
     assert!(!index.take_changed()[0].draining);
 }
+
+#[test]
+fn absurd_amounts_are_as_much_as_can_be_written_and_leave_nothing_behind() {
+    let mut index = Index::default();
+    node(&mut index, "a");
+    for pod_name in ["p", "q"] {
+        index.set_pod(&name(pod_name), Some(pod("a", i64::MAX)));
+    }
+    assert_eq!(changed(&mut index), [("a".to_owned(), i64::MAX)]);
+    index.set_pod(&name("p"), Some(pod("a", i64::MIN)));
+    index.set_pod(&name("p"), None);
+    assert_eq!(changed(&mut index), [("a".to_owned(), i64::MAX)]);
+    index.set_pod(&name("q"), Some(pod("a", 5)));
+    assert_eq!(changed(&mut index), [("a".to_owned(), 5)]);
+}

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 
-use super::{Timing, may_take};
+use super::{Timing, may_take, transitions};
 
 fn lease(holder: &str) -> Lease {
     let spec = LeaseSpec {
@@ -32,4 +32,14 @@ fn a_write_that_begins_at_the_last_moment_ends_before_the_lease_can_pass_on() {
     };
     assert!(timing.renew_deadline + timing.write_timeout() < timing.duration);
     assert!(timing.write_timeout() >= Duration::from_secs(2));
+}
+
+#[test]
+fn transitions_are_counted_as_far_as_they_can_be() {
+    let after = |count: i32, held| {
+        let spec = LeaseSpec { lease_transitions: Some(count), ..LeaseSpec::default() };
+        transitions(Some(&spec), held)
+    };
+    assert_eq!((after(3, true), after(3, false), after(i32::MAX, false)), (3, 4, i32::MAX));
+    assert_eq!(transitions(None, false), 0);
 }

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Pod;
 use proffer_core::event::Departure;
 use serde_json::{Value, json};
 
-use super::{PodFacts, pod_facts};
+use super::{PodFacts, Role, executor_number, pod_facts};
 
 fn facts(status: Value) -> PodFacts {
     let pod: Pod = serde_json::from_value(json!({
@@ -131,4 +131,28 @@ fn why_it_does_not_start_is_found() {
 fn one_that_has_ended_takes_nothing() {
     let facts = facts(json!({"phase": "Succeeded"}));
     assert!(facts.has_ended && facts.requests.is_empty());
+}
+
+#[test]
+fn numbers_that_no_executor_can_have_are_not_read() {
+    let numbers = ["0", "2147483647", "2147483648", "4294967295", "-1", "x"].map(executor_number);
+    assert_eq!(numbers, [Some(0), Some(2_147_483_647), None, None, None, None]);
+}
+
+#[test]
+fn what_was_out_of_memory_is_told_what_it_was_given() {
+    let killed = |container: &str, role| {
+        let state = json!({"exitCode": 137, "reason": "OOMKilled"});
+        let status = json!({"containerStatuses": [terminated(container, state)]});
+        super::departure(&serde_json::from_value(status).unwrap(), true, role)
+    };
+    let given = |what: &str| Some(Departure::OutOfMemory(what.to_owned()));
+    assert_eq!(
+        killed("executor", Role::Executor),
+        given("the executor was killed because it used more memory than spec.executor.memory"),
+    );
+    assert_eq!(
+        killed("task", Role::Task),
+        given("the task was killed because it used more memory than its pod has"),
+    );
 }

@@ -116,7 +116,7 @@ fn end(
 
 /// How a command ended, in Mesos's words: shells and runtimes add 128 to the number of a signal.
 fn exit(code: i32) -> String {
-    let name = match code - 128 {
+    let name = match code.saturating_sub(128) {
         2 => "Interrupt",
         6 => "Aborted",
         9 => "Killed",

@@ -127,7 +127,7 @@ impl Master {
         let used = node.map(|node| {
             let held = node.held.iter().map(|(name, amount)| {
                 let outstanding = node.outstanding.iter().find(|(other, _)| other == name);
-                (name.clone(), amount - outstanding.map_or(0, |(_, amount)| *amount))
+                (name.clone(), amount.saturating_sub(outstanding.map_or(0, |(_, amount)| *amount)))
             });
             held.collect::<NamedAmounts>()
         });

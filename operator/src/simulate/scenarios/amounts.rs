@@ -166,7 +166,7 @@ pub(super) fn thousandths(number: &Number, field: &Field<'_>) -> Option<i64> {
     let text = number.to_string();
     let (whole, decimals) = text.split_once('.').unwrap_or((&text, "0"));
     let value = match (whole.parse::<i64>(), format!("{decimals:0<3}").parse::<i64>()) {
-        (Ok(whole), Ok(_)) if whole > LARGEST => None,
+        (Ok(whole), Ok(_)) if !(-LARGEST..=LARGEST).contains(&whole) => None,
         (Ok(whole), Ok(thousandths)) if decimals.len() <= 3 => Some(whole * 1000 + thousandths),
         _ if number.as_f64().is_some_and(|number| number < 1e12) => {
             return field.wrong(format!("{number} has more than three decimal places"));

@@ -92,8 +92,8 @@ fn driver_of(common: &Common, key: &JobKey, job: &Job, now: Time) -> Option<Driv
     let attempt = status.stages.first().map_or(0, |stage| {
         [&stage.failures, &stage.losses, &stage.other_attempts]
             .map(|counts| counts.get(&0).copied().unwrap_or(0))
-            .iter()
-            .sum()
+            .into_iter()
+            .fold(0, u32::saturating_add)
     });
     let mut drivers = common.index.pods().filter_map(|(name, pod)| {
         let facts = pod.driver.as_deref().filter(|it| it.key.job == *key)?;

@@ -439,6 +439,21 @@ fn weights_and_quota_are_written_to_pools() {
 }
 
 #[test]
+fn absurd_guarantees_are_refused() {
+    let mut world = World::new(&["n1"]);
+    for name in ["a", "b", "c"] {
+        world.set_pool(json!({"metadata": {"name": name}, "spec": {}}));
+    }
+    let now = world.now;
+    let (master, engine) = world.operator.mesos().unwrap();
+    let most = json!({"mem": {"value": 8e12}});
+    let configs = ["a", "b", "c"].map(|role| json!({"role": role, "guarantees": most}));
+    let quota = json!({"type": "UPDATE_QUOTA", "update_quota": {"quota_configs": configs}});
+    let (code, answer) = master.operate(now, &quota, &engine.view());
+    assert_eq!(code, 400, "{answer:?}");
+}
+
+#[test]
 fn what_is_planned_for_nodes_outlives_the_process() {
     let mut world = World::new(&["n1", "n2"]);
     world.set_node("n1", true);
