@@ -18,6 +18,7 @@ mod calls;
 pub(crate) mod connections;
 mod executors;
 pub(crate) mod files;
+mod first_api;
 mod frameworks;
 pub(crate) mod host;
 pub(crate) mod hosts;
@@ -44,7 +45,7 @@ use proffer_core::frameworks::{FrameworkAction, TaskId};
 use proffer_core::jobs::JobKey;
 use proffer_core::time::{Span, Time};
 use proffer_mesos::types::{
-    Address, MasterInfo, MasterInfoCapability, MasterInfoCapabilityType, TaskInfo,
+    Address, MasterInfo, MasterInfoCapability, MasterInfoCapabilityType, TaskInfo, TaskState,
 };
 use proffer_mesos::{executor, scheduler};
 
@@ -223,6 +224,8 @@ pub(crate) struct Master {
     touched: BTreeSet<Arc<str>>,
     /// When machines are not available.
     windows: Vec<operator_api::Window>,
+    /// The machines that are away for their maintenance.
+    down_machines: Vec<serde_json::Value>,
     /// How often what happened, by the name of the metric.
     counts: BTreeMap<&'static str, u64>,
     timers: BTreeSet<(Time, Timer)>,
@@ -245,6 +248,7 @@ impl Master {
             offered: BTreeSet::new(),
             touched: BTreeSet::new(),
             windows: Vec::new(),
+            down_machines: Vec::new(),
             counts: BTreeMap::new(),
             timers: BTreeSet::new(),
             effects: Vec::new(),
@@ -277,12 +281,18 @@ impl Master {
         let known = self.agents.on(&node.name).map(|agent| agent.id.clone());
         let made = || format!("{}-S{}", self.settings.id, self.agents.next_number() - 1).into();
         let id = id.or(known).unwrap_or_else(made);
+        if self.agents.get(&id).is_none() {
+            self.count("slave_registrations", 1);
+        }
         let is_other = self.agents.insert(now, id, hostname.to_owned(), node);
         self.observe_dependents(is_other);
     }
 
     /// There is no such node any more. Of its tasks the engine tells.
     pub(crate) fn forget_node(&mut self, node: &str) {
+        if self.agents.on(node).is_some() {
+            self.count("slave_removals", 1);
+        }
         let is_other = self.agents.remove(node);
         self.observe_dependents(is_other);
     }
@@ -364,6 +374,13 @@ impl Master {
         let more = u64::try_from(more).unwrap_or(u64::MAX);
         let count = self.counts.entry(name).or_default();
         *count = count.saturating_add(more);
+    }
+
+    /// Counts a task that ended.
+    fn count_end(&mut self, state: TaskState) {
+        if let Some(name) = read::ends(state) {
+            self.count(name, 1);
+        }
     }
 
     fn set_timer(&mut self, at: Time, timer: Timer) {

@@ -67,6 +67,9 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("MasterTest.FrameworkSubscribeEmptyId", http_api::empty_id),
     ("MasterTest.RejectFrameworkWithInvalidFailoverTimeout", http_api::invalid_failover_timeout),
     ("MasterTest.StateEndpoint", endpoints::state_endpoint),
+    ("SlaveTest.StateEndpoint", endpoints::agent_endpoints),
+    ("MasterTest.TasksOfRemovedFramework", endpoints::tasks_of_a_framework_that_is_gone),
+    ("MasterTest.GetExecutors", endpoints::executors_and_resources),
     ("MasterTest.StateSummaryEndpoint", endpoints::state_summary_endpoint),
     ("MasterTest.TasksEndpoint", endpoints::tasks_endpoint),
     ("MasterTest.SlavesEndpointQuerySlave", endpoints::slaves_endpoint),
@@ -96,6 +99,11 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("MasterValidationTest.ResourceLimitLessThanRequest", || {
         tasks::invalid_task(&json!({ "limits": { "cpus": { "value": 0.1 } } }), "limit");
     }),
+    ("CommandInfoValidationTest.EnvironmentVariableWithoutValue", || {
+        let environment = json!({ "variables": [{ "name": "EMPTY" }] });
+        let command = json!({ "value": "true", "environment": environment });
+        tasks::invalid_task(&json!({ "command": command }), "must have a value set");
+    }),
     ("MasterValidationTest.TaskUsesInvalidID", || {
         tasks::invalid_task(&json!({ "task_id": { "value": "a/b" } }), "invalid");
     }),
@@ -114,6 +122,11 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("DynamicWeightsTest.UpdateWeightsWithExplictWhitelist", endpoints::update_weights),
     ("MasterMaintenanceTest.PendingUnavailabilityTest", endpoints::pending_unavailability),
     ("MasterMaintenanceTest.InverseOffers", endpoints::inverse_offers),
+    ("MasterMaintenanceTest.BringDownMachines", endpoints::machines_go_and_come),
+    ("MasterQuotaTest.SetInvalidRequest", endpoints::first_quota),
+    ("DynamicWeightsTest.PutInvalidRequest", endpoints::first_weights),
+    ("TeardownTest.Success", endpoints::teardown),
+    ("ReservationEndpointsTest.InsufficientResources", endpoints::reservations_are_refused),
     ("MasterDrainingTest.DrainAgent", endpoints::drain_agent),
     ("OfferConstraintsTest.HostnameEquals", offers::offer_constraints),
     ("PartitionTest.MasterToScheduler", http_api::calls_after_a_broken_stream),

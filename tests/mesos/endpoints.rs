@@ -3,7 +3,7 @@
 use super::{ONE_NODE, offered, one_node};
 use crate::mesos::Master;
 use crate::mesos::framework::{Framework, task, thousandths};
-use crate::mesos::http::{get, post};
+use crate::mesos::http::{get, post, request};
 use proffer_mesos::scheduler::EventType;
 use proffer_mesos::types::{TaskState, TaskStatusReason as Reason};
 use serde_json::{Value, json};
@@ -229,4 +229,148 @@ pub(super) fn drain_agent() {
     let call = json!({ "type": "REACTIVATE_AGENT", "reactivate_agent": agent });
     assert_eq!(post(&master.address, "/api/v1", &call).status, 200);
     other.offer();
+}
+
+/// The status of a request to the first API.
+fn ask(master: &Master, method: &str, path: &str, body: &str) -> u16 {
+    request(&master.address, method, path, &[("Content-Type", "application/json")], body.as_bytes())
+        .status
+}
+
+pub(super) fn first_weights() {
+    let master = Master::start(ONE_NODE, &["a"]);
+    let put = |body: &str| ask(&master, "PUT", "/weights", body);
+    assert_eq!(put(r#"[{"role":"a","weight":7.0}]"#), 200);
+    let weights = get(&master.address, "/weights").json();
+    assert_eq!(weights, json!([{ "role": "a", "weight": 7.0 }]));
+    for bad in ["", "{}", r#"[{"role":"a","weight":0}]"#, r#"[{"role":"nobody","weight":1}]"#] {
+        assert_eq!(put(bad), 400, "{bad}");
+    }
+    assert_eq!(ask(&master, "POST", "/weights", "[]"), 405);
+    assert_eq!(ask(&master, "DELETE", "/state", ""), 405);
+}
+
+pub(super) fn first_quota() {
+    let master = Master::start(ONE_NODE, &["a"]);
+    let cpus = r#"[{"name":"cpus","type":"SCALAR","scalar":{"value":1}}]"#;
+    let set = |guarantee: &str| {
+        let body = format!(r#"{{"role":"a","guarantee":{guarantee}}}"#);
+        ask(&master, "POST", "/quota", &body)
+    };
+    assert_eq!((set("[]"), set(cpus), set(cpus)), (400, 200, 400));
+    let quota = get(&master.address, "/quota").json();
+    assert_eq!(quota["configs"][0]["guarantees"]["cpus"]["value"], json!(1.0));
+    assert_eq!(quota["configs"][0]["limits"]["cpus"]["value"], json!(1.0));
+    let remove = || ask(&master, "DELETE", "/quota/a", "");
+    assert_eq!((remove(), remove()), (200, 400));
+    assert_eq!(get(&master.address, "/quota").json()["configs"], json!([]));
+    assert_eq!(ask(&master, "PUT", "/quota", ""), 405);
+}
+
+pub(super) fn teardown() {
+    let master = one_node();
+    let framework = Framework::subscribe(&master, &json!({}));
+    let body = format!("frameworkId={}", framework.id);
+    assert_eq!(ask(&master, "POST", "/teardown", "frameworkId=nobody"), 400);
+    assert_eq!(ask(&master, "POST", "/master/teardown", &body), 200);
+    let frameworks = get(&master.address, "/frameworks").json();
+    assert_eq!(frameworks["completed_frameworks"][0]["id"], json!(framework.id));
+    assert_eq!(ask(&master, "GET", "/teardown", ""), 405);
+}
+
+pub(super) fn reservations_are_refused() {
+    let master = one_node();
+    for path in ["/reserve", "/unreserve", "/create-volumes", "/destroy-volumes"] {
+        assert_eq!(ask(&master, "POST", path, "slaveId=m-S0&resources=[]"), 409, "{path}");
+        assert_eq!(ask(&master, "GET", path, ""), 405, "{path}");
+    }
+}
+
+pub(super) fn machines_go_and_come() {
+    let (master, mut framework, offer) = offered(&json!({}));
+    framework.run(&offer, "sleep 1000", TaskState::Running);
+    let machine = json!([{ "hostname": "node-0" }]).to_string();
+    let post = |path: &str, body: &str| ask(&master, "POST", path, body);
+    assert_eq!(post("/machine/down", &machine), 400, "it is not scheduled");
+    let schedule = json!({ "windows": [{
+        "machine_ids": [{ "hostname": "node-0" }],
+        "unavailability": { "start": { "nanoseconds": 1_900_000_000_000_000_000_u64 } },
+    }] });
+    assert_eq!(post("/maintenance/schedule", &schedule.to_string()), 200);
+    assert_eq!(post("/machine/up", &machine), 400, "it is not down");
+    assert_eq!(post("/machine/down", &machine), 200);
+    assert_eq!(post("/machine/down", &machine), 400, "it is down already");
+    framework.update("t", TaskState::Killed);
+    let status = || get(&master.address, "/maintenance/status").json();
+    assert_eq!(status()["down_machines"], json!([{ "hostname": "node-0" }]));
+    assert_eq!(status()["draining_machines"], json!([]));
+    assert_eq!(post("/maintenance/schedule", r#"{"windows":[]}"#), 400, "it is away");
+    assert_eq!(post("/machine/up", &machine), 200);
+    assert_eq!(get(&master.address, "/maintenance/schedule").json(), json!({ "windows": [] }));
+    framework.offer();
+}
+
+pub(super) fn agent_endpoints() {
+    let (master, mut framework, offer) = offered(&json!({}));
+    framework.run(&offer, "sleep 1000", TaskState::Running);
+    let agent = offer.url.as_ref().unwrap().path.clone().unwrap();
+    let read = |endpoint: &str| get(&master.address, &format!("{agent}/{endpoint}"));
+    let state = read("state").json();
+    assert_eq!(state["id"], json!(offer.agent_id.value));
+    assert!(state.get("slaves").is_none(), "it is not the master's");
+    let executor = &state["frameworks"][0]["executors"][0];
+    assert_eq!((&executor["id"], &executor["tasks"][0]["id"]), (&json!("t"), &json!("t")));
+    assert_eq!(executor["resources"]["cpus"], json!(0.5));
+    assert!(executor["directory"].as_str().unwrap().contains("/executors/t/runs/"));
+    for endpoint in ["containers", "monitor/statistics", "monitor/statistics.json"] {
+        let listed = read(endpoint).json();
+        assert_eq!(listed[0]["executor_id"], json!("t"), "{endpoint}");
+        assert_eq!(listed[0]["statistics"]["cpus_limit"], json!(0.5), "{endpoint}");
+    }
+    let metrics = read("metrics/snapshot").json();
+    assert_eq!(metrics["slave/tasks_running"], json!(1.0));
+    assert_eq!(read("frameworks").status, 404, "it is the master that has this");
+    assert_eq!(get(&master.address, "/slave(99)/state").status, 404);
+    let id = &offer.agent_id.value;
+    let one = get(&master.address, &format!("/slaves/{id}")).json();
+    assert_eq!(one["slaves"][0]["id"], json!(id));
+    assert_eq!(one["slaves"][0]["used_resources_full"][0]["name"], json!("cpus"));
+    framework.kill("t");
+    let killed = framework.update("t", TaskState::Killed);
+    framework.acknowledge(&killed);
+    master.until("it is among those that ran", || {
+        let state = read("state").json();
+        state["frameworks"][0]["completed_executors"][0]["id"] == json!("t")
+    });
+}
+
+pub(super) fn tasks_of_a_framework_that_is_gone() {
+    let (master, mut framework, offer) = offered(&json!({ "labels": { "labels": [] } }));
+    framework.run(&offer, "sleep 1000", TaskState::Running);
+    let of = |list: &str| get(&master.address, "/state").json()[list][0].clone();
+    assert_eq!(of("frameworks")["labels"], json!([]));
+    assert!(of("frameworks").get("pid").is_none(), "it has none");
+    let metric = |name: &str| get(&master.address, "/metrics/snapshot").json()[name].clone();
+    assert_eq!(metric("master/tasks_killed"), json!(0.0), "it is there from the start");
+    framework.teardown();
+    let gone = of("completed_frameworks");
+    assert!(gone.get("pid").is_none());
+    let task = &gone["completed_tasks"][0];
+    assert_eq!(task["state"], json!("TASK_KILLED"));
+    assert_eq!(task["statuses"].as_array().unwrap().last().unwrap()["state"], task["state"]);
+    assert_eq!(metric("master/tasks_killed"), json!(1.0));
+}
+
+pub(super) fn executors_and_resources() {
+    let (master, mut framework, offer) = offered(&json!({}));
+    framework.run(&offer, "sleep 1000", TaskState::Running);
+    let ask = |kind: &str| post(&master.address, "/api/v1", &json!({ "type": kind })).json();
+    let frameworks = ask("GET_FRAMEWORKS");
+    let known = &frameworks["get_frameworks"]["frameworks"][0];
+    assert_eq!(known["allocated_resources"][0]["scalar"]["value"], json!(0.5));
+    assert!(known["offered_resources"].is_array());
+    assert_eq!(ask("GET_EXECUTORS")["get_executors"]["executors"], json!([]));
+    let agents = ask("GET_AGENTS");
+    let agent = &agents["get_agents"]["agents"][0];
+    assert_eq!(agent["allocated_resources"][0]["scalar"]["value"], json!(0.5));
 }

@@ -90,6 +90,11 @@ impl ExecutorRecord {
         Self { holds: true, is_started: true, register_by, ..Self::new(info, agent, token) }
     }
 
+    /// Whether it holds what its `ExecutorInfo` asks for.
+    pub(super) fn holds(&self) -> bool {
+        self.holds
+    }
+
     /// Tells it something as soon as a change that led to it is stored.
     fn tell_after_change(&mut self, event: Event) {
         self.changes += 1;

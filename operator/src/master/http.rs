@@ -19,6 +19,7 @@ use super::access::{Access, Denied, bearer};
 use super::connections::stream::Next;
 use super::connections::{Request, Stream};
 use super::files::{Download, Files, Found};
+use super::first_api::{self, Intent};
 use super::hosts::Hosts;
 use super::server::Peer;
 use super::{ConnectionId, Question};
@@ -65,7 +66,8 @@ impl Api {
     async fn route(&self, peer: &Peer, parts: &Parts, body: Body) -> Result<Response, Response> {
         let Parts { method, headers, .. } = parts;
         let requests = &self.requests;
-        let endpoint = endpoint(parts.uri.path());
+        let (endpoint, agent) = (endpoint(parts.uri.path()), agent(parts.uri.path()));
+        let intent = first_api::intent(endpoint, method);
         match endpoint {
             // Executors show what they were given.
             "api/v1/executor" => {
@@ -77,7 +79,11 @@ impl Api {
                 let location = [(header::LOCATION, format!("//{host}"))];
                 return Ok((StatusCode::TEMPORARY_REDIRECT, location).into_response());
             }
-            _ => {}
+            _ => {
+                if let Intent::WrongMethod(allowed) = intent {
+                    return Err(wrong_method(method, allowed));
+                }
+            }
         }
         let authorization = text(headers, "authorization");
         let principal = self
@@ -86,6 +92,10 @@ impl Api {
             .map_err(denial)?;
         match endpoint {
             "api/v1/scheduler" => scheduler(requests, method, headers, principal, body).await,
+            "api/v1" if agent.is_some() => {
+                let message = "The API of agents is not served here: ask the master's, /api/v1";
+                Err(refuse(StatusCode::NOT_IMPLEMENTED, message))
+            }
             "api/v1" => {
                 let may_change = self.access.may_operate(principal.as_deref());
                 operate(requests, method, headers, may_change, body).await
@@ -95,8 +105,17 @@ impl Api {
                 read_file(&self.files, endpoint, &query).await.map_err(refused)
             }
             _ => {
+                if let Intent::Change(change) = intent {
+                    if !self.access.may_operate(principal.as_deref()) {
+                        return Err(may_not_change());
+                    }
+                    let call = change.call(endpoint, &read(body).await?);
+                    let call = call.map_err(|problem| refuse(StatusCode::BAD_REQUEST, problem))?;
+                    return operated(requests, call).await;
+                }
                 let query = self.query(parts.uri.query()).map_err(refused)?;
-                read_only(requests, endpoint, query).await
+                let endpoint = endpoint.to_owned();
+                read_only(requests, Question { agent, endpoint, query }).await
             }
         }
     }
@@ -192,7 +211,16 @@ fn endpoint(path: &str) -> &str {
     // So is what is asked of agents, which are at the same address.
     let agent = path.strip_prefix("slave(").and_then(|rest| rest.split_once(")/"));
     let path = agent.map_or(path, |(_, path)| path);
-    path.strip_prefix("master/").unwrap_or(path)
+    let path = path.strip_prefix("master/").unwrap_or(path);
+    // As older tools say it.
+    path.strip_suffix(".json").unwrap_or(path)
+}
+
+/// The number of the agent that a path is of, if it is of one.
+fn agent(path: &str) -> Option<usize> {
+    let (number, _) = path.trim_start_matches('/').strip_prefix("slave(")?.split_once(")/")?;
+    // One that is no number is that of no agent.
+    Some(number.parse().unwrap_or(0))
 }
 
 fn refuse(status: StatusCode, message: impl Into<String>) -> Response {
@@ -227,13 +255,21 @@ async fn read(body: Body) -> Result<Vec<u8>, Response> {
 
 /// What is said to who does something else than POST.
 fn not_post(method: &Method) -> Option<Response> {
-    if method == Method::POST {
-        return None;
-    }
-    let message = format!("Expecting one of {{ 'POST' }}, but received '{method}'");
+    (method != Method::POST).then(|| wrong_method(method, "POST"))
+}
+
+/// What is said to who does something else than is allowed.
+fn wrong_method(method: &Method, allowed: &'static str) -> Response {
+    let quoted: Vec<String> = allowed.split(", ").map(|name| format!("'{name}'")).collect();
+    let quoted = quoted.join(", ");
+    let message = format!("Expecting one of {{ {quoted} }}, but received '{method}'");
     let mut refusal = refuse(StatusCode::METHOD_NOT_ALLOWED, message);
-    refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-    Some(refusal)
+    refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    refusal
+}
+
+fn may_not_change() -> Response {
+    refuse(StatusCode::FORBIDDEN, "The principal may not change the cluster")
 }
 
 /// The body of a call, and how it is encoded.
@@ -375,13 +411,8 @@ fn with_function(query: &BTreeMap<String, String>, value: &Value) -> Response {
 }
 
 /// Answers what anybody may ask.
-async fn read_only(
-    requests: &Requests,
-    endpoint: &str,
-    query: BTreeMap<String, String>,
-) -> Result<Response, Response> {
+async fn read_only(requests: &Requests, question: Question) -> Result<Response, Response> {
     let (reply, answer) = oneshot::channel();
-    let question = Question { endpoint: endpoint.to_owned(), query };
     ask(requests, Request::Ask(question.clone(), reply)).await?;
     let answer = answer.await.map_err(|_| unavailable())?;
     match answer {
@@ -428,8 +459,13 @@ async fn operate(
     }
     let is_question = call["type"].as_str().is_some_and(|kind| kind.starts_with("GET_"));
     if !may_change && !is_question {
-        return Err(refuse(StatusCode::FORBIDDEN, "The principal may not change the cluster"));
+        return Err(may_not_change());
     }
+    operated(requests, call).await
+}
+
+/// What comes of a call of the operator API.
+async fn operated(requests: &Requests, call: Value) -> Result<Response, Response> {
     let (reply, answer) = oneshot::channel();
     ask(requests, Request::Operate(Box::new(call), reply)).await?;
     let (status, value) = answer.await.map_err(|_| unavailable())?;

@@ -11,9 +11,12 @@ use proffer_mesos::types::AgentId;
 use serde_json::{Map, Value, json};
 
 use super::frameworks::{End, pool_of, role_of};
-use super::read::{Question, scalars, value};
+use super::read::{Question, offered_ports, scalars, used, value};
 use super::tasks::TaskKey;
 use super::{Effect, Master, NodeMark, amounts, nanoseconds};
+
+mod maintenance;
+mod quota;
 
 /// What a call comes to: a status, and what it says.
 pub(crate) type ApiAnswer = (u16, Value);
@@ -41,10 +44,18 @@ impl Master {
         };
         let field = kind.to_lowercase();
         let body = &call[&field];
+        if !body.is_object() && !kind.starts_with("GET_") {
+            let problem = format!("Expecting '{field}' to be present");
+            return refuse(400, format!("Failed to validate master::Call: {problem}"));
+        }
         match kind {
             "UPDATE_WEIGHTS" => self.update_weights(body),
             "UPDATE_QUOTA" => self.update_quota(body, view),
+            "SET_QUOTA" => self.set_quota(&body["quota_request"], view),
+            "REMOVE_QUOTA" => self.remove_quota(body, view),
             "UPDATE_MAINTENANCE_SCHEDULE" => self.update_schedule(body),
+            "START_MAINTENANCE" => self.start_maintenance(body),
+            "STOP_MAINTENANCE" => self.stop_maintenance(body),
             "DRAIN_AGENT" => self.drain(body),
             "DEACTIVATE_AGENT" => self.mark_agent(body, NodeMark::Deactivated),
             "REACTIVATE_AGENT" => self.mark_agent(body, NodeMark::Reactivated),
@@ -64,6 +75,18 @@ impl Master {
                 }
                 None => refuse(501, format!("{kind} is not answered here")),
             },
+            "RESERVE_RESOURCES"
+            | "UNRESERVE_RESOURCES"
+            | "CREATE_VOLUMES"
+            | "DESTROY_VOLUMES"
+            | "GROW_VOLUME"
+            | "SHRINK_VOLUME" => refuse(
+                409,
+                format!(
+                    "{kind} is not done here: reservations are set in a ResourcePool, and there \
+                     are no persistent volumes"
+                ),
+            ),
             _ => refuse(501, format!("{kind} is not done here")),
         }
     }
@@ -71,7 +94,7 @@ impl Master {
     fn answer_for(&self, kind: &str, view: &View) -> Option<Value> {
         let read = |endpoint: &str| {
             let endpoint = endpoint.to_owned();
-            self.read(&Question { endpoint, query: BTreeMap::new() }, view)
+            self.read(&Question { agent: None, endpoint, query: BTreeMap::new() }, view)
         };
         Some(match kind {
             "GET_HEALTH" => json!({ "healthy": true }),
@@ -97,11 +120,11 @@ impl Master {
             "GET_AGENTS" => json!({ "agents": self.agent_messages(view), "recovered_agents": [] }),
             "GET_FRAMEWORKS" => self.framework_messages(),
             "GET_TASKS" => self.task_messages(),
-            "GET_EXECUTORS" => json!({ "executors": [], "orphan_executors": [] }),
+            "GET_EXECUTORS" => self.executor_messages(),
             "GET_OPERATIONS" => json!({ "operations": [] }),
             "GET_STATE" => json!({
                 "get_tasks": self.task_messages(),
-                "get_executors": { "executors": [], "orphan_executors": [] },
+                "get_executors": self.executor_messages(),
                 "get_frameworks": self.framework_messages(),
                 "get_agents": { "agents": self.agent_messages(view), "recovered_agents": [] },
             }),
@@ -125,7 +148,8 @@ impl Master {
     fn agent_messages(&self, view: &View) -> Vec<Value> {
         let message = |agent: &super::agents::Agent| {
             let node = view.nodes.iter().find(|node| node.name == agent.node.name);
-            let no_ports = Ranges::new();
+            let (used, used_ports) = node.map(|node| used(node, view)).unwrap_or_default();
+            let offered_ports = node.map(|node| offered_ports(node, view)).unwrap_or_default();
             let list = |amounts: Option<&Vec<(Box<str>, i64)>>, ports: &Ranges| {
                 let amounts = amounts.cloned().unwrap_or_default();
                 let resources = amounts::resources(&amounts, ports);
@@ -148,8 +172,8 @@ impl Master {
                 "pid": slave["pid"],
                 "registered_time": { "nanoseconds": nanoseconds(agent.registered_at) },
                 "total_resources": total,
-                "allocated_resources": list(node.map(|node| &node.held), &no_ports),
-                "offered_resources": list(node.map(|node| &node.outstanding), &no_ports),
+                "allocated_resources": list(Some(&used), &used_ports),
+                "offered_resources": list(node.map(|node| &node.outstanding), &offered_ports),
                 "capabilities": slave["capabilities"].as_array().into_iter().flatten()
                     .map(|kind| json!({ "type": kind })).collect::<Vec<Value>>(),
             });
@@ -161,11 +185,30 @@ impl Master {
         self.agents.iter().map(message).collect()
     }
 
+    /// The executors that frameworks have of their own. Those that are built in are not told of.
+    fn executor_messages(&self) -> Value {
+        let executors = self.frameworks.values().flat_map(|framework| framework.executors.values());
+        let executors = executors.map(|executor| {
+            json!({
+                "executor_info": value(&executor.info),
+                "agent_id": { "value": &*executor.agent },
+            })
+        });
+        json!({ "executors": executors.collect::<Vec<Value>>(), "orphan_executors": [] })
+    }
+
     fn framework_messages(&self) -> Value {
         let message = |framework: &super::frameworks::Framework| {
             let offers = framework.offers.values();
             let offers = offers.filter_map(|offer| self.offer_message(framework, offer));
             let time = |at: Time| json!({ "nanoseconds": nanoseconds(at) });
+            let held = framework.tasks.values().filter(|record| record.holds);
+            let of_tasks = held.flat_map(|record| &record.info.resources);
+            let executors = framework.executors.values().filter(|executor| executor.holds());
+            let of_executors = executors.flat_map(|executor| &executor.info.resources);
+            let offered = framework.offers.values();
+            let offered = offered.filter_map(|offer| self.offer_message(framework, offer));
+            let offered = offered.flat_map(|offer| offer.resources);
             let mut message = json!({
                 "framework_info": value(&framework.info),
                 "active": framework.connection.is_some(),
@@ -173,6 +216,10 @@ impl Master {
                 "recovered": false,
                 "registered_time": time(framework.registered_at),
                 "offers": offers.map(|offer| value(&offer)).collect::<Vec<Value>>(),
+                "inverse_offers": [],
+                "allocated_resources":
+                    of_tasks.chain(of_executors).map(value).collect::<Vec<Value>>(),
+                "offered_resources": offered.map(|one| value(&one)).collect::<Vec<Value>>(),
             });
             if let Some(at) = framework.unregistered_at {
                 message["unregistered_time"] = time(at);
@@ -182,6 +229,7 @@ impl Master {
         json!({
             "frameworks": self.frameworks.values().map(message).collect::<Vec<Value>>(),
             "completed_frameworks": self.completed.iter().map(message).collect::<Vec<Value>>(),
+            "recovered_frameworks": [],
         })
     }
 
@@ -191,6 +239,9 @@ impl Master {
         let running: Vec<Value> = running.map(|record| value(&record.to_task())).collect();
         let gone = frameworks.chain(&self.completed).flat_map(|f| &f.completed_tasks);
         json!({
+            "pending_tasks": [],
+            "unreachable_tasks": [],
+            "orphan_tasks": [],
             "tasks": running,
             "completed_tasks": gone.map(value).collect::<Vec<Value>>(),
         })
@@ -231,7 +282,8 @@ impl Master {
 
     fn update_weights(&mut self, body: &Value) -> ApiAnswer {
         let mut changed = Vec::new();
-        for info in body["weight_infos"].as_array().into_iter().flatten() {
+        let Some(infos) = list(&body["weight_infos"]) else { return no_list("weight_infos") };
+        for info in infos {
             let (role, weight) = (info["role"].as_str(), info["weight"].as_f64());
             let (Some(role), Some(weight)) = (role, weight) else {
                 return refuse(400, "A weight has a 'role' and a 'weight'");
@@ -254,7 +306,8 @@ impl Master {
     fn update_quota(&mut self, body: &Value, view: &View) -> ApiAnswer {
         let is_forced = body["force"].as_bool().unwrap_or(false);
         let mut changed = Vec::new();
-        for config in body["quota_configs"].as_array().into_iter().flatten() {
+        let Some(configs) = list(&body["quota_configs"]) else { return no_list("quota_configs") };
+        for config in configs {
             let role = config["role"].as_str().unwrap_or_default();
             let Some(pool) = self.pools.get(&pool_of(role)) else {
                 return refuse(400, no_pool(role));
@@ -337,7 +390,8 @@ impl Master {
     /// How far machines are, and what frameworks say to it.
     pub(super) fn maintenance_status(&self, view: &View) -> Value {
         let machines = self.windows.iter().flat_map(|window| &window.machines);
-        let draining = machines.map(|machine| {
+        let draining = machines.filter(|machine| !self.down_machines.contains(machine));
+        let draining = draining.map(|machine| {
             let on = self.agents.iter().filter(|agent| is_machine(machine, agent));
             let nodes: Vec<&str> = on.map(|agent| &*agent.node.name).collect();
             let mut statuses = Vec::new();
@@ -355,13 +409,17 @@ impl Master {
             }
             json!({ "id": machine, "statuses": statuses })
         });
-        json!({ "draining_machines": draining.collect::<Vec<Value>>(), "down_machines": [] })
+        json!({
+            "draining_machines": draining.collect::<Vec<Value>>(),
+            "down_machines": self.down_machines,
+        })
     }
 
     fn update_schedule(&mut self, body: &Value) -> ApiAnswer {
         let mut windows = Vec::new();
         let mut seen: Vec<&Value> = Vec::new();
-        for window in body["schedule"]["windows"].as_array().into_iter().flatten() {
+        let Some(asked) = list(&body["schedule"]["windows"]) else { return no_list("windows") };
+        for window in asked {
             let machines = window["machine_ids"].as_array().cloned().unwrap_or_default();
             if machines.is_empty() {
                 return refuse(400, "List of machines in the maintenance window is empty");
@@ -387,7 +445,17 @@ impl Master {
             let unavailability = window["unavailability"].clone();
             windows.push(Window { machines, unavailability });
         }
+        if let Some(machine) = self.down_machines.iter().find(|machine| !seen.contains(machine)) {
+            let problem = "is deactivated and cannot be removed from the schedule";
+            return refuse(400, format!("Machine '{machine}' {problem}"));
+        }
         self.windows = windows;
+        self.plan_maintenance();
+        done()
+    }
+
+    /// Tells of nodes when they will be away by the schedule.
+    fn plan_maintenance(&mut self) {
         let milliseconds =
             |nanoseconds: &Value| nanoseconds.as_u64().map(|nanoseconds| nanoseconds / 1_000_000);
         let planned = |agent: &super::agents::Agent| {
@@ -408,7 +476,6 @@ impl Master {
         for (id, maintenance, _) in changed {
             self.mark(&id, NodeMark::Maintenance(maintenance));
         }
-        done()
     }
 
     /// Lets nothing new come to an agent, and ends what is there.
@@ -451,6 +518,19 @@ impl Master {
         self.effects.push(Effect::Engine(EngineEvent::Node(node.clone())));
         true
     }
+}
+
+/// The elements of a list that may be left out; nothing if it is something else.
+fn list(value: &Value) -> Option<&[Value]> {
+    match value {
+        Value::Null => Some(&[]),
+        Value::Array(values) => Some(values),
+        _ => None,
+    }
+}
+
+fn no_list(field: &str) -> ApiAnswer {
+    refuse(400, format!("Expecting a JSON array for '{field}'"))
 }
 
 fn no_pool(role: &str) -> String {

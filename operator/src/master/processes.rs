@@ -5,6 +5,7 @@
 
 mod memory;
 pub(crate) mod supervisor;
+mod unsupported;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,9 +18,9 @@ use proffer_core::time::Span;
 use proffer_executor::fetch::{Uri, fetch};
 use proffer_executor::processes::Children;
 use proffer_mesos::types::{
-    CommandInfo, CommandInfoUri, ContainerId, ContainerInfo, ContainerInfoType, ContainerStatus,
-    EnvironmentVariableType, NetworkInfo, NetworkInfoIpAddress, TaskInfo, TaskState,
-    TaskStatusReason as Reason, TaskStatusSource as Source,
+    CommandInfo, CommandInfoUri, ContainerId, ContainerStatus, EnvironmentVariableType,
+    NetworkInfo, NetworkInfoIpAddress, TaskInfo, TaskState, TaskStatusReason as Reason,
+    TaskStatusSource as Source,
 };
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
@@ -164,7 +165,8 @@ impl Shared {
         let (agent, framework) = (&run.agent, &run.key.framework);
         let sandbox = sandbox(&self.folder, agent, framework, &run.executor, &container);
         let command = run.task.command.clone().unwrap_or_default();
-        if let Some(problem) = run.task.container.as_ref().and_then(unsupported) {
+        let container_problem = run.task.container.as_ref().and_then(unsupported::in_container);
+        if let Some(problem) = container_problem.or_else(|| unsupported::in_command(&command)) {
             return not_launched(problem);
         }
         if let Err(error) = tokio::fs::create_dir_all(&sandbox).await {
@@ -404,27 +406,6 @@ fn environment(command: &CommandInfo) -> Result<Vec<(String, String)>, String> {
         all.push((name.clone(), value));
     }
     Ok(all)
-}
-
-/// What a container wants that a process cannot have.
-fn unsupported(container: &ContainerInfo) -> Option<String> {
-    let image = container.mesos.as_ref().and_then(|mesos| mesos.image.as_ref());
-    if container.r#type == i32::from(ContainerInfoType::Docker) || image.is_some() {
-        return Some(
-            "Tasks are processes of this machine, without images: leave out the container's image"
-                .to_owned(),
-        );
-    }
-    if let Some(volume) = container.volumes.first() {
-        return Some(format!(
-            "Tasks are processes of this machine, without volumes: leave out '{}'",
-            volume.container_path
-        ));
-    }
-    let named = container.network_infos.iter().find_map(|network| network.name.as_ref());
-    named.map(|name| {
-        format!("Tasks are processes of this machine, on its network: leave out network '{name}'")
-    })
 }
 
 /// The resident memory of a task as it may be, for those who only need to know of tasks.

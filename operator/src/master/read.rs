@@ -1,9 +1,12 @@
 //! What can be asked without being a framework: the endpoints of Mesos's web interface and of tools.
 
+mod agents;
+mod executors;
 mod metrics;
 mod objects;
 
-pub(super) use objects::{scalars, value};
+pub(super) use metrics::ends;
+pub(super) use objects::{offered_ports, scalars, used, value};
 
 use std::collections::BTreeMap;
 
@@ -20,6 +23,8 @@ const LISTED_TASKS: usize = 100;
 /// Something that is asked.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Question {
+    /// The number of the agent that is asked, if it is not the master.
+    pub(crate) agent: Option<usize>,
     /// The endpoint, without what comes before it.
     pub(crate) endpoint: String,
     /// What is said in the query.
@@ -39,6 +44,10 @@ impl Question {
 impl Master {
     /// The answer to a question; nothing if there is no such endpoint.
     pub(crate) fn read(&self, question: &Question, view: &View) -> Option<Value> {
+        if let Some(number) = question.agent {
+            let agent = self.agents.iter().find(|agent| agent.number == number)?;
+            return self.read_agent(agent, &question.endpoint, view);
+        }
         Some(match question.endpoint.as_str() {
             "version" => version(),
             "health" => json!({}),
@@ -47,6 +56,7 @@ impl Master {
             "state-summary" => self.state_summary(view),
             "frameworks" => self.frameworks_value(view, question.value("framework_id")),
             "slaves" => self.slaves(view, question.value("slave_id")),
+            other if let Some(id) = other.strip_prefix("slaves/") => self.slaves(view, Some(id)),
             "roles" => json!({ "roles": self.roles(view) }),
             "tasks" => self.tasks(question),
             "metrics/snapshot" => self.metrics(view),

@@ -10,12 +10,12 @@ use proffer_core::time::Time;
 use proffer_mesos::scheduler::{
     CallSubscribe, CallUpdateFramework, Event, EventError, EventSubscribed, EventType,
 };
-use proffer_mesos::types::{FrameworkId, FrameworkInfo};
+use proffer_mesos::types::{FrameworkId, FrameworkInfo, TaskState, TaskStatusReason as Reason};
 use proffer_mesos::validate;
 
 use super::frameworks::{Connection, End, Framework, Subscription};
 use super::reconcile::Waiting;
-use super::tasks::TaskKey;
+use super::tasks::{TaskKey, is_terminal, status};
 use super::{
     Answer, COMPLETED_FRAMEWORKS, ConnectionId, Effect, HEARTBEAT_INTERVAL, Master, Timer,
     executors, restore, span_seconds,
@@ -31,7 +31,11 @@ impl Master {
         principal: Option<&str>,
         call: CallSubscribe,
     ) {
-        self.count("messages_register_framework", 1);
+        let is_known = call.framework_info.id.as_ref().is_some_and(|id| !id.value.is_empty());
+        self.count(
+            if is_known { "messages_reregister_framework" } else { "messages_register_framework" },
+            1,
+        );
         match self.admit(now, principal, call) {
             Ok(id) => self.connect(now, &id, Connection { id: connection, stream: stream.into() }),
             Err(message) => self.refuse(connection, message),
@@ -246,7 +250,14 @@ impl Master {
             }
             self.effects.push(Effect::Kill { task: key, grace: None });
         }
-        for (name, record) in std::mem::take(&mut framework.tasks) {
+        let message = format!("Framework {id} removed");
+        for (name, mut record) in std::mem::take(&mut framework.tasks) {
+            let (killed, reason) = (TaskState::Killed, Some(Reason::FrameworkRemoved));
+            if !is_terminal(record.state) {
+                record.statuses.push(status(now, &name, killed, reason, message.clone()));
+                record.state = killed;
+                self.count_end(killed);
+            }
             let key = TaskKey { framework: framework.id.clone(), task: name };
             if let Some(at) = record.resend_at {
                 self.timers.remove(&(at, Timer::Resend(key.clone())));

@@ -222,9 +222,15 @@ impl Master {
     /// Tells a framework something about a task that is not acknowledged.
     pub(super) fn tell_status(&mut self, id: &str, mut status: TaskStatus) {
         let Some(framework) = self.frameworks.get(id) else { return };
+        let mut ended = None;
         if let Ok(state) = TaskState::try_from(status.state) {
-            status.state = framework.understood(state).into();
+            let state = framework.understood(state);
+            status.state = state.into();
+            // What is only said once more was counted before.
+            let is_answer = status.reason == Some(Reason::Reconciliation.into());
+            ended = Some(state).filter(|state| is_terminal(*state) && !is_answer);
         }
+        ended.into_iter().for_each(|state| self.count_end(state));
         self.send(id, update_event(status));
     }
 
@@ -370,6 +376,7 @@ impl Master {
         }
         let has_ended = matches!(news, News::Ended(_));
         self.count("messages_status_update", 1);
+        self.count("valid_status_updates", 1);
         let Some(framework) = self.frameworks.get_mut(&key.framework) else {
             if has_ended && let Some((job, held)) = self.orphans.remove(key) {
                 let gone = held.into_iter().map(|task| EngineEvent::TaskGone(job.clone(), task));
@@ -423,6 +430,7 @@ impl Master {
             record.holds = false;
             let gone = EngineEvent::TaskGone(job, key.task.clone());
             self.effects.push(Effect::Engine(gone));
+            self.count_end(state);
         }
         self.queue_update(now, key, status);
         self.touch(&key.framework);
@@ -478,6 +486,7 @@ impl Master {
         let Some(record) = framework.tasks.get_mut(&task) else { return };
         let outstanding = record.updates.front().and_then(|update| update.uuid.as_ref());
         if outstanding != Some(&call.uuid) || record.info.agent_id != call.agent_id {
+            self.count("invalid_status_update_acknowledgements", 1);
             return;
         }
         let update = record.updates.pop_front();
@@ -493,10 +502,12 @@ impl Master {
             framework.keep_completed(task);
             self.touch(id);
             self.effects.push(Effect::Settled(key));
+            self.count("valid_status_update_acknowledgements", 1);
             self.note_executor_change(id, &info);
             return;
         }
         record.resend_after = FIRST_RESEND_PAUSE;
+        self.count("valid_status_update_acknowledgements", 1);
         self.note_executor_change(id, &info);
         self.send_first(now, &key);
     }

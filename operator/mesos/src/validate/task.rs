@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use super::check_id;
 use crate::resources::{Quantities, check_resources};
-use crate::types::{CheckInfo, CheckInfoType, ExecutorInfoType, HealthCheck, HealthCheckType};
-use crate::types::{DurationInfo, TaskInfo};
+use crate::types::{
+    CheckInfo, CheckInfoType, CommandInfo, DurationInfo, EnvironmentVariableType, ExecutorInfoType,
+    HealthCheck, HealthCheckType, TaskInfo,
+};
 
 /// What is wrong with a task for an agent, apart from what is offered there.
 pub fn check_task(task: &TaskInfo, agent: &str) -> Result<(), String> {
@@ -36,7 +38,38 @@ pub fn check_task(task: &TaskInfo, agent: &str) -> Result<(), String> {
     }
     check_task_resources(task)?;
     check_limits(task)?;
+    if let Some(command) = &task.command {
+        check_environment(command)
+            .map_err(|problem| format!("Task's `CommandInfo` is invalid: {problem}"))?;
+    }
     check_executor(task)
+}
+
+/// What is wrong with the variables of a command.
+fn check_environment(command: &CommandInfo) -> Result<(), String> {
+    for variable in command.environment.iter().flat_map(|all| &all.variables) {
+        let name = &variable.name;
+        let kind = variable.r#type.unwrap_or(EnvironmentVariableType::Value.into());
+        let (kind, is_set, other, has_other) = match EnvironmentVariableType::try_from(kind) {
+            Ok(EnvironmentVariableType::Value) => {
+                ("VALUE", variable.value.is_some(), "secret", variable.secret.is_some())
+            }
+            Ok(EnvironmentVariableType::Secret) => {
+                ("SECRET", variable.secret.is_some(), "value", variable.value.is_some())
+            }
+            Ok(EnvironmentVariableType::Unknown) | Err(_) => {
+                return Err("Environment variable of type 'UNKNOWN' is not allowed".to_owned());
+            }
+        };
+        let of = format!("Environment variable '{name}' of type '{kind}' must");
+        if !is_set {
+            return Err(format!("{of} have a {} set", kind.to_lowercase()));
+        }
+        if has_other {
+            return Err(format!("{of} not have a {other} set"));
+        }
+    }
+    Ok(())
 }
 
 fn is_negative(duration: Option<&DurationInfo>) -> bool {
@@ -105,9 +138,11 @@ fn check_executor(task: &TaskInfo) -> Result<(), String> {
     if executor.r#type.is_some_and(|kind| kind != i32::from(ExecutorInfoType::Custom)) {
         return Err("'ExecutorInfo.type' must be 'CUSTOM'".to_owned());
     }
-    if executor.command.is_none() {
+    let Some(command) = &executor.command else {
         return Err("'ExecutorInfo.command' must be set".to_owned());
-    }
+    };
+    check_environment(command)
+        .map_err(|problem| format!("Executor's `CommandInfo` is invalid: {problem}"))?;
     if is_negative(executor.shutdown_grace_period.as_ref()) {
         return Err("ExecutorInfo's 'shutdown_grace_period' must be non-negative".to_owned());
     }

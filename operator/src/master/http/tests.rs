@@ -51,4 +51,6 @@ fn everything_is_below_master_too() {
     }
     assert_eq!(endpoint("/master/api/v1/scheduler"), "api/v1/scheduler");
     assert_eq!(endpoint("/slave(12)/api/v1/executor"), "api/v1/executor");
+    assert_eq!(endpoint("/slave(12)/state.json"), "state");
+    assert_eq!((agent("/slave(12)/state"), agent("/state")), (Some(12), None));
 }

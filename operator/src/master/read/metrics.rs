@@ -9,6 +9,74 @@ use serde_json::{Map, Value, json};
 use crate::master::frameworks::role_of;
 use crate::master::{Master, amounts};
 
+/// What is counted, each from zero.
+const COUNTERS: [&str; 44] = [
+    "dropped_messages",
+    "invalid_executor_to_framework_messages",
+    "invalid_framework_to_executor_messages",
+    "invalid_status_update_acknowledgements",
+    "invalid_status_updates",
+    "messages_authenticate",
+    "messages_deactivate_framework",
+    "messages_decline_offers",
+    "messages_executor_to_framework",
+    "messages_exited_executor",
+    "messages_framework_to_executor",
+    "messages_kill_task",
+    "messages_launch_tasks",
+    "messages_reconcile_tasks",
+    "messages_register_framework",
+    "messages_register_slave",
+    "messages_reregister_framework",
+    "messages_reregister_slave",
+    "messages_resource_request",
+    "messages_revive_offers",
+    "messages_status_update",
+    "messages_status_update_acknowledgement",
+    "messages_suppress_offers",
+    "messages_unregister_framework",
+    "messages_unregister_slave",
+    "messages_update_slave",
+    "recovery_slave_removals",
+    "slave_registrations",
+    "slave_removals",
+    "slave_reregistrations",
+    "slave_unreachable_completed",
+    "slave_unreachable_scheduled",
+    "tasks_dropped",
+    "tasks_error",
+    "tasks_failed",
+    "tasks_finished",
+    "tasks_gone",
+    "tasks_gone_by_operator",
+    "tasks_killed",
+    "tasks_lost",
+    "valid_executor_to_framework_messages",
+    "valid_framework_to_executor_messages",
+    "valid_status_update_acknowledgements",
+    "valid_status_updates",
+];
+
+/// Under which name tasks that ended in a state are counted.
+pub(in crate::master) fn ends(state: TaskState) -> Option<&'static str> {
+    Some(match state {
+        TaskState::Finished => "tasks_finished",
+        TaskState::Failed => "tasks_failed",
+        TaskState::Killed => "tasks_killed",
+        TaskState::Lost => "tasks_lost",
+        TaskState::Error => "tasks_error",
+        TaskState::Dropped => "tasks_dropped",
+        TaskState::Gone => "tasks_gone",
+        TaskState::GoneByOperator => "tasks_gone_by_operator",
+        TaskState::Staging
+        | TaskState::Starting
+        | TaskState::Running
+        | TaskState::Killing
+        | TaskState::Unreachable
+        | TaskState::Unknown => return None,
+    })
+}
+
 /// The states that tasks are counted by.
 pub(super) const STATES: [TaskState; 10] = [
     TaskState::Staging,
@@ -29,76 +97,111 @@ fn sum<'a>(lists: impl Iterator<Item = &'a Vec<(Box<str>, i64)>>) -> Quantities 
     Quantities::of(&all)
 }
 
+/// Metrics by name.
+#[derive(Default)]
+struct Metrics(Map<String, Value>);
+
+impl Metrics {
+    fn set(&mut self, name: impl Into<String>, value: f64) {
+        self.0.insert(name.into(), json!(value));
+    }
+
+    fn set_count(&mut self, name: impl Into<String>, value: usize) {
+        self.set(name, u32::try_from(value).map_or(f64::MAX, f64::from));
+    }
+}
+
 impl Master {
     /// Everything that is counted and measured.
     pub(super) fn metrics(&self, view: &View) -> Value {
-        let mut all = Map::new();
-        let mut set = |name: String, value: Value| {
-            all.insert(name, value);
-        };
-        set("master/elected".to_owned(), json!(1.0));
-        set(
-            "master/uptime_secs".to_owned(),
-            json!(crate::master::span_seconds(self.now.since(self.started_at))),
-        );
-        let total = sum(view.nodes.iter().map(|node| &node.usable));
-        let held = sum(view.nodes.iter().map(|node| &node.held));
-        let offered = sum(view.nodes.iter().map(|node| &node.outstanding));
-        for name in ["cpus", "mem", "disk", "gpus"] {
-            let of = |sum: &Quantities| sum.scalars.get(name).map_or(0.0, |amount| scalar(*amount));
-            let (total, held, used) = (of(&total), of(&held), of(&held) - of(&offered));
-            let percent = if total > 0.0 { used / total } else { 0.0 };
-            set(format!("master/{name}_total"), json!(total));
-            set(format!("master/{name}_used"), json!(used));
-            set(format!("master/{name}_percent"), json!(percent));
-            let allocator = format!("allocator/mesos/resources/{name}");
-            set(format!("{allocator}/total"), json!(total));
-            set(format!("{allocator}/offered_or_allocated"), json!(held));
-        }
-        let count = |count: usize| json!(u32::try_from(count).map_or(f64::MAX, f64::from));
-        let connected = self.frameworks.values().filter(|f| f.connection.is_some()).count();
-        let gone = self.frameworks.len() - connected;
-        for (name, number) in [
-            ("frameworks_active", connected),
-            ("frameworks_connected", connected),
-            ("frameworks_inactive", gone),
-            ("frameworks_disconnected", gone),
-            ("outstanding_offers", view.offers.len()),
-        ] {
-            set(format!("master/{name}"), count(number));
-        }
-        let active = self.agents.iter().filter(|agent| agent.is_active()).count();
-        let agents = self.agents.iter().count();
-        for (name, number) in [
-            ("slaves_active", active),
-            ("slaves_connected", agents),
-            ("slaves_inactive", agents - active),
-            ("slaves_disconnected", 0),
-            ("slaves_unreachable", 0),
-        ] {
-            set(format!("master/{name}"), count(number));
-        }
-        let tasks = self.all_tasks();
-        for state in STATES {
-            let number = tasks.iter().filter(|(task, _)| task.state == i32::from(state)).count();
-            set(
-                format!("master/{}", state.text().to_lowercase().replacen("task", "tasks", 1)),
-                count(number),
-            );
-        }
-        for pool in &view.pools {
-            let share = billionths(pool.dominant_share.billionths());
-            let role = role_of(&pool.name);
-            set(format!("allocator/mesos/roles/{role}/shares/dominant"), json!(share));
+        let mut all = Metrics::default();
+        all.set("master/elected", 1.0);
+        all.set("master/uptime_secs", crate::master::span_seconds(self.now.since(self.started_at)));
+        all.set_count("master/outstanding_offers", view.offers.len());
+        measure_resources(&mut all, view);
+        self.measure_frameworks(&mut all);
+        self.measure_agents(&mut all);
+        self.measure_pools(&mut all, view);
+        for name in COUNTERS {
+            all.set(format!("master/{name}"), 0.0);
         }
         for (name, number) in &self.counts {
             #[expect(
                 clippy::cast_precision_loss,
                 reason = "exact for longer than anybody will ask"
             )]
-            set(format!("master/{name}"), json!(*number as f64));
+            all.set(format!("master/{name}"), *number as f64);
         }
-        Value::Object(all)
+        Value::Object(all.0)
+    }
+
+    fn measure_frameworks(&self, all: &mut Metrics) {
+        let connected = self.frameworks.values().filter(|f| f.connection.is_some()).count();
+        let gone = self.frameworks.len() - connected;
+        all.set_count("master/frameworks_active", connected);
+        all.set_count("master/frameworks_connected", connected);
+        all.set_count("master/frameworks_inactive", gone);
+        all.set_count("master/frameworks_disconnected", gone);
+        let tasks = self.frameworks.values().flat_map(|framework| framework.tasks.values());
+        for state in STATES.into_iter().filter(|state| ends(*state).is_none()) {
+            let number = tasks.clone().filter(|record| record.state == state).count();
+            all.set_count(format!("master/{}", task_metric(state)), number);
+        }
+        all.set("master/tasks_unreachable", 0.0);
+    }
+
+    fn measure_agents(&self, all: &mut Metrics) {
+        let active = self.agents.iter().filter(|agent| agent.is_active()).count();
+        let agents = self.agents.iter().count();
+        all.set_count("master/slaves_active", active);
+        all.set_count("master/slaves_connected", agents);
+        all.set_count("master/slaves_inactive", agents - active);
+        all.set("master/slaves_disconnected", 0.0);
+        all.set("master/slaves_unreachable", 0.0);
+    }
+
+    fn measure_pools(&self, all: &mut Metrics, view: &View) {
+        for pool in &view.pools {
+            let (share, role) = (billionths(pool.dominant_share.billionths()), role_of(&pool.name));
+            all.set(format!("allocator/mesos/roles/{role}/shares/dominant"), share);
+            let of_pool = view.frameworks.iter().flat_map(|framework| &framework.pools);
+            let filters = of_pool.filter(|of| of.pool == pool.name).map(|of| of.filters).sum();
+            all.set_count(format!("allocator/mesos/offer_filters/roles/{role}/active"), filters);
+        }
+        for pool in self.pools.values() {
+            let quota = format!("allocator/mesos/quota/roles/{}/resources", role_of(&pool.name));
+            for (kind, amounts) in [("guarantee", &pool.guarantee), ("limit", &pool.limit)] {
+                for (name, amount) in sum([amounts].into_iter()).scalars {
+                    all.set(format!("{quota}/{name}/{kind}"), scalar(amount));
+                }
+            }
+        }
+    }
+}
+
+/// The name of tasks in a state among the metrics: `tasks_running`.
+pub(super) fn task_metric(state: TaskState) -> String {
+    state.text().to_lowercase().replacen("task", "tasks", 1)
+}
+
+fn measure_resources(all: &mut Metrics, view: &View) {
+    let total = sum(view.nodes.iter().map(|node| &node.usable));
+    let held = sum(view.nodes.iter().map(|node| &node.held));
+    let offered = sum(view.nodes.iter().map(|node| &node.outstanding));
+    for name in ["cpus", "mem", "disk", "gpus"] {
+        let of = |sum: &Quantities| sum.scalars.get(name).map_or(0.0, |amount| scalar(*amount));
+        let (total, held, used) = (of(&total), of(&held), of(&held) - of(&offered));
+        let percent = if total > 0.0 { used / total } else { 0.0 };
+        all.set(format!("master/{name}_total"), total);
+        all.set(format!("master/{name}_used"), used);
+        all.set(format!("master/{name}_percent"), percent);
+        // Nothing is offered that may be taken back.
+        for kind in ["total", "used", "percent"] {
+            all.set(format!("master/{name}_revocable_{kind}"), 0.0);
+        }
+        let allocator = format!("allocator/mesos/resources/{name}");
+        all.set(format!("{allocator}/total"), total);
+        all.set(format!("{allocator}/offered_or_allocated"), held);
     }
 }
 

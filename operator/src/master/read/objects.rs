@@ -1,18 +1,15 @@
 //! Agents, frameworks, tasks and roles as JSON in the words of Mesos's first API.
 
-use std::path::Path;
-
 use proffer_core::event::PoolObservation;
 use proffer_core::frameworks::NamedAmounts;
 use proffer_core::ranges::Ranges;
 use proffer_core::view::{NodeStatus, View};
 use proffer_mesos::resources::{Quantities, brackets, scalar};
 use proffer_mesos::to_json;
-use proffer_mesos::types::{Resource, Task, TaskState, TaskStatus, ValueType};
+use proffer_mesos::types::{Labels, Resource, Task, TaskState, TaskStatus, ValueType};
 use serde_json::{Map, Value, json};
 
 use crate::master::agents::Agent;
-use crate::master::files::sandbox;
 use crate::master::frameworks::{Framework, role_of};
 use crate::master::{MESOS_VERSION, Master, amounts, seconds};
 
@@ -52,17 +49,23 @@ pub(in crate::master) fn value<M: proffer_mesos::Message>(message: &M) -> Value 
     serde_json::from_str(&to_json(message)).unwrap_or_default()
 }
 
+/// Labels as a list, which may be empty.
+pub(super) fn labels(labels: &Labels) -> Value {
+    labels.labels.iter().map(value).collect()
+}
+
 fn state_name(state: i32) -> &'static str {
     TaskState::try_from(state).unwrap_or(TaskState::Unknown).text()
 }
 
 fn status(status: &TaskStatus) -> Value {
-    let mut object = json!({ "state": state_name(status.state), "timestamp": status.timestamp });
+    let timestamp = status.timestamp.unwrap_or_default();
+    let mut object = json!({ "state": state_name(status.state), "timestamp": timestamp });
     if let Some(container) = &status.container_status {
         object["container_status"] = value(container);
     }
-    if let Some(labels) = &status.labels {
-        object["labels"] = value(labels)["labels"].clone();
+    if let Some(known) = &status.labels {
+        object["labels"] = labels(known);
     }
     if let Some(healthy) = status.healthy {
         object["healthy"] = json!(healthy);
@@ -89,8 +92,8 @@ pub(super) fn task(task: &Task, role: &str) -> Value {
     if let Some(user) = &task.user {
         object["user"] = json!(user);
     }
-    if let Some(labels) = &task.labels {
-        object["labels"] = value(labels)["labels"].clone();
+    if let Some(known) = &task.labels {
+        object["labels"] = labels(known);
     }
     if let Some(discovery) = &task.discovery {
         object["discovery"] = value(discovery);
@@ -124,13 +127,13 @@ impl Master {
                 attributes.insert(attribute.name, json!(text));
             }
         }
-        let used = node.map(|node| {
-            let held = node.held.iter().map(|(name, amount)| {
-                let outstanding = node.outstanding.iter().find(|(other, _)| other == name);
-                (name.clone(), amount.saturating_sub(outstanding.map_or(0, |(_, amount)| *amount)))
-            });
-            held.collect::<NamedAmounts>()
-        });
+        let (used, used_ports) = node.map(|node| used(node, view)).unwrap_or_default();
+        let outstanding = node.map(|node| (&node.outstanding, offered_ports(node, view)));
+        let (offered, ports) = outstanding.map(|(a, ports)| (a.clone(), ports)).unwrap_or_default();
+        let full = |amounts: &NamedAmounts, ports: &Ranges| {
+            amounts::resources(amounts, ports).iter().map(value).collect::<Vec<Value>>()
+        };
+        let usable = node.map(|node| node.usable.clone()).unwrap_or_default();
         let address = self.settings.address;
         let mut object = json!({
             "id": &*agent.id,
@@ -140,10 +143,14 @@ impl Master {
             "attributes": attributes,
             "registered_time": seconds(agent.registered_at),
             "resources": total,
-            "used_resources": flat_amounts(&used.unwrap_or_default(), &no_ports),
-            "offered_resources": of(|node| &node.outstanding, &no_ports),
+            "used_resources": flat_amounts(&used, &used_ports),
+            "offered_resources": flat_amounts(&offered, &ports),
             "reserved_resources": {},
             "unreserved_resources": total,
+            "used_resources_full": full(&used, &used_ports),
+            "offered_resources_full": full(&offered, &ports),
+            "reserved_resources_full": {},
+            "unreserved_resources_full": full(&usable, &agent.node.ports),
             "active": agent.is_active(),
             "deactivated": !agent.is_active(),
             "version": MESOS_VERSION,
@@ -171,12 +178,13 @@ impl Master {
         let info = &framework.info;
         let roles: Vec<&String> = framework.settings.roles.values().collect();
         let known = framework.tasks.values();
-        let used: Vec<Resource> =
+        let mut used: Vec<Resource> =
             known.filter(|record| record.holds).flat_map(|r| r.info.resources.clone()).collect();
+        let executors = framework.executors.values().filter(|executor| executor.holds());
+        used.extend(executors.flat_map(|executor| executor.info.resources.clone()));
         let mut object = json!({
             "id": &*framework.id,
             "name": info.name,
-            "pid": "",
             "user": info.user,
             "hostname": info.hostname.clone().unwrap_or_default(),
             "webui_url": info.webui_url.clone().unwrap_or_default(),
@@ -206,10 +214,10 @@ impl Master {
         if framework.is_multi_role() {
             object["roles"] = json!(roles);
         } else {
-            object["role"] = json!(roles.first());
+            object["role"] = json!(roles.first().map_or("*", |role| role.as_str()));
         }
-        if let Some(labels) = &info.labels {
-            object["labels"] = value(labels)["labels"].clone();
+        if let Some(known) = &info.labels {
+            object["labels"] = labels(known);
         }
         if let Some(constraints) = &framework.settings.offer_constraints {
             object["offer_constraints"] = value(constraints);
@@ -242,44 +250,8 @@ impl Master {
             })
         });
         object["offers"] = offers.collect();
-        object["executors"] = self.executors(framework);
-    }
-
-    /// The executors of a framework that run, with where their sandboxes are. Each task that has none
-    /// of its own has one that is built in.
-    fn executors(&self, framework: &Framework) -> Value {
-        let container = |status: Option<&proffer_mesos::types::ContainerStatus>| {
-            Some(status?.container_id.as_ref()?.value.clone())
-        };
-        let tasks = framework.tasks.values().filter(|record| record.info.executor.is_none());
-        let built_in = tasks.filter_map(|record| {
-            let last = record.statuses.last()?;
-            let container = container(last.container_status.as_ref())?;
-            Some((record.executor_id(), record.info.agent_id.value.as_str(), container))
-        });
-        let own = framework.executors.values().filter_map(|record| {
-            let id = record.info.executor_id.value.as_str();
-            Some((id, &*record.agent, container(record.container.as_ref())?))
-        });
-        let listed = built_in.chain(own).map(|(executor, agent, container)| {
-            let folder = self.settings.sandboxes.as_deref();
-            let directory = sandbox(
-                folder.unwrap_or(Path::new("/")),
-                agent,
-                &framework.id,
-                executor,
-                &container,
-            );
-            json!({
-                "id": executor,
-                "executor_id": executor,
-                "framework_id": &*framework.id,
-                "slave_id": agent,
-                "container": container,
-                "directory": directory,
-            })
-        });
-        listed.collect()
+        let running = framework.running().into_iter();
+        object["executors"] = running.map(|one| self.executor(framework, &one)).collect();
     }
 
     /// The roles: one for each pool.
@@ -324,6 +296,25 @@ pub(in crate::master) fn scalars(resources: &[Resource]) -> Value {
         .map(|(name, amount)| (name, json!(scalar(amount))))
         .collect::<Map<_, _>>()
         .into()
+}
+
+/// What tasks and executors hold of a node, without what is only offered.
+pub(in crate::master) fn used(node: &NodeStatus, view: &View) -> (NamedAmounts, Ranges) {
+    let held = node.held.iter().map(|(name, amount)| {
+        let outstanding = node.outstanding.iter().find(|(other, _)| other == name);
+        (name.clone(), amount.saturating_sub(outstanding.map_or(0, |(_, amount)| *amount)))
+    });
+    let mut ports = node.ports_held.clone();
+    ports.remove_all(&offered_ports(node, view));
+    (held.collect(), ports)
+}
+
+/// The ports of a node that are in offers.
+pub(in crate::master) fn offered_ports(node: &NodeStatus, view: &View) -> Ranges {
+    let mut ports = Ranges::new();
+    let offers = view.offers.iter().filter(|offer| offer.node == node.name);
+    offers.for_each(|offer| ports.insert_all(&offer.ports));
+    ports
 }
 
 fn used_nothing(flat: &Value) -> bool {
