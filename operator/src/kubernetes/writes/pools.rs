@@ -129,13 +129,19 @@ impl Writer {
     ) -> Result<Option<Box<ResourcePool>>, Failure> {
         let name = pool.name_any();
         let spec = convert::pool_shape(shape);
-        // With the uid of the one that is meant, no other one is changed or made.
-        let shape = json!({
+        // With the uid of the one that is meant, no other one is changed or made. What is not there is left
+        // out: of an empty map that had entries the API server makes nothing, which the schema refuses.
+        let mut shape = json!({
             "apiVersion": "proffer.dev/v1alpha1",
             "kind": "ResourcePool",
             "metadata": {"name": name, "uid": pool.uid()},
-            "spec": {"weight": spec.weight, "guarantee": spec.guarantee, "limit": spec.limit},
+            "spec": {"weight": spec.weight},
         });
+        for (field, amounts) in [("guarantee", spec.guarantee), ("limit", spec.limit)] {
+            if !amounts.is_empty() {
+                shape["spec"][field] = json!(amounts);
+            }
+        }
         let parameters = PatchParams::apply(MESOS_FIELD_MANAGER).force();
         match self.pools().patch(&name, &parameters, &Patch::Apply(shape)).await {
             Err(kube::Error::Api(status)) if is_final(&status) => Err(refusal(&status)),
