@@ -29,8 +29,9 @@ public class Executors implements Scheduler {
 
     public static void main(String[] arguments) {
         if (arguments[0].equals("executor")) {
-            Status status = new MesosExecutorDriver(new Worker()).run();
-            say("ended as " + status);
+            ExecutorDriver driver = new MesosExecutorDriver(new Worker());
+            say("ended as " + driver.run());
+            say("after its end: " + driver.sendFrameworkMessage(new byte[0]));
             return;
         }
         FrameworkInfo framework = FrameworkInfo.newBuilder().setUser("").setName("executors").build();
@@ -192,7 +193,6 @@ public class Executors implements Scheduler {
                 return;
             }
             driver.stop();
-            say("after stop: " + driver.sendFrameworkMessage(new byte[0]));
         }
 
         @Override

@@ -329,10 +329,10 @@ launch two
 message hello
 kill one
 shutdown
-after stop: DRIVER_STOPPED
 ended as DRIVER_STOPPED
+after its end: DRIVER_STOPPED
 ";
-    until("the executor has ended", || said_by_executor(&master).contains("ended as"));
+    until("the executor has ended", || said_by_executor(&master).contains("after its end"));
     assert_eq!(said_by_executor(&master), expected);
 }
 
