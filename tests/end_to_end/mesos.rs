@@ -12,6 +12,7 @@ mod framework;
 #[path = "../mesos/http.rs"]
 pub(crate) mod http;
 mod processes;
+mod table;
 
 use std::net::TcpStream;
 
@@ -28,6 +29,7 @@ pub(crate) fn tests() -> Vec<Test> {
         doors::tests(),
         executors::tests(),
         processes::tests(),
+        table::tests(),
     ]
     .into_iter()
     .flatten()

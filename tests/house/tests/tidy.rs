@@ -1,4 +1,5 @@
-//! Files that a reader can take in, at most 600 lines, tests aside; and a map that leads somewhere.
+//! Files that a reader can take in, at most 600 lines, tests aside; a map that leads somewhere, and attacks
+//! that are tried.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -15,6 +16,7 @@ fn no_file_is_too_long() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut files = Vec::new();
     FOLDERS.iter().for_each(|folder| sources(&root.join(folder), &mut files));
+    files.retain(|file| !is_test(file.strip_prefix(&root).unwrap()));
     assert!(files.len() > 300, "only {} files were found", files.len());
     files.retain(|file| std::fs::read_to_string(file).unwrap().lines().count() > LINES);
     assert!(files.is_empty(), "more than {LINES} lines, so split them by subject: {files:#?}");
@@ -44,14 +46,34 @@ fn the_map_names_files_that_exist() {
     assert!(lost.is_empty(), "ARCHITECTURE.md names files that do not exist: {lost:?}");
 }
 
-/// The Rust files in a folder and those below it, without tests.
+#[test]
+fn the_tests_that_attacks_name_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let attacks = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
+    let is_name = |text: &&str| text.contains("::") && !text.contains([' ', '(', '/']);
+    let named: Vec<&str> = attacks.split('`').skip(1).step_by(2).filter(is_name).collect();
+    assert!(named.len() > 10, "only {} tests are named", named.len());
+    let mut files = Vec::new();
+    let folders = FOLDERS.into_iter().chain(["tests"]);
+    folders.for_each(|folder| sources(&root.join(folder), &mut files));
+    let text: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let function = |name: &str| format!("fn {}(", name.rsplit("::").next().unwrap_or(name));
+    let lost: Vec<_> = named.iter().filter(|name| !text.contains(&function(name))).collect();
+    assert!(lost.is_empty(), "docs/security.md names tests that do not exist: {lost:?}");
+}
+
+/// Whether a file holds tests only.
+fn is_test(file: &Path) -> bool {
+    file.ends_with("tests.rs") || file.iter().any(|part| part == "tests")
+}
+
+/// The Rust files in a folder and those below it.
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy();
-        if path.is_dir() && !["tests", "target"].contains(&&*name) {
+        if path.is_dir() && !path.ends_with("target") {
             sources(&path, found);
-        } else if name.ends_with(".rs") && name != "tests.rs" {
+        } else if path.extension().is_some_and(|end| end == "rs") {
             found.push(path);
         }
     }
