@@ -1,5 +1,5 @@
-//! Files that a reader can take in, at most 600 lines, tests aside; a map that leads somewhere, and attacks
-//! that are tried.
+//! Files that a reader can take in, at most 600 lines, tests aside; a map that leads somewhere, attacks that
+//! are tried, and answers that are given.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -53,13 +53,33 @@ fn the_tests_that_attacks_name_exist() {
     let is_name = |text: &&str| text.contains("::") && !text.contains([' ', '(', '/']);
     let named: Vec<&str> = attacks.split('`').skip(1).step_by(2).filter(is_name).collect();
     assert!(named.len() > 10, "only {} tests are named", named.len());
-    let mut files = Vec::new();
-    let folders = FOLDERS.into_iter().chain(["tests"]);
-    folders.for_each(|folder| sources(&root.join(folder), &mut files));
-    let text: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let text = text(&root, &["crds", "executor", "operator", "tests"]);
     let function = |name: &str| format!("fn {}(", name.rsplit("::").next().unwrap_or(name));
     let lost: Vec<_> = named.iter().filter(|name| !text.contains(&function(name))).collect();
     assert!(lost.is_empty(), "docs/security.md names tests that do not exist: {lost:?}");
+}
+
+#[test]
+fn the_answers_that_are_quoted_are_given() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let tables = std::fs::read_to_string(root.join("docs/mesos.md")).unwrap();
+    let quoted = tables.split('“').skip(1).filter_map(|rest| Some(rest.split_once('”')?.0));
+    let quoted: Vec<&str> = quoted.collect();
+    assert!(quoted.len() > 20, "only {} answers are quoted", quoted.len());
+    // As they are without the ends of lines that are no part of them.
+    let text = text(&root, &FOLDERS);
+    let mut pieces = text.split("\\\n");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    let text = pieces.fold(first, |text, piece| text + piece.trim_start());
+    let lost: Vec<_> = quoted.iter().filter(|answer| !text.contains(**answer)).collect();
+    assert!(lost.is_empty(), "docs/mesos.md quotes what nobody answers: {lost:#?}");
+}
+
+/// All that stands in the Rust files of some folders.
+fn text(root: &Path, folders: &[&str]) -> String {
+    let mut files = Vec::new();
+    folders.iter().for_each(|folder| sources(&root.join(folder), &mut files));
+    files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
 }
 
 /// Whether a file holds tests only.
