@@ -49,7 +49,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::configuration::{Configuration, ImagePullPolicy};
-use crate::master::connections::{Connections, Request};
+use crate::master::connections::{Connections, REQUESTS_AT_ONCE, Request};
 use crate::web::{self, Health};
 use executor_pod::PodSettings;
 use leadership::{Candidate, Leadership, Permit, Timing};
@@ -269,9 +269,9 @@ impl Cluster {
                 let Ok(change) = self.changes.try_recv() else { break };
                 self.take(change);
             }
-            while self.operator.is_synced()
-                && let Some(request) = self.connections.as_mut().and_then(Connections::try_next)
-            {
+            for _ in 0..REQUESTS_AT_ONCE {
+                let connections = self.connections.as_mut().filter(|_| self.operator.is_synced());
+                let Some(request) = connections.and_then(Connections::try_next) else { break };
                 self.take_request(request);
             }
             while let Some(Some(answer)) = futures::FutureExt::now_or_never(self.in_flight.next()) {
@@ -295,7 +295,7 @@ impl Cluster {
         if let (Some(connections), Some((master, engine))) =
             (&mut self.connections, self.operator.mesos())
         {
-            connections.take(now, request, master, || engine.view());
+            connections.take(now, request, master, || engine.market());
         }
     }
 

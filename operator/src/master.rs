@@ -29,9 +29,11 @@ mod operator_api;
 mod peer;
 pub(crate) mod processes;
 mod read;
+mod readers;
 mod reconcile;
 pub(crate) mod restore;
 mod server;
+mod shared;
 mod subscribe;
 mod tasks;
 
@@ -57,7 +59,9 @@ pub(crate) use frameworks::End;
 use frameworks::Framework;
 pub(crate) use operator_api::ApiAnswer;
 pub(crate) use processes::DEFAULT_GRACE;
-pub(crate) use read::Question;
+pub(crate) use read::Snapshot;
+use reconcile::Waiting;
+use shared::Shared;
 pub(crate) use tasks::{Ending, News, TaskKey, grace_period};
 
 /// The version of Mesos whose behaviour this is.
@@ -204,16 +208,18 @@ enum Timer {
 /// [`Effect`]s come out.
 #[derive(Debug)]
 pub(crate) struct Master {
-    settings: MasterSettings,
+    settings: Arc<MasterSettings>,
     started_at: Time,
     /// When something last happened.
     now: Time,
-    pools: BTreeMap<Box<str>, PoolObservation>,
+    pools: Arc<BTreeMap<Box<str>, PoolObservation>>,
     agents: Agents,
-    frameworks: BTreeMap<Arc<str>, Framework>,
+    frameworks: Shared<Arc<str>, Framework>,
     by_key: BTreeMap<JobKey, Arc<str>>,
     /// Frameworks that are gone, the last one at the end.
-    completed: VecDeque<Framework>,
+    completed: VecDeque<Arc<Framework>>,
+    /// What frameworks are still to be told, a piece at a time.
+    waiting: BTreeMap<Arc<str>, Waiting>,
     next_framework: u64,
     /// Processes of frameworks that are gone, and the tasks which hold something until these have
     /// ended.
@@ -223,9 +229,9 @@ pub(crate) struct Master {
     /// Frameworks of which something is to be stored that is not as it was.
     touched: BTreeSet<Arc<str>>,
     /// When machines are not available.
-    windows: Vec<operator_api::Window>,
+    windows: Arc<Vec<operator_api::Window>>,
     /// The machines that are away for their maintenance.
-    down_machines: Vec<serde_json::Value>,
+    down_machines: Arc<Vec<serde_json::Value>>,
     /// How often what happened, by the name of the metric.
     counts: BTreeMap<&'static str, u64>,
     timers: BTreeSet<(Time, Timer)>,
@@ -235,20 +241,21 @@ pub(crate) struct Master {
 impl Master {
     pub(crate) fn new(now: Time, settings: MasterSettings) -> Self {
         Self {
-            settings,
+            settings: Arc::new(settings),
             started_at: now,
             now,
-            pools: BTreeMap::new(),
+            pools: Arc::default(),
             agents: Agents::default(),
-            frameworks: BTreeMap::new(),
+            frameworks: Shared::default(),
             by_key: BTreeMap::new(),
             completed: VecDeque::new(),
+            waiting: BTreeMap::new(),
             next_framework: 0,
             orphans: BTreeMap::new(),
             offered: BTreeSet::new(),
             touched: BTreeSet::new(),
-            windows: Vec::new(),
-            down_machines: Vec::new(),
+            windows: Arc::default(),
+            down_machines: Arc::default(),
             counts: BTreeMap::new(),
             timers: BTreeSet::new(),
             effects: Vec::new(),
@@ -257,17 +264,17 @@ impl Master {
 
     /// The pools that there are: Mesos's roles.
     pub(crate) fn set_pools(&mut self, pools: impl IntoIterator<Item = PoolObservation>) {
-        self.pools = pools.into_iter().map(|pool| (pool.name.clone(), pool)).collect();
+        self.pools = Arc::new(pools.into_iter().map(|pool| (pool.name.clone(), pool)).collect());
     }
 
     /// A pool as it is now.
     pub(crate) fn observe_pool(&mut self, pool: PoolObservation) {
-        self.pools.insert(pool.name.clone(), pool);
+        Arc::make_mut(&mut self.pools).insert(pool.name.clone(), pool);
     }
 
     /// There is no such pool any more.
     pub(crate) fn forget_pool(&mut self, name: &str) {
-        self.pools.remove(name);
+        Arc::make_mut(&mut self.pools).remove(name);
     }
 
     /// A node as it is now, on a host of this name. It gets an id if it has none of its own.
@@ -396,12 +403,22 @@ impl Master {
         }
     }
 
+    /// Remembers a framework that is gone, for a while.
+    fn keep_gone(&mut self, framework: Framework) {
+        self.completed.push_back(Arc::new(framework));
+        if self.completed.len() > COMPLETED_FRAMEWORKS {
+            self.completed.pop_front();
+        }
+    }
+}
+
+impl MasterSettings {
     /// The address of the master and of its agents.
-    fn address(&self) -> Address {
+    fn location(&self) -> Address {
         Address {
-            hostname: Some(self.settings.hostname.clone()),
-            ip: Some(self.settings.address.ip().to_string()),
-            port: i32::from(self.settings.address.port()),
+            hostname: Some(self.hostname.clone()),
+            ip: Some(self.address.ip().to_string()),
+            port: i32::from(self.address.port()),
         }
     }
 
@@ -411,20 +428,20 @@ impl Master {
             MasterInfoCapabilityType::AgentDraining,
             MasterInfoCapabilityType::QuotaV2,
         ];
-        let address = self.settings.address;
+        let address = self.address;
         // As `in_addr` holds it: the first byte of the address comes first in memory.
         let ip = match address.ip() {
             std::net::IpAddr::V4(ip) => u32::from_le_bytes(ip.octets()),
             std::net::IpAddr::V6(_) => 0,
         };
         MasterInfo {
-            id: self.settings.id.clone(),
+            id: self.id.clone(),
             ip,
             port: u32::from(address.port()),
             pid: Some(format!("master@{address}")),
-            hostname: Some(self.settings.hostname.clone()),
+            hostname: Some(self.hostname.clone()),
             version: Some(MESOS_VERSION.to_owned()),
-            address: Some(self.address()),
+            address: Some(self.location()),
             capabilities: capabilities
                 .iter()
                 .map(|kind| MasterInfoCapability { r#type: Some((*kind).into()) })

@@ -40,7 +40,7 @@ use crate::policy::{Fairness, ReclaimDefaults};
 use crate::share::SHARED_RESOURCES;
 use crate::state::State;
 use crate::time::{Span, Time};
-use crate::view::{FrameworkStatus, PoolStatus, View};
+use crate::view::{FrameworkStatus, Market, PoolStatus, View};
 
 /// Settings of the engine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -241,6 +241,16 @@ impl Engine {
             pools: self.pool_statuses(),
             nodes: self.node_statuses(),
             frameworks: self.framework_statuses(),
+            offers: self.offer_statuses(),
+        }
+    }
+
+    /// What there is, what is offered and what is held.
+    pub fn market(&self) -> Market {
+        Market {
+            pools: self.pool_holdings(),
+            nodes: self.node_statuses(),
+            frameworks: self.frameworks_without_tasks(),
             offers: self.offer_statuses(),
         }
     }

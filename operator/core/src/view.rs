@@ -26,6 +26,20 @@ pub struct View {
     pub offers: Vec<OfferDescription>,
 }
 
+/// What there is, what is offered and what is held: the part of a [`View`] that frameworks and their tools
+/// ask for. It costs little to make, for it has no jobs and no tasks, and no shares that have to be found.
+#[derive(Clone, Debug, Default)]
+pub struct Market {
+    /// The pools, by name.
+    pub pools: Vec<PoolHoldings>,
+    /// The nodes.
+    pub nodes: Vec<NodeStatus>,
+    /// The frameworks whose demand is not known, by name, without their tasks.
+    pub frameworks: Vec<FrameworkStatus>,
+    /// The offers that nobody has answered yet, oldest first.
+    pub offers: Vec<OfferDescription>,
+}
+
 /// What became of a job so far.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobStatus {
@@ -105,6 +119,21 @@ pub struct StageStatus {
     pub older_attempts: BTreeMap<u32, u32>,
     /// Results by the task's name or number.
     pub results: BTreeMap<String, ResultValue>,
+}
+
+/// What a pool holds, in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolHoldings {
+    /// The pool's name.
+    pub name: Box<str>,
+    /// What its subtree holds, by resource name.
+    pub allocated: Vec<(Box<str>, i64)>,
+    /// What of it is in offers that frameworks have not answered yet.
+    pub offered: Vec<(Box<str>, i64)>,
+    /// What is reserved for it, whether held or not, by resource name.
+    pub reserved: Vec<(Box<str>, i64)>,
+    /// The largest of its shares, before weights.
+    pub dominant_share: Share,
 }
 
 /// What a pool holds.

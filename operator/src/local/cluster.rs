@@ -235,7 +235,7 @@ impl LocalCluster {
     fn take_input(&mut self, input: Input) {
         let now = self.clock.now();
         if let Some(host) = &mut self.mesos {
-            host.take(now, input, || self.engine.view());
+            host.take(now, input, || self.engine.market());
         }
     }
 

@@ -197,7 +197,9 @@ impl Master {
         match checked {
             Ok(request) => {
                 if let Some(framework) = self.frameworks.get_mut(id) {
-                    framework.tasks.entry(request.task.clone()).or_insert(record);
+                    if !framework.tasks.contains_key(&request.task) {
+                        framework.tasks.insert(request.task.clone(), record);
+                    }
                 }
                 requests.push(request);
             }

@@ -1,6 +1,6 @@
 //! Nodes as agents.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proffer_core::event::{NodeObservation, Taint, TaintEffect};
@@ -10,6 +10,7 @@ use proffer_mesos::constraints;
 use proffer_mesos::types::{Address, Attribute, Url, ValueText, ValueType};
 
 use super::amounts::PODS;
+use super::shared::Shared;
 
 /// The labels that are Mesos's region and zone.
 const REGION: &str = "topology.kubernetes.io/region";
@@ -30,10 +31,10 @@ pub(super) struct Agent {
 /// All agents, by the name of the node.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Agents {
-    by_node: BTreeMap<Box<str>, Agent>,
-    nodes: BTreeMap<Arc<str>, Box<str>>,
+    by_node: Shared<Box<str>, Agent>,
+    nodes: Shared<Arc<str>, Box<str>>,
     /// The nodes that keep away what does not tolerate their taints, which no task does.
-    tainted: BTreeSet<Box<str>>,
+    tainted: Arc<BTreeSet<Box<str>>>,
     last: usize,
 }
 
@@ -61,9 +62,9 @@ impl Agents {
             self.by_node.insert(name.clone(), agent);
         }
         if is_tainted {
-            self.tainted.insert(name);
-        } else {
-            self.tainted.remove(&name);
+            Arc::make_mut(&mut self.tainted).insert(name);
+        } else if was_tainted {
+            Arc::make_mut(&mut self.tainted).remove(&name);
         }
         is_tainted != was_tainted
     }
@@ -73,14 +74,14 @@ impl Agents {
         if let Some(agent) = self.by_node.remove(node) {
             self.nodes.remove(&agent.id);
         }
-        self.tainted.remove(node)
+        self.tainted.contains(node) && Arc::make_mut(&mut self.tainted).remove(node)
     }
 
     /// That a node does not keep tasks away, if any does.
     pub(super) fn untainted(&self) -> Option<Constraint> {
         (!self.tainted.is_empty()).then(|| Constraint {
             selector: Selector::NodeName,
-            predicate: Predicate::TextNotAmong(self.tainted.clone()),
+            predicate: Predicate::TextNotAmong(BTreeSet::clone(&self.tainted)),
         })
     }
 

@@ -135,7 +135,8 @@ impl Master {
     /// done.
     fn suppress(&mut self, id: &str, roles: &[String], suppressed: bool) {
         let Some(framework) = self.frameworks.get_mut(id) else { return };
-        let own = &framework.settings.roles;
+        let settings = Arc::make_mut(&mut framework.settings);
+        let own = &settings.roles;
         if roles.iter().any(|role| !own.values().any(|known| known == role)) {
             return;
         }
@@ -143,9 +144,9 @@ impl Master {
         let named = if pools.is_empty() { own.keys().cloned().collect() } else { pools };
         for pool in &named {
             if suppressed {
-                framework.settings.suppressed.insert(pool.clone());
+                settings.suppressed.insert(pool.clone());
             } else {
-                framework.settings.suppressed.remove(pool);
+                settings.suppressed.remove(pool);
             }
         }
         let pools = named.into_iter().collect();

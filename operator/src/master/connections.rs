@@ -1,5 +1,6 @@
 //! Connections of frameworks and executors: what comes in on them, and what they are told.
 
+mod showing;
 pub(super) mod stream;
 
 use std::collections::BTreeMap;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proffer_core::time::Time;
-use proffer_core::view::View;
+use proffer_core::view::Market;
 use proffer_mesos::content::ContentType;
 use proffer_mesos::scheduler::{Call, CallSubscribe};
 use proffer_mesos::{Message, executor, recordio};
@@ -22,10 +23,14 @@ use tokio_rustls::TlsAcceptor;
 use super::access::Access;
 use super::files::Files;
 use super::hosts::Hosts;
-use super::{Answer, ApiAnswer, ConnectionId, Effect, Master, Question, server};
+use super::{Answer, ApiAnswer, ConnectionId, Effect, Master, Snapshot, server};
+use showing::Showing;
 
 /// Calls that wait to be taken in; those who call wait when there are more.
 const REQUEST_QUEUE_LENGTH: usize = 1024;
+
+/// The most requests that are taken in before the engine decides.
+pub(crate) const REQUESTS_AT_ONCE: usize = 256;
 
 /// How often it is looked at who does not read what is sent to it.
 const WATCH_PERIOD: Duration = Duration::from_secs(1);
@@ -81,8 +86,10 @@ pub(crate) enum Request {
         /// Whether it is that of an executor.
         reply: oneshot::Sender<bool>,
     },
-    /// Somebody asks something.
-    Ask(Question, oneshot::Sender<Option<serde_json::Value>>),
+    /// Somebody wants to see what the master knows.
+    Look(oneshot::Sender<Arc<Snapshot>>),
+    /// It is time to show what the master knows to those who want to see it.
+    Show,
     /// An operator says something.
     Operate(Box<serde_json::Value>, oneshot::Sender<ApiAnswer>),
     /// All that was sent on a connection before it was asked for this has been read.
@@ -107,6 +114,7 @@ pub(crate) struct Connections {
     open: BTreeMap<ConnectionId, (ContentType, stream::Writing)>,
     next: u64,
     watch: Interval,
+    showing: Showing,
 }
 
 /// How connections are served.
@@ -151,14 +159,18 @@ impl Connections {
     fn of(requests: mpsc::Receiver<Request>) -> Self {
         let mut watch = tokio::time::interval(WATCH_PERIOD);
         watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { requests, open: BTreeMap::new(), next: 0, watch }
+        Self { requests, open: BTreeMap::new(), next: 0, watch, showing: Showing::default() }
     }
 
     /// Waits until something comes in. Who does not read has ended the connection.
     pub(crate) async fn next(&mut self) -> Request {
         loop {
             tokio::select! {
-                Some(request) = self.requests.recv() => return request,
+                () = self.showing.due() => return Request::Show,
+                Some(request) = self.requests.recv() => match request {
+                    Request::Look(reply) => self.showing.want(reply),
+                    other => return other,
+                },
                 _ = self.watch.tick() => {
                     let stuck = |(connection, (_, writing)): (&_, &mut (_, stream::Writing))| {
                         writing.is_stuck().then_some(*connection)
@@ -172,29 +184,35 @@ impl Connections {
         }
     }
 
-    /// What has come in already, if anything has.
+    /// What has come in already, if anything has. Those who only look come last, so that they see what
+    /// they have said before.
     pub(crate) fn try_next(&mut self) -> Option<Request> {
-        self.requests.try_recv().ok()
+        while let Ok(request) = self.requests.try_recv() {
+            match request {
+                Request::Look(reply) => self.showing.want(reply),
+                other => return Some(other),
+            }
+        }
+        self.showing.is_due().then_some(Request::Show)
     }
 
-    /// Has the master take in what came in. Who asks something is shown the cluster as it is.
+    /// Has the master take in what came in. `market` is what the engine shows.
     pub(crate) fn take(
         &mut self,
         now: Time,
         request: Request,
         master: &mut Master,
-        view: impl FnOnce() -> View,
+        market: impl FnOnce() -> Market,
     ) {
         match request {
             // Whoever does not listen any more needs no answer.
-            Request::Ask(question, reply) => {
-                let _ = reply.send(master.read(&question, &view()));
-            }
+            Request::Look(reply) => self.showing.want(reply),
+            Request::Show => self.showing.show(|| master.snapshot(now, market())),
             Request::IsExecutor { token, reply } => {
                 let _ = reply.send(master.has_executor(&token));
             }
             Request::Operate(call, reply) => {
-                let _ = reply.send(master.operate(now, &call, &view()));
+                let _ = reply.send(master.operate(now, &call, &market()));
             }
             Request::Ended(connection) => {
                 self.open.remove(&connection);

@@ -19,8 +19,8 @@ use proffer_mesos::scheduler::{
 };
 use proffer_mesos::to_json;
 use proffer_mesos::types::{
-    AgentId, AgentInfo, ContainerStatus, ExecutorId, ExecutorInfo, FrameworkId, KillPolicy,
-    TaskId as WireTaskId, TaskInfo, TaskState, TaskStatus, TaskStatusReason as Reason,
+    AgentId, AgentInfo, ContainerStatus, ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo,
+    KillPolicy, TaskId as WireTaskId, TaskInfo, TaskState, TaskStatus, TaskStatusReason as Reason,
     TaskStatusSource as Source, ValueScalar,
 };
 
@@ -400,7 +400,7 @@ impl Master {
             return;
         };
         let Some(framework) = self.frameworks.get_mut(&id) else { return };
-        let framework_info = framework.info.clone();
+        let framework_info = FrameworkInfo::clone(&framework.info);
         let Some(record) = framework.executors.get_mut(&name) else { return };
         record.register_by = None;
         let before = record.connection.replace(connection);
@@ -495,12 +495,17 @@ impl Master {
 
     /// An executor's connection has ended. Whether it comes back or ends is seen at its process.
     pub(super) fn executor_disconnected(&mut self, connection: ConnectionId) {
-        for framework in self.frameworks.values_mut() {
-            for record in framework.executors.values_mut() {
-                if record.connection == Some(connection) {
-                    record.connection = None;
-                }
-            }
+        let is_of =
+            |(_, record): &(&TaskId, &ExecutorRecord)| record.connection == Some(connection);
+        let mut frameworks = self.frameworks.values();
+        let found = frameworks.find_map(|framework| {
+            let (name, _) = framework.executors.iter().find(is_of)?;
+            Some((framework.id.clone(), name.clone()))
+        });
+        let Some((id, name)) = found else { return };
+        let framework = self.frameworks.get_mut(&id);
+        if let Some(record) = framework.and_then(|known| known.executors.get_mut(&name)) {
+            record.connection = None;
         }
     }
 

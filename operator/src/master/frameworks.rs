@@ -14,14 +14,16 @@ use proffer_crds::Quantity;
 use proffer_mesos::constraints::{self, Groups};
 use proffer_mesos::resources::thousandths;
 use proffer_mesos::scheduler::OfferConstraints;
-use proffer_mesos::types::{FrameworkInfo, FrameworkInfoCapabilityType as Capability, Task};
+use proffer_mesos::types::{
+    FrameworkInfo, FrameworkInfoCapabilityType as Capability, InverseOffer, Task,
+};
 use proffer_mesos::validate;
 
 use super::ConnectionId;
 use super::agents::Agents;
 use super::amounts;
 use super::executors::ExecutorRecord;
-use super::reconcile::Waiting;
+use super::shared::Shared;
 use super::tasks::{TaskRecord, is_terminal};
 
 /// How many executors a framework has use for.
@@ -31,24 +33,23 @@ const EXECUTOR_CPUS: &str = "proffer.dev/executor-cpus";
 const EXECUTOR_MEMORY: &str = "proffer.dev/executor-memory";
 
 /// A framework, with its offers and tasks.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Framework {
     pub(super) id: Arc<str>,
     pub(super) key: JobKey,
-    pub(super) info: FrameworkInfo,
+    pub(super) info: Arc<FrameworkInfo>,
     pub(super) principal: Option<String>,
-    pub(super) settings: Subscription,
+    pub(super) settings: Arc<Subscription>,
     pub(super) connection: Option<Connection>,
-    pub(super) tasks: BTreeMap<TaskId, TaskRecord>,
-    pub(super) executors: BTreeMap<TaskId, ExecutorRecord>,
-    pub(super) completed_tasks: VecDeque<Task>,
+    pub(super) tasks: Shared<TaskId, TaskRecord>,
+    pub(super) executors: Shared<TaskId, ExecutorRecord>,
+    pub(super) completed_tasks: VecDeque<Arc<Task>>,
     /// The offers that it may answer.
-    pub(super) offers: BTreeMap<OfferId, OfferDescription>,
+    pub(super) offers: Shared<OfferId, OfferDescription>,
     /// Those of them that it was not told of yet.
     pub(super) untold: BTreeSet<OfferId>,
-    pub(super) inverse: BTreeSet<InverseOfferId>,
-    /// What it is still to be told, a piece at a time.
-    pub(super) waiting: Waiting,
+    /// What it is asked to give back, as it was told.
+    pub(super) inverse: Shared<InverseOfferId, InverseOffer>,
     pub(super) registered_at: Time,
     pub(super) reregistered_at: Option<Time>,
     pub(super) unregistered_at: Option<Time>,

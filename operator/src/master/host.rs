@@ -2,7 +2,7 @@
 
 use proffer_core::event::Event;
 use proffer_core::time::{Span, Time};
-use proffer_core::view::View;
+use proffer_core::view::Market;
 use tokio::sync::mpsc;
 
 use super::connections::{Connections, Request, Service};
@@ -74,12 +74,12 @@ impl Host {
         self.connections.try_next().map(Input::Request)
     }
 
-    /// Takes in what came in. Who asks something is shown the cluster as it is.
-    pub(crate) fn take(&mut self, now: Time, input: Input, view: impl FnOnce() -> View) {
+    /// Takes in what came in. `market` is what the engine shows.
+    pub(crate) fn take(&mut self, now: Time, input: Input, market: impl FnOnce() -> Market) {
         match input {
             Input::News(task, news) => self.master.take_news(now, &task, news),
             Input::Request(request) => {
-                self.connections.take(now, request, &mut self.master, view);
+                self.connections.take(now, request, &mut self.master, market);
             }
         }
     }

@@ -15,14 +15,16 @@ use proffer_mesos::{executor, recordio, validate};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
+use super::ConnectionId;
 use super::access::{Access, Denied, bearer};
 use super::connections::stream::Next;
 use super::connections::{Request, Stream};
 use super::files::{Download, Files, Found};
 use super::first_api::{self, Intent};
 use super::hosts::Hosts;
+use super::read::{Question, Sight};
+use super::readers::{Asked, Readers};
 use super::server::Peer;
-use super::{ConnectionId, Question};
 
 /// The longest body of a call.
 const MAXIMUM_BODY_BYTES: usize = 8 << 20;
@@ -41,6 +43,7 @@ type Requests = mpsc::Sender<Request>;
 /// What requests are answered with.
 pub(super) struct Api {
     pub(super) requests: Requests,
+    pub(super) readers: Readers,
     pub(super) access: Arc<Access>,
     pub(super) files: Files,
     pub(super) hosts: Hosts,
@@ -90,6 +93,8 @@ impl Api {
             .access
             .principal(authorization, peer.is_same_user, Instant::now())
             .map_err(denial)?;
+        // What somebody may see of what the master knows is decided here, and heeded in `read`.
+        let sight = Sight::All;
         match endpoint {
             "api/v1/scheduler" => scheduler(requests, method, headers, principal, body).await,
             "api/v1" if agent.is_some() => {
@@ -98,7 +103,7 @@ impl Api {
             }
             "api/v1" => {
                 let may_change = self.access.may_operate(principal.as_deref());
-                operate(requests, method, headers, may_change, body).await
+                self.operate(method, headers, (may_change, sight), body).await
             }
             "files/browse" | "files/read" | "files/download" => {
                 let query = self.query(parts.uri.query()).map_err(refused)?;
@@ -115,8 +120,49 @@ impl Api {
                 }
                 let query = self.query(parts.uri.query()).map_err(refused)?;
                 let endpoint = endpoint.to_owned();
-                read_only(requests, Question { agent, endpoint, query }).await
+                let question = Question { agent, endpoint, query };
+                self.readers.answer(Asked::Endpoint(question), sight).await
             }
+        }
+    }
+
+    /// The operator API. What only asks is answered from what the master shows.
+    async fn operate(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        (may_change, sight): (bool, Sight),
+        body: Body,
+    ) -> Result<Response, Response> {
+        if let Some(refusal) = not_post(method) {
+            return Err(refusal);
+        }
+        let content = match ContentType::of_request(text(headers, "content-type")) {
+            Err(ContentProblem::Missing) => {
+                return Err(refuse(StatusCode::BAD_REQUEST, ContentProblem::Missing.to_string()));
+            }
+            other => other,
+        };
+        let bytes = read(body).await?;
+        if content != Ok(ContentType::Json) {
+            let message = "The operator API is served in JSON: expecting 'Content-Type' of \
+                           application/json";
+            return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+        }
+        let call: Value = serde_json::from_slice(&bytes).map_err(|error| {
+            refuse(StatusCode::BAD_REQUEST, format!("Failed to parse body into JSON: {error}"))
+        })?;
+        if ContentType::of_answer(text(headers, "accept")) != Some(ContentType::Json) {
+            let message = "The operator API is served in JSON: expecting 'Accept' to allow \
+                           'application/json'";
+            return Err(refuse(StatusCode::NOT_ACCEPTABLE, message));
+        }
+        match call["type"].as_str() {
+            Some(kind) if kind.starts_with("GET_") => {
+                self.readers.answer(Asked::Call(kind.to_owned()), sight).await
+            }
+            _ if !may_change => Err(may_not_change()),
+            _ => operated(&self.requests, call).await,
         }
     }
 
@@ -223,7 +269,7 @@ fn agent(path: &str) -> Option<usize> {
     Some(number.parse().unwrap_or(0))
 }
 
-fn refuse(status: StatusCode, message: impl Into<String>) -> Response {
+pub(super) fn refuse(status: StatusCode, message: impl Into<String>) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
     (status, kind, message.into()).into_response()
 }
@@ -410,58 +456,9 @@ fn with_function(query: &BTreeMap<String, String>, value: &Value) -> Response {
     }
 }
 
-/// Answers what anybody may ask.
-async fn read_only(requests: &Requests, question: Question) -> Result<Response, Response> {
-    let (reply, answer) = oneshot::channel();
-    ask(requests, Request::Ask(question.clone(), reply)).await?;
-    let answer = answer.await.map_err(|_| unavailable())?;
-    match answer {
-        Some(value) => Ok(with_function(&question.query, &value)),
-        None => Err(refuse(StatusCode::NOT_FOUND, "There is no such endpoint")),
-    }
-}
-
 fn json_response(status: StatusCode, value: &Value) -> Response {
     let kind = [(header::CONTENT_TYPE, ContentType::Json.media_type())];
     (status, kind, value.to_string()).into_response()
-}
-
-/// The operator API.
-async fn operate(
-    requests: &Requests,
-    method: &Method,
-    headers: &HeaderMap,
-    may_change: bool,
-    body: Body,
-) -> Result<Response, Response> {
-    if let Some(refusal) = not_post(method) {
-        return Err(refusal);
-    }
-    let content = match ContentType::of_request(text(headers, "content-type")) {
-        Err(ContentProblem::Missing) => {
-            return Err(refuse(StatusCode::BAD_REQUEST, ContentProblem::Missing.to_string()));
-        }
-        other => other,
-    };
-    let bytes = read(body).await?;
-    if content != Ok(ContentType::Json) {
-        let message = "The operator API is served in JSON: expecting 'Content-Type' of \
-                       application/json";
-        return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
-    }
-    let call: Value = serde_json::from_slice(&bytes).map_err(|error| {
-        refuse(StatusCode::BAD_REQUEST, format!("Failed to parse body into JSON: {error}"))
-    })?;
-    if ContentType::of_answer(text(headers, "accept")) != Some(ContentType::Json) {
-        let message = "The operator API is served in JSON: expecting 'Accept' to allow \
-                       'application/json'";
-        return Err(refuse(StatusCode::NOT_ACCEPTABLE, message));
-    }
-    let is_question = call["type"].as_str().is_some_and(|kind| kind.starts_with("GET_"));
-    if !may_change && !is_question {
-        return Err(may_not_change());
-    }
-    operated(requests, call).await
 }
 
 /// What comes of a call of the operator API.
@@ -481,7 +478,7 @@ async fn ask(requests: &Requests, request: Request) -> Result<(), Response> {
     requests.send(request).await.map_err(|_| unavailable())
 }
 
-fn unavailable() -> Response {
+pub(super) fn unavailable() -> Response {
     refuse(StatusCode::SERVICE_UNAVAILABLE, "The master is about to end")
 }
 

@@ -13,23 +13,19 @@ use proffer_mesos::types::{
     Resource, ResourceAllocationInfo, TimeInfo, Unavailability,
 };
 
+use super::agents::Agents;
 use super::frameworks::Framework;
-use super::{Master, amounts, nanoseconds};
+use super::{Master, MasterSettings, amounts, nanoseconds};
 
 /// An offer that cannot be.
 pub(super) const NO_OFFER: OfferId = OfferId(u64::MAX);
 
 impl Master {
-    /// The name of an offer among those of all masters.
-    pub(super) fn offer_name(&self, offer: OfferId) -> String {
-        format!("{}-O{offer}", self.settings.id)
-    }
-
     /// The offer of a name; [`NO_OFFER`] if none can have that.
     pub(super) fn offer_of(&self, name: &str) -> OfferId {
         let number = name.strip_prefix(&self.settings.id).and_then(|rest| rest.strip_prefix("-O"));
         let offer = number.and_then(|number| number.parse().ok()).map(OfferId);
-        offer.filter(|offer| self.offer_name(*offer) == name).unwrap_or(NO_OFFER)
+        offer.filter(|offer| self.settings.offer_name(*offer) == name).unwrap_or(NO_OFFER)
     }
 
     fn inverse_name(&self, offer: InverseOfferId) -> String {
@@ -56,8 +52,9 @@ impl Master {
             let untold = std::mem::take(&mut framework.untold);
             let Some(framework) = self.frameworks.get(&id) else { continue };
             let described = untold.iter().filter_map(|offer| framework.offers.get(offer));
-            let offers: Vec<Offer> =
-                described.filter_map(|offer| self.offer_message(framework, offer)).collect();
+            let offers: Vec<Offer> = described
+                .filter_map(|offer| framework.offer(offer, &self.settings, &self.agents))
+                .collect();
             if !offers.is_empty() {
                 let kind = Some(EventType::Offers.into());
                 let offers = Some(EventOffers { offers });
@@ -66,42 +63,14 @@ impl Master {
         }
     }
 
-    /// An offer as its framework understands it.
-    pub(super) fn offer_message(
-        &self,
-        framework: &Framework,
-        offer: &OfferDescription,
-    ) -> Option<Offer> {
-        let agent = self.agents.on(&offer.node)?;
-        let role = framework.settings.roles.get(&offer.pool).map_or("*", String::as_str);
-        let is_multi_role = framework.can(Capability::MultiRole);
-        let resources = amounts::resources(&offer.amounts, &offer.ports).into_iter();
-        let executor_ids = framework.executors_on(&offer.node);
-        Some(Offer {
-            id: types::OfferId { value: self.offer_name(offer.id) },
-            framework_id: FrameworkId { value: framework.id.to_string() },
-            agent_id: AgentId { value: agent.id.to_string() },
-            hostname: agent.hostname.clone(),
-            url: Some(agent.url(&self.address())),
-            resources: resources
-                .map(|resource| framework.understood_resource(resource, role))
-                .collect(),
-            attributes: agent.attributes(),
-            executor_ids,
-            unavailability: offer.unavailable_from.map(unavailability),
-            allocation_info: is_multi_role
-                .then(|| ResourceAllocationInfo { role: Some(role.to_owned()) }),
-            ..Offer::default()
-        })
-    }
-
     /// The engine takes an offer back.
     pub(super) fn rescind(&mut self, id: &str, offer: OfferId) {
         let Some(framework) = self.frameworks.get_mut(id) else { return };
         if framework.offers.remove(&offer).is_none() || framework.untold.remove(&offer) {
             return;
         }
-        let rescind = EventRescind { offer_id: types::OfferId { value: self.offer_name(offer) } };
+        let rescind =
+            EventRescind { offer_id: types::OfferId { value: self.settings.offer_name(offer) } };
         let kind = Some(EventType::Rescind.into());
         self.send(id, Event { r#type: kind, rescind: Some(rescind), ..Event::default() });
     }
@@ -115,11 +84,9 @@ impl Master {
     ) {
         let agent = self.agents.on(node);
         let (url, agent) = (
-            agent.map(|agent| agent.url(&self.address())),
+            agent.map(|agent| agent.url(&self.settings.location())),
             agent.map(|agent| AgentId { value: agent.id.to_string() }),
         );
-        let Some(framework) = self.frameworks.get_mut(id) else { return };
-        framework.inverse.insert(inverse);
         let offer = InverseOffer {
             id: types::OfferId { value: self.inverse_name(inverse) },
             url,
@@ -128,6 +95,8 @@ impl Master {
             unavailability: unavailability(unavailable_from),
             resources: Vec::new(),
         };
+        let Some(framework) = self.frameworks.get_mut(id) else { return };
+        framework.inverse.insert(inverse, offer.clone());
         let event = Event {
             r#type: Some(EventType::InverseOffers.into()),
             inverse_offers: Some(EventInverseOffers { inverse_offers: vec![offer] }),
@@ -138,7 +107,7 @@ impl Master {
 
     pub(super) fn rescind_inverse(&mut self, id: &str, inverse: InverseOfferId) {
         let Some(framework) = self.frameworks.get_mut(id) else { return };
-        if !framework.inverse.remove(&inverse) {
+        if framework.inverse.remove(&inverse).is_none() {
             return;
         }
         let inverse_offer_id = types::OfferId { value: self.inverse_name(inverse) };
@@ -151,7 +120,41 @@ impl Master {
     }
 }
 
+impl MasterSettings {
+    /// The name of an offer among those of all masters.
+    pub(super) fn offer_name(&self, offer: OfferId) -> String {
+        format!("{}-O{offer}", self.id)
+    }
+}
+
 impl Framework {
+    /// An offer as the framework understands it; nothing if its agent is gone.
+    pub(super) fn offer(
+        &self,
+        offer: &OfferDescription,
+        settings: &MasterSettings,
+        agents: &Agents,
+    ) -> Option<Offer> {
+        let agent = agents.on(&offer.node)?;
+        let role = self.settings.roles.get(&offer.pool).map_or("*", String::as_str);
+        let is_multi_role = self.can(Capability::MultiRole);
+        let resources = amounts::resources(&offer.amounts, &offer.ports).into_iter();
+        Some(Offer {
+            id: types::OfferId { value: settings.offer_name(offer.id) },
+            framework_id: FrameworkId { value: self.id.to_string() },
+            agent_id: AgentId { value: agent.id.to_string() },
+            hostname: agent.hostname.clone(),
+            url: Some(agent.url(&settings.location())),
+            resources: resources.map(|resource| self.understood_resource(resource, role)).collect(),
+            attributes: agent.attributes(),
+            executor_ids: self.executors_on(&offer.node),
+            unavailability: offer.unavailable_from.map(unavailability),
+            allocation_info: is_multi_role
+                .then(|| ResourceAllocationInfo { role: Some(role.to_owned()) }),
+            ..Offer::default()
+        })
+    }
+
     /// A resource that is reserved for nobody, in the form that the framework knows.
     pub(super) fn understood_resource(&self, resource: Resource, role: &str) -> Resource {
         let mut resource = resource;

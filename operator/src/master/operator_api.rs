@@ -1,19 +1,17 @@
 //! The operator API: `POST /api/v1`, in JSON.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proffer_core::event::{Event as EngineEvent, Maintenance, PoolObservation};
-use proffer_core::ranges::Ranges;
 use proffer_core::time::{Span, Time};
-use proffer_core::view::View;
+use proffer_core::view::Market;
 use proffer_mesos::resources::{scalar_resource, thousandths};
 use proffer_mesos::types::AgentId;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::frameworks::{End, pool_of, role_of};
-use super::read::{Question, offered_ports, scalars, used, value};
+use super::frameworks::{End, pool_of};
 use super::tasks::TaskKey;
-use super::{Effect, Master, NodeMark, amounts, nanoseconds};
+use super::{Effect, Master, NodeMark, amounts};
 
 mod maintenance;
 mod quota;
@@ -32,27 +30,27 @@ fn done() -> ApiAnswer {
 /// A window in which machines are not available.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
-    machines: Vec<Value>,
-    unavailability: Value,
+    pub(super) machines: Vec<Value>,
+    pub(super) unavailability: Value,
 }
 
 impl Master {
-    /// Does what an operator asks for, or answers.
-    pub(crate) fn operate(&mut self, now: Time, call: &Value, view: &View) -> ApiAnswer {
+    /// Does what an operator asks for.
+    pub(crate) fn operate(&mut self, now: Time, call: &Value, market: &Market) -> ApiAnswer {
         let Some(kind) = call["type"].as_str() else {
             return refuse(400, "Failed to validate master::Call: Expecting 'type' to be present");
         };
         let field = kind.to_lowercase();
         let body = &call[&field];
-        if !body.is_object() && !kind.starts_with("GET_") {
+        if !body.is_object() {
             let problem = format!("Expecting '{field}' to be present");
             return refuse(400, format!("Failed to validate master::Call: {problem}"));
         }
         match kind {
             "UPDATE_WEIGHTS" => self.update_weights(body),
-            "UPDATE_QUOTA" => self.update_quota(body, view),
-            "SET_QUOTA" => self.set_quota(&body["quota_request"], view),
-            "REMOVE_QUOTA" => self.remove_quota(body, view),
+            "UPDATE_QUOTA" => self.update_quota(body, market),
+            "SET_QUOTA" => self.set_quota(&body["quota_request"], market),
+            "REMOVE_QUOTA" => self.remove_quota(body, market),
             "UPDATE_MAINTENANCE_SCHEDULE" => self.update_schedule(body),
             "START_MAINTENANCE" => self.start_maintenance(body),
             "STOP_MAINTENANCE" => self.stop_maintenance(body),
@@ -67,14 +65,6 @@ impl Master {
                 self.remove(now, id, End::TornDown);
                 done()
             }
-            _ if kind.starts_with("GET_") => match self.answer_for(kind, view) {
-                Some(answer) => {
-                    let mut object = Map::from_iter([("type".to_owned(), json!(kind))]);
-                    object.insert(field, answer);
-                    (200, Value::Object(object))
-                }
-                None => refuse(501, format!("{kind} is not answered here")),
-            },
             "RESERVE_RESOURCES"
             | "UNRESERVE_RESOURCES"
             | "CREATE_VOLUMES"
@@ -89,195 +79,6 @@ impl Master {
             ),
             _ => refuse(501, format!("{kind} is not done here")),
         }
-    }
-
-    fn answer_for(&self, kind: &str, view: &View) -> Option<Value> {
-        let read = |endpoint: &str| {
-            let endpoint = endpoint.to_owned();
-            self.read(&Question { agent: None, endpoint, query: BTreeMap::new() }, view)
-        };
-        Some(match kind {
-            "GET_HEALTH" => json!({ "healthy": true }),
-            "GET_VERSION" => json!({ "version_info": read("version")? }),
-            "GET_FLAGS" => {
-                let flags = self.flags();
-                let flags = flags.as_object().into_iter().flatten();
-                let flags = flags.map(|(name, value)| json!({ "name": name, "value": value }));
-                json!({ "flags": flags.collect::<Vec<Value>>() })
-            }
-            "GET_METRICS" => {
-                let metrics = read("metrics/snapshot")?;
-                let metrics = metrics.as_object().into_iter().flatten();
-                let metrics = metrics.map(|(name, value)| json!({ "name": name, "value": value }));
-                json!({ "metrics": metrics.collect::<Vec<Value>>() })
-            }
-            "GET_LOGGING_LEVEL" => json!({ "level": 0 }),
-            "GET_MASTER" => json!({
-                "master_info": value(&self.info()),
-                "start_time": super::seconds(self.started_at),
-                "elected_time": super::seconds(self.started_at),
-            }),
-            "GET_AGENTS" => json!({ "agents": self.agent_messages(view), "recovered_agents": [] }),
-            "GET_FRAMEWORKS" => self.framework_messages(),
-            "GET_TASKS" => self.task_messages(),
-            "GET_EXECUTORS" => self.executor_messages(),
-            "GET_OPERATIONS" => json!({ "operations": [] }),
-            "GET_STATE" => json!({
-                "get_tasks": self.task_messages(),
-                "get_executors": self.executor_messages(),
-                "get_frameworks": self.framework_messages(),
-                "get_agents": { "agents": self.agent_messages(view), "recovered_agents": [] },
-            }),
-            "GET_ROLES" => {
-                let roles = read("roles")?["roles"].clone();
-                let roles = roles.as_array().into_iter().flatten().map(|role| {
-                    let frameworks = role["frameworks"].as_array().into_iter().flatten();
-                    let ids = frameworks.map(|id| json!({ "value": id })).collect::<Vec<Value>>();
-                    json!({ "name": role["name"], "weight": role["weight"], "frameworks": ids })
-                });
-                json!({ "roles": roles.collect::<Vec<Value>>() })
-            }
-            "GET_WEIGHTS" => json!({ "weight_infos": self.weights() }),
-            "GET_QUOTA" => json!({ "status": self.quota() }),
-            "GET_MAINTENANCE_SCHEDULE" => json!({ "schedule": self.maintenance_schedule() }),
-            "GET_MAINTENANCE_STATUS" => json!({ "status": self.maintenance_status(view) }),
-            _ => return None,
-        })
-    }
-
-    fn agent_messages(&self, view: &View) -> Vec<Value> {
-        let message = |agent: &super::agents::Agent| {
-            let node = view.nodes.iter().find(|node| node.name == agent.node.name);
-            let (used, used_ports) = node.map(|node| used(node, view)).unwrap_or_default();
-            let offered_ports = node.map(|node| offered_ports(node, view)).unwrap_or_default();
-            let list = |amounts: Option<&Vec<(Box<str>, i64)>>, ports: &Ranges| {
-                let amounts = amounts.cloned().unwrap_or_default();
-                let resources = amounts::resources(&amounts, ports);
-                resources.iter().map(value).collect::<Vec<Value>>()
-            };
-            let total = list(node.map(|node| &node.usable), &agent.node.ports);
-            let slave = self.slave(agent, view);
-            let attributes: Vec<Value> = agent.attributes().iter().map(value).collect();
-            let mut message = json!({
-                "agent_info": {
-                    "id": { "value": &*agent.id },
-                    "hostname": agent.hostname,
-                    "port": self.settings.address.port(),
-                    "attributes": attributes,
-                    "resources": total,
-                },
-                "active": agent.is_active(),
-                "deactivated": !agent.is_active(),
-                "version": slave["version"],
-                "pid": slave["pid"],
-                "registered_time": { "nanoseconds": nanoseconds(agent.registered_at) },
-                "total_resources": total,
-                "allocated_resources": list(Some(&used), &used_ports),
-                "offered_resources": list(node.map(|node| &node.outstanding), &offered_ports),
-                "capabilities": slave["capabilities"].as_array().into_iter().flatten()
-                    .map(|kind| json!({ "type": kind })).collect::<Vec<Value>>(),
-            });
-            if let Some(info) = slave.get("drain_info") {
-                message["drain_info"] = info.clone();
-            }
-            message
-        };
-        self.agents.iter().map(message).collect()
-    }
-
-    /// The executors that frameworks have of their own. Those that are built in are not told of.
-    fn executor_messages(&self) -> Value {
-        let executors = self.frameworks.values().flat_map(|framework| framework.executors.values());
-        let executors = executors.map(|executor| {
-            json!({
-                "executor_info": value(&executor.info),
-                "agent_id": { "value": &*executor.agent },
-            })
-        });
-        json!({ "executors": executors.collect::<Vec<Value>>(), "orphan_executors": [] })
-    }
-
-    fn framework_messages(&self) -> Value {
-        let message = |framework: &super::frameworks::Framework| {
-            let offers = framework.offers.values();
-            let offers = offers.filter_map(|offer| self.offer_message(framework, offer));
-            let time = |at: Time| json!({ "nanoseconds": nanoseconds(at) });
-            let held = framework.tasks.values().filter(|record| record.holds);
-            let of_tasks = held.flat_map(|record| &record.info.resources);
-            let executors = framework.executors.values().filter(|executor| executor.holds());
-            let of_executors = executors.flat_map(|executor| &executor.info.resources);
-            let offered = framework.offers.values();
-            let offered = offered.filter_map(|offer| self.offer_message(framework, offer));
-            let offered = offered.flat_map(|offer| offer.resources);
-            let mut message = json!({
-                "framework_info": value(&framework.info),
-                "active": framework.connection.is_some(),
-                "connected": framework.connection.is_some(),
-                "recovered": false,
-                "registered_time": time(framework.registered_at),
-                "offers": offers.map(|offer| value(&offer)).collect::<Vec<Value>>(),
-                "inverse_offers": [],
-                "allocated_resources":
-                    of_tasks.chain(of_executors).map(value).collect::<Vec<Value>>(),
-                "offered_resources": offered.map(|one| value(&one)).collect::<Vec<Value>>(),
-            });
-            if let Some(at) = framework.unregistered_at {
-                message["unregistered_time"] = time(at);
-            }
-            message
-        };
-        json!({
-            "frameworks": self.frameworks.values().map(message).collect::<Vec<Value>>(),
-            "completed_frameworks": self.completed.iter().map(message).collect::<Vec<Value>>(),
-            "recovered_frameworks": [],
-        })
-    }
-
-    fn task_messages(&self) -> Value {
-        let frameworks = self.frameworks.values();
-        let running = frameworks.clone().flat_map(|framework| framework.tasks.values());
-        let running: Vec<Value> = running.map(|record| value(&record.to_task())).collect();
-        let gone = frameworks.chain(&self.completed).flat_map(|f| &f.completed_tasks);
-        json!({
-            "pending_tasks": [],
-            "unreachable_tasks": [],
-            "orphan_tasks": [],
-            "tasks": running,
-            "completed_tasks": gone.map(value).collect::<Vec<Value>>(),
-        })
-    }
-
-    /// The weights of pools that have another one than most.
-    pub(super) fn weights(&self) -> Value {
-        let others = self.pools.values().filter(|pool| pool.weight != 1000);
-        let infos = others.map(|pool| {
-            let weight = f64::from(pool.weight) / 1000.0;
-            json!({ "role": role_of(&pool.name), "weight": weight })
-        });
-        infos.collect()
-    }
-
-    /// What pools are guaranteed and limited to.
-    pub(super) fn quota(&self) -> Value {
-        let wrapped = |amounts: &Vec<(Box<str>, i64)>| {
-            let flat = scalars(&amounts::resources(amounts, &Ranges::new()));
-            let flat = flat.as_object().cloned().unwrap_or_default().into_iter();
-            flat.map(|(name, amount)| (name, json!({ "value": amount }))).collect::<Map<_, _>>()
-        };
-        let with = self.pools.values().filter(|p| !p.limit.is_empty() || !p.guarantee.is_empty());
-        let (mut configs, mut infos) = (Vec::new(), Vec::new());
-        for pool in with {
-            let role = role_of(&pool.name);
-            configs.push(json!({
-                "role": role,
-                "guarantees": wrapped(&pool.guarantee),
-                "limits": wrapped(&pool.limit),
-            }));
-            let guarantee = amounts::resources(&pool.guarantee, &Ranges::new());
-            let guarantee: Vec<Value> = guarantee.iter().map(value).collect();
-            infos.push(json!({ "role": role, "guarantee": guarantee }));
-        }
-        json!({ "infos": infos, "configs": configs })
     }
 
     fn update_weights(&mut self, body: &Value) -> ApiAnswer {
@@ -303,7 +104,7 @@ impl Master {
         self.change_pools(changed)
     }
 
-    fn update_quota(&mut self, body: &Value, view: &View) -> ApiAnswer {
+    fn update_quota(&mut self, body: &Value, market: &Market) -> ApiAnswer {
         let is_forced = body["force"].as_bool().unwrap_or(false);
         let mut changed = Vec::new();
         let Some(configs) = list(&body["quota_configs"]) else { return no_list("quota_configs") };
@@ -329,7 +130,7 @@ impl Master {
                 let problem = format!("the guarantee of {name} is above its limit");
                 return refuse(400, format!("Invalid quota for role '{role}': {problem}"));
             }
-            let status = view.pools.iter().find(|status| status.name == pool.name);
+            let status = market.pools.iter().find(|status| status.name == pool.name);
             let consumed = status.map(|status| {
                 let offered = |name: &str| find(&status.offered, name).unwrap_or(0);
                 let held = status.allocated.iter();
@@ -358,7 +159,7 @@ impl Master {
             amounts.map(|(_, amount)| i128::from(*amount)).sum::<i128>()
         };
         let total = |name: &str| {
-            let usable = view.nodes.iter().flat_map(|node| &node.usable);
+            let usable = market.nodes.iter().flat_map(|node| &node.usable);
             let amounts = usable.filter(|(other, _)| **other == *name);
             amounts.map(|(_, amount)| i128::from(*amount)).sum::<i128>()
         };
@@ -374,45 +175,9 @@ impl Master {
     fn change_pools(&mut self, changed: Vec<PoolObservation>) -> ApiAnswer {
         for pool in changed {
             self.effects.push(Effect::Engine(EngineEvent::Pool(pool.clone())));
-            self.pools.insert(pool.name.clone(), pool);
+            Arc::make_mut(&mut self.pools).insert(pool.name.clone(), pool);
         }
         done()
-    }
-
-    /// The windows in which machines are not available.
-    pub(super) fn maintenance_schedule(&self) -> Value {
-        let windows = self.windows.iter().map(|window| {
-            json!({ "machine_ids": window.machines, "unavailability": window.unavailability })
-        });
-        json!({ "windows": windows.collect::<Vec<Value>>() })
-    }
-
-    /// How far machines are, and what frameworks say to it.
-    pub(super) fn maintenance_status(&self, view: &View) -> Value {
-        let machines = self.windows.iter().flat_map(|window| &window.machines);
-        let draining = machines.filter(|machine| !self.down_machines.contains(machine));
-        let draining = draining.map(|machine| {
-            let on = self.agents.iter().filter(|agent| is_machine(machine, agent));
-            let nodes: Vec<&str> = on.map(|agent| &*agent.node.name).collect();
-            let mut statuses = Vec::new();
-            for framework in &view.frameworks {
-                let Some(id) = self.by_key.get(&framework.key) else { continue };
-                let asked = framework.inverse_offers.iter();
-                for inverse in asked.filter(|inverse| nodes.contains(&&*inverse.node)) {
-                    let answer = match inverse.agreed {
-                        None => "UNKNOWN",
-                        Some(true) => "ACCEPT",
-                        Some(false) => "DECLINE",
-                    };
-                    statuses.push(json!({ "framework_id": { "value": &**id }, "status": answer }));
-                }
-            }
-            json!({ "id": machine, "statuses": statuses })
-        });
-        json!({
-            "draining_machines": draining.collect::<Vec<Value>>(),
-            "down_machines": self.down_machines,
-        })
     }
 
     fn update_schedule(&mut self, body: &Value) -> ApiAnswer {
@@ -449,7 +214,7 @@ impl Master {
             let problem = "is deactivated and cannot be removed from the schedule";
             return refuse(400, format!("Machine '{machine}' {problem}"));
         }
-        self.windows = windows;
+        self.windows = Arc::new(windows);
         self.plan_maintenance();
         done()
     }
@@ -491,15 +256,22 @@ impl Master {
         }
         let agent =
             AgentId { value: body["agent_id"]["value"].as_str().unwrap_or_default().into() };
-        for framework in self.frameworks.values_mut() {
-            for (task, record) in &mut framework.tasks {
-                if record.info.agent_id == agent && record.holds {
-                    record.is_drained = true;
-                    let task = TaskKey { framework: framework.id.clone(), task: task.clone() };
-                    let grace = grace.map(Span::from_seconds);
-                    self.effects.push(Effect::Kill { task, grace });
-                }
+        let frameworks = self.frameworks.values();
+        let tasks = frameworks.flat_map(|framework| framework.tasks.iter());
+        let on = tasks.filter(|(_, record)| record.info.agent_id == agent && record.holds);
+        let on: Vec<TaskKey> = on
+            .map(|(task, record)| TaskKey {
+                framework: record.framework.clone(),
+                task: task.clone(),
+            })
+            .collect();
+        for task in on {
+            let framework = self.frameworks.get_mut(&task.framework);
+            if let Some(record) = framework.and_then(|known| known.tasks.get_mut(&task.task)) {
+                record.is_drained = true;
             }
+            let grace = grace.map(Span::from_seconds);
+            self.effects.push(Effect::Kill { task, grace });
         }
         answer
     }
@@ -538,7 +310,7 @@ fn no_pool(role: &str) -> String {
 }
 
 /// Whether a machine, by host name or address, is an agent's.
-fn is_machine(machine: &Value, agent: &super::agents::Agent) -> bool {
+pub(super) fn is_machine(machine: &Value, agent: &super::agents::Agent) -> bool {
     let hostname = machine["hostname"].as_str().unwrap_or_default();
     hostname == agent.hostname || hostname == &*agent.node.name
 }

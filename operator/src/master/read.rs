@@ -1,21 +1,29 @@
 //! What can be asked without being a framework: the endpoints of Mesos's web interface and of tools.
 
 mod agents;
+mod calls;
 mod executors;
+mod json;
+mod maintenance;
 mod metrics;
 mod objects;
+mod sight;
+mod snapshot;
 
+pub(super) use json::Json;
 pub(super) use metrics::ends;
-pub(super) use objects::{offered_ports, scalars, used, value};
+pub(super) use objects::value;
+pub(crate) use sight::Sight;
+pub(crate) use snapshot::{Reading, Snapshot};
 
 use std::collections::BTreeMap;
 
-use proffer_core::view::View;
 use proffer_mesos::types::{Task, TaskState};
 use serde_json::{Value, json};
 
 use super::frameworks::Framework;
-use super::{MESOS_VERSION, Master, seconds};
+use super::tasks::TaskRecord;
+use super::{MESOS_VERSION, seconds};
 
 /// The most tasks that are listed if nothing is said.
 const LISTED_TASKS: usize = 100;
@@ -41,39 +49,87 @@ impl Question {
     }
 }
 
-impl Master {
+/// A task that is known, or was.
+#[derive(Clone, Copy)]
+enum Seen<'a> {
+    Known(&'a TaskRecord),
+    Gone(&'a Task),
+}
+
+impl Seen<'_> {
+    fn name(&self) -> &str {
+        match self {
+            Self::Known(record) => &record.info.task_id.value,
+            Self::Gone(task) => &task.task_id.value,
+        }
+    }
+
+    fn agent(&self) -> &str {
+        match self {
+            Self::Known(record) => &record.info.agent_id.value,
+            Self::Gone(task) => &task.agent_id.value,
+        }
+    }
+
+    fn state(&self) -> i32 {
+        match self {
+            Self::Known(record) => record.state.into(),
+            Self::Gone(task) => task.state,
+        }
+    }
+
+    /// When something was first said of it, in seconds.
+    fn began(&self) -> Option<f64> {
+        let statuses = match self {
+            Self::Known(record) => &record.statuses,
+            Self::Gone(task) => &task.statuses,
+        };
+        statuses.first().and_then(|status| status.timestamp)
+    }
+
+    fn to_value(self) -> Value {
+        match self {
+            Self::Known(record) => {
+                objects::task(&record.to_task(), record.role.as_deref().unwrap_or("*"))
+            }
+            Self::Gone(task) => objects::task(task, "*"),
+        }
+    }
+}
+
+impl Reading {
     /// The answer to a question; nothing if there is no such endpoint.
-    pub(crate) fn read(&self, question: &Question, view: &View) -> Option<Value> {
+    pub(crate) fn read<'a>(&'a self, question: &'a Question) -> Option<Json<'a>> {
         if let Some(number) = question.agent {
-            let agent = self.agents.iter().find(|agent| agent.number == number)?;
-            return self.read_agent(agent, &question.endpoint, view);
+            let agent = self.agents().iter().find(|agent| agent.number == number)?;
+            return self.read_agent(agent, &question.endpoint);
         }
         Some(match question.endpoint.as_str() {
-            "version" => version(),
-            "health" => json!({}),
-            "flags" => json!({ "flags": self.flags() }),
-            "state" => self.state(view),
-            "state-summary" => self.state_summary(view),
-            "frameworks" => self.frameworks_value(view, question.value("framework_id")),
-            "slaves" => self.slaves(view, question.value("slave_id")),
-            other if let Some(id) = other.strip_prefix("slaves/") => self.slaves(view, Some(id)),
-            "roles" => json!({ "roles": self.roles(view) }),
+            "version" => version().into(),
+            "health" => json!({}).into(),
+            "flags" => json!({ "flags": self.flags() }).into(),
+            "state" => self.state(),
+            "state-summary" => self.state_summary(),
+            "frameworks" => self.framework_lists(question.value("framework_id")),
+            "slaves" => self.slaves(question.value("slave_id")),
+            other if let Some(id) = other.strip_prefix("slaves/") => self.slaves(Some(id)),
+            "roles" => Json::from(json!({})).with("roles", Json::list(|| self.roles())),
             "tasks" => self.tasks(question),
-            "metrics/snapshot" => self.metrics(view),
-            "maintenance/schedule" => self.maintenance_schedule(),
-            "maintenance/status" => self.maintenance_status(view),
-            "weights" => self.weights(),
-            "quota" => self.quota(),
+            "metrics/snapshot" => self.metrics().into(),
+            "maintenance/schedule" => self.maintenance_schedule().into(),
+            "maintenance/status" => self.maintenance_status().into(),
+            "weights" => self.weights().into(),
+            "quota" => self.quota().into(),
             _ => return None,
         })
     }
 
-    pub(super) fn flags(&self) -> Value {
-        let address = self.settings.address;
+    fn flags(&self) -> Value {
+        let address = self.settings().address;
         json!({
             "ip": address.ip().to_string(),
             "port": address.port().to_string(),
-            "hostname": self.settings.hostname,
+            "hostname": self.settings().hostname,
             "allocator": "HierarchicalDRF",
             "authenticate_frameworks": "false",
             "authenticate_http_frameworks": "false",
@@ -81,20 +137,20 @@ impl Master {
         })
     }
 
-    fn state(&self, view: &View) -> Value {
-        let info = self.info();
-        let mut state = self.frameworks_value(view, None);
-        let more = json!({
+    fn state(&self) -> Json<'_> {
+        let info = self.settings().info();
+        let active = self.agents().iter().filter(|agent| agent.is_active()).count();
+        let state = json!({
             "version": MESOS_VERSION,
             "build_user": "proffer",
-            "start_time": seconds(self.started_at),
-            "elected_time": seconds(self.started_at),
-            "id": self.settings.id,
+            "start_time": seconds(self.started_at()),
+            "elected_time": seconds(self.started_at()),
+            "id": self.settings().id,
             "pid": info.pid,
-            "hostname": self.settings.hostname,
+            "hostname": self.settings().hostname,
             "capabilities": ["AGENT_UPDATE", "AGENT_DRAINING", "QUOTA_V2"],
-            "activated_slaves": self.agents.iter().filter(|agent| agent.is_active()).count(),
-            "deactivated_slaves": self.agents.iter().filter(|agent| !agent.is_active()).count(),
+            "activated_slaves": active,
+            "deactivated_slaves": self.agents().iter().count() - active,
             "unreachable_slaves": 0,
             "leader": info.pid,
             "leader_info": {
@@ -104,92 +160,70 @@ impl Master {
                 "hostname": info.hostname,
             },
             "flags": self.flags(),
-            "slaves": self.slaves(view, None)["slaves"],
             "recovered_slaves": [],
             "orphan_tasks": [],
+            "unregistered_frameworks": [],
         });
-        if let (Value::Object(state), Value::Object(more)) = (&mut state, more) {
-            state.extend(more);
-        }
-        state
+        Json::from(state)
+            .with("slaves", Json::list(|| self.agents().iter().map(|agent| self.slave(agent))))
+            .with("frameworks", Json::list(|| self.frameworks().map(|it| self.framework(it))))
+            .with("completed_frameworks", Json::list(|| self.gone().map(|it| self.framework(it))))
     }
 
-    fn state_summary(&self, view: &View) -> Value {
-        let with_counts = |mut value: Value, tasks: Vec<&Task>| {
-            let count = |state: TaskState| {
-                tasks.iter().filter(|task| task.state == i32::from(state)).count()
-            };
-            for state in metrics::STATES {
-                value[state.text()] = json!(count(state));
+    fn state_summary(&self) -> Json<'_> {
+        let mut on: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+        for framework in self.frameworks().chain(self.gone()) {
+            for task in seen(framework) {
+                on.entry(task.agent()).or_default().push(task.state());
             }
-            value
+        }
+        let slaves = move || {
+            let on = on.clone();
+            self.agents().iter().map(move |agent| {
+                let states = on.get(&*agent.id).map_or(&[][..], Vec::as_slice);
+                with_counts(self.slave(agent), states)
+            })
         };
-        let all: Vec<Task> = self.all_tasks().into_iter().map(|(task, _)| task).collect();
-        let slaves = self.agents.iter().map(|agent| {
-            let on = all.iter().filter(|task| *task.agent_id.value == *agent.id).collect();
-            with_counts(self.slave(agent, view), on)
-        });
-        let frameworks = self.frameworks.values().map(|framework| {
-            let of = |task: &&Task| *task.framework_id.value == *framework.id;
-            let own: Vec<&Task> = all.iter().filter(of).collect();
-            let mut agents: Vec<&str> = own.iter().map(|t| t.agent_id.value.as_str()).collect();
+        let frameworks = self.frameworks().map(|framework| {
+            let mut agents: Vec<&str> = seen(framework).map(|task| task.agent()).collect();
+            let states: Vec<i32> = seen(framework).map(|task| task.state()).collect();
             agents.sort_unstable();
             agents.dedup();
-            let mut value = self.framework(framework, view, false);
+            let mut value = self.described(framework);
             value["slave_ids"] = json!(agents);
-            with_counts(value, own)
+            with_counts(value, &states)
         });
-        json!({
-            "hostname": self.settings.hostname,
-            "slaves": slaves.collect::<Vec<Value>>(),
-            "frameworks": frameworks.collect::<Vec<Value>>(),
-        })
+        Json::from(json!({ "hostname": self.settings().hostname }))
+            .with("slaves", Json::list(slaves))
+            .with("frameworks", Json::list(move || frameworks.clone()))
     }
 
-    fn frameworks_value(&self, view: &View, id: Option<&str>) -> Value {
-        let asked = |framework: &&Framework| id.is_none_or(|id| *framework.id == *id);
-        let known = self.frameworks.values().filter(asked);
-        let gone = self.completed.iter().filter(asked);
-        json!({
-            "frameworks": known.map(|f| self.framework(f, view, true)).collect::<Vec<Value>>(),
-            "completed_frameworks":
-                gone.map(|f| self.framework(f, view, true)).collect::<Vec<Value>>(),
-            "unregistered_frameworks": [],
-        })
+    fn framework_lists<'a>(&'a self, id: Option<&'a str>) -> Json<'a> {
+        let asked = move |framework: &&Framework| id.is_none_or(|id| *framework.id == *id);
+        let known = move || self.frameworks().filter(asked).map(|it| self.framework(it));
+        let gone = move || self.gone().filter(asked).map(|it| self.framework(it));
+        Json::from(json!({ "unregistered_frameworks": [] }))
+            .with("frameworks", Json::list(known))
+            .with("completed_frameworks", Json::list(gone))
     }
 
-    fn slaves(&self, view: &View, id: Option<&str>) -> Value {
-        let asked = self.agents.iter().filter(|agent| id.is_none_or(|id| *agent.id == *id));
-        json!({
-            "slaves": asked.map(|agent| self.slave(agent, view)).collect::<Vec<Value>>(),
-            "recovered_slaves": [],
-        })
+    fn slaves<'a>(&'a self, id: Option<&'a str>) -> Json<'a> {
+        let asked = move || {
+            let agents =
+                self.agents().iter().filter(move |agent| id.is_none_or(|id| *agent.id == *id));
+            agents.map(|agent| self.slave(agent))
+        };
+        Json::from(json!({ "recovered_slaves": [] })).with("slaves", Json::list(asked))
     }
 
-    /// All tasks that are remembered, with their roles.
-    pub(super) fn all_tasks(&self) -> Vec<(Task, String)> {
-        let mut all = Vec::new();
-        for framework in self.frameworks.values().chain(&self.completed) {
-            let known = framework.tasks.values();
-            all.extend(known.map(|record| (record.to_task(), record.role.clone())));
-            let gone = framework.completed_tasks.iter();
-            all.extend(gone.map(|task| (task.clone(), None)));
-        }
-        let role = |role: Option<String>| role.unwrap_or_else(|| "*".to_owned());
-        all.into_iter().map(|(task, of)| (task, role(of))).collect()
-    }
-
-    fn tasks(&self, question: &Question) -> Value {
+    fn tasks(&self, question: &Question) -> Json<'_> {
         let (task, framework) = (question.value("task_id"), question.value("framework_id"));
         let is = |wanted: Option<&str>, value: &str| wanted.is_none_or(|wanted| wanted == value);
-        let mut all: Vec<(Task, String)> = self
-            .all_tasks()
-            .into_iter()
-            .filter(|(t, _)| is(task, &t.task_id.value) && is(framework, &t.framework_id.value))
-            .collect();
-        let first = |task: &Task| task.statuses.first().and_then(|status| status.timestamp);
-        all.sort_by(|(a, _), (b, _)| {
-            first(a).partial_cmp(&first(b)).unwrap_or(std::cmp::Ordering::Equal)
+        let frameworks = self.frameworks().chain(self.gone()).filter(|it| is(framework, &it.id));
+        let mut all: Vec<Seen<'_>> =
+            frameworks.flat_map(seen).filter(|seen| is(task, seen.name())).collect();
+        all.sort_by(|one, other| {
+            one.began().partial_cmp(&other.began()).unwrap_or(std::cmp::Ordering::Equal)
         });
         // The newest come first unless something else is said.
         if question.value("order") != Some("asc") {
@@ -201,10 +235,25 @@ impl Master {
             Some(limit) => usize::try_from(limit).unwrap_or(usize::MAX),
         };
         let offset = question.number("offset").and_then(|offset| usize::try_from(offset).ok());
-        let listed = all.iter().skip(offset.unwrap_or(0)).take(limit);
-        let listed: Vec<Value> = listed.map(|(task, role)| objects::task(task, role)).collect();
-        json!({ "tasks": listed })
+        let listed: Vec<Seen<'_>> = all.into_iter().skip(offset.unwrap_or(0)).take(limit).collect();
+        let values = move || listed.clone().into_iter().map(Seen::to_value);
+        Json::from(json!({})).with("tasks", Json::list(values))
     }
+}
+
+/// The tasks of a framework, those that are gone last.
+fn seen(framework: &Framework) -> impl Iterator<Item = Seen<'_>> {
+    let known = framework.tasks.values().map(Seen::Known);
+    known.chain(framework.completed_tasks.iter().map(|task| Seen::Gone(task)))
+}
+
+/// Adds how many tasks are in which state.
+fn with_counts(mut value: Value, states: &[i32]) -> Value {
+    for state in metrics::STATES {
+        let count = states.iter().filter(|other| **other == i32::from(state)).count();
+        value[state.text()] = json!(count);
+    }
+    value
 }
 
 /// The version, for tools that ask for it.
@@ -216,3 +265,6 @@ fn version() -> Value {
         "build_user": "proffer",
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,18 +71,19 @@ impl Waiting {
 impl Master {
     /// Tells what has become of these tasks; of all that are known if none is named.
     pub(super) fn reconcile(&mut self, now: Time, id: &Arc<str>, call: CallReconcile) -> Answer {
-        let Some(framework) = self.frameworks.get_mut(id) else { return Answer::accepted() };
-        if framework.waiting.bytes > MOST_WAITING_BYTES {
+        let Some(framework) = self.frameworks.get(id) else { return Answer::accepted() };
+        let waiting = self.waiting.entry(id.clone()).or_default();
+        if waiting.bytes > MOST_WAITING_BYTES {
             let message = "The framework has asked for more than it reads: read the answers first";
             return Answer::new(429, message);
         }
         if call.tasks.is_empty() {
             for task in framework.tasks.keys() {
-                framework.waiting.push(Item::Known(task.clone()));
+                waiting.push(Item::Known(task.clone()));
             }
         }
         for task in call.tasks {
-            framework.waiting.push(Item::Named(task.task_id.value, task.agent_id));
+            waiting.push(Item::Named(task.task_id.value, task.agent_id));
         }
         self.tell_waiting(now, id);
         Answer::accepted()
@@ -96,40 +97,44 @@ impl Master {
             .map(|(task, _)| TaskKey { framework: id.clone(), task: task.clone() })
             .collect();
         keys.iter().for_each(|key| self.stop_resending(key));
-        let Some(framework) = self.frameworks.get_mut(id) else { return };
-        framework.waiting = Waiting::default();
-        keys.into_iter().for_each(|key| framework.waiting.push(Item::Unacknowledged(key.task)));
+        let mut waiting = Waiting::default();
+        keys.into_iter().for_each(|key| waiting.push(Item::Unacknowledged(key.task)));
+        self.waiting.insert(id.clone(), waiting);
         self.tell_waiting(now, id);
     }
 
     /// A connection has read all that was sent to it.
     pub(crate) fn has_read(&mut self, now: Time, connection: ConnectionId) {
-        let is_of = |framework: &&mut super::frameworks::Framework| {
+        let is_of = |framework: &&super::frameworks::Framework| {
             framework.connection.as_ref().is_some_and(|own| own.id == connection)
         };
-        let Some(framework) = self.frameworks.values_mut().find(is_of) else { return };
-        framework.waiting.is_unread = false;
+        let Some(framework) = self.frameworks.values().find(is_of) else { return };
         let id = framework.id.clone();
+        if let Some(waiting) = self.waiting.get_mut(&id) {
+            waiting.is_unread = false;
+        }
         self.tell_waiting(now, &id);
     }
 
     /// Tells a framework the next piece, if it has read the last one.
     fn tell_waiting(&mut self, now: Time, id: &Arc<str>) {
-        let Some(framework) = self.frameworks.get_mut(id) else { return };
-        let Some(connection) = framework.connection.as_ref().map(|connection| connection.id) else {
+        let framework = self.frameworks.get(id);
+        let connection = framework.and_then(|framework| Some(framework.connection.as_ref()?.id));
+        let (Some(connection), Some(waiting)) = (connection, self.waiting.get_mut(id)) else {
             return;
         };
-        if framework.waiting.is_unread || framework.waiting.items.is_empty() {
+        if waiting.is_unread || waiting.items.is_empty() {
             return;
         }
-        framework.waiting.is_unread = true;
+        waiting.is_unread = true;
         for _ in 0..PIECE {
-            let Some(framework) = self.frameworks.get_mut(id) else { return };
-            let Some(item) = framework.waiting.pop() else { break };
+            let Some(item) = self.waiting.get_mut(id).and_then(Waiting::pop) else { break };
             match item {
                 Item::Named(task, agent) => self.reconcile_task(now, id, &task, agent.as_ref()),
                 Item::Known(task) => {
-                    let latest = framework.tasks.get(&task).map(|record| record.latest(now));
+                    let framework = self.frameworks.get(id);
+                    let record = framework.and_then(|framework| framework.tasks.get(&task));
+                    let latest = record.map(|record| record.latest(now));
                     latest.into_iter().for_each(|status| self.tell_status(id, status));
                 }
                 Item::Unacknowledged(task) => {

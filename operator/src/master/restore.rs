@@ -23,7 +23,7 @@ use super::executors::{ExecutorRecord, launch};
 use super::frameworks::{Framework, Subscription, pool_of};
 use super::read::value;
 use super::tasks::{TaskRecord, is_terminal};
-use super::{COMPLETED_FRAMEWORKS, Effect, End, Master, TaskKey, Timer, amounts};
+use super::{Effect, End, Master, TaskKey, Timer, amounts};
 
 /// How much of a framework's name the name of its job has.
 const NAME_LENGTH: usize = 24;
@@ -104,8 +104,9 @@ impl Master {
     }
 
     fn known(&self, id: &str) -> Option<&Framework> {
-        let ended = || self.completed.iter().rev().find(|framework| *framework.id == *id);
-        self.frameworks.get(id).or_else(ended)
+        let mut ended = self.completed.iter().rev();
+        let known = self.frameworks.get(id);
+        known.or_else(|| ended.find(|framework| *framework.id == *id).map(|found| &**found))
     }
 
     /// A framework as it is to be stored.
@@ -126,7 +127,7 @@ impl Master {
 
     /// The last update of each task of a framework that has ended, as far as it is not acknowledged.
     pub(crate) fn ends(&self, id: &str) -> impl Iterator<Item = (TaskKey, &TaskStatus)> {
-        let tasks = self.frameworks.get(id).into_iter().flat_map(|framework| &framework.tasks);
+        let tasks = self.frameworks.get(id).into_iter().flat_map(|known| known.tasks.iter());
         let ended = tasks.filter(|(_, record)| is_terminal(record.state));
         ended.filter_map(|(task, record)| {
             let key = TaskKey { framework: record.framework.clone(), task: task.clone() };
@@ -144,10 +145,7 @@ impl Master {
             Framework::new(registered_at, id.clone(), key.clone(), info, principal, settings);
         if ended_at.is_some() {
             framework.unregistered_at = ended_at;
-            self.completed.push_back(framework);
-            if self.completed.len() > COMPLETED_FRAMEWORKS {
-                self.completed.pop_front();
-            }
+            self.keep_gone(framework);
             return;
         }
         for status in updates {
@@ -303,7 +301,9 @@ impl Master {
             records.push((name, known));
         }
         let register_by = record.register_by;
-        framework.tasks.extend(records);
+        for (name, known) in records {
+            framework.tasks.insert(name, known);
+        }
         framework.executors.insert(key.task.clone(), record);
         if let Some(at) = register_by {
             self.set_timer(at, Timer::Register(key.clone()));

@@ -16,6 +16,7 @@ use super::access::Access;
 use super::connections::{Request, Service};
 use super::http::{self, Api};
 use super::peer;
+use super::readers::Readers;
 
 /// How long the head of a request may take to arrive, and how long a connection may be idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -54,7 +55,8 @@ impl Peer {
 /// Serves until the process ends.
 pub(super) async fn serve(service: Service, requests: mpsc::Sender<Request>) {
     let Service { listener, access, files, tls, hosts, has_jsonp } = service;
-    let api = Arc::new(Api { requests, access, files, hosts, has_jsonp });
+    let readers = Readers::new(requests.clone());
+    let api = Arc::new(Api { requests, readers, access, files, hosts, has_jsonp });
     let permits = Arc::new(Semaphore::new(MAXIMUM_CONNECTIONS));
     loop {
         let Ok(permit) = permits.clone().acquire_owned().await else { return };

@@ -1,6 +1,6 @@
 //! Frameworks come, go and come back.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use proffer_core::event::Event as EngineEvent;
@@ -14,11 +14,11 @@ use proffer_mesos::types::{FrameworkId, FrameworkInfo, TaskState, TaskStatusReas
 use proffer_mesos::validate;
 
 use super::frameworks::{Connection, End, Framework, Subscription};
-use super::reconcile::Waiting;
+use super::shared::Shared;
 use super::tasks::{TaskKey, is_terminal, status};
 use super::{
-    Answer, COMPLETED_FRAMEWORKS, ConnectionId, Effect, HEARTBEAT_INTERVAL, Master, Timer,
-    executors, restore, span_seconds,
+    Answer, ConnectionId, Effect, HEARTBEAT_INTERVAL, Master, Timer, executors, restore,
+    span_seconds,
 };
 
 impl Master {
@@ -142,7 +142,7 @@ impl Master {
         let subscribed = EventSubscribed {
             framework_id: FrameworkId { value: id.to_string() },
             heartbeat_interval_seconds: Some(span_seconds(HEARTBEAT_INTERVAL)),
-            master_info: Some(self.info()),
+            master_info: Some(self.settings.info()),
         };
         let event = Event {
             r#type: Some(EventType::Subscribed.into()),
@@ -170,9 +170,9 @@ impl Master {
     /// Takes back what a framework is offered, without a word: it is another connection that had it.
     fn forget_offers(&mut self, id: &str) {
         let Some(framework) = self.frameworks.get_mut(id) else { return };
-        framework.offers.clear();
+        framework.offers = Shared::default();
         framework.untold.clear();
-        framework.inverse.clear();
+        framework.inverse = Shared::default();
         let mut gone = framework.observation(&self.agents);
         gone.connected = false;
         self.effects.push(Effect::Engine(EngineEvent::Framework(Box::new(gone))));
@@ -197,7 +197,7 @@ impl Master {
         let least = self.settings.least_failover;
         let Some(framework) = self.frameworks.get_mut(&id) else { return };
         framework.connection = None;
-        framework.waiting = Waiting::default();
+        self.waiting.remove(&id);
         self.touched.insert(id.clone());
         let at = now + framework.failover_timeout().max(least);
         framework.failover_at = Some(at);
@@ -238,9 +238,10 @@ impl Master {
         self.offered.remove(id);
         self.by_key.remove(&framework.key);
         framework.unregistered_at = Some(now);
-        framework.offers.clear();
+        framework.offers = Shared::default();
+        self.waiting.remove(id);
         self.effects.push(Effect::Engine(EngineEvent::FrameworkGone(framework.key.clone())));
-        for (name, record) in std::mem::take(&mut framework.executors) {
+        for (name, record) in framework.executors.drain() {
             let key = TaskKey { framework: framework.id.clone(), task: name.clone() };
             let mut held = framework.tasks_of(&record.info.executor_id.value, &record.agent);
             held.push(name);
@@ -251,7 +252,7 @@ impl Master {
             self.effects.push(Effect::Kill { task: key, grace: None });
         }
         let message = format!("Framework {id} removed");
-        for (name, mut record) in std::mem::take(&mut framework.tasks) {
+        for (name, mut record) in framework.tasks.drain() {
             let (killed, reason) = (TaskState::Killed, Some(Reason::FrameworkRemoved));
             if !is_terminal(record.state) {
                 record.statuses.push(status(now, &name, killed, reason, message.clone()));
@@ -272,10 +273,7 @@ impl Master {
             }
             framework.keep_completed(record.to_task());
         }
-        self.completed.push_back(framework);
-        if self.completed.len() > COMPLETED_FRAMEWORKS {
-            self.completed.pop_front();
-        }
+        self.keep_gone(framework);
     }
 
     /// Takes in that a framework is another one now, while it stays connected.
@@ -333,17 +331,16 @@ impl Framework {
         Self {
             id,
             key,
-            info,
+            info: Arc::new(info),
             principal,
-            settings,
+            settings: Arc::new(settings),
             connection: None,
-            tasks: BTreeMap::new(),
-            executors: BTreeMap::new(),
+            tasks: Shared::default(),
+            executors: Shared::default(),
             completed_tasks: VecDeque::new(),
-            offers: BTreeMap::new(),
+            offers: Shared::default(),
             untold: BTreeSet::new(),
-            inverse: BTreeSet::new(),
-            waiting: Waiting::default(),
+            inverse: Shared::default(),
             registered_at: now,
             reregistered_at: None,
             unregistered_at: None,
@@ -354,8 +351,9 @@ impl Framework {
 
     /// Takes in what may change. What may not keeps its old value, as in Mesos.
     fn update(&mut self, info: FrameworkInfo, settings: Subscription) {
-        let FrameworkInfo { user, checkpoint, principal, .. } = self.info.clone();
-        self.info = FrameworkInfo { user, checkpoint, principal, ..info };
-        self.settings = settings;
+        let FrameworkInfo { user, checkpoint, principal, .. } = &*self.info;
+        let (user, checkpoint, principal) = (user.clone(), *checkpoint, principal.clone());
+        self.info = Arc::new(FrameworkInfo { user, checkpoint, principal, ..info });
+        self.settings = Arc::new(settings);
     }
 }

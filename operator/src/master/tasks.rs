@@ -161,7 +161,7 @@ impl TaskRecord {
 impl Framework {
     /// Remembers a task that is gone, for a while.
     pub(super) fn keep_completed(&mut self, task: Task) {
-        self.completed_tasks.push_back(task);
+        self.completed_tasks.push_back(Arc::new(task));
         if self.completed_tasks.len() > COMPLETED_TASKS {
             self.completed_tasks.pop_front();
         }
@@ -317,11 +317,11 @@ impl Master {
             let message = match problem {
                 TaskProblem::UnknownOffer(offer) => {
                     let name = no_offer.filter(|_| *offer == NO_OFFER);
-                    let name = name.unwrap_or_else(|| self.offer_name(*offer));
+                    let name = name.unwrap_or_else(|| self.settings.offer_name(*offer));
                     format!("Offer {name} is no longer valid")
                 }
                 TaskProblem::RepeatedOffer(offer) => {
-                    format!("Duplicate offer {} in offer list", self.offer_name(*offer))
+                    format!("Duplicate offer {} in offer list", self.settings.offer_name(*offer))
                 }
                 other => other.to_string(),
             };

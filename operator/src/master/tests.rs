@@ -11,7 +11,7 @@ use proffer_mesos::types::{
 };
 
 use super::{Ending, News};
-use world::{World, framework, task};
+pub(super) use world::{World, framework, settings, task};
 
 fn finished() -> News {
     News::Ended(Ending {

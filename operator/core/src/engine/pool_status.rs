@@ -10,7 +10,7 @@ use crate::labels::{Contradiction, Requirement};
 use crate::pools::Pool;
 use crate::resources::Resources;
 use crate::share::{Share, shared_kinds};
-use crate::view::{PoolProblem, PoolStatus};
+use crate::view::{PoolHoldings, PoolProblem, PoolStatus};
 
 /// What is reserved for a pool on all nodes together.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +75,20 @@ impl Engine {
             }
         };
         self.state.pools.iter().map(&mut status).collect()
+    }
+
+    /// What pools hold, without what would have to be found out for it.
+    pub(super) fn pool_holdings(&self) -> Vec<PoolHoldings> {
+        let reserved = self.reserved_sums();
+        let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
+        let holdings = |(id, pool): (PoolId, &Pool)| PoolHoldings {
+            name: pool.name.clone(),
+            allocated: self.named(&pool.held),
+            offered: self.named(&pool.offered),
+            reserved: reserved.get(&id).map(|sum| self.named(&sum.amount)).unwrap_or_default(),
+            dominant_share: Share::dominant(&pool.held, self.state.nodes.total(), &shared),
+        };
+        self.state.pools.iter().map(holdings).collect()
     }
 
     /// What about a pool's settings does not work out: what keeps its jobs from running first.

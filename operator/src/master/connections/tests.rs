@@ -53,3 +53,17 @@ async fn a_mark_comes_when_everything_before_it_was_read() {
     drop(writing);
     assert_eq!(reading.try_next(), Next::End);
 }
+
+#[tokio::test]
+async fn who_looks_sees_what_was_said_before() {
+    let (sender, requests) = mpsc::channel(8);
+    let mut connections = Connections::of(requests);
+    let (reply, _shown) = oneshot::channel();
+    sender.send(Request::Look(reply)).await.unwrap();
+    for number in [1, 2] {
+        sender.send(Request::HasRead(ConnectionId(number))).await.unwrap();
+    }
+    assert!(matches!(connections.try_next(), Some(Request::HasRead(ConnectionId(1)))));
+    assert!(matches!(connections.try_next(), Some(Request::HasRead(ConnectionId(2)))));
+    assert!(matches!(connections.try_next(), Some(Request::Show)));
+}

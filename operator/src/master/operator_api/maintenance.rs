@@ -1,5 +1,7 @@
 //! Machines that go away for their maintenance, and come back.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{ApiAnswer, done, is_machine, list, no_list, refuse};
@@ -24,7 +26,7 @@ impl Master {
             }
         }
         for machine in machines {
-            self.down_machines.push(machine.clone());
+            Arc::make_mut(&mut self.down_machines).push(machine.clone());
             for agent in self.agents_on(machine) {
                 self.drain(&json!({ "agent_id": { "value": agent } }));
             }
@@ -42,11 +44,12 @@ impl Master {
             let problem = "is not in DOWN mode and cannot be brought up";
             return refuse(400, format!("Machine '{machine}' {problem}"));
         }
-        self.down_machines.retain(|machine| !machines.contains(machine));
-        for window in &mut self.windows {
+        Arc::make_mut(&mut self.down_machines).retain(|machine| !machines.contains(machine));
+        let windows = Arc::make_mut(&mut self.windows);
+        for window in windows.iter_mut() {
             window.machines.retain(|machine| !machines.contains(machine));
         }
-        self.windows.retain(|window| !window.machines.is_empty());
+        windows.retain(|window| !window.machines.is_empty());
         for agent in machines.iter().flat_map(|machine| self.agents_on(machine)).collect::<Vec<_>>()
         {
             self.mark(&agent, NodeMark::Reactivated);

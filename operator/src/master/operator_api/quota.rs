@@ -1,6 +1,6 @@
 //! Quota as it was set before limits and guarantees were two things.
 
-use proffer_core::view::View;
+use proffer_core::view::Market;
 use serde_json::{Map, Value, json};
 
 use super::{ApiAnswer, refuse};
@@ -9,7 +9,7 @@ use crate::master::frameworks::pool_of;
 
 impl Master {
     /// Sets what a role is guaranteed, which is its limit, too, if it has no quota yet.
-    pub(super) fn set_quota(&mut self, request: &Value, view: &View) -> ApiAnswer {
+    pub(super) fn set_quota(&mut self, request: &Value, market: &Market) -> ApiAnswer {
         let role = request["role"].as_str().unwrap_or_default();
         if self.has_quota(role) {
             let problem = "already has quota: remove that first, or use UPDATE_QUOTA";
@@ -21,16 +21,16 @@ impl Master {
         };
         let config = json!({ "role": role, "guarantees": amounts, "limits": amounts });
         let update = json!({ "force": request["force"], "quota_configs": [config] });
-        self.update_quota(&update, view)
+        self.update_quota(&update, market)
     }
 
     /// Takes away what a role is guaranteed and limited to.
-    pub(super) fn remove_quota(&mut self, body: &Value, view: &View) -> ApiAnswer {
+    pub(super) fn remove_quota(&mut self, body: &Value, market: &Market) -> ApiAnswer {
         let role = body["role"].as_str().unwrap_or_default();
         if !self.has_quota(role) {
             return refuse(400, format!("Failed to remove quota: role '{role}' has no quota set"));
         }
-        self.update_quota(&json!({ "quota_configs": [{ "role": role }] }), view)
+        self.update_quota(&json!({ "quota_configs": [{ "role": role }] }), market)
     }
 
     fn has_quota(&self, role: &str) -> bool {

@@ -1,28 +1,27 @@
 //! What is asked of an agent, at the master's own address.
 
-use proffer_core::view::View;
 use proffer_mesos::resources::{Quantities, scalar};
 use serde_json::{Map, Value, json};
 
 use super::executors::Running;
-use super::{metrics, objects, version};
+use super::{Json, Reading, metrics, objects, seen, version};
 use crate::master::agents::Agent;
 use crate::master::frameworks::Framework;
-use crate::master::{Master, seconds, span_seconds};
+use crate::master::{seconds, span_seconds};
 
-impl Master {
+impl Reading {
     /// The answer of an agent; nothing if it has no such endpoint.
-    pub(super) fn read_agent(&self, agent: &Agent, endpoint: &str, view: &View) -> Option<Value> {
+    pub(super) fn read_agent<'a>(&'a self, agent: &'a Agent, endpoint: &str) -> Option<Json<'a>> {
         Some(match endpoint {
-            "version" => version(),
-            "health" => json!({}),
-            "flags" => json!({ "flags": self.flags() }),
-            "state" => self.agent_state(agent, view),
-            "containers" | "monitor/statistics" => {
+            "version" => version().into(),
+            "health" => json!({}).into(),
+            "flags" => json!({ "flags": self.flags() }).into(),
+            "state" => self.agent_state(agent),
+            "containers" | "monitor/statistics" => Json::list(move || {
                 let on = self.running_on(agent);
-                on.map(|(framework, one)| self.container(framework, &one)).collect()
-            }
-            "metrics/snapshot" => self.agent_metrics(agent, view),
+                on.map(|(framework, one)| self.container(framework, &one))
+            }),
+            "metrics/snapshot" => self.agent_metrics(agent).into(),
             _ => return None,
         })
     }
@@ -34,28 +33,28 @@ impl Master {
         let of = |framework: &'a Framework| {
             framework.running().into_iter().map(move |running| (framework, running))
         };
-        self.frameworks.values().flat_map(of).filter(|(_, running)| *running.agent == *agent.id)
+        self.frameworks().flat_map(of).filter(|(_, running)| *running.agent == *agent.id)
     }
 
-    fn agent_state(&self, agent: &Agent, view: &View) -> Value {
-        let mut state = self.slave(agent, view);
-        let frameworks = self.frameworks.values().map(|one| self.framework_on(agent, one));
-        let gone = self.completed.iter().map(|one| self.framework_on(agent, one));
+    fn agent_state<'a>(&'a self, agent: &'a Agent) -> Json<'a> {
+        let mut state = self.slave(agent);
         let more = json!({
             "build_user": "proffer",
             "start_time": seconds(agent.registered_at),
-            "master_hostname": self.settings.hostname,
-            "master_pid": self.info().pid,
+            "master_hostname": self.settings().hostname,
+            "master_pid": self.settings().info().pid,
             "flags": self.flags(),
             "reserved_resources_allocated": {},
             "unreserved_resources_allocated": state["used_resources"],
-            "frameworks": frameworks.flatten().collect::<Vec<Value>>(),
-            "completed_frameworks": gone.flatten().collect::<Vec<Value>>(),
         });
         if let (Value::Object(state), Value::Object(more)) = (&mut state, more) {
             state.extend(more);
         }
-        state
+        let known = move || self.frameworks().filter_map(|one| self.framework_on(agent, one));
+        let gone = move || self.gone().filter_map(|one| self.framework_on(agent, one));
+        Json::from(state)
+            .with("frameworks", Json::list(known))
+            .with("completed_frameworks", Json::list(gone))
     }
 
     /// What of a framework is on an agent, if anything is or was.
@@ -113,20 +112,20 @@ impl Master {
                 "cpus_limit": amount("cpus"),
                 "mem_limit_bytes": amount("mem") * mebibyte,
                 "disk_limit_bytes": amount("disk") * mebibyte,
-                "timestamp": seconds(self.now),
+                "timestamp": seconds(self.now()),
             },
             "status": { "container_id": { "value": running.container } },
         })
     }
 
-    fn agent_metrics(&self, agent: &Agent, view: &View) -> Value {
+    fn agent_metrics(&self, agent: &Agent) -> Value {
         let mut all = Map::new();
         let mut set = |name: &str, value: f64| {
             all.insert(format!("slave/{name}"), json!(value));
         };
         set("registered", 1.0);
-        set("uptime_secs", span_seconds(self.now.since(agent.registered_at)));
-        let slave = self.slave(agent, view);
+        set("uptime_secs", span_seconds(self.now().since(agent.registered_at)));
+        let slave = self.slave(agent);
         for name in ["cpus", "mem", "disk", "gpus"] {
             let of = |list: &str| slave[list][name].as_f64().unwrap_or(0.0);
             let (total, used) = (of("resources"), of("used_resources"));
@@ -135,14 +134,18 @@ impl Master {
             set(&format!("{name}_percent"), if total > 0.0 { used / total } else { 0.0 });
         }
         let count = |count: usize| u32::try_from(count).map_or(f64::MAX, f64::from);
-        let frameworks = self.frameworks.values();
-        let active = frameworks.filter(|one| self.framework_on(agent, one).is_some());
+        let active = self.frameworks().filter(|one| self.framework_on(agent, one).is_some());
         set("frameworks_active", count(active.count()));
         set("executors_running", count(self.running_on(agent).count()));
-        let tasks: Vec<_> = self.all_tasks();
+        let tasks: Vec<i32> = self
+            .frameworks()
+            .chain(self.gone())
+            .flat_map(seen)
+            .filter(|task| task.agent() == &*agent.id)
+            .map(|task| task.state())
+            .collect();
         for state in metrics::STATES {
-            let on = tasks.iter().filter(|(task, _)| *task.agent_id.value == *agent.id);
-            let number = on.filter(|(task, _)| task.state == i32::from(state)).count();
+            let number = tasks.iter().filter(|other| **other == i32::from(state)).count();
             set(&metrics::task_metric(state), count(number));
         }
         Value::Object(all)

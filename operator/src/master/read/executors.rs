@@ -7,8 +7,8 @@ use proffer_core::frameworks::TaskId;
 use proffer_mesos::types::{ContainerStatus, ExecutorInfo, Resource, Task};
 use serde_json::{Value, json};
 
+use super::Reading;
 use super::objects::flat;
-use crate::master::Master;
 use crate::master::executors::executor_name;
 use crate::master::files::sandbox;
 use crate::master::frameworks::Framework;
@@ -85,9 +85,9 @@ impl Framework {
     }
 }
 
-impl Master {
+impl Reading {
     fn directory(&self, agent: &str, framework: &Framework, executor: &str, run: &str) -> String {
-        let folder = self.settings.sandboxes.as_deref().unwrap_or(Path::new("/"));
+        let folder = self.settings().sandboxes.as_deref().unwrap_or(Path::new("/"));
         sandbox(folder, agent, &framework.id, executor, run).display().to_string()
     }
 

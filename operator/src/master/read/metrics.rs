@@ -1,13 +1,14 @@
 //! Metrics, with the names of Mesos.
 
 use proffer_core::ranges::Ranges;
-use proffer_core::view::View;
+use proffer_core::view::Market;
 use proffer_mesos::resources::{Quantities, scalar};
 use proffer_mesos::types::{Resource, TaskState};
 use serde_json::{Map, Value, json};
 
+use super::Reading;
+use crate::master::amounts;
 use crate::master::frameworks::role_of;
-use crate::master::{Master, amounts};
 
 /// What is counted, each from zero.
 const COUNTERS: [&str; 44] = [
@@ -111,21 +112,25 @@ impl Metrics {
     }
 }
 
-impl Master {
+impl Reading {
     /// Everything that is counted and measured.
-    pub(super) fn metrics(&self, view: &View) -> Value {
+    pub(super) fn metrics(&self) -> Value {
+        let market = self.market();
         let mut all = Metrics::default();
         all.set("master/elected", 1.0);
-        all.set("master/uptime_secs", crate::master::span_seconds(self.now.since(self.started_at)));
-        all.set_count("master/outstanding_offers", view.offers.len());
-        measure_resources(&mut all, view);
+        all.set(
+            "master/uptime_secs",
+            crate::master::span_seconds(self.now().since(self.started_at())),
+        );
+        all.set_count("master/outstanding_offers", market.offers.len());
+        measure_resources(&mut all, market);
         self.measure_frameworks(&mut all);
         self.measure_agents(&mut all);
-        self.measure_pools(&mut all, view);
+        self.measure_pools(&mut all, market);
         for name in COUNTERS {
             all.set(format!("master/{name}"), 0.0);
         }
-        for (name, number) in &self.counts {
+        for (name, number) in self.counts() {
             #[expect(
                 clippy::cast_precision_loss,
                 reason = "exact for longer than anybody will ask"
@@ -136,13 +141,13 @@ impl Master {
     }
 
     fn measure_frameworks(&self, all: &mut Metrics) {
-        let connected = self.frameworks.values().filter(|f| f.connection.is_some()).count();
-        let gone = self.frameworks.len() - connected;
+        let connected = self.frameworks().filter(|f| f.connection.is_some()).count();
+        let gone = self.frameworks().count() - connected;
         all.set_count("master/frameworks_active", connected);
         all.set_count("master/frameworks_connected", connected);
         all.set_count("master/frameworks_inactive", gone);
         all.set_count("master/frameworks_disconnected", gone);
-        let tasks = self.frameworks.values().flat_map(|framework| framework.tasks.values());
+        let tasks = self.frameworks().flat_map(|framework| framework.tasks.values());
         for state in STATES.into_iter().filter(|state| ends(*state).is_none()) {
             let number = tasks.clone().filter(|record| record.state == state).count();
             all.set_count(format!("master/{}", task_metric(state)), number);
@@ -151,8 +156,8 @@ impl Master {
     }
 
     fn measure_agents(&self, all: &mut Metrics) {
-        let active = self.agents.iter().filter(|agent| agent.is_active()).count();
-        let agents = self.agents.iter().count();
+        let active = self.agents().iter().filter(|agent| agent.is_active()).count();
+        let agents = self.agents().iter().count();
         all.set_count("master/slaves_active", active);
         all.set_count("master/slaves_connected", agents);
         all.set_count("master/slaves_inactive", agents - active);
@@ -160,15 +165,15 @@ impl Master {
         all.set("master/slaves_unreachable", 0.0);
     }
 
-    fn measure_pools(&self, all: &mut Metrics, view: &View) {
-        for pool in &view.pools {
+    fn measure_pools(&self, all: &mut Metrics, market: &Market) {
+        for pool in &market.pools {
             let (share, role) = (billionths(pool.dominant_share.billionths()), role_of(&pool.name));
             all.set(format!("allocator/mesos/roles/{role}/shares/dominant"), share);
-            let of_pool = view.frameworks.iter().flat_map(|framework| &framework.pools);
+            let of_pool = market.frameworks.iter().flat_map(|framework| &framework.pools);
             let filters = of_pool.filter(|of| of.pool == pool.name).map(|of| of.filters).sum();
             all.set_count(format!("allocator/mesos/offer_filters/roles/{role}/active"), filters);
         }
-        for pool in self.pools.values() {
+        for pool in self.pools().values() {
             let quota = format!("allocator/mesos/quota/roles/{}/resources", role_of(&pool.name));
             for (kind, amounts) in [("guarantee", &pool.guarantee), ("limit", &pool.limit)] {
                 for (name, amount) in sum([amounts].into_iter()).scalars {
@@ -184,10 +189,10 @@ pub(super) fn task_metric(state: TaskState) -> String {
     state.text().to_lowercase().replacen("task", "tasks", 1)
 }
 
-fn measure_resources(all: &mut Metrics, view: &View) {
-    let total = sum(view.nodes.iter().map(|node| &node.usable));
-    let held = sum(view.nodes.iter().map(|node| &node.held));
-    let offered = sum(view.nodes.iter().map(|node| &node.outstanding));
+fn measure_resources(all: &mut Metrics, market: &Market) {
+    let total = sum(market.nodes.iter().map(|node| &node.usable));
+    let held = sum(market.nodes.iter().map(|node| &node.held));
+    let offered = sum(market.nodes.iter().map(|node| &node.outstanding));
     for name in ["cpus", "mem", "disk", "gpus"] {
         let of = |sum: &Quantities| sum.scalars.get(name).map_or(0.0, |amount| scalar(*amount));
         let (total, held, used) = (of(&total), of(&held), of(&held) - of(&offered));

@@ -3,15 +3,16 @@
 use proffer_core::event::PoolObservation;
 use proffer_core::frameworks::NamedAmounts;
 use proffer_core::ranges::Ranges;
-use proffer_core::view::{NodeStatus, View};
+use proffer_core::view::NodeStatus;
 use proffer_mesos::resources::{Quantities, brackets, scalar};
 use proffer_mesos::to_json;
 use proffer_mesos::types::{Labels, Resource, Task, TaskState, TaskStatus, ValueType};
 use serde_json::{Map, Value, json};
 
+use super::{Json, Reading};
 use crate::master::agents::Agent;
 use crate::master::frameworks::{Framework, role_of};
-use crate::master::{MESOS_VERSION, Master, amounts, seconds};
+use crate::master::{MESOS_VERSION, amounts, seconds};
 
 /// What an agent of this version can do.
 const CAPABILITIES: [&str; 5] = [
@@ -111,10 +112,10 @@ impl Agent {
     }
 }
 
-impl Master {
+impl Reading {
     /// An agent.
-    pub(in crate::master) fn slave(&self, agent: &Agent, view: &View) -> Value {
-        let node = view.nodes.iter().find(|node| node.name == agent.node.name);
+    pub(in crate::master) fn slave(&self, agent: &Agent) -> Value {
+        let node = self.node(&agent.node.name);
         let no_ports = Ranges::new();
         let of = |get: fn(&NodeStatus) -> &NamedAmounts, ports: &Ranges| {
             node.map_or_else(|| flat_amounts(&[], &no_ports), |node| flat_amounts(get(node), ports))
@@ -127,14 +128,14 @@ impl Master {
                 attributes.insert(attribute.name, json!(text));
             }
         }
-        let (used, used_ports) = node.map(|node| used(node, view)).unwrap_or_default();
-        let outstanding = node.map(|node| (&node.outstanding, offered_ports(node, view)));
+        let (used, used_ports) = node.map(|node| self.used(node)).unwrap_or_default();
+        let outstanding = node.map(|node| (&node.outstanding, self.offered_ports(&node.name)));
         let (offered, ports) = outstanding.map(|(a, ports)| (a.clone(), ports)).unwrap_or_default();
         let full = |amounts: &NamedAmounts, ports: &Ranges| {
             amounts::resources(amounts, ports).iter().map(value).collect::<Vec<Value>>()
         };
         let usable = node.map(|node| node.usable.clone()).unwrap_or_default();
-        let address = self.settings.address;
+        let address = self.settings().address;
         let mut object = json!({
             "id": &*agent.id,
             "hostname": agent.hostname,
@@ -164,9 +165,9 @@ impl Master {
         object
     }
 
-    /// A framework; with its tasks and offers, if that is asked for.
-    pub(super) fn framework(&self, framework: &Framework, view: &View, full: bool) -> Value {
-        let status = view.frameworks.iter().find(|status| status.key == framework.key);
+    /// A framework, without its tasks and offers.
+    pub(super) fn described(&self, framework: &Framework) -> Value {
+        let status = self.status(framework);
         let sum = |get: fn(&proffer_core::view::FrameworkPoolStatus) -> &NamedAmounts| {
             let pools = status.into_iter().flat_map(|status| &status.pools);
             let mut resources = Vec::new();
@@ -222,50 +223,52 @@ impl Master {
         if let Some(constraints) = &framework.settings.offer_constraints {
             object["offer_constraints"] = value(constraints);
         }
-        if full {
-            self.add_work(framework, &mut object);
-        }
         object
     }
 
-    /// Adds a framework's tasks, offers and executors to what is said of it.
-    fn add_work(&self, framework: &Framework, object: &mut Value) {
+    /// A framework with its tasks, offers and executors.
+    pub(super) fn framework<'a>(&'a self, framework: &'a Framework) -> Json<'a> {
         let role = framework.settings.roles.values().next().map_or("*", String::as_str);
-        let tasks = framework
-            .tasks
-            .values()
-            .map(|record| task(&record.to_task(), record.role.as_deref().unwrap_or("*")));
-        object["tasks"] = tasks.collect();
-        object["unreachable_tasks"] = json!([]);
-        let gone = framework.completed_tasks.iter();
-        object["completed_tasks"] = gone.map(|gone| task(gone, role)).collect();
-        let offers = framework.offers.values();
-        let offers = offers.filter_map(|offer| self.offer_message(framework, offer));
-        let offers = offers.map(|offer| {
-            json!({
-                "id": offer.id.value,
-                "framework_id": offer.framework_id.value,
-                "slave_id": offer.agent_id.value,
-                "resources": flat(&offer.resources),
+        let tasks = || {
+            let tasks = framework.tasks.values();
+            tasks.map(|record| task(&record.to_task(), record.role.as_deref().unwrap_or("*")))
+        };
+        let gone = move || framework.completed_tasks.iter().map(move |gone| task(gone, role));
+        let offers = || {
+            let offers = framework.offers.values();
+            let offers =
+                offers.filter_map(|it| framework.offer(it, self.settings(), self.agents()));
+            offers.map(|offer| {
+                json!({
+                    "id": offer.id.value,
+                    "framework_id": offer.framework_id.value,
+                    "slave_id": offer.agent_id.value,
+                    "resources": flat(&offer.resources),
+                })
             })
-        });
-        object["offers"] = offers.collect();
-        let running = framework.running().into_iter();
-        object["executors"] = running.map(|one| self.executor(framework, &one)).collect();
+        };
+        let executors =
+            || framework.running().into_iter().map(|one| self.executor(framework, &one));
+        Json::from(self.described(framework))
+            .with("tasks", Json::list(tasks))
+            .with("unreachable_tasks", json!([]))
+            .with("completed_tasks", Json::list(gone))
+            .with("offers", Json::list(offers))
+            .with("executors", Json::list(executors))
     }
 
     /// The roles: one for each pool.
-    pub(super) fn roles(&self, view: &View) -> Vec<Value> {
-        let no_ports = Ranges::new();
+    pub(super) fn roles(&self) -> impl Iterator<Item = Value> {
         let role = |pool: &PoolObservation| {
-            let status = view.pools.iter().find(|status| status.name == pool.name);
+            let no_ports = Ranges::new();
+            let status = self.holdings(&pool.name);
             let amounts = |amounts: Option<&Vec<(Box<str>, i64)>>| {
                 flat_amounts(amounts.map_or(&[][..], Vec::as_slice), &no_ports)
             };
             let allocated = amounts(status.map(|status| &status.allocated));
-            let frameworks = self.frameworks.values();
-            let own =
-                frameworks.filter(|framework| framework.settings.roles.contains_key(&pool.name));
+            let own = self
+                .frameworks()
+                .filter(|framework| framework.settings.roles.contains_key(&pool.name));
             let limit = amounts::resources(&pool.limit, &no_ports);
             let guarantee = amounts::resources(&pool.guarantee, &no_ports);
             json!({
@@ -284,7 +287,18 @@ impl Master {
                 "frameworks": own.map(|framework| &*framework.id).collect::<Vec<&str>>(),
             })
         };
-        self.pools.values().map(role).collect()
+        self.pools().values().map(role)
+    }
+
+    /// What tasks and executors hold of a node, without what is only offered.
+    pub(super) fn used(&self, node: &NodeStatus) -> (NamedAmounts, Ranges) {
+        let held = node.held.iter().map(|(name, amount)| {
+            let outstanding = node.outstanding.iter().find(|(other, _)| other == name);
+            (name.clone(), amount.saturating_sub(outstanding.map_or(0, |(_, amount)| *amount)))
+        });
+        let mut ports = node.ports_held.clone();
+        ports.remove_all(&self.offered_ports(&node.name));
+        (held.collect(), ports)
     }
 }
 
@@ -296,25 +310,6 @@ pub(in crate::master) fn scalars(resources: &[Resource]) -> Value {
         .map(|(name, amount)| (name, json!(scalar(amount))))
         .collect::<Map<_, _>>()
         .into()
-}
-
-/// What tasks and executors hold of a node, without what is only offered.
-pub(in crate::master) fn used(node: &NodeStatus, view: &View) -> (NamedAmounts, Ranges) {
-    let held = node.held.iter().map(|(name, amount)| {
-        let outstanding = node.outstanding.iter().find(|(other, _)| other == name);
-        (name.clone(), amount.saturating_sub(outstanding.map_or(0, |(_, amount)| *amount)))
-    });
-    let mut ports = node.ports_held.clone();
-    ports.remove_all(&offered_ports(node, view));
-    (held.collect(), ports)
-}
-
-/// The ports of a node that are in offers.
-pub(in crate::master) fn offered_ports(node: &NodeStatus, view: &View) -> Ranges {
-    let mut ports = Ranges::new();
-    let offers = view.offers.iter().filter(|offer| offer.node == node.name);
-    offers.for_each(|offer| ports.insert_all(&offer.ports));
-    ports
 }
 
 fn used_nothing(flat: &Value) -> bool {

@@ -15,34 +15,46 @@ use proffer_mesos::types::{
 use proffer_mesos::{executor, to_json, validate};
 
 use crate::master::{
-    Answer, ConnectionId, Effect, Master, MasterSettings, News, Run, TaskKey, agent_ports,
+    Answer, ConnectionId, Effect, Master, MasterSettings, News, Run, Snapshot, TaskKey, agent_ports,
 };
 
-pub(super) struct World {
+pub(in crate::master) struct World {
     engine: Engine,
     master: Master,
     now: Time,
     pools: Vec<PoolObservation>,
     events: BTreeMap<ConnectionId, Vec<Event>>,
     /// What executors are told.
-    pub(super) told: BTreeMap<ConnectionId, Vec<executor::Event>>,
+    pub(in crate::master) told: BTreeMap<ConnectionId, Vec<executor::Event>>,
     closed: Vec<ConnectionId>,
-    pub(super) runs: Vec<Run>,
-    pub(super) kills: Vec<(TaskKey, Option<Span>)>,
+    pub(in crate::master) runs: Vec<Run>,
+    pub(in crate::master) kills: Vec<(TaskKey, Option<Span>)>,
     /// Whether nobody reads what was sent.
-    pub(super) is_unread: bool,
+    pub(in crate::master) is_unread: bool,
     unread: Vec<ConnectionId>,
     next: u64,
 }
 
+pub(in crate::master) fn settings() -> MasterSettings {
+    MasterSettings {
+        id: "m".to_owned(),
+        address: "127.0.0.1:5050".parse().unwrap(),
+        hostname: "localhost".to_owned(),
+        namespace: "mesos".into(),
+        least_failover: Span::ZERO,
+        sandboxes: Some("/sandboxes".into()),
+        access: Arc::default(),
+    }
+}
+
 /// A framework with these fields, beside those that it must have.
-pub(super) fn framework(fields: &str) -> FrameworkInfo {
+pub(in crate::master) fn framework(fields: &str) -> FrameworkInfo {
     let fields = fields.strip_prefix('{').unwrap();
     let comma = if fields == "}" { "" } else { "," };
     from_json(format!(r#"{{"user":"u","name":"n"{comma}{fields}"#).as_bytes()).unwrap()
 }
 
-pub(super) fn task(name: &str, agent: &str, cpus: f64) -> TaskInfo {
+pub(in crate::master) fn task(name: &str, agent: &str, cpus: f64) -> TaskInfo {
     let json = format!(
         r#"{{"name":"{name}","task_id":{{"value":"{name}"}},"agent_id":{{"value":"{agent}"}},
         "command":{{"value":"true"}},"resources":[
@@ -53,19 +65,8 @@ pub(super) fn task(name: &str, agent: &str, cpus: f64) -> TaskInfo {
 }
 
 impl World {
-    pub(super) fn new(nodes: usize) -> Self {
-        let master = Master::new(
-            Time::from_milliseconds(1_000_000),
-            MasterSettings {
-                id: "m".to_owned(),
-                address: "127.0.0.1:5050".parse().unwrap(),
-                hostname: "localhost".to_owned(),
-                namespace: "mesos".into(),
-                least_failover: Span::ZERO,
-                sandboxes: Some("/sandboxes".into()),
-                access: Arc::default(),
-            },
-        );
+    pub(in crate::master) fn new(nodes: usize) -> Self {
+        let master = Master::new(Time::from_milliseconds(1_000_000), settings());
         let mut world = Self {
             engine: Engine::new(Settings::default()),
             master,
@@ -99,11 +100,16 @@ impl World {
         world
     }
 
-    pub(super) fn add_pool(&mut self, name: &str) {
+    pub(in crate::master) fn add_pool(&mut self, name: &str) {
         let pool = PoolObservation { name: name.into(), ..PoolObservation::default() };
         self.pools.push(pool.clone());
         self.master.set_pools(self.pools.clone());
         self.engine.handle(self.now, EngineEvent::Pool(pool));
+    }
+
+    /// What the master shows.
+    pub(in crate::master) fn snapshot(&self) -> Snapshot {
+        self.master.snapshot(self.now, self.engine.market())
     }
 
     /// Lets everything happen that happens now.
@@ -145,7 +151,7 @@ impl World {
     }
 
     /// Lets time pass, with everything that is due in it.
-    pub(super) fn advance(&mut self, milliseconds: u64) {
+    pub(in crate::master) fn advance(&mut self, milliseconds: u64) {
         let end = self.now + Span::from_milliseconds(milliseconds);
         loop {
             let of_both = [self.engine.next_wakeup(), self.master.next_wakeup()];
@@ -159,7 +165,7 @@ impl World {
         self.settle();
     }
 
-    pub(super) fn subscribe(&mut self, info: FrameworkInfo) -> ConnectionId {
+    pub(in crate::master) fn subscribe(&mut self, info: FrameworkInfo) -> ConnectionId {
         let connection = ConnectionId(self.next);
         self.next += 1;
         let call = CallSubscribe { framework_info: info, ..CallSubscribe::default() };
@@ -169,19 +175,19 @@ impl World {
         connection
     }
 
-    pub(super) fn disconnect(&mut self, connection: ConnectionId) {
+    pub(in crate::master) fn disconnect(&mut self, connection: ConnectionId) {
         self.master.disconnected(self.now, connection);
         self.settle();
     }
 
     /// A call of the framework on a connection, given without its id.
-    pub(super) fn call(&mut self, connection: ConnectionId, fields: &str) -> Answer {
+    pub(in crate::master) fn call(&mut self, connection: ConnectionId, fields: &str) -> Answer {
         let id = self.framework_id(connection);
         let stream = format!("stream-{}", connection.0);
         self.call_as(connection, fields, &id, Some(&stream))
     }
 
-    pub(super) fn call_as(
+    pub(in crate::master) fn call_as(
         &mut self,
         _: ConnectionId,
         fields: &str,
@@ -197,12 +203,17 @@ impl World {
     }
 
     /// Launches tasks on the newest offer.
-    pub(super) fn launch(&mut self, connection: ConnectionId, tasks: &[TaskInfo]) {
+    pub(in crate::master) fn launch(&mut self, connection: ConnectionId, tasks: &[TaskInfo]) {
         let offer = self.offers(connection).pop().unwrap().id.value;
         self.accept(connection, &[&offer], tasks);
     }
 
-    pub(super) fn accept(&mut self, connection: ConnectionId, offers: &[&str], tasks: &[TaskInfo]) {
+    pub(in crate::master) fn accept(
+        &mut self,
+        connection: ConnectionId,
+        offers: &[&str],
+        tasks: &[TaskInfo],
+    ) {
         let list = |texts: Vec<String>| texts.join(",");
         let offers = list(offers.iter().map(|o| format!(r#"{{"value":"{o}"}}"#)).collect());
         let tasks = list(tasks.iter().map(to_json).collect());
@@ -213,7 +224,7 @@ impl World {
         assert_eq!(self.call(connection, &accept).status, 202);
     }
 
-    pub(super) fn decline_all(&mut self, connection: ConnectionId, seconds: f64) {
+    pub(in crate::master) fn decline_all(&mut self, connection: ConnectionId, seconds: f64) {
         let offers = self.offers(connection);
         let offers = offers.iter().map(|offer| to_json(&offer.id)).collect::<Vec<_>>().join(",");
         let decline = format!(
@@ -223,21 +234,31 @@ impl World {
         assert_eq!(self.call(connection, &decline).status, 202);
     }
 
-    pub(super) fn kill(&mut self, connection: ConnectionId, task: &str, agent: Option<&str>) {
+    pub(in crate::master) fn kill(
+        &mut self,
+        connection: ConnectionId,
+        task: &str,
+        agent: Option<&str>,
+    ) {
         let agent =
             agent.map_or(String::new(), |agent| format!(r#","agent_id":{{"value":"{agent}"}}"#));
         let kill = format!(r#""type":"KILL","kill":{{"task_id":{{"value":"{task}"}}{agent}}}"#);
         assert_eq!(self.call(connection, &kill).status, 202);
     }
 
-    pub(super) fn reconcile(&mut self, connection: ConnectionId, tasks: &[&str]) {
+    pub(in crate::master) fn reconcile(&mut self, connection: ConnectionId, tasks: &[&str]) {
         let tasks = tasks.iter().map(|task| format!(r#"{{"task_id":{{"value":"{task}"}}}}"#));
         let tasks = tasks.collect::<Vec<_>>().join(",");
         let call = format!(r#""type":"RECONCILE","reconcile":{{"tasks":[{tasks}]}}"#);
         assert_eq!(self.call(connection, &call).status, 202);
     }
 
-    pub(super) fn reconcile_on(&mut self, connection: ConnectionId, task: &str, agent: &str) {
+    pub(in crate::master) fn reconcile_on(
+        &mut self,
+        connection: ConnectionId,
+        task: &str,
+        agent: &str,
+    ) {
         let call = format!(
             r#""type":"RECONCILE","reconcile":{{"tasks":[
             {{"task_id":{{"value":"{task}"}},"agent_id":{{"value":"{agent}"}}}}]}}"#
@@ -246,7 +267,7 @@ impl World {
     }
 
     /// Acknowledges the last update that has a uuid.
-    pub(super) fn acknowledge_last(&mut self, connection: ConnectionId) {
+    pub(in crate::master) fn acknowledge_last(&mut self, connection: ConnectionId) {
         let mut updates = self.updates(connection).into_iter();
         let update = updates.rfind(|update| update.uuid.is_some()).unwrap();
         // A status is written with the same names.
@@ -260,7 +281,7 @@ impl World {
     }
 
     /// Something becomes of a task of the first framework that has one of this name.
-    pub(super) fn news(&mut self, task: &str, news: News) {
+    pub(in crate::master) fn news(&mut self, task: &str, news: News) {
         let framework = self.events.values().flatten().find_map(|event| event.subscribed.as_ref());
         let framework = framework.unwrap().framework_id.value.as_str().into();
         let key = TaskKey { framework, task: task.into() };
@@ -272,43 +293,43 @@ impl World {
         self.events.get(&connection).into_iter().flatten()
     }
 
-    pub(super) fn framework_id(&self, connection: ConnectionId) -> String {
+    pub(in crate::master) fn framework_id(&self, connection: ConnectionId) -> String {
         let subscribed = self.told(connection).find_map(|event| event.subscribed.as_ref());
         subscribed.unwrap().framework_id.value.clone()
     }
 
-    pub(super) fn kinds(&self, connection: ConnectionId) -> Vec<EventType> {
+    pub(in crate::master) fn kinds(&self, connection: ConnectionId) -> Vec<EventType> {
         let kinds = self.told(connection).filter_map(|event| event.r#type);
         kinds.map(|kind| kind.try_into().unwrap()).collect()
     }
 
-    pub(super) fn offers(&self, connection: ConnectionId) -> Vec<Offer> {
+    pub(in crate::master) fn offers(&self, connection: ConnectionId) -> Vec<Offer> {
         let offers = self.told(connection).filter_map(|event| event.offers.clone());
         offers.flat_map(|offers| offers.offers).collect()
     }
 
-    pub(super) fn updates(&self, connection: ConnectionId) -> Vec<TaskStatus> {
+    pub(in crate::master) fn updates(&self, connection: ConnectionId) -> Vec<TaskStatus> {
         let updates = self.told(connection).filter_map(|event| event.update.clone());
         updates.map(|update| update.status).collect()
     }
 
-    pub(super) fn states(&self, connection: ConnectionId) -> Vec<TaskState> {
+    pub(in crate::master) fn states(&self, connection: ConnectionId) -> Vec<TaskState> {
         let updates = self.updates(connection).into_iter();
         updates.map(|update| update.state.try_into().unwrap()).collect()
     }
 
-    pub(super) fn operations(&self, connection: ConnectionId) -> Vec<OperationStatus> {
+    pub(in crate::master) fn operations(&self, connection: ConnectionId) -> Vec<OperationStatus> {
         let told = self.told(connection);
         let updates = told.filter_map(|event| event.update_operation_status.clone());
         updates.map(|update| update.status).collect()
     }
 
-    pub(super) fn errors(&self, connection: ConnectionId) -> Vec<String> {
+    pub(in crate::master) fn errors(&self, connection: ConnectionId) -> Vec<String> {
         let errors = self.told(connection).filter_map(|event| event.error.clone());
         errors.map(|error| error.message).collect()
     }
 
-    pub(super) fn is_closed(&self, connection: ConnectionId) -> bool {
+    pub(in crate::master) fn is_closed(&self, connection: ConnectionId) -> bool {
         self.closed.contains(&connection)
     }
 }

@@ -14,6 +14,13 @@ impl Engine {
         known.filter_map(|&id| Some(self.framework_status(id, frameworks.by_id.get(id)?))).collect()
     }
 
+    pub(in crate::engine) fn frameworks_without_tasks(&self) -> Vec<FrameworkStatus> {
+        let frameworks = &self.state.frameworks;
+        let known = frameworks.by_key.values();
+        let known = known.filter_map(|&id| Some((id, frameworks.by_id.get(id)?)));
+        known.map(|(id, framework)| self.status_without_tasks(id, framework)).collect()
+    }
+
     pub(in crate::engine) fn framework_of(&self, key: &JobKey) -> Option<FrameworkStatus> {
         let id = *self.state.frameworks.by_key.get(key)?;
         Some(self.framework_status(id, self.state.frameworks.by_id.get(id)?))
@@ -24,6 +31,11 @@ impl Engine {
     }
 
     fn framework_status(&self, id: FrameworkId, framework: &Framework) -> FrameworkStatus {
+        let tasks = framework.tasks.iter().map(|(name, task)| self.task(name, task)).collect();
+        FrameworkStatus { tasks, ..self.status_without_tasks(id, framework) }
+    }
+
+    fn status_without_tasks(&self, id: FrameworkId, framework: &Framework) -> FrameworkStatus {
         let clients = framework.clients.values();
         let pools = clients.filter_map(|&id| self.state.frameworks.clients.get(id));
         let mut pools: Vec<FrameworkPoolStatus> =
@@ -43,7 +55,7 @@ impl Engine {
             uid: framework.observed.as_ref().map(|observed| observed.uid.clone()),
             connected: framework.connected(),
             pools,
-            tasks: framework.tasks.iter().map(|(name, task)| self.task(name, task)).collect(),
+            tasks: Vec::new(),
             inverse_offers: inverse_offers.collect(),
         }
     }

@@ -423,15 +423,15 @@ fn weights_and_quota_are_written_to_pools() {
     let mut world = World::new(&["n1"]);
     let now = world.now;
     let (master, engine) = world.operator.mesos().unwrap();
-    let view = engine.view();
+    let market = engine.market();
     let call = json!({"type": "UPDATE_WEIGHTS", "update_weights": {
         "weight_infos": [{"role": "*", "weight": 2.5}],
     }});
-    assert_eq!(master.operate(now, &call, &view).0, 200);
+    assert_eq!(master.operate(now, &call, &market).0, 200);
     let quota = json!({"type": "UPDATE_QUOTA", "update_quota": {"quota_configs": [
         {"role": "*", "limits": {"cpus": {"value": 1.5}, "mem": {"value": 64}}},
     ]}});
-    assert_eq!(master.operate(now, &quota, &view).0, 200);
+    assert_eq!(master.operate(now, &quota, &market).0, 200);
     world.settle();
     let pool = serde_json::to_value(&world.pools["default"].spec).unwrap();
     assert_eq!((&pool["weight"], &pool["limit"]["cpu"]), (&json!("2500m"), &json!("1500m")));
@@ -449,7 +449,7 @@ fn absurd_guarantees_are_refused() {
     let most = json!({"mem": {"value": 8e12}});
     let configs = ["a", "b", "c"].map(|role| json!({"role": role, "guarantees": most}));
     let quota = json!({"type": "UPDATE_QUOTA", "update_quota": {"quota_configs": configs}});
-    let (code, answer) = master.operate(now, &quota, &engine.view());
+    let (code, answer) = master.operate(now, &quota, &engine.market());
     assert_eq!(code, 400, "{answer:?}");
 }
 
@@ -462,8 +462,8 @@ fn what_is_planned_for_nodes_outlives_the_process() {
     let operate = |world: &mut World, call: &Value| {
         let now = world.now;
         let (master, engine) = world.operator.mesos().unwrap();
-        let view = engine.view();
-        assert_eq!(master.operate(now, call, &view).0, 200);
+        let market = engine.market();
+        assert_eq!(master.operate(now, call, &market).0, 200);
         world.settle();
     };
     let drain = json!({"type": "DRAIN_AGENT", "drain_agent": {"agent_id": {"value": ids[0]}}});

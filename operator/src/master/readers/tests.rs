@@ -1,0 +1,89 @@
+use std::collections::BTreeMap;
+
+use axum::body::to_bytes;
+use serde_json::Value;
+
+use super::*;
+use crate::master::tests::{World, framework, task};
+
+/// Readers of a master with a framework that has run this many tasks, the name of each long.
+fn readers(tasks: usize) -> Readers {
+    let (requests, mut asked) = mpsc::channel(8);
+    let mut world = World::new(1);
+    let stream = world.subscribe(framework("{}"));
+    let named = |number| task(&format!("{number}-{}", "x".repeat(1000)), "m-S0", 0.001);
+    let tasks: Vec<_> = (0..tasks).map(named).collect();
+    world.launch(stream, &tasks);
+    let snapshot = Arc::new(world.snapshot());
+    tokio::spawn(async move {
+        while let Some(request) = asked.recv().await {
+            if let Request::Look(reply) = request {
+                let _ = reply.send(Arc::clone(&snapshot));
+            }
+        }
+    });
+    Readers::new(requests)
+}
+
+fn endpoint(name: &str) -> Asked {
+    Asked::Endpoint(Question { agent: None, endpoint: name.to_owned(), query: BTreeMap::new() })
+}
+
+async fn read(readers: &Readers, asked: Asked) -> Value {
+    let answer = readers.answer(asked, Sight::All).await.unwrap();
+    serde_json::from_slice(&to_bytes(answer.into_body(), usize::MAX).await.unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_long_answer_is_made_piece_by_piece() {
+    let readers = readers(1000);
+    let state = read(&readers, endpoint("state")).await;
+    assert_eq!(state["frameworks"][0]["tasks"].as_array().unwrap().len(), 1000);
+    let place = Arc::clone(&readers.answers).acquire_owned().await.unwrap();
+    let reading = readers.look(Sight::All).await.unwrap();
+    let mut pieces = readers.make(place, Arc::new(endpoint("state")), reading);
+    let mut lengths = Vec::new();
+    while let Some(made) = pieces.recv().await {
+        let (Made::Piece(piece) | Made::Last(piece)) = made else { panic!("there is an answer") };
+        lengths.push(piece.len());
+    }
+    assert!(lengths.len() > 10, "{lengths:?}");
+    assert!(lengths.iter().all(|length| *length < 2 * PIECE_BYTES), "{lengths:?}");
+}
+
+#[tokio::test]
+async fn who_does_not_read_gives_place_to_others() {
+    let mut readers = readers(1000);
+    readers.patience = Duration::from_millis(1);
+    let unread = readers.answer(endpoint("state"), Sight::All).await.unwrap();
+    // All places are free again without anything having been read.
+    let places = u32::try_from(MOST_ANSWERS).unwrap();
+    drop(readers.answers.acquire_many(places).await.unwrap());
+    // It does not look like a whole answer.
+    assert!(to_bytes(unread.into_body(), usize::MAX).await.is_err());
+}
+
+#[tokio::test]
+async fn so_many_answers_are_on_their_way_and_no_more() {
+    let readers = readers(1000);
+    let mut unread = Vec::new();
+    for _ in 0..MOST_ANSWERS {
+        unread.push(readers.answer(endpoint("state"), Sight::All).await.unwrap());
+    }
+    let another = readers.answer(endpoint("version"), Sight::All);
+    let mut another = std::pin::pin!(another);
+    assert!(futures::poll!(another.as_mut()).is_pending());
+    unread.pop();
+    assert!(another.await.is_ok());
+}
+
+#[tokio::test]
+async fn what_is_not_known_is_said() {
+    let readers = readers(0);
+    let status = async |asked| readers.answer(asked, Sight::All).await.unwrap_err().status();
+    assert_eq!(status(endpoint("nothing")).await, StatusCode::NOT_FOUND);
+    let call = Asked::Call("GET_NOTHING".to_owned());
+    assert_eq!(status(call).await, StatusCode::NOT_IMPLEMENTED);
+    let health = read(&readers, Asked::Call("GET_HEALTH".to_owned())).await;
+    assert_eq!(health["get_health"]["healthy"], true);
+}
