@@ -23,6 +23,7 @@ mod frameworks;
 pub(crate) mod host;
 pub(crate) mod hosts;
 mod http;
+mod limits;
 pub(crate) mod nothing;
 mod offers;
 mod operator_api;
@@ -57,6 +58,7 @@ pub(crate) use amounts::agent_ports;
 pub(crate) use executors::{executor_name, is_executor};
 pub(crate) use frameworks::End;
 use frameworks::Framework;
+pub(crate) use limits::Limits;
 pub(crate) use operator_api::ApiAnswer;
 pub(crate) use processes::DEFAULT_GRACE;
 pub(crate) use read::Snapshot;
@@ -73,8 +75,14 @@ const HEARTBEAT_INTERVAL: Span = Span::from_seconds(15);
 /// How many frameworks that are gone are remembered, as in Mesos.
 const COMPLETED_FRAMEWORKS: usize = 50;
 
+/// How much the frameworks that are gone may be together, with their tasks.
+const MOST_GONE_BYTES: usize = 64 << 20;
+
 /// How many tasks of a framework that are gone are remembered, as in Mesos.
 const COMPLETED_TASKS: usize = 1000;
+
+/// How much these may be together.
+const MOST_COMPLETED_BYTES: usize = 8 << 20;
 
 /// How the master works.
 #[derive(Clone, Debug)]
@@ -93,6 +101,8 @@ pub(crate) struct MasterSettings {
     pub(crate) sandboxes: Option<PathBuf>,
     /// Who may use which roles.
     pub(crate) access: Arc<Access>,
+    /// What each of them may have.
+    pub(crate) limits: Limits,
 }
 
 /// The number of a connection on which a framework is told events.
@@ -405,9 +415,14 @@ impl Master {
 
     /// Remembers a framework that is gone, for a while.
     fn keep_gone(&mut self, framework: Framework) {
+        let principal = framework.principal.clone();
         self.completed.push_back(Arc::new(framework));
-        if self.completed.len() > COMPLETED_FRAMEWORKS {
-            self.completed.pop_front();
+        self.forget_gone(principal.as_deref());
+        let sizes = self.completed.iter().map(|gone| gone.bytes + gone.completed_bytes);
+        let mut bytes: usize = sizes.sum();
+        while self.completed.len() > COMPLETED_FRAMEWORKS || bytes > MOST_GONE_BYTES {
+            let Some(gone) = self.completed.pop_front() else { return };
+            bytes -= gone.bytes + gone.completed_bytes;
         }
     }
 }

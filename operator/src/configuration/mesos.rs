@@ -69,9 +69,35 @@ pub struct Mesos {
     /// Standards `baseline` or `restricted` allow none.
     pub host_ports: bool,
 
+    /// What one principal may make others carry.
+    pub limits: MesosLimits,
+
     /// How long jobs of frameworks that have ended stay.
     #[schemars(range(min = 0, max = 31_536_000))]
     pub ttl_seconds_after_finished: u32,
+}
+
+/// What one principal may make others carry. What is more is refused.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct MesosLimits {
+    /// How many frameworks it has at most, with those that are gone and remembered.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub frameworks: u32,
+
+    /// How much these say of themselves at most, in MiB: names, labels, offer constraints.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub framework_mebibytes: u32,
+
+    /// How much their tasks are at most until they have ended, in MiB: commands, data, labels.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub task_mebibytes: u32,
+}
+
+impl Default for MesosLimits {
+    fn default() -> Self {
+        Self { frameworks: 1000, framework_mebibytes: 16, task_mebibytes: 128 }
+    }
 }
 
 /// What connections are encrypted with, in PEM.
@@ -103,6 +129,7 @@ impl Default for Mesos {
             default_image: None,
             run_as_user: 65532,
             host_ports: true,
+            limits: MesosLimits::default(),
             ttl_seconds_after_finished: 86_400,
         }
     }

@@ -14,12 +14,12 @@ use kube::{Api, Client, ResourceExt};
 use super::names::{TASK_CONTAINER, TASK_LABEL};
 use super::operator::MesosSettings;
 use super::task_pod::{TaskSettings, label_value};
-use crate::configuration::Mesos;
+use crate::configuration::{Mesos, MesosLimits};
 use crate::master::access::Access;
 use crate::master::connections::{Connections, Service, listen, tls};
 use crate::master::files::{Container, Files, Logs};
 use crate::master::hosts::Hosts;
-use crate::master::{MasterSettings, executor_name};
+use crate::master::{Limits, MasterSettings, executor_name};
 use proffer_core::time::Span;
 
 /// How much is read of what a task has written.
@@ -53,6 +53,16 @@ impl Logs for PodLogs {
             log.map(Some).map_err(|error| error.to_string())
         }
         .boxed()
+    }
+}
+
+/// What one principal may have.
+fn limits(limits: &MesosLimits) -> Limits {
+    let bytes = |mebibytes: u32| (mebibytes as usize) << 20;
+    Limits {
+        frameworks: limits.frameworks as usize,
+        framework_bytes: bytes(limits.framework_mebibytes),
+        task_bytes: bytes(limits.task_mebibytes),
     }
 }
 
@@ -103,6 +113,7 @@ pub(super) async fn serve(
             least_failover: Span::from_seconds(configuration.minimum_failover_seconds.into()),
             sandboxes: None,
             access: Arc::clone(&access),
+            limits: limits(&configuration.limits),
         },
         tasks: TaskSettings {
             default_image: configuration.default_image.clone(),

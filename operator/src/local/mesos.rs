@@ -16,7 +16,7 @@ use crate::master::host::{self, Host, Tasks};
 use crate::master::hosts::Hosts;
 use crate::master::nothing::Nothing;
 use crate::master::processes::Processes;
-use crate::master::{Master, MasterSettings, agent_ports};
+use crate::master::{Limits, Master, MasterSettings, agent_ports};
 use proffer_core::time::Span;
 use proffer_mesos::token::TokenFile;
 
@@ -145,6 +145,7 @@ pub(super) async fn start(
             least_failover: Span::ZERO,
             sandboxes: Some(sandboxes.folder.clone()),
             access: access.clone(),
+            limits: Limits::default(),
         },
     );
     let files = Files::Folder(Folder::new(sandboxes.folder.clone()));

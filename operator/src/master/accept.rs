@@ -16,7 +16,7 @@ use proffer_mesos::validate;
 
 use super::offers::NO_OFFER;
 use super::tasks::{TaskRecord, status};
-use super::{Effect, Master, amounts};
+use super::{Effect, Master, amounts, limits};
 
 /// How long a rest is refused if nothing sensible is said.
 const REFUSE_SECONDS: f64 = 5.0;
@@ -51,6 +51,7 @@ impl Master {
         let no_offer = no_offer.zip(&offers).find(|(_, offer)| **offer == NO_OFFER);
         let no_offer = no_offer.map(|(name, _)| name.clone());
         let mut requests = Vec::new();
+        let mut bytes_left = self.task_bytes_left(id);
         for operation in operations {
             let kind = operation.r#type.and_then(|kind| Operation::try_from(kind).ok());
             match kind.unwrap_or(Operation::Unknown) {
@@ -58,11 +59,17 @@ impl Master {
                     let has_id = operation.id.is_some();
                     let tasks = operation.launch.map(|launch| launch.task_infos);
                     for task in tasks.unwrap_or_default() {
+                        let bytes = limits::bytes(&task);
                         let checked = if has_id {
                             Err("Operation 'LAUNCH' must not have 'id' set".to_owned())
+                        } else if bytes > bytes_left {
+                            Err(self.too_much(id, bytes))
                         } else {
                             self.check(id, &task, place.as_ref())
                         };
+                        if checked.is_ok() {
+                            bytes_left -= bytes;
+                        }
                         let mut record = TaskRecord::new(id.clone(), task);
                         record.no_offer.clone_from(&no_offer);
                         self.ask_for(now, id, record, place.as_ref(), checked, &mut requests);

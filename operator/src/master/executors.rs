@@ -497,8 +497,7 @@ impl Master {
     pub(super) fn executor_disconnected(&mut self, connection: ConnectionId) {
         let is_of =
             |(_, record): &(&TaskId, &ExecutorRecord)| record.connection == Some(connection);
-        let mut frameworks = self.frameworks.values();
-        let found = frameworks.find_map(|framework| {
+        let found = self.frameworks.values().find_map(|framework| {
             let (name, _) = framework.executors.iter().find(is_of)?;
             Some((framework.id.clone(), name.clone()))
         });
@@ -517,16 +516,15 @@ impl Master {
 
     fn find_executor(&self, call: &Call, token: Option<&str>) -> Option<(Arc<str>, TaskId)> {
         let framework = self.frameworks.get(call.framework_id.value.as_str())?;
-        let mut of_id = framework
-            .executors
-            .iter()
-            .filter(|(_, record)| record.is_started && record.info.executor_id == call.executor_id);
+        let of_id = || {
+            let executors = framework.executors.iter();
+            executors.filter(|(_, it)| it.is_started && it.info.executor_id == call.executor_id)
+        };
         // Agents have executors of the same id, and their tokens differ.
-        let shown = of_id.clone().find(|(_, record)| token == Some(&record.token));
+        let shown = of_id().find(|(_, record)| token == Some(&record.token));
         // Some executors show nothing, which is enough where nobody has to; what is shown is right.
         let is_enough = token.is_none() && !self.settings.access.is_required();
-        let any = || of_id.find(|_| is_enough);
-        let (name, _) = shown.or_else(any)?;
+        let (name, _) = shown.or_else(|| of_id().find(|_| is_enough))?;
         Some((framework.id.clone(), name.clone()))
     }
 

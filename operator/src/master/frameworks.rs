@@ -23,6 +23,7 @@ use super::ConnectionId;
 use super::agents::Agents;
 use super::amounts;
 use super::executors::ExecutorRecord;
+use super::limits::{self, Tasks};
 use super::shared::Shared;
 use super::tasks::{TaskRecord, is_terminal};
 
@@ -41,9 +42,12 @@ pub(super) struct Framework {
     pub(super) principal: Option<String>,
     pub(super) settings: Arc<Subscription>,
     pub(super) connection: Option<Connection>,
-    pub(super) tasks: Shared<TaskId, TaskRecord>,
+    /// How much it says of itself.
+    pub(super) bytes: usize,
+    pub(super) tasks: Tasks,
     pub(super) executors: Shared<TaskId, ExecutorRecord>,
     pub(super) completed_tasks: VecDeque<Arc<Task>>,
+    pub(super) completed_bytes: usize,
     /// The offers that it may answer.
     pub(super) offers: Shared<OfferId, OfferDescription>,
     /// Those of them that it was not told of yet.
@@ -92,6 +96,11 @@ pub(super) struct Connection {
 }
 
 impl Subscription {
+    /// How much a framework says of itself.
+    pub(super) fn bytes(&self, info: &FrameworkInfo) -> usize {
+        limits::bytes(info) + self.offer_constraints.as_ref().map_or(0, limits::bytes)
+    }
+
     /// What a framework says, or what is wrong with it in the words of Mesos.
     pub(super) fn of(
         info: &FrameworkInfo,

@@ -18,7 +18,7 @@ pub(crate) use snapshot::{Reading, Snapshot};
 
 use std::collections::BTreeMap;
 
-use proffer_mesos::types::{Task, TaskState};
+use proffer_mesos::types::Task;
 use serde_json::{Value, json};
 
 use super::frameworks::Framework;
@@ -56,22 +56,22 @@ enum Seen<'a> {
     Gone(&'a Task),
 }
 
-impl Seen<'_> {
-    fn name(&self) -> &str {
+impl<'a> Seen<'a> {
+    fn name(self) -> &'a str {
         match self {
             Self::Known(record) => &record.info.task_id.value,
             Self::Gone(task) => &task.task_id.value,
         }
     }
 
-    fn agent(&self) -> &str {
+    fn agent(self) -> &'a str {
         match self {
             Self::Known(record) => &record.info.agent_id.value,
             Self::Gone(task) => &task.agent_id.value,
         }
     }
 
-    fn state(&self) -> i32 {
+    fn state(self) -> i32 {
         match self {
             Self::Known(record) => record.state.into(),
             Self::Gone(task) => task.state,
@@ -79,7 +79,7 @@ impl Seen<'_> {
     }
 
     /// When something was first said of it, in seconds.
-    fn began(&self) -> Option<f64> {
+    fn began(self) -> Option<f64> {
         let statuses = match self {
             Self::Known(record) => &record.statuses,
             Self::Gone(task) => &task.statuses,
@@ -184,18 +184,19 @@ impl Reading {
                 with_counts(self.slave(agent), states)
             })
         };
-        let frameworks = self.frameworks().map(|framework| {
-            let mut agents: Vec<&str> = seen(framework).map(|task| task.agent()).collect();
-            let states: Vec<i32> = seen(framework).map(|task| task.state()).collect();
+        let summary = |framework| {
+            let mut agents: Vec<&str> = seen(framework).map(Seen::agent).collect();
+            let states: Vec<i32> = seen(framework).map(Seen::state).collect();
             agents.sort_unstable();
             agents.dedup();
             let mut value = self.described(framework);
             value["slave_ids"] = json!(agents);
             with_counts(value, &states)
-        });
+        };
+        let frameworks = move || self.frameworks().map(summary);
         Json::from(json!({ "hostname": self.settings().hostname }))
             .with("slaves", Json::list(slaves))
-            .with("frameworks", Json::list(move || frameworks.clone()))
+            .with("frameworks", Json::list(frameworks))
     }
 
     fn framework_lists<'a>(&'a self, id: Option<&'a str>) -> Json<'a> {

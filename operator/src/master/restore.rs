@@ -160,7 +160,7 @@ impl Master {
             };
             let mut record = TaskRecord::new(id.clone(), task);
             record.state = status.state.try_into().unwrap_or(record.state);
-            record.statuses.push(TaskStatus { uuid: None, ..status.clone() });
+            record.note_status(&status);
             framework.tasks.insert(status.task_id.value.as_str().into(), record);
             if let Some(record) = framework.tasks.get_mut(status.task_id.value.as_str()) {
                 record.updates.push_back(status);

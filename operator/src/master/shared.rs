@@ -16,10 +16,6 @@ impl<K: Ord, V> Default for Shared<K, V> {
 }
 
 impl<K: Ord + Clone, V: Clone> Shared<K, V> {
-    pub(super) fn len(&self) -> usize {
-        self.0.size()
-    }
-
     pub(super) fn contains_key<Q: Ord + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -55,15 +51,15 @@ impl<K: Ord + Clone, V: Clone> Shared<K, V> {
         Some(Arc::unwrap_or_clone(value))
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> + Clone {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.0.iter().map(|(key, value)| (key, &**value))
     }
 
-    pub(super) fn keys(&self) -> impl Iterator<Item = &K> + Clone {
+    pub(super) fn keys(&self) -> impl Iterator<Item = &K> {
         self.0.keys()
     }
 
-    pub(super) fn values(&self) -> impl Iterator<Item = &V> + Clone {
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
         self.0.values().map(|value| &**value)
     }
 

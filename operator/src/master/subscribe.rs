@@ -14,6 +14,7 @@ use proffer_mesos::types::{FrameworkId, FrameworkInfo, TaskState, TaskStatusReas
 use proffer_mesos::validate;
 
 use super::frameworks::{Connection, End, Framework, Subscription};
+use super::limits::Tasks;
 use super::shared::Shared;
 use super::tasks::{TaskKey, is_terminal, status};
 use super::{
@@ -81,6 +82,7 @@ impl Master {
             Some(id) => id.into(),
         };
         framework_info.id = Some(FrameworkId { value: id.to_string() });
+        self.check_framework(principal.as_deref(), &id, settings.bytes(&framework_info))?;
         self.touch(&id);
         if let Some(known) = self.frameworks.get_mut(&id) {
             if known.principal != principal {
@@ -96,9 +98,11 @@ impl Master {
         }
         let namespace = self.namespace_of(principal.as_deref());
         let key = JobKey { namespace, name: restore::job_name(&framework_info.name, &id).into() };
-        let framework = Framework::new(now, id.clone(), key, framework_info, principal, settings);
+        let framework =
+            Framework::new(now, id.clone(), key, framework_info, principal.clone(), settings);
         self.by_key.insert(framework.key.clone(), id.clone());
         self.frameworks.insert(id.clone(), framework);
+        self.forget_gone(principal.as_deref());
         Ok(id)
     }
 
@@ -299,6 +303,9 @@ impl Master {
         if let Err(problem) = self.check_claims(&framework.key.namespace, &settings) {
             return Answer::new(403, problem);
         }
+        if let Err(problem) = self.check_framework(principal, id, settings.bytes(&framework_info)) {
+            return Answer::new(400, problem);
+        }
         let (old, new) = (&framework.info, &framework_info);
         let changed = [
             ("principal", old.principal != new.principal),
@@ -328,6 +335,7 @@ impl Framework {
         principal: Option<String>,
         settings: Subscription,
     ) -> Self {
+        let bytes = settings.bytes(&info);
         Self {
             id,
             key,
@@ -335,9 +343,11 @@ impl Framework {
             principal,
             settings: Arc::new(settings),
             connection: None,
-            tasks: Shared::default(),
+            bytes,
+            tasks: Tasks::default(),
             executors: Shared::default(),
             completed_tasks: VecDeque::new(),
+            completed_bytes: 0,
             offers: Shared::default(),
             untold: BTreeSet::new(),
             inverse: Shared::default(),
@@ -354,6 +364,7 @@ impl Framework {
         let FrameworkInfo { user, checkpoint, principal, .. } = &*self.info;
         let (user, checkpoint, principal) = (user.clone(), *checkpoint, principal.clone());
         self.info = Arc::new(FrameworkInfo { user, checkpoint, principal, ..info });
+        self.bytes = settings.bytes(&self.info);
         self.settings = Arc::new(settings);
     }
 }

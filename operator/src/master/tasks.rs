@@ -23,11 +23,14 @@ use super::amounts::{self, PODS};
 use super::executors::{executor_name, is_executor};
 use super::frameworks::Framework;
 use super::offers::NO_OFFER;
-use super::{COMPLETED_TASKS, Effect, Master, Run, Timer, seconds};
+use super::{COMPLETED_TASKS, Effect, MOST_COMPLETED_BYTES, Master, Run, Timer, limits, seconds};
 
 /// After how long an update is sent again; each time after twice as long, up to the most.
 const FIRST_RESEND_PAUSE: Span = Span::from_seconds(10);
 const LAST_RESEND_PAUSE: Span = Span::from_seconds(600);
+
+/// How much of what was said of a task is remembered.
+const MOST_STATUSES: usize = 100;
 
 /// A task among those of all frameworks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,6 +71,8 @@ pub(crate) struct Ending {
 #[derive(Clone, Debug)]
 pub(super) struct TaskRecord {
     pub(super) info: TaskInfo,
+    /// How much that is.
+    pub(super) bytes: usize,
     pub(super) framework: Arc<str>,
     /// Where it runs, once the engine has said that it may.
     pub(super) node: Option<Box<str>>,
@@ -99,6 +104,7 @@ pub(super) fn is_terminal(state: TaskState) -> bool {
 impl TaskRecord {
     pub(super) fn new(framework: Arc<str>, info: TaskInfo) -> Self {
         Self {
+            bytes: limits::bytes(&info),
             info,
             framework,
             node: None,
@@ -135,6 +141,15 @@ impl TaskRecord {
         first.unwrap_or(self.state)
     }
 
+    /// Remembers what was said of it, without what it was said for.
+    pub(super) fn note_status(&mut self, status: &TaskStatus) {
+        self.statuses.push(TaskStatus { uuid: None, data: None, ..status.clone() });
+        if self.statuses.len() > MOST_STATUSES {
+            // When it began stays known.
+            self.statuses.remove(1);
+        }
+    }
+
     pub(super) fn to_task(&self) -> Task {
         Task {
             name: self.info.name.clone(),
@@ -161,9 +176,13 @@ impl TaskRecord {
 impl Framework {
     /// Remembers a task that is gone, for a while.
     pub(super) fn keep_completed(&mut self, task: Task) {
+        self.completed_bytes += limits::bytes(&task);
         self.completed_tasks.push_back(Arc::new(task));
-        if self.completed_tasks.len() > COMPLETED_TASKS {
-            self.completed_tasks.pop_front();
+        while self.completed_tasks.len() > COMPLETED_TASKS
+            || self.completed_bytes > MOST_COMPLETED_BYTES
+        {
+            let Some(task) = self.completed_tasks.pop_front() else { return };
+            self.completed_bytes -= limits::bytes(&*task);
         }
     }
 
@@ -440,7 +459,7 @@ impl Master {
         let framework = self.frameworks.get_mut(&key.framework);
         let record = framework.and_then(|framework| framework.tasks.get_mut(&key.task));
         let Some(record) = record else { return };
-        record.statuses.push(TaskStatus { uuid: None, ..status.clone() });
+        record.note_status(&status);
         record.updates.push_back(status);
         if record.updates.len() == 1 {
             record.resend_after = FIRST_RESEND_PAUSE;

@@ -11,9 +11,9 @@ use proffer_mesos::types::{
 };
 
 use super::{Ending, News};
-pub(super) use world::{World, framework, settings, task};
+pub(super) use world::{World, framework, labelled, settings, task};
 
-fn finished() -> News {
+pub(super) fn finished() -> News {
     News::Ended(Ending {
         state: TaskState::Finished,
         message: "Command exited with status 0".to_owned(),

@@ -71,7 +71,7 @@ impl Framework {
             let (id, tasks) = (task.executor_id(), vec![task]);
             running.push(Running { id, agent, container, tasks, info: None });
         }
-        for (name, record) in &self.executors {
+        for (name, record) in self.executors.iter() {
             let Some(container) = container_of(record.container.as_ref()) else { continue };
             running.push(Running {
                 id: &record.info.executor_id.value,

@@ -148,8 +148,9 @@ impl Reading {
         all.set_count("master/frameworks_inactive", gone);
         all.set_count("master/frameworks_disconnected", gone);
         let tasks = self.frameworks().flat_map(|framework| framework.tasks.values());
+        let states: Vec<TaskState> = tasks.map(|record| record.state).collect();
         for state in STATES.into_iter().filter(|state| ends(*state).is_none()) {
-            let number = tasks.clone().filter(|record| record.state == state).count();
+            let number = states.iter().filter(|other| **other == state).count();
             all.set_count(format!("master/{}", task_metric(state)), number);
         }
         all.set("master/tasks_unreachable", 0.0);

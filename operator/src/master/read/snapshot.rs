@@ -97,12 +97,12 @@ impl Reading {
     }
 
     /// The frameworks that the reader may see.
-    pub(in crate::master) fn frameworks(&self) -> impl Iterator<Item = &Framework> + Clone {
+    pub(in crate::master) fn frameworks(&self) -> impl Iterator<Item = &Framework> {
         self.snapshot.frameworks.values().filter(|framework| self.sight.shows(framework))
     }
 
     /// The frameworks that are gone and that the reader may see, the last one at the end.
-    pub(in crate::master) fn gone(&self) -> impl Iterator<Item = &Framework> + Clone {
+    pub(in crate::master) fn gone(&self) -> impl Iterator<Item = &Framework> {
         let gone = self.snapshot.gone.iter().map(|framework| &**framework);
         gone.filter(|framework| self.sight.shows(framework))
     }

@@ -15,7 +15,8 @@ use proffer_mesos::types::{
 use proffer_mesos::{executor, to_json, validate};
 
 use crate::master::{
-    Answer, ConnectionId, Effect, Master, MasterSettings, News, Run, Snapshot, TaskKey, agent_ports,
+    Answer, ConnectionId, Effect, Limits, Master, MasterSettings, News, Run, Snapshot, TaskKey,
+    agent_ports,
 };
 
 pub(in crate::master) struct World {
@@ -44,6 +45,7 @@ pub(in crate::master) fn settings() -> MasterSettings {
         least_failover: Span::ZERO,
         sandboxes: Some("/sandboxes".into()),
         access: Arc::default(),
+        limits: Limits::default(),
     }
 }
 
@@ -52,6 +54,12 @@ pub(in crate::master) fn framework(fields: &str) -> FrameworkInfo {
     let fields = fields.strip_prefix('{').unwrap();
     let comma = if fields == "}" { "" } else { "," };
     from_json(format!(r#"{{"user":"u","name":"n"{comma}{fields}"#).as_bytes()).unwrap()
+}
+
+/// A framework with a label of this length.
+pub(in crate::master) fn labelled(bytes: usize) -> FrameworkInfo {
+    let label = format!(r#"{{"key":"k","value":"{}"}}"#, "v".repeat(bytes));
+    framework(&format!(r#"{{"labels":{{"labels":[{label}]}},"failover_timeout":1e6}}"#))
 }
 
 pub(in crate::master) fn task(name: &str, agent: &str, cpus: f64) -> TaskInfo {
@@ -66,7 +74,13 @@ pub(in crate::master) fn task(name: &str, agent: &str, cpus: f64) -> TaskInfo {
 
 impl World {
     pub(in crate::master) fn new(nodes: usize) -> Self {
-        let master = Master::new(Time::from_milliseconds(1_000_000), settings());
+        Self::limited(nodes, Limits::default())
+    }
+
+    /// One in which a principal may have so much.
+    pub(in crate::master) fn limited(nodes: usize, limits: Limits) -> Self {
+        let settings = MasterSettings { limits, ..settings() };
+        let master = Master::new(Time::from_milliseconds(1_000_000), settings);
         let mut world = Self {
             engine: Engine::new(Settings::default()),
             master,
@@ -105,6 +119,11 @@ impl World {
         self.pools.push(pool.clone());
         self.master.set_pools(self.pools.clone());
         self.engine.handle(self.now, EngineEvent::Pool(pool));
+    }
+
+    /// How many frameworks that are gone are remembered.
+    pub(in crate::master) fn remembered(&self) -> usize {
+        self.master.completed.len()
     }
 
     /// What the master shows.

@@ -28,7 +28,7 @@ use super::super::super::writes::{
 };
 use super::super::{Change, Kind, MesosSettings, Operator, OperatorSettings};
 use crate::convert;
-use crate::master::{ConnectionId, Effect, MasterSettings, NodeMark};
+use crate::master::{ConnectionId, Effect, Limits, MasterSettings, NodeMark};
 use proffer_core::time::{Span, Time};
 
 #[expect(
@@ -85,6 +85,7 @@ fn mesos() -> MesosSettings {
             least_failover: Span::from_seconds(60),
             sandboxes: None,
             access: Arc::default(),
+            limits: Limits::default(),
         },
         tasks: TaskSettings::default(),
         ttl_seconds: 3600,
