@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 /// What `/proc` says of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Process {
     /// Its id.
     pub id: u32,
@@ -21,6 +21,12 @@ pub struct Process {
     pub group: u32,
     /// The memory that it holds, in bytes.
     pub resident_bytes: u64,
+    /// How long it has run by itself, in ticks of the kernel's clock.
+    pub user_ticks: u64,
+    /// How long the kernel has run for it, in the same ticks.
+    pub system_ticks: u64,
+    /// Its threads.
+    pub threads: u64,
     /// Whether it has ended and waits for its parent to notice.
     pub is_zombie: bool,
 }
@@ -129,7 +135,10 @@ fn parse_stat(id: u32, stat: &[u8], page_bytes: u64) -> Option<Process> {
         id,
         parent: fields.get(1)?.parse().ok()?,
         group: fields.get(2)?.parse().ok()?,
-        resident_bytes: fields.get(21)?.parse::<u64>().ok()? * page_bytes,
+        resident_bytes: fields.get(21)?.parse::<u64>().ok()?.saturating_mul(page_bytes),
+        user_ticks: fields.get(11)?.parse().ok()?,
+        system_ticks: fields.get(12)?.parse().ok()?,
+        threads: fields.get(17)?.parse().ok()?,
         is_zombie: matches!(*fields.first()?, "Z" | "X"),
     })
 }

@@ -60,7 +60,8 @@ pub(crate) use frameworks::End;
 use frameworks::Framework;
 pub(crate) use limits::Limits;
 pub(crate) use operator_api::ApiAnswer;
-pub(crate) use processes::DEFAULT_GRACE;
+use operator_api::{Machine, Window};
+pub(crate) use processes::{DEFAULT_GRACE, Meter};
 pub(crate) use read::Snapshot;
 use reconcile::Waiting;
 use shared::Shared;
@@ -103,6 +104,8 @@ pub(crate) struct MasterSettings {
     pub(crate) access: Arc<Access>,
     /// What each of them may have.
     pub(crate) limits: Limits,
+    /// What measures tasks, if anything can.
+    pub(crate) meter: Meter,
 }
 
 /// The number of a connection on which a framework is told events.
@@ -151,6 +154,8 @@ pub(crate) enum NodeMark {
     Draining,
     /// When it will be away, if at all.
     Maintenance(Option<Maintenance>),
+    /// It is away for its maintenance: nothing new goes there, and what is there goes away.
+    Down(Maintenance),
 }
 
 impl NodeMark {
@@ -161,6 +166,9 @@ impl NodeMark {
             Self::Reactivated => (node.offered, node.draining) = (!node.silent, false),
             Self::Draining => node.draining = true,
             Self::Maintenance(maintenance) => node.maintenance = maintenance,
+            Self::Down(maintenance) => {
+                (node.draining, node.maintenance) = (true, Some(maintenance));
+            }
         }
     }
 }
@@ -239,9 +247,9 @@ pub(crate) struct Master {
     /// Frameworks of which something is to be stored that is not as it was.
     touched: BTreeSet<Arc<str>>,
     /// When machines are not available.
-    windows: Arc<Vec<operator_api::Window>>,
+    windows: Arc<Vec<Window>>,
     /// The machines that are away for their maintenance.
-    down_machines: Arc<Vec<serde_json::Value>>,
+    down_machines: Arc<Vec<Machine>>,
     /// How often what happened, by the name of the metric.
     counts: BTreeMap<&'static str, u64>,
     timers: BTreeSet<(Time, Timer)>,
@@ -298,11 +306,17 @@ impl Master {
         let known = self.agents.on(&node.name).map(|agent| agent.id.clone());
         let made = || format!("{}-S{}", self.settings.id, self.agents.next_number() - 1).into();
         let id = id.or(known).unwrap_or_else(made);
-        if self.agents.get(&id).is_none() {
+        let is_new = self.agents.get(&id).is_none();
+        if is_new {
+            self.count("messages_register_slave", 1);
             self.count("slave_registrations", 1);
         }
         let is_other = self.agents.insert(now, id, hostname.to_owned(), node);
         self.observe_dependents(is_other);
+        if is_new && !self.windows.is_empty() {
+            // It may be one whose maintenance was scheduled before it came.
+            self.plan_maintenance();
+        }
     }
 
     /// There is no such node any more. Of its tasks the engine tells.

@@ -7,7 +7,7 @@ fn attempt(partition: u32) -> Attempt {
 }
 
 fn process(id: u32, parent: u32, group: u32, mebibytes: u64) -> Process {
-    Process { id, parent, group, resident_bytes: mebibytes << 20, is_zombie: false }
+    Process { id, parent, group, resident_bytes: mebibytes << 20, ..Process::default() }
 }
 
 fn usage(processes: &[Process]) -> Usage {

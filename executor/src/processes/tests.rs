@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 use super::*;
 
 fn process(id: u32, parent: u32) -> Process {
-    Process { id, parent, group: id, resident_bytes: 0, is_zombie: false }
+    Process { id, parent, group: id, ..Process::default() }
 }
 
 /// A shell that waits for the end of its input, with two children, one in another session.
@@ -48,8 +48,17 @@ fn what_is_below_is_found_parents_first_and_spares_are_not() {
 
 #[test]
 fn a_name_with_any_characters_does_not_confuse_the_rest() {
-    let stat = b"7 (a) R 1 (b \xff) S 4 5 6 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 99 4096 3 0";
-    let wanted = Process { id: 7, parent: 4, group: 5, resident_bytes: 12288, is_zombie: false };
+    let stat = b"7 (a) R 1 (b \xff) S 4 5 6 0 -1 0 0 0 0 0 8 9 0 0 20 0 3 0 99 4096 3 0";
+    let wanted = Process {
+        id: 7,
+        parent: 4,
+        group: 5,
+        resident_bytes: 12288,
+        user_ticks: 8,
+        system_ticks: 9,
+        threads: 3,
+        is_zombie: false,
+    };
     assert_eq!(parse_stat(7, stat, 4096), Some(wanted));
     assert_eq!(parse_stat(7, b"7 (a", 4096), None);
 }

@@ -34,6 +34,11 @@ impl Index {
         }
     }
 
+    /// What is remembered of all nodes, by name.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (&str, &NodeFacts)> {
+        self.nodes.iter().map(|(name, facts)| (&**name, facts))
+    }
+
     /// Takes in a node as it is now; `None` if it is gone. Returns it as it was.
     pub(crate) fn set_node(&mut self, name: &str, facts: Option<NodeFacts>) -> Option<NodeFacts> {
         let before = match facts {

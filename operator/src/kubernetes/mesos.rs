@@ -19,7 +19,7 @@ use crate::master::access::Access;
 use crate::master::connections::{Connections, Service, listen, tls};
 use crate::master::files::{Container, Files, Logs};
 use crate::master::hosts::Hosts;
-use crate::master::{Limits, MasterSettings, executor_name};
+use crate::master::{Limits, MasterSettings, Meter, executor_name};
 use proffer_core::time::Span;
 
 /// How much is read of what a task has written.
@@ -114,6 +114,8 @@ pub(super) async fn serve(
             sandboxes: None,
             access: Arc::clone(&access),
             limits: limits(&configuration.limits),
+            // Kubernetes measures pods.
+            meter: Meter::default(),
         },
         tasks: TaskSettings {
             default_image: configuration.default_image.clone(),

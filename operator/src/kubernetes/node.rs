@@ -18,6 +18,8 @@ pub(crate) struct NodeFacts {
     pub(crate) uid: Box<str>,
     /// Whether its kubelet answers.
     pub(crate) is_ready: bool,
+    /// Whether somebody took it away for its maintenance, by the operator API of Mesos.
+    pub(crate) is_down: bool,
     /// The node without what others take of it.
     pub(crate) observation: NodeObservation,
     /// Why the annotation about maintenance makes no sense.
@@ -46,15 +48,20 @@ pub(crate) fn node_facts(node: &Node) -> NodeFacts {
         offered: is_ready && !is_cordoned && node.metadata.deletion_timestamp.is_none(),
         labels: node.labels().iter().map(label).collect(),
         taints: taints.iter().filter_map(taint).collect(),
-        draining: plan == Plan::Drain,
+        draining: matches!(plan, Plan::Drain | Plan::Down(_)),
         maintenance: match plan {
-            Plan::Maintenance(maintenance) => Some(maintenance),
+            Plan::Maintenance(maintenance) | Plan::Down(maintenance) => Some(maintenance),
             Plan::None | Plan::Drain => None,
         },
         ..NodeObservation::default()
     };
-    NodeFacts { uid: node.uid().unwrap_or_default().into(), is_ready, observation, problem }
+    let is_down = matches!(plan, Plan::Down(_));
+    let uid = node.uid().unwrap_or_default().into();
+    NodeFacts { uid, is_ready, is_down, observation, problem }
 }
+
+/// What stands in the annotation before the maintenance of a node that was taken away for it.
+const DOWN: &str = "down ";
 
 /// What the annotation says.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,6 +69,7 @@ enum Plan {
     None,
     Drain,
     Maintenance(Maintenance),
+    Down(Maintenance),
 }
 
 fn maintenance(text: &str) -> Result<Plan, String> {
@@ -70,6 +78,12 @@ fn maintenance(text: &str) -> Result<Plan, String> {
         "" => return Ok(Plan::None),
         "now" => return Ok(Plan::Drain),
         _ => {}
+    }
+    if let Some(window) = text.strip_prefix(DOWN) {
+        return Ok(match maintenance(window)? {
+            Plan::Maintenance(maintenance) => Plan::Down(maintenance),
+            other => other,
+        });
     }
     let invalid = |part: &str| {
         format!(
@@ -98,16 +112,20 @@ pub(crate) fn mark_patch(uid: &str, mark: NodeMark) -> Value {
         let milliseconds = i64::try_from(time.as_milliseconds()).unwrap_or(i64::MAX);
         Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX).to_string()
     };
+    let window = |Maintenance { start, duration }: Maintenance| {
+        let end = duration.map(|duration| format!("/{}", time(start + duration)));
+        format!("{}{}", time(start), end.unwrap_or_default())
+    };
     let plan = |text: Value| json!({ MAINTENANCE_ANNOTATION: text });
     let (annotations, spec) = match mark {
         NodeMark::Deactivated => (json!({}), json!({"unschedulable": true})),
         NodeMark::Reactivated => (plan(Value::Null), json!({"unschedulable": null})),
         NodeMark::Draining => (plan(json!("now")), json!({"unschedulable": true})),
         NodeMark::Maintenance(None) => (plan(Value::Null), json!({})),
-        NodeMark::Maintenance(Some(Maintenance { start, duration })) => {
-            let end = duration.map(|duration| format!("/{}", time(start + duration)));
-            let text = format!("{}{}", time(start), end.unwrap_or_default());
-            (plan(json!(text)), json!({}))
+        NodeMark::Maintenance(Some(maintenance)) => (plan(json!(window(maintenance))), json!({})),
+        NodeMark::Down(maintenance) => {
+            let text = format!("{DOWN}{}", window(maintenance));
+            (plan(json!(text)), json!({"unschedulable": true}))
         }
     };
     json!({"metadata": {"uid": uid, "annotations": annotations}, "spec": spec})

@@ -16,7 +16,7 @@ use crate::master::host::{self, Host, Tasks};
 use crate::master::hosts::Hosts;
 use crate::master::nothing::Nothing;
 use crate::master::processes::Processes;
-use crate::master::{Limits, Master, MasterSettings, agent_ports};
+use crate::master::{Limits, Master, MasterSettings, Meter, agent_ports};
 use proffer_core::time::Span;
 use proffer_mesos::token::TokenFile;
 
@@ -130,10 +130,12 @@ pub(super) async fn start(
     }
     let (sender, news) = host::news();
     let folder = sandboxes.folder.clone();
-    let tasks: Box<dyn Tasks> = if arguments.without_processes {
-        Box::new(Nothing(sender))
+    let (tasks, meter): (Box<dyn Tasks>, Meter) = if arguments.without_processes {
+        (Box::new(Nothing(sender)), Meter::default())
     } else {
-        Box::new(Processes::new(cluster.children(), sender, folder, address))
+        let processes = Processes::new(cluster.children(), sender, folder, address);
+        let meter = processes.meter();
+        (Box::new(processes), meter)
     };
     let master = Master::new(
         cluster.now(),
@@ -146,6 +148,7 @@ pub(super) async fn start(
             sandboxes: Some(sandboxes.folder.clone()),
             access: access.clone(),
             limits: Limits::default(),
+            meter,
         },
     );
     let files = Files::Folder(Folder::new(sandboxes.folder.clone()));

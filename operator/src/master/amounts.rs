@@ -59,6 +59,13 @@ pub(super) fn engine_name(mesos: &str) -> &str {
     NAMES.iter().find(|(name, _)| *name == mesos).map_or(mesos, |(_, engine)| engine)
 }
 
+/// What Mesos calls a resource that the engine has under another name, if it is one.
+pub(super) fn mesos_name(engine: &str) -> Option<&'static str> {
+    // Mesos knows no extended resources, so these may be named as they are.
+    let own = NAMES.iter().find(|(_, name)| *name == engine && !name.contains('/'));
+    own.map(|(mesos, _)| *mesos)
+}
+
 /// What resources ask for of an offer in a role. The error says what no such offer has.
 pub(super) fn request_of(
     role: &str,

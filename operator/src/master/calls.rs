@@ -6,13 +6,15 @@ use std::sync::Arc;
 use proffer_core::frameworks::FrameworkCall;
 use proffer_core::time::Time;
 use proffer_mesos::scheduler::{
-    Call, CallReconcileOperations, CallType, Response, ResponseReconcileOperations, ResponseType,
+    Call, CallMessage, CallReconcileOperations, CallType, Response, ResponseReconcileOperations,
+    ResponseType,
 };
 use proffer_mesos::types::{OperationState, OperationStatus};
-use proffer_mesos::validate;
+use proffer_mesos::{executor, validate};
 
+use super::executors::{event, executor_name};
 use super::frameworks::{End, pool_of};
-use super::{Answer, Master};
+use super::{Answer, Effect, Master};
 
 impl Master {
     /// Takes in a call other than SUBSCRIBE, which was found sound by itself.
@@ -156,6 +158,21 @@ impl Master {
             FrameworkCall::Revive { pools }
         };
         self.call_engine(id, call);
+    }
+
+    /// A framework says something to an executor.
+    fn message(&mut self, id: &str, call: CallMessage) {
+        let name = executor_name(&call.agent_id.value, &call.executor_id.value);
+        let framework = self.frameworks.get(id);
+        let record = framework.and_then(|framework| framework.executors.get(&name));
+        let Some(connection) = record.and_then(|record| record.connection) else {
+            self.count("invalid_framework_to_executor_messages", 1);
+            return;
+        };
+        self.count("valid_framework_to_executor_messages", 1);
+        let message = Some(executor::EventMessage { data: call.data });
+        let told = executor::Event { message, ..event(executor::EventType::Message) };
+        self.effects.push(Effect::Tell(connection, Box::new(told)));
     }
 }
 

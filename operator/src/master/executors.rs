@@ -11,11 +11,11 @@ use proffer_core::event::Event as EngineEvent;
 use proffer_core::frameworks::{TaskId, TaskRequest};
 use proffer_core::time::{Span, Time};
 use proffer_mesos::executor::{
-    Call, CallType, Event, EventAcknowledged, EventError, EventKill, EventLaunch, EventMessage,
-    EventSubscribed, EventType,
+    Call, CallType, Event, EventAcknowledged, EventError, EventKill, EventLaunch, EventSubscribed,
+    EventType,
 };
 use proffer_mesos::scheduler::{
-    self, CallMessage, EventFailure, EventMessage as SchedulerMessage, EventType as SchedulerEvent,
+    self, EventFailure, EventMessage as SchedulerMessage, EventType as SchedulerEvent,
 };
 use proffer_mesos::to_json;
 use proffer_mesos::types::{
@@ -117,7 +117,8 @@ pub(crate) fn is_executor(task: &str) -> bool {
     task.starts_with(PREFIX)
 }
 
-fn event(kind: EventType) -> Event {
+/// An event that says nothing more than what it is.
+pub(super) fn event(kind: EventType) -> Event {
     Event { r#type: Some(kind.into()), ..Event::default() }
 }
 
@@ -311,16 +312,18 @@ impl Master {
             News::Ended(ending) => ending,
         };
         let Some(record) = framework.executors.remove(&key.task) else { return };
+        let job = framework.key.clone();
+        let own = framework.tasks_of(&record.info.executor_id.value, &record.agent);
+        self.count("messages_exited_executor", 1);
         self.effects.push(Effect::Settled(key.clone()));
         if record.holds {
-            let gone = EngineEvent::TaskGone(framework.key.clone(), key.task.clone());
+            let gone = EngineEvent::TaskGone(job, key.task.clone());
             self.effects.push(Effect::Engine(gone));
         }
         if let Some(connection) = record.connection {
             self.effects.push(Effect::Close(connection));
         }
         let executor = record.info.executor_id.clone();
-        let own: Vec<TaskId> = framework.tasks_of(&executor.value, &record.agent);
         let (reason, message) = record.ending.unwrap_or_else(|| {
             let reason = match ending.reason {
                 Some(Reason::CommandExecutorFailed) | None => Reason::ExecutorTerminated,
@@ -461,10 +464,11 @@ impl Master {
                 let Some(message) = call.message else {
                     return Answer::new(400, "Expecting 'message' to be present");
                 };
+                let agent = record.map(|r| r.agent.to_string()).unwrap_or_default();
+                self.count("messages_executor_to_framework", 1);
+                self.count("valid_executor_to_framework_messages", 1);
                 let message = SchedulerMessage {
-                    agent_id: AgentId {
-                        value: record.map(|r| r.agent.to_string()).unwrap_or_default(),
-                    },
+                    agent_id: AgentId { value: agent },
                     executor_id: call.executor_id,
                     data: message.data,
                 };
@@ -479,18 +483,6 @@ impl Master {
             _ => return Answer::new(501, "The call is of a type that is not known"),
         }
         Answer::accepted()
-    }
-
-    /// A framework says something to an executor.
-    pub(super) fn message(&mut self, id: &str, call: CallMessage) {
-        let name = executor_name(&call.agent_id.value, &call.executor_id.value);
-        let framework = self.frameworks.get(id);
-        let record = framework.and_then(|framework| framework.executors.get(&name));
-        if let Some(connection) = record.and_then(|record| record.connection) {
-            let message = Some(EventMessage { data: call.data });
-            let told = Event { message, ..event(EventType::Message) };
-            self.effects.push(Effect::Tell(connection, Box::new(told)));
-        }
     }
 
     /// An executor's connection has ended. Whether it comes back or ends is seen at its process.
@@ -536,6 +528,10 @@ impl Master {
         name: &TaskId,
         mut status: TaskStatus,
     ) {
+        self.count("messages_status_update", 1);
+        let framework = self.frameworks.get(id);
+        let is_valid = framework.is_some_and(|it| it.tasks.contains_key(&*status.task_id.value));
+        self.count(if is_valid { "valid_status_updates" } else { "invalid_status_updates" }, 1);
         let Some(framework) = self.frameworks.get_mut(id) else { return };
         let Some(record) = framework.executors.get(name) else { return };
         let container = record.container.clone();

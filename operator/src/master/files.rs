@@ -191,6 +191,10 @@ impl Files {
                     let mut file = open(folder, &path)?;
                     let length = file.metadata().map_err(failed)?.len();
                     let Some(offset) = offset else { return Ok(only_length(length)) };
+                    if offset >= length {
+                        // There is nothing (yet), and there may be no such place in a file.
+                        return Ok(json!({ "offset": offset, "data": "" }));
+                    }
                     file.seek(SeekFrom::Start(offset)).map_err(failed)?;
                     let mut data = Vec::new();
                     file.take(wanted).read_to_end(&mut data).map_err(failed)?;

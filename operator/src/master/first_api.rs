@@ -26,6 +26,23 @@ const READ: [&str; 16] = [
     "files/download",
 ];
 
+/// What is said to who asks an agent for something that its `/api/v1` does not do here.
+pub(super) fn refused_by_agents(kind: &str) -> String {
+    let instead = match kind {
+        "LIST_FILES" => "GET /files/browse?path=PATH lists files",
+        "READ_FILE" => "GET /files/read?path=PATH&offset=0 reads a file",
+        "SET_LOGGING_LEVEL" => "the log is that of the whole program, which RUST_LOG sets",
+        kind if kind.contains("CONTAINER") => {
+            "containers are those of tasks, which frameworks launch and end by ACCEPT and KILL"
+        }
+        kind if kind.contains("OPERATION") || kind.contains("RESOURCE_PROVIDER") => {
+            "reservations are set in a ResourcePool, and there are no persistent volumes"
+        }
+        _ => "agents answer GET_STATE and other calls that ask; the master's /api/v1 does more",
+    };
+    format!("{kind} is not done by agents here: {instead}")
+}
+
 /// What a request to an endpoint is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Intent {
@@ -95,7 +112,7 @@ impl Change {
                 call("SET_QUOTA", json!({ "quota_request": request }))
             }
             Self::RemoveQuota => {
-                let role = endpoint.strip_prefix("quota/").unwrap_or_default();
+                let role = decoded(endpoint.strip_prefix("quota/").unwrap_or_default());
                 call("REMOVE_QUOTA", json!({ "role": role }))
             }
             Self::Schedule => {
@@ -136,6 +153,13 @@ fn json(body: &[u8], expected: &str, is_expected: fn(&Value) -> bool) -> Result<
 
 fn machines(body: &[u8]) -> Result<Value, String> {
     json(body, "an array of {\"hostname\", \"ip\"}", Value::is_array)
+}
+
+/// A part of a path as it was meant: a slash of a role may have been written as `%2F`.
+fn decoded(part: &str) -> String {
+    // A plus is itself in a path, other than in a form.
+    let form = format!("part={}", part.replace('+', "%2B").replace('&', "%26"));
+    self::form(form.as_bytes()).remove("part").unwrap_or_default()
 }
 
 fn form(body: &[u8]) -> BTreeMap<String, String> {

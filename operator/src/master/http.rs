@@ -97,13 +97,9 @@ impl Api {
         let sight = Sight::All;
         match endpoint {
             "api/v1/scheduler" => scheduler(requests, method, headers, principal, body).await,
-            "api/v1" if agent.is_some() => {
-                let message = "The API of agents is not served here: ask the master's, /api/v1";
-                Err(refuse(StatusCode::NOT_IMPLEMENTED, message))
-            }
             "api/v1" => {
                 let may_change = self.access.may_operate(principal.as_deref());
-                self.operate(method, headers, (may_change, sight), body).await
+                self.operate(method, headers, agent, (may_change, sight), body).await
             }
             "files/browse" | "files/read" | "files/download" => {
                 let query = self.query(parts.uri.query()).map_err(refused)?;
@@ -131,6 +127,7 @@ impl Api {
         &self,
         method: &Method,
         headers: &HeaderMap,
+        agent: Option<usize>,
         (may_change, sight): (bool, Sight),
         body: Body,
     ) -> Result<Response, Response> {
@@ -157,12 +154,17 @@ impl Api {
                            'application/json'";
             return Err(refuse(StatusCode::NOT_ACCEPTABLE, message));
         }
-        match call["type"].as_str() {
-            Some(kind) if kind.starts_with("GET_") => {
-                self.readers.answer(Asked::Call(kind.to_owned()), sight).await
+        let kind = call["type"].as_str().unwrap_or_default();
+        match (agent, kind.starts_with("GET_")) {
+            (None, true) => self.readers.answer(Asked::Call(kind.to_owned()), sight).await,
+            (Some(agent), true) => {
+                self.readers.answer(Asked::AgentCall(agent, kind.to_owned()), sight).await
+            }
+            (Some(_), false) => {
+                Err(refuse(StatusCode::NOT_IMPLEMENTED, first_api::refused_by_agents(kind)))
             }
             _ if !may_change => Err(may_not_change()),
-            _ => operated(&self.requests, call).await,
+            (None, false) => operated(&self.requests, call).await,
         }
     }
 

@@ -9,11 +9,11 @@ use proffer_mesos::scheduler::{
     Event, EventInverseOffers, EventOffers, EventRescind, EventRescindInverseOffer, EventType,
 };
 use proffer_mesos::types::{
-    self, AgentId, FrameworkId, FrameworkInfoCapabilityType as Capability, InverseOffer, Offer,
-    Resource, ResourceAllocationInfo, TimeInfo, Unavailability,
+    self, AgentId, DurationInfo, FrameworkId, FrameworkInfoCapabilityType as Capability,
+    InverseOffer, Offer, Resource, ResourceAllocationInfo, TimeInfo, Unavailability,
 };
 
-use super::agents::Agents;
+use super::agents::{Agent, Agents};
 use super::frameworks::Framework;
 use super::{Master, MasterSettings, amounts, nanoseconds};
 
@@ -92,7 +92,7 @@ impl Master {
             url,
             framework_id: FrameworkId { value: id.to_owned() },
             agent_id: agent,
-            unavailability: unavailability(unavailable_from),
+            unavailability: unavailability(unavailable_from, self.agents.on(node)),
             resources: Vec::new(),
         };
         let Some(framework) = self.frameworks.get_mut(id) else { return };
@@ -148,7 +148,7 @@ impl Framework {
             resources: resources.map(|resource| self.understood_resource(resource, role)).collect(),
             attributes: agent.attributes(),
             executor_ids: self.executors_on(&offer.node),
-            unavailability: offer.unavailable_from.map(unavailability),
+            unavailability: offer.unavailable_from.map(|from| unavailability(from, Some(agent))),
             allocation_info: is_multi_role
                 .then(|| ResourceAllocationInfo { role: Some(role.to_owned()) }),
             ..Offer::default()
@@ -182,8 +182,14 @@ impl Framework {
     }
 }
 
-/// From this time on, for as long as it takes.
-pub(super) fn unavailability(from: Time) -> Unavailability {
-    let nanoseconds = i64::try_from(nanoseconds(from)).unwrap_or(i64::MAX);
-    Unavailability { start: TimeInfo { nanoseconds }, duration: None }
+/// From this time on, for as long as is planned for an agent, or as it takes.
+fn unavailability(from: Time, agent: Option<&Agent>) -> Unavailability {
+    let count = |at: Time| i64::try_from(nanoseconds(at)).unwrap_or(i64::MAX);
+    let planned = agent.and_then(|agent| agent.node.maintenance).filter(|plan| plan.start == from);
+    let duration = planned.and_then(|plan| plan.duration);
+    Unavailability {
+        start: TimeInfo { nanoseconds: count(from) },
+        duration: duration
+            .map(|duration| DurationInfo { nanoseconds: count(Time::ZERO + duration) }),
+    }
 }

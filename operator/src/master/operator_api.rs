@@ -2,19 +2,24 @@
 
 use std::sync::Arc;
 
-use proffer_core::event::{Event as EngineEvent, Maintenance, PoolObservation};
+use proffer_core::event::{Event as EngineEvent, PoolObservation};
 use proffer_core::time::{Span, Time};
 use proffer_core::view::Market;
-use proffer_mesos::resources::{scalar_resource, thousandths};
-use proffer_mesos::types::AgentId;
+use proffer_mesos::resources::thousandths;
 use serde_json::Value;
 
 use super::frameworks::{End, pool_of};
 use super::tasks::TaskKey;
-use super::{Effect, Master, NodeMark, amounts};
+use super::{Effect, Master, NodeMark};
 
 mod maintenance;
 mod quota;
+
+pub(super) use maintenance::{Machine, Window};
+use quota::engine_amounts;
+
+/// The weights that pools can have, in thousandths.
+const WEIGHTS: std::ops::RangeInclusive<u32> = 1..=1_000_000_000;
 
 /// What a call comes to: a status, and what it says.
 pub(crate) type ApiAnswer = (u16, Value);
@@ -25,13 +30,6 @@ fn refuse(status: u16, message: impl Into<String>) -> ApiAnswer {
 
 fn done() -> ApiAnswer {
     (200, Value::Null)
-}
-
-/// A window in which machines are not available.
-#[derive(Clone, Debug)]
-pub(super) struct Window {
-    pub(super) machines: Vec<Value>,
-    pub(super) unavailability: Value,
 }
 
 impl Master {
@@ -93,8 +91,12 @@ impl Master {
                 return refuse(400, format!("Invalid weight '{weight}': Weights must be positive"));
             }
             let milli = thousandths(weight).and_then(|weight| weight.try_into().ok());
-            let Some(milli) = milli.filter(|milli| *milli > 0) else {
-                return refuse(400, format!("Invalid weight '{weight}': it has three decimals"));
+            let Some(milli) = milli.filter(|milli| WEIGHTS.contains(milli)) else {
+                let problem = "weights are between 0.001 and 1000000";
+                return refuse(
+                    400,
+                    format!("Invalid weight '{weight}' of role '{role}': {problem}"),
+                );
             };
             match self.pools.get(&pool_of(role)) {
                 Some(pool) => changed.push(PoolObservation { weight: milli, ..pool.clone() }),
@@ -180,69 +182,6 @@ impl Master {
         done()
     }
 
-    fn update_schedule(&mut self, body: &Value) -> ApiAnswer {
-        let mut windows = Vec::new();
-        let mut seen: Vec<&Value> = Vec::new();
-        let Some(asked) = list(&body["schedule"]["windows"]) else { return no_list("windows") };
-        for window in asked {
-            let machines = window["machine_ids"].as_array().cloned().unwrap_or_default();
-            if machines.is_empty() {
-                return refuse(400, "List of machines in the maintenance window is empty");
-            }
-            let start = &window["unavailability"]["start"]["nanoseconds"];
-            if start.as_i64().is_none() {
-                return refuse(
-                    400,
-                    "A window has an 'unavailability' with a 'start' in nanoseconds",
-                );
-            }
-            for machine in window["machine_ids"].as_array().into_iter().flatten() {
-                if machine["hostname"].as_str().unwrap_or_default().is_empty()
-                    && machine["ip"].as_str().unwrap_or_default().is_empty()
-                {
-                    return refuse(400, "Both 'hostname' and 'ip' for a machine are empty");
-                }
-                if seen.contains(&machine) {
-                    return refuse(400, format!("Machine '{machine}' appears more than once"));
-                }
-                seen.push(machine);
-            }
-            let unavailability = window["unavailability"].clone();
-            windows.push(Window { machines, unavailability });
-        }
-        if let Some(machine) = self.down_machines.iter().find(|machine| !seen.contains(machine)) {
-            let problem = "is deactivated and cannot be removed from the schedule";
-            return refuse(400, format!("Machine '{machine}' {problem}"));
-        }
-        self.windows = Arc::new(windows);
-        self.plan_maintenance();
-        done()
-    }
-
-    /// Tells of nodes when they will be away by the schedule.
-    fn plan_maintenance(&mut self) {
-        let milliseconds =
-            |nanoseconds: &Value| nanoseconds.as_u64().map(|nanoseconds| nanoseconds / 1_000_000);
-        let planned = |agent: &super::agents::Agent| {
-            let mut windows = self.windows.iter();
-            let window = windows.find(|w| w.machines.iter().any(|m| is_machine(m, agent)))?;
-            let start = milliseconds(&window.unavailability["start"]["nanoseconds"])?;
-            let start = Time::from_milliseconds(start);
-            let duration = milliseconds(&window.unavailability["duration"]["nanoseconds"]);
-            let duration = duration.map(Span::from_milliseconds);
-            Some(Maintenance { start, duration })
-        };
-        let changed: Vec<_> = self
-            .agents
-            .iter()
-            .map(|agent| (agent.id.clone(), planned(agent), agent.node.maintenance))
-            .filter(|(_, new, old)| new != old)
-            .collect();
-        for (id, maintenance, _) in changed {
-            self.mark(&id, NodeMark::Maintenance(maintenance));
-        }
-    }
-
     /// Lets nothing new come to an agent, and ends what is there.
     fn drain(&mut self, body: &Value) -> ApiAnswer {
         if body["mark_gone"].as_bool().unwrap_or(false) {
@@ -250,15 +189,19 @@ impl Master {
         }
         let grace = &body["max_grace_period"]["seconds"];
         let grace = grace.as_u64().or_else(|| grace.as_str()?.parse().ok());
-        let answer = self.mark_agent(body, NodeMark::Draining);
-        if answer.0 != 200 {
-            return answer;
+        let grace = grace.map(Span::from_seconds);
+        let id = body["agent_id"]["value"].as_str().unwrap_or_default();
+        if self.drain_agent(id, NodeMark::Draining, grace) { done() } else { no_agent(id) }
+    }
+
+    /// Marks an agent's node, and ends what is there; says whether there is one.
+    fn drain_agent(&mut self, id: &str, mark: NodeMark, grace: Option<Span>) -> bool {
+        if !self.mark(id, mark) {
+            return false;
         }
-        let agent =
-            AgentId { value: body["agent_id"]["value"].as_str().unwrap_or_default().into() };
         let frameworks = self.frameworks.values();
         let tasks = frameworks.flat_map(|framework| framework.tasks.iter());
-        let on = tasks.filter(|(_, record)| record.info.agent_id == agent && record.holds);
+        let on = tasks.filter(|(_, record)| record.info.agent_id.value == id && record.holds);
         let on: Vec<TaskKey> = on
             .map(|(task, record)| TaskKey {
                 framework: record.framework.clone(),
@@ -270,15 +213,14 @@ impl Master {
             if let Some(record) = framework.and_then(|known| known.tasks.get_mut(&task.task)) {
                 record.is_drained = true;
             }
-            let grace = grace.map(Span::from_seconds);
             self.effects.push(Effect::Kill { task, grace });
         }
-        answer
+        true
     }
 
     fn mark_agent(&mut self, body: &Value, mark: NodeMark) -> ApiAnswer {
         let id = body["agent_id"]["value"].as_str().unwrap_or_default().to_owned();
-        if self.mark(&id, mark) { done() } else { refuse(400, format!("Unknown agent '{id}'")) }
+        if self.mark(&id, mark) { done() } else { no_agent(&id) }
     }
 
     /// Changes an agent's node; says whether there is one.
@@ -305,35 +247,10 @@ fn no_list(field: &str) -> ApiAnswer {
     refuse(400, format!("Expecting a JSON array for '{field}'"))
 }
 
+fn no_agent(id: &str) -> ApiAnswer {
+    refuse(400, format!("Unknown agent '{id}'"))
+}
+
 fn no_pool(role: &str) -> String {
     format!("There is no pool for role '{role}': create a ResourcePool '{}'", pool_of(role))
-}
-
-/// Whether a machine, by host name or address, is an agent's.
-pub(super) fn is_machine(machine: &Value, agent: &super::agents::Agent) -> bool {
-    let hostname = machine["hostname"].as_str().unwrap_or_default();
-    hostname == agent.hostname || hostname == &*agent.node.name
-}
-
-/// Quantities such as `{"cpus": {"value": 4}}`, as the engine has them.
-fn engine_amounts(quantities: &Value) -> Result<Vec<(Box<str>, i64)>, String> {
-    let mut resources = Vec::new();
-    for (name, quantity) in quantities.as_object().into_iter().flatten() {
-        let value = quantity["value"].as_f64().or_else(|| quantity.as_f64());
-        let amount = value.filter(|value| *value >= 0.0).and_then(thousandths);
-        let Some(amount) = amount else {
-            return Err(format!("the amount of {name} is not a number of at least 0"));
-        };
-        resources.push((name, amount));
-    }
-    let scalars: Vec<_> = resources.iter().map(|(name, a)| scalar_resource(name, *a)).collect();
-    // Zero is a limit, too, and would be left out.
-    let mut amounts = amounts::request(&scalars)?.0;
-    for (name, amount) in resources {
-        let engine = amounts::engine_name(name);
-        if amount == 0 && !amounts.iter().any(|(other, _)| **other == *engine) {
-            amounts.push((engine.into(), 0));
-        }
-    }
-    Ok(amounts)
 }

@@ -6,6 +6,7 @@
 mod memory;
 pub(crate) mod supervisor;
 mod unsupported;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -31,6 +32,7 @@ use super::files::sandbox;
 use super::host::{NewsSender, Tasks};
 use super::tasks::grace_period;
 use super::{Ending, News, Run, TaskKey};
+pub(crate) use usage::{Meter, Usage};
 
 /// How long a task may take to end if nothing else is said, as in Mesos.
 pub(crate) const DEFAULT_GRACE: Span = Span::from_seconds(3);
@@ -90,6 +92,13 @@ impl Processes {
         let table = Table::default();
         tokio::spawn(memory::watch(table.clone()));
         Self { shared: Shared { table, children, news, folder, address } }
+    }
+}
+
+impl Processes {
+    /// What measures the tasks.
+    pub(crate) fn meter(&self) -> Meter {
+        Meter::of(self.shared.table.clone())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can be asked without being a framework: the endpoints of Mesos's web interface and of tools.
 
+mod agent_calls;
 mod agents;
 mod calls;
 mod executors;

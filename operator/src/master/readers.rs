@@ -42,6 +42,8 @@ pub(super) enum Asked {
     Endpoint(Question),
     /// The answer to a call of `/api/v1` of this type.
     Call(String),
+    /// The same of the agent of this number.
+    AgentCall(usize, String),
 }
 
 impl Asked {
@@ -49,6 +51,7 @@ impl Asked {
         match self {
             Self::Endpoint(question) => reading.read(question),
             Self::Call(kind) => reading.call(kind),
+            Self::AgentCall(number, kind) => reading.agent_call(*number, kind),
         }
     }
 
@@ -59,6 +62,10 @@ impl Asked {
             Self::Call(kind) => {
                 refuse(StatusCode::NOT_IMPLEMENTED, format!("{kind} is not answered here"))
             }
+            Self::AgentCall(number, kind) => refuse(
+                StatusCode::NOT_IMPLEMENTED,
+                format!("There is no agent {number}, or {kind} is not answered by agents here"),
+            ),
         }
     }
 
@@ -66,7 +73,7 @@ impl Asked {
     fn function(&self) -> Option<&str> {
         match self {
             Self::Endpoint(question) => question.query.get("jsonp").map(String::as_str),
-            Self::Call(_) => None,
+            Self::Call(_) | Self::AgentCall(..) => None,
         }
     }
 }

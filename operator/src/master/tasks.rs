@@ -395,7 +395,9 @@ impl Master {
         }
         let has_ended = matches!(news, News::Ended(_));
         self.count("messages_status_update", 1);
-        self.count("valid_status_updates", 1);
+        let framework = self.frameworks.get(&key.framework);
+        let is_valid = framework.is_some_and(|it| it.tasks.contains_key(&key.task));
+        self.count(if is_valid { "valid_status_updates" } else { "invalid_status_updates" }, 1);
         let Some(framework) = self.frameworks.get_mut(&key.framework) else {
             if has_ended && let Some((job, held)) = self.orphans.remove(key) {
                 let gone = held.into_iter().map(|task| EngineEvent::TaskGone(job.clone(), task));

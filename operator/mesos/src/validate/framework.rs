@@ -62,12 +62,15 @@ pub fn check_framework(info: &FrameworkInfo) -> Result<(), String> {
         }
         let least = filters.min_allocatable_resources.iter().flat_map(|least| &least.quantities);
         for (name, quantity) in least.flat_map(|least| &least.quantities) {
-            if quantity.value < 0.0 || thousandths(quantity.value).is_none() {
-                return Err(format!(
-                    "Invalid 'OfferFilters' for role '{role}': the quantity of '{name}' must not \
-                     be negative"
-                ));
-            }
+            let problem = match quantity.value {
+                value if value < 0.0 => "must not be negative",
+                value if value.is_nan() => "is not a number",
+                value if thousandths(value).is_none() => "is more than can be counted",
+                _ => continue,
+            };
+            return Err(format!(
+                "Invalid 'OfferFilters' for role '{role}': the quantity of '{name}' {problem}"
+            ));
         }
     }
     Ok(())

@@ -83,6 +83,18 @@ fn frameworks_are_checked() {
             {"quantities":[{"quantities":{"cpus":{"value":-1}}}]}}}"#
             .to_owned(),
     ];
+    for (amount, part) in [
+        ("-1", "must not be negative"),
+        ("1e300", "more than can be counted"),
+        ("\"NaN\"", "not a number"),
+    ] {
+        let fields = format!(
+            r#","offer_filters":{{"*":{{"min_allocatable_resources":
+            {{"quantities":[{{"quantities":{{"cpus":{{"value":{amount}}}}}}}]}}}}}}"#
+        );
+        let problem = check_framework(&framework(&fields)).unwrap_err();
+        assert!(problem.contains(part), "{problem}");
+    }
     for fields in wrong {
         assert!(check_framework(&framework(&fields)).is_err(), "{fields}");
     }

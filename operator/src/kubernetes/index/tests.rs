@@ -12,7 +12,10 @@ fn name(name: &str) -> ObjectName {
 fn node(index: &mut Index, name: &str) {
     let observation = NodeObservation { name: name.into(), ..NodeObservation::default() };
     let uid = "".into();
-    index.set_node(name, Some(NodeFacts { uid, is_ready: true, observation, problem: None }));
+    index.set_node(
+        name,
+        Some(NodeFacts { uid, is_ready: true, is_down: false, observation, problem: None }),
+    );
 }
 
 fn pod(node: &str, cpu: i64) -> PodFacts {

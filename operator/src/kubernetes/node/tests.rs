@@ -94,3 +94,19 @@ fn what_is_written_is_read_again() {
     let removed = [&patch["metadata"]["annotations"][MAINTENANCE_ANNOTATION], &patch["spec"]];
     assert_eq!(removed, [&json!(null), &json!({"unschedulable": null})]);
 }
+
+#[test]
+fn a_node_that_is_away_for_its_maintenance_says_so() {
+    let start = Time::from_milliseconds(1_795_550_400_000);
+    for duration in [None, Some(Span::from_seconds(3600))] {
+        let maintenance = Maintenance { start, duration };
+        let patch = mark_patch("uid", NodeMark::Down(maintenance));
+        assert_eq!(patch["spec"]["unschedulable"], true);
+        let text = patch["metadata"]["annotations"][MAINTENANCE_ANNOTATION].as_str().unwrap();
+        let facts = node(text, "True", true);
+        assert!(facts.is_down && facts.observation.draining, "{text}");
+        assert_eq!(facts.observation.maintenance, Some(maintenance));
+    }
+    assert!(node("down soon", "True", false).problem.is_some());
+    assert!(!node("now", "True", false).is_down);
+}

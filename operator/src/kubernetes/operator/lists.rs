@@ -114,6 +114,7 @@ impl Operator {
         self.spark.restore_places(&mut self.common, now);
         self.tell_nodes(now);
         if let Some(mesos) = &mut self.mesos {
+            mesos.adopt_plans(&self.common);
             mesos.restore(&mut self.common, now);
         }
         self.stages.pass_over_names(&mut self.common, now);

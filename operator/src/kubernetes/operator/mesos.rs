@@ -118,6 +118,15 @@ impl Mesos {
         self.master.observe_node(now, uid, &node.name, node.clone());
     }
 
+    /// Takes in what another process had planned for nodes.
+    pub(super) fn adopt_plans(&mut self, common: &Common) {
+        for (name, facts) in common.index.nodes() {
+            if let Some(maintenance) = facts.observation.maintenance {
+                self.master.adopt_plan(name, maintenance, facts.is_down);
+            }
+        }
+    }
+
     /// Does what the master wants; says whether the engine was told something.
     pub(super) fn perform(&mut self, common: &mut Common, now: Time) -> bool {
         let mut any = false;

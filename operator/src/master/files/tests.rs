@@ -98,3 +98,15 @@ async fn pipes_hold_no_thread_and_files_take_a_bounded_number() {
         look.await.unwrap().unwrap();
     }
 }
+
+#[tokio::test]
+async fn beyond_the_end_there_is_nothing_yet() {
+    let (folder, files) = sandboxes();
+    for offset in ["4", "5", "9223372036854775807"] {
+        let mut query = query(&folder, "stdout");
+        query.insert("offset".to_owned(), offset.to_owned());
+        let read = files.read(&query).await.unwrap();
+        let number: u64 = offset.parse().unwrap();
+        assert_eq!(read, json!({ "offset": number, "data": "" }));
+    }
+}

@@ -56,3 +56,17 @@ fn what_makes_no_sense_is_refused() {
         assert!(change.call("", body).is_err(), "{change:?}");
     }
 }
+
+#[test]
+fn roles_are_meant_as_they_are_encoded() {
+    for (endpoint, role) in [
+        ("quota/team%2Fspark", "team/spark"),
+        ("quota/team/spark", "team/spark"),
+        ("quota/a+b", "a+b"),
+        ("quota/a%2Bb%26c=d%20e", "a+b&c=d e"),
+        ("quota/%C3%A4", "ä"),
+    ] {
+        let call = Change::RemoveQuota.call(endpoint, b"").unwrap();
+        assert_eq!(call["remove_quota"]["role"], json!(role), "{endpoint}");
+    }
+}

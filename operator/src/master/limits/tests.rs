@@ -1,7 +1,7 @@
 use crate::master::Limits;
 use crate::master::tests::{World, framework, labelled, task};
 use proffer_mesos::scheduler::EventType;
-use proffer_mesos::types::TaskState;
+use proffer_mesos::types::{FrameworkId, FrameworkInfo, TaskState};
 
 fn world(limits: Limits) -> World {
     World::limited(1, limits)
@@ -45,11 +45,13 @@ fn what_frameworks_say_of_themselves_is_bounded_for_all_of_a_principal() {
     // It may say that of itself once more, and another one may say little.
     world.disconnect(stream);
     world.subscribe(labelled(10));
+    let small = world.subscribe(labelled(10));
+    let id = Some(FrameworkId { value: world.framework_id(small) });
     let update = |bytes: usize| {
-        let info = proffer_mesos::to_json(&labelled(bytes));
+        let info = FrameworkInfo { id: id.clone(), ..labelled(bytes) };
+        let info = proffer_mesos::to_json(&info);
         format!(r#""type":"UPDATE_FRAMEWORK","update_framework":{{"framework_info":{info}}}"#)
     };
-    let small = world.subscribe(labelled(10));
     let answer = world.call(small, &update(300_000));
     assert_eq!(answer.status, 400, "{}", answer.message);
     assert!(answer.message.contains("at most 250000 bytes"), "{}", answer.message);

@@ -63,8 +63,13 @@ mod tests {
 
     #[test]
     fn what_a_task_uses_is_what_is_below_the_process_around_it() {
-        let process =
-            |id, parent| Process { id, parent, group: id, resident_bytes: 10, is_zombie: false };
+        let process = |id, parent| Process {
+            id,
+            parent,
+            group: id,
+            resident_bytes: 10,
+            ..Process::default()
+        };
         let all = [process(1, 0), process(2, 1), process(3, 2), process(4, 3), process(5, 1)];
         assert_eq!((used_bytes(&all, 2), used_bytes(&all, 5)), (20, 0));
     }

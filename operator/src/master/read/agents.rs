@@ -7,6 +7,7 @@ use super::executors::Running;
 use super::{Json, Reading, metrics, objects, seen, version};
 use crate::master::agents::Agent;
 use crate::master::frameworks::Framework;
+use crate::master::processes::Usage;
 use crate::master::{seconds, span_seconds};
 
 impl Reading {
@@ -17,16 +18,22 @@ impl Reading {
             "health" => json!({}).into(),
             "flags" => json!({ "flags": self.flags() }).into(),
             "state" => self.agent_state(agent),
-            "containers" | "monitor/statistics" => Json::list(move || {
-                let on = self.running_on(agent);
-                on.map(|(framework, one)| self.container(framework, &one))
-            }),
+            "containers" | "monitor/statistics" => Json::list(move || self.containers(agent)),
             "metrics/snapshot" => self.agent_metrics(agent).into(),
             _ => return None,
         })
     }
 
-    fn running_on<'a>(
+    /// The containers on an agent, with what they use and may use.
+    pub(super) fn containers<'a>(&'a self, agent: &'a Agent) -> impl Iterator<Item = Value> {
+        let used = self.settings().meter.measure();
+        let on = self.running_on(agent);
+        on.map(move |(framework, one)| {
+            self.container(framework, &one, used.get(&one.key(framework)))
+        })
+    }
+
+    pub(super) fn running_on<'a>(
         &'a self,
         agent: &'a Agent,
     ) -> impl Iterator<Item = (&'a Framework, Running<'a>)> {
@@ -97,12 +104,17 @@ impl Reading {
         Some(object)
     }
 
-    /// A container, with what it may use.
-    fn container(&self, framework: &Framework, running: &Running<'_>) -> Value {
+    /// A container, with what it uses, if that is known, and may use.
+    fn container(
+        &self,
+        framework: &Framework,
+        running: &Running<'_>,
+        usage: Option<&Usage>,
+    ) -> Value {
         let resources = Quantities::of(&running.resources());
         let amount = |name: &str| resources.scalars.get(name).map_or(0.0, |it| scalar(*it));
         let mebibyte = f64::from(1 << 20);
-        json!({
+        let mut container = json!({
             "container_id": running.container,
             "executor_id": running.id,
             "executor_name": running.name(),
@@ -115,10 +127,20 @@ impl Reading {
                 "timestamp": seconds(self.now()),
             },
             "status": { "container_id": { "value": running.container } },
-        })
+        });
+        if let Some(usage) = usage {
+            let statistics = &mut container["statistics"];
+            statistics["cpus_user_time_secs"] = json!(usage.user_seconds);
+            statistics["cpus_system_time_secs"] = json!(usage.system_seconds);
+            statistics["mem_rss_bytes"] = json!(usage.resident_bytes);
+            statistics["mem_total_bytes"] = json!(usage.resident_bytes);
+            statistics["processes"] = json!(usage.processes);
+            statistics["threads"] = json!(usage.threads);
+        }
+        container
     }
 
-    fn agent_metrics(&self, agent: &Agent) -> Value {
+    pub(super) fn agent_metrics(&self, agent: &Agent) -> Value {
         let mut all = Map::new();
         let mut set = |name: &str, value: f64| {
             all.insert(format!("slave/{name}"), json!(value));

@@ -11,12 +11,12 @@ use crate::master::frameworks::{Framework, role_of};
 use crate::master::{amounts, nanoseconds, seconds};
 
 /// The fields of an object as a list of names and values.
-fn named(fields: &Value) -> Value {
+pub(super) fn named(fields: &Value) -> Value {
     let fields = fields.as_object().into_iter().flatten();
     fields.map(|(name, value)| json!({ "name": name, "value": value })).collect()
 }
 
-fn object<'a>() -> Json<'a> {
+pub(super) fn object<'a>() -> Json<'a> {
     json!({}).into()
 }
 
@@ -68,7 +68,7 @@ impl Reading {
         Json::from(json!({ "recovered_agents": [] })).with("agents", Json::list(agents))
     }
 
-    fn agent_message(&self, agent: &Agent) -> Value {
+    pub(super) fn agent_message(&self, agent: &Agent) -> Value {
         let node = self.node(&agent.node.name);
         let (used, used_ports) = node.map(|node| self.used(node)).unwrap_or_default();
         let offered_ports = node.map(|node| self.offered_ports(&node.name)).unwrap_or_default();

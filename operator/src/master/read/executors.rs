@@ -12,7 +12,7 @@ use super::objects::flat;
 use crate::master::executors::executor_name;
 use crate::master::files::sandbox;
 use crate::master::frameworks::Framework;
-use crate::master::tasks::TaskRecord;
+use crate::master::tasks::{TaskKey, TaskRecord};
 
 /// An executor that runs. Each task that names none has one of its own, which is built in.
 pub(super) struct Running<'a> {
@@ -25,6 +25,15 @@ pub(super) struct Running<'a> {
 }
 
 impl Running<'_> {
+    /// What it is among the tasks that are measured.
+    pub(super) fn key(&self, framework: &Framework) -> TaskKey {
+        let task = match self.info {
+            Some(_) => executor_name(self.agent, self.id),
+            None => self.id.into(),
+        };
+        TaskKey { framework: framework.id.clone(), task }
+    }
+
     pub(super) fn name(&self) -> String {
         let named = self.info.and_then(|info| info.name.clone());
         named.unwrap_or_else(|| match self.info {

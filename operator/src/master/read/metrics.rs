@@ -123,6 +123,7 @@ impl Reading {
             crate::master::span_seconds(self.now().since(self.started_at())),
         );
         all.set_count("master/outstanding_offers", market.offers.len());
+        measure_system(&mut all);
         measure_resources(&mut all, market);
         self.measure_frameworks(&mut all);
         self.measure_agents(&mut all);
@@ -188,6 +189,22 @@ impl Reading {
 /// The name of tasks in a state among the metrics: `tasks_running`.
 pub(super) fn task_metric(state: TaskState) -> String {
     state.text().to_lowercase().replacen("task", "tasks", 1)
+}
+
+/// The machine that the master runs on.
+fn measure_system(all: &mut Metrics) {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    all.set_count("system/cpus_total", processors);
+    let system = rustix::system::sysinfo();
+    #[expect(clippy::cast_precision_loss, reason = "as Mesos tells it")]
+    let number = |value: u64| value as f64;
+    for (name, load) in ["1min", "5min", "15min"].into_iter().zip(system.loads) {
+        all.set(format!("system/load_{name}"), number(load) / 65536.0);
+    }
+    let unit = u64::from(system.mem_unit.max(1));
+    for (name, units) in [("total", system.totalram), ("free", system.freeram)] {
+        all.set(format!("system/mem_{name}_bytes"), number(units.saturating_mul(unit)));
+    }
 }
 
 fn measure_resources(all: &mut Metrics, market: &Market) {

@@ -8,12 +8,11 @@ use proffer_core::jobs::JobKey;
 use proffer_core::ranges::Ranges;
 use proffer_core::time::Time;
 use proffer_core::view::{FrameworkStatus, Market, NodeStatus, PoolHoldings};
-use serde_json::Value;
 
 use super::Sight;
 use crate::master::agents::Agents;
 use crate::master::frameworks::Framework;
-use crate::master::operator_api::Window;
+use crate::master::operator_api::{Machine, Window};
 use crate::master::shared::Shared;
 use crate::master::{Master, MasterSettings};
 
@@ -29,7 +28,7 @@ pub(crate) struct Snapshot {
     frameworks: Shared<Arc<str>, Framework>,
     gone: VecDeque<Arc<Framework>>,
     windows: Arc<Vec<Window>>,
-    down_machines: Arc<Vec<Value>>,
+    down_machines: Arc<Vec<Machine>>,
     counts: BTreeMap<&'static str, u64>,
     market: Market,
     places: OnceLock<Places>,
@@ -131,7 +130,7 @@ impl Reading {
         &self.snapshot.windows
     }
 
-    pub(super) fn down_machines(&self) -> &[Value] {
+    pub(super) fn down_machines(&self) -> &[Machine] {
         &self.snapshot.down_machines
     }
 

@@ -6,12 +6,15 @@ use serde_json::Value;
 use super::*;
 use crate::master::tests::{World, framework, task};
 
-/// Readers of a master with a framework that has run this many tasks, the name of each long.
+/// Readers of a master with a framework that has this many tasks, the name of each long.
 fn readers(tasks: usize) -> Readers {
     let (requests, mut asked) = mpsc::channel(8);
     let mut world = World::new(1);
     let stream = world.subscribe(framework("{}"));
-    let named = |number| task(&format!("{number}-{}", "x".repeat(1000)), "m-S0", 0.001);
+    let named = |number| {
+        let name = "x".repeat(50_000);
+        proffer_mesos::types::TaskInfo { name, ..task(&format!("{number}"), "m-S0", 0.01) }
+    };
     let tasks: Vec<_> = (0..tasks).map(named).collect();
     world.launch(stream, &tasks);
     let snapshot = Arc::new(world.snapshot());
@@ -36,9 +39,9 @@ async fn read(readers: &Readers, asked: Asked) -> Value {
 
 #[tokio::test]
 async fn a_long_answer_is_made_piece_by_piece() {
-    let readers = readers(1000);
+    let readers = readers(30);
     let state = read(&readers, endpoint("state")).await;
-    assert_eq!(state["frameworks"][0]["tasks"].as_array().unwrap().len(), 1000);
+    assert_eq!(state["frameworks"][0]["tasks"].as_array().unwrap().len(), 30);
     let place = Arc::clone(&readers.answers).acquire_owned().await.unwrap();
     let reading = readers.look(Sight::All).await.unwrap();
     let mut pieces = readers.make(place, Arc::new(endpoint("state")), reading);
@@ -53,7 +56,7 @@ async fn a_long_answer_is_made_piece_by_piece() {
 
 #[tokio::test]
 async fn who_does_not_read_gives_place_to_others() {
-    let mut readers = readers(1000);
+    let mut readers = readers(30);
     readers.patience = Duration::from_millis(1);
     let unread = readers.answer(endpoint("state"), Sight::All).await.unwrap();
     // All places are free again without anything having been read.
@@ -65,7 +68,7 @@ async fn who_does_not_read_gives_place_to_others() {
 
 #[tokio::test]
 async fn so_many_answers_are_on_their_way_and_no_more() {
-    let readers = readers(1000);
+    let readers = readers(30);
     let mut unread = Vec::new();
     for _ in 0..MOST_ANSWERS {
         unread.push(readers.answer(endpoint("state"), Sight::All).await.unwrap());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proffer_core::action::Action;
 use proffer_core::engine::{Engine, Settings};
-use proffer_core::event::{Event as EngineEvent, NodeObservation, PoolObservation};
+use proffer_core::event::{Event as EngineEvent, Maintenance, NodeObservation, PoolObservation};
 use proffer_core::time::{Span, Time};
 use proffer_mesos::from_json;
 use proffer_mesos::scheduler::{Call, CallSubscribe, Event, EventType};
@@ -13,10 +13,12 @@ use proffer_mesos::types::{
     FrameworkInfo, Offer, OperationStatus, TaskInfo, TaskState, TaskStatus,
 };
 use proffer_mesos::{executor, to_json, validate};
+use serde_json::{Value, json};
 
+use crate::master::read::{Reading, Sight};
 use crate::master::{
-    Answer, ConnectionId, Effect, Limits, Master, MasterSettings, News, Run, Snapshot, TaskKey,
-    agent_ports,
+    Answer, ApiAnswer, ConnectionId, Effect, Limits, Master, MasterSettings, Meter, News, NodeMark,
+    Run, Snapshot, TaskKey, agent_ports,
 };
 
 pub(in crate::master) struct World {
@@ -30,6 +32,8 @@ pub(in crate::master) struct World {
     closed: Vec<ConnectionId>,
     pub(in crate::master) runs: Vec<Run>,
     pub(in crate::master) kills: Vec<(TaskKey, Option<Span>)>,
+    /// How nodes were marked.
+    pub(in crate::master) marks: Vec<(Box<str>, NodeMark)>,
     /// Whether nobody reads what was sent.
     pub(in crate::master) is_unread: bool,
     unread: Vec<ConnectionId>,
@@ -46,6 +50,7 @@ pub(in crate::master) fn settings() -> MasterSettings {
         sandboxes: Some("/sandboxes".into()),
         access: Arc::default(),
         limits: Limits::default(),
+        meter: Meter::default(),
     }
 }
 
@@ -91,27 +96,32 @@ impl World {
             closed: Vec::new(),
             runs: Vec::new(),
             kills: Vec::new(),
+            marks: Vec::new(),
             is_unread: false,
             unread: Vec::new(),
             next: 0,
         };
         world.add_pool("default");
-        for index in 0..nodes {
-            let node = NodeObservation {
-                name: format!("n{index}").into(),
-                allocatable: vec![
-                    ("cpu".into(), 4000),
-                    ("memory".into(), 4 << 30),
-                    ("ephemeral-storage".into(), 10 << 30),
-                ],
-                labels: vec![("zone".into(), "a".into())],
-                ports: agent_ports(),
-                ..NodeObservation::default()
-            };
-            world.master.observe_node(world.now, None, &node.name.clone(), node.clone());
-            world.engine.handle(world.now, EngineEvent::Node(node));
-        }
+        (0..nodes).for_each(|index| world.add_node(&format!("n{index}")));
         world
+    }
+
+    /// A node more.
+    pub(in crate::master) fn add_node(&mut self, name: &str) {
+        let node = NodeObservation {
+            name: name.into(),
+            allocatable: vec![
+                ("cpu".into(), 4000),
+                ("memory".into(), 4 << 30),
+                ("ephemeral-storage".into(), 10 << 30),
+            ],
+            labels: vec![("zone".into(), "a".into())],
+            ports: agent_ports(),
+            ..NodeObservation::default()
+        };
+        self.master.observe_node(self.now, None, name, node.clone());
+        self.engine.handle(self.now, EngineEvent::Node(node));
+        self.settle();
     }
 
     pub(in crate::master) fn add_pool(&mut self, name: &str) {
@@ -119,6 +129,30 @@ impl World {
         self.pools.push(pool.clone());
         self.master.set_pools(self.pools.clone());
         self.engine.handle(self.now, EngineEvent::Pool(pool));
+    }
+
+    /// What comes of a call of the operator API.
+    pub(in crate::master) fn operate(&mut self, kind: &str, body: &Value) -> ApiAnswer {
+        let call = json!({ "type": kind, kind.to_lowercase(): body });
+        let answer = self.master.operate(self.now, &call, &self.engine.market());
+        self.settle();
+        answer
+    }
+
+    /// What the master tells of maintenance.
+    pub(in crate::master) fn told_schedule(&self) -> Value {
+        let reading = Reading::new(Arc::new(self.snapshot()), Sight::All);
+        let answer = reading.call("GET_MAINTENANCE_SCHEDULE").unwrap();
+        serde_json::to_value(answer).unwrap()["get_maintenance_schedule"]["schedule"].clone()
+    }
+
+    pub(in crate::master) fn adopt_plan(
+        &mut self,
+        node: &str,
+        maintenance: Maintenance,
+        is_down: bool,
+    ) {
+        self.master.adopt_plan(node, maintenance, is_down);
     }
 
     /// How many frameworks that are gone are remembered.
@@ -163,7 +197,8 @@ impl World {
                     Effect::Run(run) => self.runs.push(*run),
                     Effect::Kill { task, grace } => self.kills.push((task, grace)),
                     Effect::Checkpoint(key) => self.master.checkpointed(&key, u64::MAX),
-                    Effect::Settled(_) | Effect::Mark(..) => {}
+                    Effect::Mark(node, mark) => self.marks.push((node, mark)),
+                    Effect::Settled(_) => {}
                 }
             }
         }

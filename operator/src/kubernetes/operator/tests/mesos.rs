@@ -489,6 +489,44 @@ fn what_is_planned_for_nodes_outlives_the_process() {
 }
 
 #[test]
+fn a_machine_that_is_down_stays_so_when_another_process_takes_over() {
+    let mut world = World::new(&["n1", "n2"]);
+    let operate = |world: &mut World, kind: &str, body: &Value| {
+        let now = world.now;
+        let call = json!({"type": kind, kind.to_lowercase(): body});
+        let (master, engine) = world.operator.mesos().unwrap();
+        let market = engine.market();
+        let status = master.operate(now, &call, &market).0;
+        world.settle();
+        status
+    };
+    let schedule = |machines: &Value| json!({"schedule": {"windows": machines}});
+    let window = json!([{
+        "machine_ids": [{"hostname": "n1"}],
+        "unavailability": {
+            "start": {"nanoseconds": 1_795_550_400_000_000_000_i64},
+            "duration": {"nanoseconds": 3_600_000_000_000_i64},
+        },
+    }]);
+    let machines = json!({"machines": [{"hostname": "n1"}]});
+    let plan = schedule(&window);
+    assert_eq!(operate(&mut world, "UPDATE_MAINTENANCE_SCHEDULE", &plan), 200);
+    assert_eq!(operate(&mut world, "START_MAINTENANCE", &machines), 200);
+    world.restart();
+    let framework = world.subscribe(&none());
+    assert_eq!(world.last_offer(&framework).hostname, "n2", "the other one is away");
+    assert_eq!(operate(&mut world, "START_MAINTENANCE", &machines), 400, "it is away");
+    let none = schedule(&json!([]));
+    assert_eq!(operate(&mut world, "UPDATE_MAINTENANCE_SCHEDULE", &none), 400, "it is away");
+    assert_eq!(operate(&mut world, "STOP_MAINTENANCE", &machines), 200);
+    world.restart();
+    let framework = world.subscribe(&self::none());
+    world.advance(2000);
+    let _ = world.last_offer(&framework);
+    assert_eq!(operate(&mut world, "STOP_MAINTENANCE", &machines), 400, "it is back");
+}
+
+#[test]
 fn an_answer_does_not_bring_back_a_pool_that_is_gone() {
     let mut world = World::new(&["n1"]);
     let now = world.now;

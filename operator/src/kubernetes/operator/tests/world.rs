@@ -28,7 +28,7 @@ use super::super::super::writes::{
 };
 use super::super::{Change, Kind, MesosSettings, Operator, OperatorSettings};
 use crate::convert;
-use crate::master::{ConnectionId, Effect, Limits, MasterSettings, NodeMark};
+use crate::master::{ConnectionId, Effect, Limits, MasterSettings, Meter, NodeMark};
 use proffer_core::time::{Span, Time};
 
 #[expect(
@@ -86,6 +86,7 @@ fn mesos() -> MesosSettings {
             sandboxes: None,
             access: Arc::default(),
             limits: Limits::default(),
+            meter: Meter::default(),
         },
         tasks: TaskSettings::default(),
         ttl_seconds: 3600,
