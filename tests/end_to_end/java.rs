@@ -2,6 +2,7 @@
 //! that break.
 
 mod bindings;
+mod encodings;
 
 use std::io::copy;
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -22,7 +23,7 @@ pub(crate) fn tests() -> Vec<Test> {
         a_connection_that_breaks_is_made_again,
         a_wrong_password_ends_the_driver,
     ];
-    [own, bindings::tests()].into_iter().flatten().collect()
+    [own, bindings::tests(), encodings::tests()].into_iter().flatten().collect()
 }
 
 /// The programs in Java.

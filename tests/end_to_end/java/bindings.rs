@@ -29,10 +29,10 @@ pub(crate) fn tests() -> Vec<Test> {
 
 /// The first and the last version of the bindings that have to work, and how many native methods each has.
 const VERSIONS: [(&str, usize); 2] = [("1.5.0", 108), ("1.11.0", 112)];
-const LAST_VERSION: &str = "1.11.0";
+pub(super) const LAST_VERSION: &str = "1.11.0";
 
 /// A folder with the jars of the bindings and of what they need, in one of its own for each version.
-struct MesosJars(PathBuf);
+pub(super) struct MesosJars(PathBuf);
 
 impl Fixture for MesosJars {
     fn set_up() -> Result<Self, String> {
@@ -46,7 +46,7 @@ impl Fixture for MesosJars {
 
 impl MesosJars {
     /// The class path of a version.
-    fn of(&self, version: &str) -> PathBuf {
+    pub(super) fn of(&self, version: &str) -> PathBuf {
         self.0.join(version).join("*")
     }
 }
