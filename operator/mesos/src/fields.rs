@@ -41,6 +41,10 @@ impl Field {
         Self { required: true, ..Self::optional::<K>(tag, name) }
     }
 
+    pub(crate) const fn present<K: Kind>(tag: u32, name: &'static str) -> Self {
+        Self::required::<K>(tag, name)
+    }
+
     pub(crate) const fn map<K: Kind>(tag: u32, name: &'static str) -> Self {
         Self { map: true, ..Self::optional::<K>(tag, name) }
     }

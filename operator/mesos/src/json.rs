@@ -47,6 +47,11 @@ impl<'a> ObjectWriter<'a> {
         }
     }
 
+    #[allow(clippy::ref_option)] // All labels are called alike.
+    pub(crate) fn present<K: Kind>(&mut self, name: &str, value: &Option<K::Rust>) {
+        self.optional::<K>(name, value);
+    }
+
     pub(crate) fn repeated<K: Kind>(&mut self, name: &str, values: &[K::Rust]) {
         if values.is_empty() {
             return;
@@ -88,6 +93,10 @@ impl<'a> ObjectReader<'a> {
 
     pub(crate) fn required<K: Kind>(&self, name: &str) -> Result<K::Rust, Problem> {
         self.optional::<K>(name)?.ok_or_else(|| Problem::Missing(name.to_owned()))
+    }
+
+    pub(crate) fn present<K: Kind>(&self, name: &str) -> Result<Option<K::Rust>, Problem> {
+        self.required::<K>(name).map(Some)
     }
 
     pub(crate) fn optional<K: Kind>(&self, name: &str) -> Result<Option<K::Rust>, Problem> {

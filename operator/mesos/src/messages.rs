@@ -10,6 +10,9 @@
 //! }
 //! ```
 //!
+//! A label is one of protobuf's, or `present`: required, and told apart from its default. In a map, prost leaves
+//! values out that are a default, and what is required in them would be missing to the reader.
+//!
 //! One notation gives the structure for prost, the form in JSON and the list of required fields, so
 //! that the three cannot differ.
 
@@ -101,6 +104,13 @@ macro_rules! structure {
         } $($rest)* }
     };
     (@ $name:ident { $($done:tt)* }
+        $tag:tt present $kind:ident () $field:ident; $($rest:tt)*) => {
+        structure! { @ $name { $($done)*
+            #[prost($kind, optional, tag = $tag)]
+            pub $field: labelled!(present (<kind!($kind) as $crate::fields::Kind>::Rust)),
+        } $($rest)* }
+    };
+    (@ $name:ident { $($done:tt)* }
         $tag:tt $label:ident $kind:ident () $field:ident; $($rest:tt)*) => {
         structure! { @ $name { $($done)*
             #[prost($kind, $label, tag = $tag)]
@@ -115,6 +125,7 @@ macro_rules! labelled {
     (optional $type:ident) => { Option<$type> };
     (repeated $type:ident) => { Vec<$type> };
     (required ($type:ty)) => { $type };
+    (present ($type:ty)) => { Option<$type> };
     (optional ($type:ty)) => { Option<$type> };
     (repeated ($type:ty)) => { Vec<$type> };
 }

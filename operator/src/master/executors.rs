@@ -21,7 +21,7 @@ use proffer_mesos::to_json;
 use proffer_mesos::types::{
     AgentId, AgentInfo, ContainerStatus, ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo,
     KillPolicy, TaskId as WireTaskId, TaskInfo, TaskState, TaskStatus, TaskStatusReason as Reason,
-    TaskStatusSource as Source, ValueScalar,
+    TaskStatusSource as Source, ValueInMap,
 };
 
 use super::accept::TOO_MUCH;
@@ -236,7 +236,7 @@ impl Master {
             agent_id: task.agent_id.clone(),
             resources: info.resources.iter().chain(&task.resources).cloned().collect(),
             // Further tasks come later.
-            limits: [("mem".to_owned(), ValueScalar { value: f64::INFINITY })].into(),
+            limits: [("mem".to_owned(), ValueInMap { value: Some(f64::INFINITY) })].into(),
             command: info.command.clone(),
             container: info.container.clone(),
             kill_policy: Some(KillPolicy {

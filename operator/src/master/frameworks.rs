@@ -266,7 +266,7 @@ impl Framework {
                 .quantities
                 .iter()
                 .map(|(name, quantity)| {
-                    let amount = thousandths(quantity.value).unwrap_or(i64::MAX);
+                    let amount = thousandths(quantity.amount()).unwrap_or(i64::MAX);
                     proffer_mesos::resources::scalar_resource(name, amount)
                 })
                 .collect();

@@ -49,7 +49,7 @@ fn look(
     Some(())
 }
 
-/// A map's entry is a message whose second field is the value.
+/// A map's entry is a message whose second field is the value. Without it, the value is a default.
 fn look_into_entry(
     mut entry: &[u8],
     fields: &'static [Field],
@@ -57,14 +57,15 @@ fn look_into_entry(
     depth: u32,
     missing: &mut Vec<String>,
 ) -> Option<()> {
+    let mut value: &[u8] = &[];
     while entry.has_remaining() {
         let (tag, wire_type) = decode_key(&mut entry).ok()?;
         let payload = payload(wire_type, &mut entry)?;
         if tag == 2 {
-            look(payload, fields, path, depth, missing)?;
+            value = payload;
         }
     }
-    Some(())
+    look(value, fields, path, depth, missing)
 }
 
 /// Cuts off what belongs to a key; of what has a length, the contents.

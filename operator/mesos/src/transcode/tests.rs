@@ -173,7 +173,7 @@ proptest! {
             }),
             ..TaskStatus::default()
         })?;
-        let limits = [(text.clone(), crate::types::ValueScalar { value: number })].into();
+        let limits = [(text.clone(), crate::types::ValueInMap { value: Some(number) })].into();
         there_and_back(&TaskInfo { limits, name: text, ..TaskInfo::default() })?;
     }
 
@@ -182,4 +182,17 @@ proptest! {
         let _ = missing_fields(&bytes, Call::fields());
         let _ = from_json::<Labels>(&bytes);
     }
+}
+
+/// prost leaves a map's value out if it is a default.
+#[test]
+fn an_amount_of_nothing_in_a_map_is_written_and_has_to_be_there() {
+    let limits = [("mem".to_owned(), crate::types::ValueInMap { value: Some(0.0) })].into();
+    let bytes = TaskInfo { limits, ..TaskInfo::default() }.encode_to_vec();
+    // 15: { 1: "mem", 2: { 1: 0.0 } }
+    let entry = [0x7a, 16, 0x0a, 3, b'm', b'e', b'm', 0x12, 9, 0x09, 0, 0, 0, 0, 0, 0, 0, 0];
+    assert!(bytes.windows(entry.len()).any(|part| part == entry), "{bytes:x?}");
+    let without_value = [0x7a, 5, 0x0a, 3, b'm', b'e', b'm'];
+    let missing = missing_fields(&without_value, TaskInfo::fields());
+    assert!(missing.is_some_and(|missing| missing.contains("limits.value")));
 }

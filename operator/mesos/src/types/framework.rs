@@ -1,7 +1,7 @@
 //! Frameworks, the master and agents.
 
 use super::identifiers::{Address, AgentId, DomainInfo, DurationInfo, FrameworkId, Labels};
-use super::resource::{Attribute, Resource, ValueScalar};
+use super::resource::{Attribute, Resource, ValueInMap};
 
 messages! {
     FrameworkInfo {
@@ -51,7 +51,7 @@ messages! {
         1 optional message(OfferFiltersMinAllocatableResources) min_allocatable_resources;
     }
     OfferFiltersResourceQuantities {
-        1 map message(ValueScalar) quantities;
+        1 map message(ValueInMap) quantities;
     }
     OfferFiltersMinAllocatableResources {
         1 repeated message(OfferFiltersResourceQuantities) quantities;

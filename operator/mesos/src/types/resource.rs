@@ -11,6 +11,9 @@ messages! {
         4 optional message(ValueSet) set;
         5 optional message(ValueText) text;
     }
+    ValueInMap {
+        1 present double value;
+    }
     ValueScalar {
         1 required double value;
     }
@@ -104,5 +107,12 @@ enumerations! {
     ResourceDiskInfoSourceType {
         Unknown "UNKNOWN" = 0, Path "PATH" = 1, Mount "MOUNT" = 2, Block "BLOCK" = 3,
         Raw "RAW" = 4,
+    }
+}
+
+impl ValueInMap {
+    /// The value, which messages that were let in have.
+    pub fn amount(&self) -> f64 {
+        self.value.unwrap_or_default()
     }
 }

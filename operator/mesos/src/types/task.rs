@@ -5,7 +5,7 @@ use super::container::{ContainerInfo, ContainerStatus};
 use super::identifiers::{
     AgentId, DurationInfo, ExecutorId, FrameworkId, Labels, Ports, Secret, TaskId, TimeInfo,
 };
-use super::resource::{Resource, TaskResourceLimitation, ValueScalar};
+use super::resource::{Resource, TaskResourceLimitation, ValueInMap};
 
 messages! {
     KillPolicy {
@@ -55,7 +55,7 @@ messages! {
         10 optional message(Labels) labels;
         11 optional message(DiscoveryInfo) discovery;
         14 optional message(DurationInfo) max_completion_time;
-        15 map message(ValueScalar) limits;
+        15 map message(ValueInMap) limits;
     }
     TaskGroupInfo {
         1 repeated message(TaskInfo) tasks;
@@ -77,7 +77,7 @@ messages! {
         15 optional message(HealthCheck) health_check;
         16 optional message(KillPolicy) kill_policy;
         14 optional string user;
-        17 map message(ValueScalar) limits;
+        17 map message(ValueInMap) limits;
     }
     TaskStatus {
         1 required message(TaskId) task_id;

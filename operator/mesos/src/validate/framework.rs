@@ -62,7 +62,7 @@ pub fn check_framework(info: &FrameworkInfo) -> Result<(), String> {
         }
         let least = filters.min_allocatable_resources.iter().flat_map(|least| &least.quantities);
         for (name, quantity) in least.flat_map(|least| &least.quantities) {
-            let problem = match quantity.value {
+            let problem = match quantity.amount() {
                 value if value < 0.0 => "must not be negative",
                 value if value.is_nan() => "is not a number",
                 value if thousandths(value).is_none() => "is more than can be counted",

@@ -121,7 +121,7 @@ fn check_limits(task: &TaskInfo) -> Result<(), String> {
             ));
         }
         let request = requested.scalars.get(name).copied().unwrap_or(0);
-        if limit.value.is_nan() || limit.value < crate::resources::scalar(request) {
+        if limit.amount().is_nan() || limit.amount() < crate::resources::scalar(request) {
             return Err(format!("The {name} limit must not be less than the {name} request"));
         }
     }

@@ -123,11 +123,12 @@ pub(super) fn resources(task: &TaskInfo) -> Result<Value, String> {
             "mem" => "memory",
             other => return Err(format!("there is no limit of '{other}' here: leave it out")),
         };
-        if limit.value.is_infinite() {
+        let limit = limit.amount();
+        if limit.is_infinite() {
             limits.remove(name);
             continue;
         }
-        let thousandths = proffer_mesos::resources::thousandths(limit.value).unwrap_or(i64::MAX);
+        let thousandths = proffer_mesos::resources::thousandths(limit).unwrap_or(i64::MAX);
         let quantity = match name {
             "cpu" => format!("{thousandths}m"),
             _ => bytes(thousandths).to_string(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proffer_executor::processes::{self, Process};
-use proffer_mesos::types::TaskInfo;
+use proffer_mesos::types::{TaskInfo, ValueInMap};
 
 use super::{Control, Table, lock, requested_bytes};
 
@@ -15,7 +15,7 @@ const EXECUTOR_MEBIBYTES: f64 = 32.0;
 
 /// The memory that a task may use: its limit, or what it asked for.
 pub(super) fn limit_bytes(task: &TaskInfo) -> Option<u64> {
-    let limit = task.limits.get("mem").map(|limit| limit.value);
+    let limit = task.limits.get("mem").map(ValueInMap::amount);
     let mebibytes = limit.or_else(|| requested_bytes(task, "mem"))? + EXECUTOR_MEBIBYTES;
     #[expect(
         clippy::cast_possible_truncation,
