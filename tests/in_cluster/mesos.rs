@@ -55,8 +55,6 @@ const NOT_HERE: &[&str] = &[
     "MasterTest.TasksEndpoint",
     "MasterTest.GetExecutors",
     "TeardownTest.Success",
-    // A master that was told of no maintenance before.
-    "MasterMaintenanceTest.BringDownMachines",
     // Less memory than any container starts with.
     "MasterTest.TaskWithTinyResources",
     // Nodes of just two cpus, with nothing else on them.

@@ -105,6 +105,10 @@ pub(super) fn metrics_endpoint() {
     ] {
         assert_eq!(metrics[name], json!(value), "{name}");
     }
+    for name in ["system/cpus_total", "system/mem_total_bytes", "system/mem_free_bytes"] {
+        assert!(metrics[name].as_f64().unwrap() > 0.0, "{name}");
+    }
+    assert!(metrics["system/load_1min"].as_f64().unwrap() >= 0.0);
 }
 
 pub(super) fn roles_endpoint() {
@@ -291,6 +295,8 @@ pub(super) fn machines_go_and_come() {
     framework.run(&offer, "sleep 1000", TaskState::Running);
     let machine = json!([{ "hostname": "node-0" }]).to_string();
     let post = |path: &str, body: &str| ask(&master, "POST", path, body);
+    // A master that others use, too, may have been told of some.
+    assert_eq!(post("/maintenance/schedule", r#"{"windows":[]}"#), 200);
     assert_eq!(post("/machine/down", &machine), 400, "it is not scheduled");
     let schedule = json!({ "windows": [{
         "machine_ids": [{ "hostname": "node-0" }],
@@ -329,6 +335,21 @@ pub(super) fn agent_endpoints() {
     }
     let metrics = read("metrics/snapshot").json();
     assert_eq!(metrics["slave/tasks_running"], json!(1.0));
+    let call = |kind: &str| {
+        let answer = post(&master.address, &format!("{agent}/api/v1"), &json!({ "type": kind }));
+        answer.json()[kind.to_lowercase()].clone()
+    };
+    let tasks = call("GET_TASKS");
+    assert_eq!(tasks["launched_tasks"][0]["task_id"]["value"], json!("t"));
+    assert_eq!(call("GET_STATE")["get_tasks"], tasks);
+    assert_eq!(call("GET_AGENT")["agent_info"]["id"]["value"], json!(offer.agent_id.value));
+    let container = &call("GET_CONTAINERS")["containers"][0];
+    assert_eq!(container["executor_id"]["value"], json!("t"));
+    assert_eq!(container["resource_statistics"]["cpus_limit"], json!(0.5));
+    assert_eq!(
+        call("GET_FRAMEWORKS")["frameworks"][0]["framework_info"]["id"]["value"],
+        json!(framework.id)
+    );
     assert_eq!(read("frameworks").status, 404, "it is the master that has this");
     assert_eq!(get(&master.address, "/slave(99)/state").status, 404);
     let id = &offer.agent_id.value;

@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use proffer_mesos::content::ContentType;
+use proffer_mesos::scheduler::EventType;
 use proffer_mesos::types::TaskState;
 use proffer_test_harness::{Test, tests};
 use serde_json::{Value, json};
@@ -20,6 +22,7 @@ pub(crate) fn tests() -> Vec<Test> {
         nothing_touches_the_task_of_another,
         an_address_that_others_can_reach_is_refused,
         one_that_does_not_read_does_not_hurt,
+        what_a_principal_makes_others_carry_is_bounded,
     ]
 }
 
@@ -144,5 +147,27 @@ fn one_that_does_not_read_does_not_hurt() {
         framework()["id"] != id
     });
     assert_eq!(others, 3);
+    works(&master);
+}
+
+/// Frameworks that say much of themselves and go away: others do not carry all of it.
+fn what_a_principal_makes_others_carry_is_bounded() {
+    let master = Master::start("2cpu,1Gi", &[]);
+    let label = json!({ "key": "k", "value": "v".repeat(1_000_000) });
+    let much = json!({ "labels": { "labels": [label] }, "failover_timeout": 1e9 });
+    let mut taken = 0;
+    let refusal = loop {
+        assert!(taken < 20, "more than 16 MiB are taken");
+        let subscribe = json!({ "framework_info": info(&much) });
+        let mut framework = Framework::connect(&master, ContentType::Json, &subscribe);
+        if framework.try_next(EventType::Subscribed).is_none() {
+            break framework.next(EventType::Error).error.unwrap().message;
+        }
+        taken += 1;
+    };
+    assert!(refusal.contains("mesos.limits.frameworkMebibytes"), "{refusal}");
+    assert_eq!(taken, 16);
+    let state = get(&master.address, "/state");
+    assert!(state.body.len() < 20 << 20, "{} bytes", state.body.len());
     works(&master);
 }

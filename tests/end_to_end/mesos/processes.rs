@@ -18,6 +18,7 @@ pub(crate) fn tests() -> Vec<Test> {
         archives_are_unpacked_and_programs_made_executable,
         what_cannot_be_fetched_is_named,
         images_are_refused_by_name,
+        what_a_task_uses_is_told,
         a_task_that_uses_too_much_memory_is_killed,
         a_task_that_takes_too_long_is_killed,
         nothing_is_left_of_a_task_whatever_it_started,
@@ -141,6 +142,27 @@ fn images_are_refused_by_name() {
     let container = json!({ "type": "DOCKER", "docker": { "image": "busybox" } });
     let (_, _, status) = run(&json!({ "container": container }), TaskState::Failed);
     assert!(status.message.unwrap().contains("image"));
+}
+
+/// What a task and all that it has started use is told by its agent.
+fn what_a_task_uses_is_told() {
+    let master = Master::start("2cpu,1Gi", &[]);
+    let mut framework = Framework::subscribe(&master, &json!({}));
+    let offer = framework.offer();
+    let busy = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; sleep 1000 & wait";
+    framework.launch(&[&offer], &[task("t", &offer, busy)]);
+    framework.update("t", TaskState::Running);
+    let statistics = |endpoint: &str| {
+        let listed = get(&master.address, &format!("/slave(1)/{endpoint}")).json();
+        listed[0]["statistics"].clone()
+    };
+    until("the loop is over", || statistics("containers")["processes"].as_u64() >= Some(2));
+    for endpoint in ["containers", "monitor/statistics"] {
+        let told = statistics(endpoint);
+        assert!(told["cpus_user_time_secs"].as_f64().unwrap() > 0.0, "{told}");
+        assert!(told["mem_rss_bytes"].as_u64().unwrap() > 4096, "{told}");
+        assert!(told["threads"].as_u64() >= told["processes"].as_u64(), "{told}");
+    }
 }
 
 fn a_task_that_uses_too_much_memory_is_killed() {
