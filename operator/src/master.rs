@@ -90,8 +90,10 @@ const MOST_COMPLETED_BYTES: usize = 8 << 20;
 pub(crate) struct MasterSettings {
     /// Tells this master from others; agents and frameworks are named after it.
     pub(crate) id: String,
-    /// Where it is asked, and its agents, too.
+    /// Where it is asked.
     pub(crate) address: SocketAddr,
+    /// Where its agents are asked, which may be the same.
+    pub(crate) agents_address: SocketAddr,
     /// The name of its host.
     pub(crate) hostname: String,
     /// The namespace of the frameworks whose principal has none of its own.
@@ -442,12 +444,12 @@ impl Master {
 }
 
 impl MasterSettings {
-    /// The address of the master and of its agents.
-    fn location(&self) -> Address {
+    /// An address of the master's as it is told.
+    fn located(&self, address: SocketAddr) -> Address {
         Address {
             hostname: Some(self.hostname.clone()),
-            ip: Some(self.address.ip().to_string()),
-            port: i32::from(self.address.port()),
+            ip: Some(address.ip().to_string()),
+            port: i32::from(address.port()),
         }
     }
 
@@ -470,7 +472,7 @@ impl MasterSettings {
             pid: Some(format!("master@{address}")),
             hostname: Some(self.hostname.clone()),
             version: Some(MESOS_VERSION.to_owned()),
-            address: Some(self.location()),
+            address: Some(self.located(address)),
             capabilities: capabilities
                 .iter()
                 .map(|kind| MasterInfoCapability { r#type: Some((*kind).into()) })

@@ -108,6 +108,7 @@ pub(super) async fn serve(
         master: MasterSettings {
             id: uuid::Uuid::new_v4().to_string(),
             address: SocketAddr::new(ip, port),
+            agents_address: SocketAddr::new(ip, port),
             hostname: host.clone(),
             namespace: configuration.namespace.as_str().into(),
             least_failover: Span::from_seconds(configuration.minimum_failover_seconds.into()),
@@ -128,6 +129,6 @@ pub(super) async fn serve(
     tracing::info!("frameworks of Mesos are served at {}", settings.tasks.agent);
     let files = Files::Logs(Arc::new(PodLogs(client.clone())));
     let has_jsonp = configuration.jsonp;
-    let service = Service { listener, access, files, tls, hosts, has_jsonp };
+    let service = Service { listener, agents: None, access, files, tls, hosts, has_jsonp };
     Ok(Some((settings, Connections::serve(service))))
 }

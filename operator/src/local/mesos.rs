@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use proffer_core::event::NodeObservation;
 use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::net::TcpListener;
 
 use super::cluster::LocalCluster;
 use super::progress::Progress;
@@ -19,6 +20,10 @@ use crate::master::processes::Processes;
 use crate::master::{Limits, Master, MasterSettings, Meter, agent_ports};
 use proffer_core::time::Span;
 use proffer_mesos::token::TokenFile;
+
+/// Where tools look for a master, and for agents.
+const MASTER_PORT: u16 = 5050;
+const AGENT_PORT: u16 = 5051;
 
 /// The resource that Mesos calls disk.
 const DISK: &str = "ephemeral-storage";
@@ -50,6 +55,14 @@ pub(super) struct MesosArguments {
     /// Requests for other hosts are refused, as pages of others make them in a browser.
     #[arg(long, value_name = "HOST", requires = "mesos")]
     mesos_host: Vec<String>,
+
+    /// Have agents asked at an address of their own; at port 5051 by default if the master is at 5050 and
+    /// that is free
+    ///
+    /// Tools of Mesos look there for what tasks use and for their files. All agents are there, below
+    /// /slave(1) and so on; what is asked without that is asked of the first.
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "mesos")]
+    mesos_agents: Option<SocketAddr>,
 
     /// Answer with a call of the function that ?jsonp=NAME names, which pages of others can read
     #[arg(long, requires = "mesos")]
@@ -118,6 +131,9 @@ pub(super) async fn start(
         None => of_same_user(address.port(), progress),
     };
     let access = Arc::new(access);
+    let agents = agents_listener(arguments, address, progress).await?;
+    let of_agents = agents.as_ref().and_then(|agents| agents.local_addr().ok());
+    let agents_address = of_agents.unwrap_or(address);
     let named = arguments.mesos_host.iter().map(String::as_str);
     let hosts = Hosts::new(address, named).map_err(|problem| format!("--mesos-host: {problem}"))?;
     let sandboxes = sandboxes(arguments.sandboxes.as_deref())?;
@@ -133,7 +149,7 @@ pub(super) async fn start(
     let (tasks, meter): (Box<dyn Tasks>, Meter) = if arguments.without_processes {
         (Box::new(Nothing(sender)), Meter::default())
     } else {
-        let processes = Processes::new(cluster.children(), sender, folder, address);
+        let processes = Processes::new(cluster.children(), sender, folder, agents_address);
         let meter = processes.meter();
         (Box::new(processes), meter)
     };
@@ -142,6 +158,7 @@ pub(super) async fn start(
         MasterSettings {
             id: uuid::Uuid::new_v4().to_string(),
             address,
+            agents_address,
             hostname: "localhost".to_owned(),
             namespace: "mesos".into(),
             least_failover: Span::ZERO,
@@ -153,10 +170,39 @@ pub(super) async fn start(
     );
     let files = Files::Folder(Folder::new(sandboxes.folder.clone()));
     let has_jsonp = arguments.mesos_jsonp;
-    let service = Service { listener, access, files, tls: None, hosts, has_jsonp };
+    let service = Service { listener, agents, access, files, tls: None, hosts, has_jsonp };
     cluster.serve_mesos(Host::serve(service, master, tasks, news));
     progress.line(&format!("Mesos frameworks are served at http://{address}"));
     Ok(Some(Traces { _sandboxes: sandboxes, _token: token }))
+}
+
+/// Listens where agents are asked, if they have an address of their own.
+async fn agents_listener(
+    arguments: &MesosArguments,
+    master: SocketAddr,
+    progress: &Progress,
+) -> Result<Option<TcpListener>, String> {
+    if let Some(address) = arguments.mesos_agents {
+        if address.ip() != master.ip() {
+            return Err(format!(
+                "--mesos-agents {address}: agents are at the master's own address, {}, at another port",
+                master.ip()
+            ));
+        }
+        let listener = listen(address).await;
+        return listener.map(Some).map_err(|error| format!("--mesos-agents {address}: {error}"));
+    }
+    if master.port() != MASTER_PORT {
+        return Ok(None);
+    }
+    let address = SocketAddr::new(master.ip(), AGENT_PORT);
+    match listen(address).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) => {
+            progress.line(&format!("Agents are asked at the master's port: {address}: {error}"));
+            Ok(None)
+        }
+    }
 }
 
 /// Serves the user who runs this program, and writes the token for those of its programs whose connections

@@ -7,8 +7,9 @@ use proffer_core::event::{NodeObservation, Taint, TaintEffect};
 use proffer_core::frameworks::{Constraint, Predicate, Selector};
 use proffer_core::time::Time;
 use proffer_mesos::constraints;
-use proffer_mesos::types::{Address, Attribute, Url, ValueText, ValueType};
+use proffer_mesos::types::{Attribute, Url, ValueText, ValueType};
 
+use super::MasterSettings;
 use super::amounts::PODS;
 use super::shared::Shared;
 
@@ -167,11 +168,11 @@ impl Agent {
         self.node.labels.iter().map(attribute).collect()
     }
 
-    /// Where the agent is asked: at the master's own address.
-    pub(super) fn url(&self, address: &Address) -> Url {
+    /// Where the agent is asked.
+    pub(super) fn url(&self, settings: &MasterSettings) -> Url {
         Url {
             scheme: "http".to_owned(),
-            address: address.clone(),
+            address: settings.located(settings.agents_address),
             path: Some(format!("/slave({})", self.number)),
             ..Url::default()
         }

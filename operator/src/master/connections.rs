@@ -121,6 +121,8 @@ pub(crate) struct Connections {
 pub(crate) struct Service {
     /// Where.
     pub(crate) listener: TcpListener,
+    /// Where agents are asked, if they have an address of their own.
+    pub(crate) agents: Option<TcpListener>,
     /// To whom.
     pub(crate) access: Arc<Access>,
     /// The sandboxes of tasks, if they are here.

@@ -410,7 +410,7 @@ impl Master {
         let agent = self.agents.get(&record.agent);
         let agent_info = AgentInfo {
             hostname: agent.map(|agent| agent.hostname.clone()).unwrap_or_default(),
-            port: Some(i32::from(self.settings.address.port())),
+            port: Some(i32::from(self.settings.agents_address.port())),
             attributes: agent.map(super::agents::Agent::attributes).unwrap_or_default(),
             id: Some(AgentId { value: record.agent.to_string() }),
             ..AgentInfo::default()

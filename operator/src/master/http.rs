@@ -69,7 +69,9 @@ impl Api {
     async fn route(&self, peer: &Peer, parts: &Parts, body: Body) -> Result<Response, Response> {
         let Parts { method, headers, .. } = parts;
         let requests = &self.requests;
-        let (endpoint, agent) = (endpoint(parts.uri.path()), agent(parts.uri.path()));
+        let endpoint = endpoint(parts.uri.path());
+        // Where only agents are asked, the first one is if nothing else is said.
+        let agent = agent(parts.uri.path()).or(peer.asks_agents.then_some(1));
         let intent = first_api::intent(endpoint, method);
         match endpoint {
             // Executors show what they were given.
@@ -107,6 +109,10 @@ impl Api {
             }
             _ => {
                 if let Intent::Change(change) = intent {
+                    if agent.is_some() {
+                        let message = "An agent changes nothing: ask the master";
+                        return Err(refuse(StatusCode::NOT_FOUND, message));
+                    }
                     if !self.access.may_operate(principal.as_deref()) {
                         return Err(may_not_change());
                     }

@@ -84,7 +84,7 @@ impl Master {
     ) {
         let agent = self.agents.on(node);
         let (url, agent) = (
-            agent.map(|agent| agent.url(&self.settings.location())),
+            agent.map(|agent| agent.url(&self.settings)),
             agent.map(|agent| AgentId { value: agent.id.to_string() }),
         );
         let offer = InverseOffer {
@@ -144,7 +144,7 @@ impl Framework {
             framework_id: FrameworkId { value: self.id.to_string() },
             agent_id: AgentId { value: agent.id.to_string() },
             hostname: agent.hostname.clone(),
-            url: Some(agent.url(&settings.location())),
+            url: Some(agent.url(settings)),
             resources: resources.map(|resource| self.understood_resource(resource, role)).collect(),
             attributes: agent.attributes(),
             executor_ids: self.executors_on(&offer.node),

@@ -9,8 +9,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
+use tokio_rustls::TlsAcceptor;
 
 use super::access::Access;
 use super::connections::{Request, Service};
@@ -34,12 +35,14 @@ pub(super) struct Peer {
     pub(super) local: Option<IpAddr>,
     /// Whether it is a program of the user who runs the master, if that matters.
     pub(super) is_same_user: bool,
+    /// Whether only agents are asked where the connection came in.
+    pub(super) asks_agents: bool,
     /// The token of an executor that was shown and found to be right.
     pub(super) executor_token: OnceLock<String>,
 }
 
 impl Peer {
-    async fn of(stream: &TcpStream, access: &Access) -> Self {
+    async fn of(stream: &TcpStream, access: &Access, asks_agents: bool) -> Self {
         let ends = stream.local_addr().ok().zip(stream.peer_addr().ok());
         let is_same_user = match ends {
             Some((local, peer)) if access.is_for_same_user() => {
@@ -48,18 +51,33 @@ impl Peer {
             _ => false,
         };
         let local = ends.map(|(local, _)| local.ip());
-        Self { local, is_same_user, executor_token: OnceLock::new() }
+        Self { local, is_same_user, asks_agents, executor_token: OnceLock::new() }
     }
 }
 
 /// Serves until the process ends.
 pub(super) async fn serve(service: Service, requests: mpsc::Sender<Request>) {
-    let Service { listener, access, files, tls, hosts, has_jsonp } = service;
+    let Service { listener, agents, access, files, tls, hosts, has_jsonp } = service;
     let readers = Readers::new(requests.clone());
     let api = Arc::new(Api { requests, readers, access, files, hosts, has_jsonp });
     let permits = Arc::new(Semaphore::new(MAXIMUM_CONNECTIONS));
+    if let Some(agents) = agents {
+        let (api, permits, tls) = (Arc::clone(&api), Arc::clone(&permits), tls.clone());
+        tokio::spawn(async move { accept(&agents, &api, &permits, tls, true).await });
+    }
+    accept(&listener, &api, &permits, tls, false).await;
+}
+
+/// Takes in connections at a listener.
+async fn accept(
+    listener: &TcpListener,
+    api: &Arc<Api>,
+    permits: &Arc<Semaphore>,
+    tls: Option<TlsAcceptor>,
+    asks_agents: bool,
+) {
     loop {
-        let Ok(permit) = permits.clone().acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(permits).acquire_owned().await else { return };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -71,9 +89,9 @@ pub(super) async fn serve(service: Service, requests: mpsc::Sender<Request>) {
         };
         // Events are small and wanted at once; one that cannot be sent so soon is sent all the same.
         let _ = stream.set_nodelay(true);
-        let (tls, api) = (tls.clone(), Arc::clone(&api));
+        let (tls, api) = (tls.clone(), Arc::clone(api));
         tokio::spawn(async move {
-            let peer = Peer::of(&stream, &api.access).await;
+            let peer = Peer::of(&stream, &api.access, asks_agents).await;
             match tls {
                 None => speak(stream, &api, &peer).await,
                 Some(tls) => match tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await {

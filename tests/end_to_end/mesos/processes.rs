@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::Master;
 use super::framework::{Framework, task};
-use super::http::get;
-use crate::run::{marked, unique_marker, until};
+use super::http::{get, request};
+use crate::run::{Folder, marked, unique_marker, until};
 
 pub(crate) fn tests() -> Vec<Test> {
     tests![
@@ -19,6 +19,7 @@ pub(crate) fn tests() -> Vec<Test> {
         what_cannot_be_fetched_is_named,
         images_are_refused_by_name,
         what_a_task_uses_is_told,
+        agents_have_an_address_of_their_own,
         a_task_that_uses_too_much_memory_is_killed,
         a_task_that_takes_too_long_is_killed,
         nothing_is_left_of_a_task_whatever_it_started,
@@ -142,6 +143,41 @@ fn images_are_refused_by_name() {
     let container = json!({ "type": "DOCKER", "docker": { "image": "busybox" } });
     let (_, _, status) = run(&json!({ "container": container }), TaskState::Failed);
     assert!(status.message.unwrap().contains("image"));
+}
+
+/// Where tools look for agents, all of them are, and nothing can be changed.
+fn agents_have_an_address_of_their_own() {
+    let folder = Folder::new();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let more = ["--mesos-agents", &free.to_string()];
+    let master = Master::start_with(folder, "2x1cpu,1Gi", &[], &more);
+    let agents = free.to_string();
+    let slaves = get(&master.address, "/slaves").json();
+    for (index, slave) in slaves["slaves"].as_array().unwrap().iter().enumerate() {
+        let number = index + 1;
+        assert_eq!(slave["pid"], json!(format!("slave({number})@{agents}")));
+        assert_eq!(slave["port"], json!(free.port()));
+        let state = get(&agents, &format!("/slave({number})/state")).json();
+        assert_eq!(state["id"], slave["id"]);
+    }
+    assert_eq!(get(&agents, "/state").json()["id"], slaves["slaves"][0]["id"]);
+    let mut framework = Framework::subscribe(&master, &json!({}));
+    let offer = framework.offer();
+    assert_eq!(offer.url.as_ref().unwrap().address.port, i32::from(free.port()));
+    framework.launch(&[&offer], &[task("t", &offer, "echo said; sleep 1000")]);
+    framework.update("t", TaskState::Running);
+    let agent = offer.url.unwrap().path.unwrap();
+    let state = get(&agents, &format!("{agent}/state")).json();
+    let folder = state["frameworks"][0]["executors"][0]["directory"].as_str().unwrap().to_owned();
+    until("it has said something", || {
+        let path = format!("/files/read?path={folder}/stdout&offset=0");
+        get(&agents, &path).json()["data"] == json!("said\n")
+    });
+    assert_eq!(get(&agents, &format!("{agent}/monitor/statistics")).json()[0]["executor_id"], "t");
+    for path in ["/weights", "/slave(1)/weights"] {
+        let headers = [("Content-Type", "application/json")];
+        assert_eq!(request(&agents, "PUT", path, &headers, b"[]").status, 404, "{path}");
+    }
 }
 
 /// What a task and all that it has started use is told by its agent.

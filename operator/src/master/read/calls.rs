@@ -84,7 +84,7 @@ impl Reading {
             "agent_info": {
                 "id": { "value": &*agent.id },
                 "hostname": agent.hostname,
-                "port": self.settings().address.port(),
+                "port": self.settings().agents_address.port(),
                 "attributes": attributes,
                 "resources": total,
             },

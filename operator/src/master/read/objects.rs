@@ -135,7 +135,7 @@ impl Reading {
             amounts::resources(amounts, ports).iter().map(value).collect::<Vec<Value>>()
         };
         let usable = node.map(|node| node.usable.clone()).unwrap_or_default();
-        let address = self.settings().address;
+        let address = self.settings().agents_address;
         let mut object = json!({
             "id": &*agent.id,
             "hostname": agent.hostname,

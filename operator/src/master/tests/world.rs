@@ -44,6 +44,7 @@ pub(in crate::master) fn settings() -> MasterSettings {
     MasterSettings {
         id: "m".to_owned(),
         address: "127.0.0.1:5050".parse().unwrap(),
+        agents_address: "127.0.0.1:5051".parse().unwrap(),
         hostname: "localhost".to_owned(),
         namespace: "mesos".into(),
         least_failover: Span::ZERO,

@@ -80,6 +80,7 @@ fn mesos() -> MesosSettings {
         master: MasterSettings {
             id: uuid::Uuid::new_v4().to_string(),
             address: "127.0.0.1:5050".parse().unwrap(),
+            agents_address: "127.0.0.1:5050".parse().unwrap(),
             hostname: "mesos".to_owned(),
             namespace: "ns".into(),
             least_failover: Span::from_seconds(60),
