@@ -107,7 +107,7 @@ pub async fn run(
     health.lead();
     label_own_pod(&client, true).await;
     let permit = leadership.permit();
-    let mesos = mesos::serve(&client, &configuration.mesos).await?;
+    let mesos = mesos::serve(&client, &configuration.mesos, health.metrics.mesos.clone()).await?;
     let mut cluster = Cluster::start(client, &configuration, Arc::clone(&health), timing, mesos);
     if let Some(record) = record {
         cluster.operator.record_to(record)?;

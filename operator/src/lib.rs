@@ -2,7 +2,7 @@
 //!
 //! Decisions are made in `proffer_core`; here is what it needs to see and do:
 //!
-//! - [`kubernetes`] is a cluster, [`web`] its probes and metrics.
+//! - [`kubernetes`] is a cluster, [`web`] its probes and metrics, and what the Mesos API counts.
 //! - [`local`] makes this machine a cluster, with processes for executors.
 //! - [`convert`] is the way between the API's types and the engine's.
 //! - `master` serves frameworks that speak Mesos's HTTP API.
@@ -11,12 +11,14 @@
 //! - [`simulate`] replays traces of jobs on virtual time.
 //! - [`cli`] is the command line.
 
+// What is counted.
+pub mod web;
+
 // What uses nothing else here.
 pub mod crds_output;
 pub mod manifests;
 mod master;
 mod record;
-pub mod web;
 
 // Objects and files as the engine wants them.
 pub mod configuration;

@@ -14,12 +14,15 @@ mod accept;
 pub(crate) mod access;
 mod agents;
 mod amounts;
+mod budgets;
 mod calls;
 pub(crate) mod connections;
+pub(crate) mod door;
 mod executors;
 pub(crate) mod files;
 mod first_api;
 mod frameworks;
+mod guesses;
 pub(crate) mod host;
 pub(crate) mod hosts;
 mod http;
@@ -32,11 +35,14 @@ pub(crate) mod processes;
 mod read;
 mod readers;
 mod reconcile;
+mod reload;
 pub(crate) mod restore;
 mod server;
 mod shared;
+mod slots;
 mod subscribe;
 mod tasks;
+pub(crate) mod tls;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -52,6 +58,7 @@ use proffer_mesos::types::{
 };
 use proffer_mesos::{executor, scheduler};
 
+use crate::web::Port;
 use access::Access;
 use agents::Agents;
 pub(crate) use amounts::agent_ports;
@@ -108,6 +115,8 @@ pub(crate) struct MasterSettings {
     pub(crate) limits: Limits,
     /// What measures tasks, if anything can.
     pub(crate) meter: Meter,
+    /// What the port carries.
+    pub(crate) port: Port,
 }
 
 /// The number of a connection on which a framework is told events.

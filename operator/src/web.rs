@@ -1,5 +1,9 @@
 //! Probes and metrics over HTTP.
 
+mod port;
+
+pub use port::{Amount, Port};
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -51,6 +55,8 @@ pub struct Metrics {
     pub launches: Counter,
     /// Events for people that were left out because there were too many.
     pub dropped_events: Counter,
+    /// The port of the Mesos API.
+    pub mesos: Port,
     /// How long deciding took.
     pub tick_seconds: Option<Histogram>,
 }
@@ -73,6 +79,7 @@ impl Health {
         registry.register("launches", "Executors launched", metrics.launches.clone());
         let dropped = "Events left out because there were too many";
         registry.register("dropped_events", dropped, metrics.dropped_events.clone());
+        metrics.mesos.register(&mut registry);
         registry.register_with_unit("tick", "How long deciding took", Unit::Seconds, histogram);
         Self {
             started: Instant::now(),

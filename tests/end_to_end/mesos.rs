@@ -12,7 +12,9 @@ mod framework;
 #[path = "../mesos/http.rs"]
 pub(crate) mod http;
 mod processes;
+mod rights;
 mod table;
+mod traffic;
 
 use std::net::TcpStream;
 
@@ -29,7 +31,9 @@ pub(crate) fn tests() -> Vec<Test> {
         doors::tests(),
         executors::tests(),
         processes::tests(),
+        rights::tests(),
         table::tests(),
+        traffic::tests(),
     ]
     .into_iter()
     .flatten()

@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Framework {
     address: String,
+    authorization: Option<String>,
     content: ContentType,
     pub(crate) id: String,
     pub(crate) stream: String,
@@ -76,14 +77,34 @@ impl Framework {
     }
 
     pub(crate) fn subscribe_as(master: &Master, content: ContentType, subscribe: &Value) -> Self {
-        let mut framework = Self::connect(master, content, subscribe);
-        let subscribed = framework.next(EventType::Subscribed).subscribed.unwrap();
-        framework.id = subscribed.framework_id.value;
-        framework
+        Self::connect(master, content, subscribe).subscribed()
+    }
+
+    /// Subscribes as a principal, by its `Authorization`.
+    #[allow(dead_code)] // Not all tests have principals.
+    pub(crate) fn subscribe_by(master: &Master, authorization: &str, fields: &Value) -> Self {
+        let subscribe = json!({ "framework_info": info(fields) });
+        let by = Some(authorization);
+        Self::connect_by(master, by, ContentType::Json, &subscribe).subscribed()
+    }
+
+    fn subscribed(mut self) -> Self {
+        let subscribed = self.next(EventType::Subscribed).subscribed.unwrap();
+        self.id = subscribed.framework_id.value;
+        self
     }
 
     /// Opens a stream, whatever comes on it.
     pub(crate) fn connect(master: &Master, content: ContentType, subscribe: &Value) -> Self {
+        Self::connect_by(master, None, content, subscribe)
+    }
+
+    fn connect_by(
+        master: &Master,
+        authorization: Option<&str>,
+        content: ContentType,
+        subscribe: &Value,
+    ) -> Self {
         let mut call = json!({ "type": "SUBSCRIBE", "subscribe": subscribe });
         if let Some(id) = subscribe["framework_info"].get("id") {
             call["framework_id"] = id.clone();
@@ -91,7 +112,8 @@ impl Framework {
         let address = master.address.clone();
         let body = encode(content, &call);
         let kind = content.media_type();
-        let headers = [("Content-Type", kind), ("Accept", kind)];
+        let mut headers = vec![("Content-Type", kind), ("Accept", kind)];
+        headers.extend(authorization.map(|it| ("Authorization", it)));
         let mut connection =
             Connection::open(&address, "POST", "/api/v1/scheduler", &headers, &body);
         let socket = connection.socket();
@@ -113,7 +135,8 @@ impl Framework {
             }
         });
         let (id, passed) = (String::new(), VecDeque::new());
-        Self { address, content, id, stream, events, passed, socket }
+        let authorization = authorization.map(str::to_owned);
+        Self { address, authorization, content, id, stream, events, passed, socket }
     }
 
     /// The next event of a kind; nothing if the stream ends before.
@@ -198,6 +221,7 @@ impl Framework {
         call["framework_id"] = json!({ "value": self.id });
         let kind = self.content.media_type();
         let mut all = vec![("Content-Type", kind), ("Accept", kind)];
+        all.extend(self.authorization.as_deref().map(|it| ("Authorization", it)));
         all.extend(headers);
         request(&self.address, "POST", "/api/v1/scheduler", &all, &encode(self.content, &call))
     }

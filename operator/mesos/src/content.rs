@@ -1,7 +1,13 @@
 //! The two encodings, and which one a request is in and an answer should be in.
 
-use crate::fields::missing_fields;
+use serde_json::Value;
+
+use crate::fields::{MOST_MESSAGES, survey};
 use crate::transcode::{Message, from_value, to_json};
+
+/// The most values of JSON that a body holds. Each may take much more room than it has in the body: an empty
+/// list has three bytes there, and 32 once decoded.
+const MOST_VALUES: usize = 1 << 20;
 
 /// How messages are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,22 +78,50 @@ impl ContentType {
     pub fn decode<M: Message>(self, body: &[u8], name: &str) -> Result<M, String> {
         match self {
             Self::Json => {
-                let value = serde_json::from_slice(body)
-                    .map_err(|error| format!("Failed to parse body into JSON: {error}"))?;
+                let value = parse_json(body)?;
                 from_value(&value).map_err(|problem| {
                     format!("Failed to convert JSON into {name} protobuf: {problem}")
                 })
             }
             Self::Protobuf => {
                 let failed = || format!("Failed to parse body into {name} protobuf");
-                let message = M::decode(body).map_err(|_| failed())?;
-                match missing_fields(body, M::fields()) {
-                    None => Ok(message),
-                    Some(_) => Err(failed()),
+                // What is not worth it is not decoded.
+                let survey = survey(body, M::fields());
+                if survey.messages > MOST_MESSAGES {
+                    let failed = failed();
+                    return Err(format!("{failed}: it holds more than {MOST_MESSAGES} messages"));
                 }
+                let message = M::decode(body).map_err(|_| failed())?;
+                if survey.missing.is_empty() { Ok(message) } else { Err(failed()) }
             }
         }
     }
+}
+
+/// A body as JSON, if it does not hold too much of it; the error is the body of Mesos's answer, with 400.
+pub fn parse_json(body: &[u8]) -> Result<Value, String> {
+    let failed =
+        |problem: &dyn std::fmt::Display| format!("Failed to parse body into JSON: {problem}");
+    if holds_more_than(body, MOST_VALUES) {
+        return Err(failed(&format!("it holds more than {MOST_VALUES} values")));
+    }
+    serde_json::from_slice(body).map_err(|error| failed(&error))
+}
+
+/// Whether a text of JSON holds more than so many values: one for each that begins a list or an object, or
+/// comes after a comma.
+fn holds_more_than(body: &[u8], most: usize) -> bool {
+    let (mut is_text, mut is_escaped, mut count) = (false, false, 0);
+    for byte in body {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b',' | b'[' | b'{' if !is_text => count += 1,
+            _ => {}
+        }
+    }
+    count > most
 }
 
 /// Whether an `Accept` allows an encoding. Without one everything is allowed.

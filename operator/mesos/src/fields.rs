@@ -5,7 +5,7 @@ mod wire;
 
 use serde_json::Value;
 
-pub use wire::missing_fields;
+pub use wire::{MOST_MESSAGES, Survey, survey};
 
 /// A message whose fields are known by name and number.
 pub trait Described {

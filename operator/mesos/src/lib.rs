@@ -43,5 +43,5 @@ pub mod scheduler;
 pub mod constraints;
 pub mod validate;
 
-pub use fields::{Described, Field, Problem, missing_fields};
+pub use fields::{Described, Field, MOST_MESSAGES, Problem, Survey, survey};
 pub use transcode::{Message, from_json, from_value, to_json};

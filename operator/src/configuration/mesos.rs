@@ -38,8 +38,10 @@ pub struct Mesos {
     pub namespace: String,
 
     /// A file of principals, as `{"credentials": [{"principal": …, "secret": …}]}`. With a list of
-    /// `roles`, a principal may use these and those below, but not change the cluster; `namespace` is
-    /// where its frameworks and tasks are; with a number `qps` it may call so often in a second.
+    /// `roles`, a principal may use these and those below, and sees what is in them, but does not change the
+    /// cluster; `view` is what it sees beside that, as `"all"` or a list of `view_frameworks`, `view_tasks`,
+    /// `view_executors`, `view_roles` and `access_sandboxes`; `namespace` is where its frameworks and tasks
+    /// are; with a number `qps` it may call so often in a second. A changed file is read within seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
     pub credentials_file: Option<String>,
@@ -75,6 +77,58 @@ pub struct Mesos {
     /// How long jobs of frameworks that have ended stay.
     #[schemars(range(min = 0, max = 31_536_000))]
     pub ttl_seconds_after_finished: u32,
+
+    /// How much there may be at once. What is beyond it waits for some seconds, and is then refused with 429
+    /// or 503 and `Retry-After`.
+    pub traffic: MesosTraffic,
+}
+
+/// How much there may be at once of connections, requests and what they hold. The last tenth is for those
+/// who have little of it. Without credentials, each address counts as a principal.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct MesosTraffic {
+    /// Connections of those who have said who they are; less if the process may not have so many files.
+    #[schemars(range(min = 100, max = 1_000_000))]
+    pub connections: u32,
+
+    /// Connections of each principal. Those of its frameworks' executors count by themselves.
+    #[schemars(range(min = 10, max = 1_000_000))]
+    pub connections_per_principal: u32,
+
+    /// Connections of those who have not said who they are. When there are more, the oldest one is closed, of
+    /// the address that has most.
+    #[schemars(range(min = 10, max = 1_000_000))]
+    pub unknown_connections: u32,
+
+    /// How long a connection may be open before it says who it is, in seconds.
+    #[schemars(range(min = 1, max = 3600))]
+    pub unknown_seconds: u32,
+
+    /// Requests that are not answered yet.
+    #[schemars(range(min = 100, max = 1_000_000))]
+    pub requests: u32,
+
+    /// Those of each principal.
+    #[schemars(range(min = 10, max = 1_000_000))]
+    pub requests_per_principal: u32,
+
+    /// Answers that are on their way to those who read `/state` and the like.
+    #[schemars(range(min = 10, max = 10_000))]
+    pub answers: u32,
+
+    /// Those of each principal.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub answers_per_principal: u32,
+
+    /// Bodies of requests that are not answered yet, in MiB. A byte counts 16 times, as what it says can take
+    /// so much room; a body has at most 8 MiB, which count 128.
+    #[schemars(range(min = 256, max = 1_048_576))]
+    pub body_mebibytes: u32,
+
+    /// Those of each principal.
+    #[schemars(range(min = 128, max = 1_048_576))]
+    pub body_mebibytes_per_principal: u32,
 }
 
 /// What one principal may make others carry. What is more is refused.
@@ -131,6 +185,24 @@ impl Default for Mesos {
             host_ports: true,
             limits: MesosLimits::default(),
             ttl_seconds_after_finished: 86_400,
+            traffic: MesosTraffic::default(),
+        }
+    }
+}
+
+impl Default for MesosTraffic {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            connections_per_principal: 2500,
+            unknown_connections: 1000,
+            unknown_seconds: 10,
+            requests: 1024,
+            requests_per_principal: 256,
+            answers: 64,
+            answers_per_principal: 24,
+            body_mebibytes: 256,
+            body_mebibytes_per_principal: 128,
         }
     }
 }

@@ -11,15 +11,18 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, LogParams};
 use kube::{Api, Client, ResourceExt};
 
-use super::names::{TASK_CONTAINER, TASK_LABEL};
+use super::names::{JOB_LABEL, TASK_CONTAINER, TASK_LABEL};
 use super::operator::MesosSettings;
 use super::task_pod::{TaskSettings, label_value};
-use crate::configuration::{Mesos, MesosLimits};
+use crate::configuration::{Mesos, MesosLimits, MesosTraffic};
 use crate::master::access::Access;
-use crate::master::connections::{Connections, Service, listen, tls};
+use crate::master::connections::{Connections, Service, listen};
+use crate::master::door::Traffic;
 use crate::master::files::{Container, Files, Logs};
 use crate::master::hosts::Hosts;
+use crate::master::tls::Tls;
 use crate::master::{Limits, MasterSettings, Meter, executor_name};
+use crate::web::Port;
 use proffer_core::time::Span;
 
 /// How much is read of what a task has written.
@@ -32,18 +35,18 @@ impl Logs for PodLogs {
     fn read(&self, container: Container) -> BoxFuture<'static, Result<Option<String>, String>> {
         let client = self.0.clone();
         async move {
-            let Container { agent, executor, id } = container;
+            let Container { job, agent, executor, id } = container;
             // A task that has no executor of its own, or such an executor.
             let of_executor = executor_name(&agent, &executor);
             let names = [&executor, &*of_executor].map(label_value).join(",");
-            let labels = format!("{TASK_LABEL} in ({names})");
-            let pods: Api<Pod> = Api::all(client.clone());
+            // Pods of other frameworks and other namespaces are not looked at.
+            let labels = format!("{JOB_LABEL}={},{TASK_LABEL} in ({names})", job.name);
+            let pods: Api<Pod> = Api::namespaced(client, &job.namespace);
             let listed = pods.list_metadata(&ListParams::default().labels(&labels)).await;
             let listed = listed.map_err(|error| error.to_string())?;
             let Some(pod) = listed.items.iter().find(|pod| pod.uid().as_ref() == Some(&id)) else {
                 return Ok(None);
             };
-            let pods: Api<Pod> = Api::namespaced(client, &pod.namespace().unwrap_or_default());
             let parameters = LogParams {
                 container: Some(TASK_CONTAINER.to_owned()),
                 limit_bytes: Some(LOG_BYTES),
@@ -70,6 +73,7 @@ fn limits(limits: &MesosLimits) -> Limits {
 pub(super) async fn serve(
     client: &Client,
     configuration: &Mesos,
+    port: Port,
 ) -> anyhow::Result<Option<(MesosSettings, Connections)>> {
     if !configuration.enabled {
         return Ok(None);
@@ -88,11 +92,12 @@ pub(super) async fn serve(
              mesos.credentialsFile, or mesos.allowAnonymous if that is as it should be"
         ));
     }
-    let tls = configuration.tls.as_ref().map(|files| tls(&files.certificate_file, &files.key_file));
+    let files = configuration.tls.as_ref();
+    let tls = files.map(|files| Tls::load(&files.certificate_file, &files.key_file));
     let tls = tls.transpose().map_err(|problem| anyhow!(problem))?;
     let listener =
         listen(address).await.with_context(|| format!("cannot serve Mesos at {address}"))?;
-    let port = listener.local_addr().map_or(address.port(), |local| local.port());
+    let port_number = listener.local_addr().map_or(address.port(), |local| local.port());
     let own = std::env::var("POD_IP").ok().and_then(|ip| ip.parse::<IpAddr>().ok());
     let ip = match own {
         Some(ip) => ip,
@@ -102,13 +107,13 @@ pub(super) async fn serve(
     let host = configuration.advertised_host.clone().unwrap_or_else(|| ip.to_string());
     let own = ip.to_string();
     let named = configuration.hosts.iter().chain([&host, &own]).map(String::as_str);
-    let bound = SocketAddr::new(address.ip(), port);
+    let bound = SocketAddr::new(address.ip(), port_number);
     let hosts = Hosts::new(bound, named).map_err(|problem| anyhow!("mesos.hosts: {problem}"))?;
     let settings = MesosSettings {
         master: MasterSettings {
             id: uuid::Uuid::new_v4().to_string(),
-            address: SocketAddr::new(ip, port),
-            agents_address: SocketAddr::new(ip, port),
+            address: SocketAddr::new(ip, port_number),
+            agents_address: SocketAddr::new(ip, port_number),
             hostname: host.clone(),
             namespace: configuration.namespace.as_str().into(),
             least_failover: Span::from_seconds(configuration.minimum_failover_seconds.into()),
@@ -117,18 +122,37 @@ pub(super) async fn serve(
             limits: limits(&configuration.limits),
             // Kubernetes measures pods.
             meter: Meter::default(),
+            port: port.clone(),
         },
         tasks: TaskSettings {
             default_image: configuration.default_image.clone(),
             user: Some(configuration.run_as_user).filter(|user| *user >= 0),
             host_ports: configuration.host_ports,
-            agent: format!("{host}:{port}"),
+            agent: format!("{host}:{port_number}"),
         },
         ttl_seconds: configuration.ttl_seconds_after_finished.into(),
     };
     tracing::info!("frameworks of Mesos are served at {}", settings.tasks.agent);
     let files = Files::Logs(Arc::new(PodLogs(client.clone())));
     let has_jsonp = configuration.jsonp;
-    let service = Service { listener, agents: None, access, files, tls, hosts, has_jsonp };
+    let traffic = traffic(&configuration.traffic);
+    let service =
+        Service { listener, agents: None, access, files, tls, hosts, has_jsonp, traffic, port };
     Ok(Some((settings, Connections::serve(service))))
+}
+
+/// How much there may be at once.
+fn traffic(traffic: &MesosTraffic) -> Traffic {
+    Traffic {
+        connections: traffic.connections,
+        connections_each: traffic.connections_per_principal,
+        unknown_connections: traffic.unknown_connections,
+        unknown_seconds: traffic.unknown_seconds,
+        requests: traffic.requests,
+        requests_each: traffic.requests_per_principal,
+        answers: traffic.answers,
+        answers_each: traffic.answers_per_principal,
+        body_mebibytes: traffic.body_mebibytes,
+        body_mebibytes_each: traffic.body_mebibytes_per_principal,
+    }
 }

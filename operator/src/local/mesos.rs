@@ -12,12 +12,14 @@ use super::cluster::LocalCluster;
 use super::progress::Progress;
 use crate::master::access::Access;
 use crate::master::connections::{Service, listen};
+use crate::master::door::Traffic;
 use crate::master::files::{Files, Folder};
 use crate::master::host::{self, Host, Tasks};
 use crate::master::hosts::Hosts;
 use crate::master::nothing::Nothing;
 use crate::master::processes::Processes;
 use crate::master::{Limits, Master, MasterSettings, Meter, agent_ports};
+use crate::web::Port;
 use proffer_core::time::Span;
 use proffer_mesos::token::TokenFile;
 
@@ -45,8 +47,9 @@ pub(super) struct MesosArguments {
 
     /// Serve only those whom this file names, as {"credentials": [{"principal": …, "secret": …}]}
     ///
-    /// With a list of "roles", a principal may use these and those below, but not change the cluster; with
-    /// a number "qps" it may call so often in a second.
+    /// With a list of "roles", a principal may use these and those below, and sees what is in them, but does
+    /// not change the cluster; "view" is what it sees beside that, as "all" or a list of names; with a number
+    /// "qps" it may call so often in a second. A changed file is read within seconds.
     #[arg(long, value_name = "FILE", requires = "mesos")]
     mesos_credentials: Option<PathBuf>,
 
@@ -153,6 +156,7 @@ pub(super) async fn start(
         let meter = processes.meter();
         (Box::new(processes), meter)
     };
+    let port = Port::default();
     let master = Master::new(
         cluster.now(),
         MasterSettings {
@@ -166,11 +170,14 @@ pub(super) async fn start(
             access: access.clone(),
             limits: Limits::default(),
             meter,
+            port: port.clone(),
         },
     );
     let files = Files::Folder(Folder::new(sandboxes.folder.clone()));
     let has_jsonp = arguments.mesos_jsonp;
-    let service = Service { listener, agents, access, files, tls: None, hosts, has_jsonp };
+    let traffic = Traffic::default();
+    let service =
+        Service { listener, agents, access, files, tls: None, hosts, has_jsonp, traffic, port };
     cluster.serve_mesos(Host::serve(service, master, tasks, news));
     progress.line(&format!("Mesos frameworks are served at http://{address}"));
     Ok(Some(Traces { _sandboxes: sandboxes, _token: token }))

@@ -13,17 +13,17 @@ use proffer_core::view::Market;
 use proffer_mesos::content::ContentType;
 use proffer_mesos::scheduler::{Call, CallSubscribe};
 use proffer_mesos::{Message, executor, recordio};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Interval, MissedTickBehavior};
-use tokio_rustls::TlsAcceptor;
 
 use super::access::Access;
+use super::door::Traffic;
 use super::files::Files;
 use super::hosts::Hosts;
+use super::tls::Tls;
 use super::{Answer, ApiAnswer, ConnectionId, Effect, Master, Snapshot, server};
+use crate::web::Port;
 use showing::Showing;
 
 /// Calls that wait to be taken in; those who call wait when there are more.
@@ -83,8 +83,8 @@ pub(crate) enum Request {
     IsExecutor {
         /// What it shows.
         token: String,
-        /// Whether it is that of an executor.
-        reply: oneshot::Sender<bool>,
+        /// Whose executor it is of, if it is of one: a principal's, or else a framework's.
+        reply: oneshot::Sender<Option<Arc<str>>>,
     },
     /// Somebody wants to see what the master knows.
     Look(oneshot::Sender<Arc<Snapshot>>),
@@ -128,26 +128,15 @@ pub(crate) struct Service {
     /// The sandboxes of tasks, if they are here.
     pub(crate) files: Files,
     /// What connections are encrypted with, if they are.
-    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) tls: Option<Tls>,
     /// By which names it may be called.
     pub(crate) hosts: Hosts,
     /// Whether answers may be calls of functions, which pages of others can run.
     pub(crate) has_jsonp: bool,
-}
-
-/// Encryption with a certificate and its key, in PEM; the error is a sentence.
-pub(crate) fn tls(certificate: &str, key: &str) -> Result<TlsAcceptor, String> {
-    let failed = |file: &str, error: &dyn std::fmt::Display| format!("cannot read {file}: {error}");
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| failed(certificate, &error))?;
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| failed(key, &error))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let configuration = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .map_err(|error| format!("{certificate} does not serve: {error}"))?;
-    Ok(TlsAcceptor::from(Arc::new(configuration)))
+    /// How many connections, requests and bytes there may be.
+    pub(crate) traffic: Traffic,
+    /// Where it is counted how many there are.
+    pub(crate) port: Port,
 }
 
 impl Connections {
@@ -211,7 +200,7 @@ impl Connections {
             Request::Look(reply) => self.showing.want(reply),
             Request::Show => self.showing.show(|| master.snapshot(now, market())),
             Request::IsExecutor { token, reply } => {
-                let _ = reply.send(master.has_executor(&token));
+                let _ = reply.send(master.owner_of_executor(&token));
             }
             Request::Operate(call, reply) => {
                 let _ = reply.send(master.operate(now, &call, &market()));

@@ -500,10 +500,12 @@ impl Master {
         }
     }
 
-    /// Whether a token is that of an executor.
-    pub(crate) fn has_executor(&self, token: &str) -> bool {
-        let mut executors = self.frameworks.values().flat_map(|it| it.executors.values());
-        executors.any(|record| record.token == token)
+    /// The principal whose executor a token is of, or else the framework; nothing if it is of none.
+    pub(crate) fn owner_of_executor(&self, token: &str) -> Option<Arc<str>> {
+        let has = |it: &&Framework| it.executors.values().any(|record| record.token == token);
+        let framework = self.frameworks.values().find(has)?;
+        let principal = framework.principal.as_deref().map(Arc::from);
+        Some(principal.unwrap_or_else(|| framework.id.clone()))
     }
 
     fn find_executor(&self, call: &Call, token: Option<&str>) -> Option<(Arc<str>, TaskId)> {

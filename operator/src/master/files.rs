@@ -1,5 +1,7 @@
 //! What tasks leave in their sandboxes: `/files/browse`, `/files/read` and `/files/download`.
 
+mod reach;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -9,10 +11,14 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use futures::future::BoxFuture;
+use proffer_core::jobs::JobKey;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
+
+use reach::framework_of;
+pub(super) use reach::{Reach, out_of_reach};
 
 /// The most that is read at once, as in Mesos.
 const MAXIMUM_READ_BYTES: u64 = 64 << 10;
@@ -49,6 +55,8 @@ pub(crate) trait Logs: Send + Sync {
 /// A container by the parts of the path that its sandbox would have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Container {
+    /// The job that its framework is.
+    pub(crate) job: JobKey,
     /// The agent's id.
     pub(crate) agent: String,
     /// The executor's id, which is that of a task that has none of its own.
@@ -109,18 +117,22 @@ impl Pieces {
     }
 }
 
-/// The file or folder of a path, which has to be within a folder.
-fn find(folder: &Path, path: &str) -> Found<PathBuf> {
-    let not_there = || (StatusCode::NOT_FOUND, format!("There is no '{path}'"));
+/// The file or folder of a path, which has to be within a folder and within reach.
+fn find(folder: &Path, path: &str, reach: &Reach) -> Found<PathBuf> {
     // Links are followed before it is looked whether they lead outside.
-    let real = std::fs::canonicalize(path).map_err(|_| not_there())?;
-    if real.starts_with(folder) { Ok(real) } else { Err(not_there()) }
+    let real = std::fs::canonicalize(path).map_err(|_| not_there(path))?;
+    let inside = real.strip_prefix(folder).map_err(|_| not_there(path))?;
+    if reach.has(inside) { Ok(real) } else { Err(out_of_reach(path)) }
+}
+
+fn not_there(path: &str) -> (StatusCode, String) {
+    (StatusCode::NOT_FOUND, format!("There is no '{path}'"))
 }
 
 /// Opens a regular file. Others, as pipes and terminals, could have a reader wait for as long as a task
 /// likes, so it is not waited, and what was opened is looked at before it is read.
-fn open(folder: &Path, path: &str) -> Found<File> {
-    let real = find(folder, path)?;
+fn open(folder: &Path, path: &str, reach: &Reach) -> Found<File> {
+    let real = find(folder, path, reach)?;
     let flags =
         OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::CLOEXEC;
     // A task may have put a link in the place of a file or a folder meanwhile.
@@ -143,9 +155,9 @@ fn failed(error: io::Error) -> (StatusCode, String) {
 }
 
 /// What a folder of a sandbox holds.
-fn list(folder: &Path, path: &str) -> Found<Value> {
+fn list(folder: &Path, path: &str, reach: &Reach) -> Found<Value> {
     let mut listed = BTreeMap::new();
-    for entry in std::fs::read_dir(find(folder, path)?).map_err(failed)? {
+    for entry in std::fs::read_dir(find(folder, path, reach)?).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         // One that goes meanwhile is not there any more.
         if let Ok(metadata) = entry.metadata() {
@@ -157,16 +169,34 @@ fn list(folder: &Path, path: &str) -> Found<Value> {
 }
 
 impl Files {
+    /// The framework whose sandboxes a path is in. Whether there is such a file does not matter.
+    pub(super) fn framework_of<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let root = match self {
+            Self::Folder(folder) => &*folder.path,
+            Self::Logs(_) => Path::new("/"),
+        };
+        framework_of(Path::new(path).strip_prefix(root).ok()?)
+    }
+
+    /// Whether there are folders around sandboxes, which somebody could look at.
+    pub(super) fn has_folders(&self) -> bool {
+        matches!(self, Self::Folder(_))
+    }
+
     /// What a folder holds.
-    pub(super) async fn browse(&self, query: &BTreeMap<String, String>) -> Found<Value> {
+    pub(super) async fn browse(
+        &self,
+        query: &BTreeMap<String, String>,
+        reach: &Reach,
+    ) -> Found<Value> {
         let path = path(query)?;
         match self {
             Self::Folder(folder) => {
-                let path = path.to_owned();
-                folder.look(move |folder| list(folder, &path)).await
+                let (path, reach) = (path.to_owned(), reach.clone());
+                folder.look(move |folder| list(folder, &path, &reach)).await
             }
             Self::Logs(logs) => {
-                let length = read_log(&**logs, path, false).await?.len();
+                let length = read_log(&**logs, path, false, reach).await?.len();
                 let path = format!("{}/{LOG_FILE}", path.trim_end_matches('/'));
                 Ok(json!([{
                     "path": path, "nlink": 1, "size": length, "mtime": 0, "mode": "-rw-r--r--",
@@ -177,7 +207,11 @@ impl Files {
     }
 
     /// A part of a file; its length alone with an offset of -1.
-    pub(super) async fn read(&self, query: &BTreeMap<String, String>) -> Found<Value> {
+    pub(super) async fn read(
+        &self,
+        query: &BTreeMap<String, String>,
+        reach: &Reach,
+    ) -> Found<Value> {
         let path = path(query)?;
         let number = |name: &str| query.get(name).and_then(|text| text.parse::<i64>().ok());
         let offset = u64::try_from(number("offset").unwrap_or(-1)).ok();
@@ -186,9 +220,9 @@ impl Files {
         let wanted = wanted.unwrap_or(MAXIMUM_READ_BYTES).min(MAXIMUM_READ_BYTES);
         match self {
             Self::Folder(folder) => {
-                let path = path.to_owned();
+                let (path, reach) = (path.to_owned(), reach.clone());
                 let look = move |folder: &Path| {
-                    let mut file = open(folder, &path)?;
+                    let mut file = open(folder, &path, &reach)?;
                     let length = file.metadata().map_err(failed)?.len();
                     let Some(offset) = offset else { return Ok(only_length(length)) };
                     if offset >= length {
@@ -203,7 +237,7 @@ impl Files {
                 folder.look(look).await
             }
             Self::Logs(logs) => {
-                let log = read_log(&**logs, path, true).await?.into_bytes();
+                let log = read_log(&**logs, path, true, reach).await?.into_bytes();
                 let Some(offset) = offset else { return Ok(only_length(log.len() as u64)) };
                 let start = usize::try_from(offset).unwrap_or(usize::MAX).min(log.len());
                 let length = usize::try_from(wanted).unwrap_or(usize::MAX);
@@ -214,46 +248,51 @@ impl Files {
     }
 
     /// A whole file.
-    pub(super) async fn download(&self, query: &BTreeMap<String, String>) -> Found<Download> {
+    pub(super) async fn download(
+        &self,
+        query: &BTreeMap<String, String>,
+        reach: &Reach,
+    ) -> Found<Download> {
         let path = path(query)?;
         match self {
             Self::Folder(folder) => {
-                let path = path.to_owned();
-                let file = folder.look(move |folder| open(folder, &path)).await?;
+                let (path, reach) = (path.to_owned(), reach.clone());
+                let file = folder.look(move |folder| open(folder, &path, &reach)).await?;
                 Ok(Download::File(Pieces { folder: folder.clone(), file: Arc::new(file) }))
             }
-            Self::Logs(logs) => read_log(&**logs, path, true).await.map(Download::Text),
+            Self::Logs(logs) => read_log(&**logs, path, true, reach).await.map(Download::Text),
         }
     }
 }
 
 /// The path that is asked for.
-fn path(query: &BTreeMap<String, String>) -> Found<&str> {
+pub(super) fn path(query: &BTreeMap<String, String>) -> Found<&str> {
     let path = query.get("path").filter(|path| !path.is_empty());
     path.map(String::as_str)
         .ok_or_else(|| (StatusCode::BAD_REQUEST, "Expecting 'path=value' in query.".to_owned()))
 }
 
 /// What a container has written, by the path of its sandbox or of the only file there.
-async fn read_log(logs: &dyn Logs, path: &str, is_file: bool) -> Found<String> {
-    let not_there = || (StatusCode::NOT_FOUND, format!("There is no '{path}'"));
-    let container = container(path, is_file).ok_or_else(not_there)?;
+async fn read_log(logs: &dyn Logs, path: &str, is_file: bool, reach: &Reach) -> Found<String> {
+    let container = container(path, is_file, reach).ok_or_else(|| not_there(path))?;
     match logs.read(container).await {
-        Ok(log) => log.ok_or_else(not_there),
+        Ok(log) => log.ok_or_else(|| not_there(path)),
         Err(problem) => Err((StatusCode::BAD_GATEWAY, problem)),
     }
 }
 
-/// The container whose sandbox, or the file in it, is at a path.
-fn container(path: &str, is_file: bool) -> Option<Container> {
+/// The container within reach whose sandbox, or the file in it, is at a path.
+fn container(path: &str, is_file: bool, reach: &Reach) -> Option<Container> {
+    let Reach::Framework(framework, job) = reach else { return None };
     let mut parts = path.trim_matches('/').split('/');
     let mut after = |name: &str| parts.next().filter(|part| *part == name).and(parts.next());
     let agent = after("slaves")?.to_owned();
-    after("frameworks")?;
+    after("frameworks").filter(|id| id == framework)?;
     let executor = after("executors")?.to_owned();
     let id = after("runs")?.to_owned();
     let file = if is_file { Some(LOG_FILE) } else { None };
-    (parts.next() == file && parts.next().is_none()).then_some(Container { agent, executor, id })
+    let is_whole = parts.next() == file && parts.next().is_none();
+    is_whole.then(|| Container { job: job.clone(), agent, executor, id })
 }
 
 /// A file as Mesos lists it.

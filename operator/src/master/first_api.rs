@@ -7,7 +7,7 @@ use axum::http::Method;
 use serde_json::{Map, Value, json};
 
 /// The endpoints that can only be read.
-const READ: [&str; 16] = [
+pub(super) const READ: [&str; 16] = [
     "containers",
     "monitor/statistics",
     "version",

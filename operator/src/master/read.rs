@@ -127,13 +127,17 @@ impl Reading {
 
     fn flags(&self) -> Value {
         let address = self.settings().address;
+        let authenticate = self.settings().access.is_required().to_string();
         json!({
             "ip": address.ip().to_string(),
             "port": address.port().to_string(),
             "hostname": self.settings().hostname,
             "allocator": "HierarchicalDRF",
-            "authenticate_frameworks": "false",
-            "authenticate_http_frameworks": "false",
+            "authenticate_agents": "false",
+            "authenticate_frameworks": authenticate,
+            "authenticate_http_frameworks": authenticate,
+            "authenticate_http_readonly": authenticate,
+            "authenticate_http_readwrite": authenticate,
             "quiet": "false",
         })
     }

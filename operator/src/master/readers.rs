@@ -19,12 +19,10 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::budgets::{Budget, Held, Who};
 use super::connections::Request;
-use super::http::{refuse, unavailable};
+use super::http::{exhausted, refuse, unavailable};
 use super::read::{Json, Question, Reading, Sight};
-
-/// How many answers may be on their way at once. Others wait for their turn.
-const MOST_ANSWERS: usize = 64;
 
 /// How long a piece of an answer may wait until it is read.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -92,27 +90,29 @@ enum Made {
 /// Answers those who read.
 pub(super) struct Readers {
     requests: mpsc::Sender<Request>,
-    answers: Arc<Semaphore>,
+    /// Answers that are on their way. Others wait for their turn.
+    answers: Arc<Budget>,
     /// So many threads make answers at once that as many are left for everything else.
     makers: Arc<Semaphore>,
     patience: Duration,
 }
 
 impl Readers {
-    pub(super) fn new(requests: mpsc::Sender<Request>) -> Self {
+    pub(super) fn new(requests: mpsc::Sender<Request>, answers: Arc<Budget>) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let makers = Arc::new(Semaphore::new((processors / 2).max(1)));
-        Self {
-            requests,
-            answers: Arc::new(Semaphore::new(MOST_ANSWERS)),
-            makers,
-            patience: PATIENCE,
-        }
+        Self { requests, answers, makers, patience: PATIENCE }
     }
 
     /// Answers with what a reader may see. Whatever was accepted before is seen.
-    pub(super) async fn answer(&self, asked: Asked, sight: Sight) -> Result<Response, Response> {
-        let place = Arc::clone(&self.answers).acquire_owned().await.map_err(|_| unavailable())?;
+    pub(super) async fn answer(
+        &self,
+        asked: Asked,
+        sight: Sight,
+        who: &Who,
+    ) -> Result<Response, Response> {
+        let no_place = |why| exhausted(why, "answers that are on their way", "answers");
+        let place = self.answers.take_soon(who, 1).await.map_err(no_place)?;
         let reading = self.look(sight).await?;
         let kind = match asked.function() {
             Some(_) => "text/javascript",
@@ -137,12 +137,7 @@ impl Readers {
     }
 
     /// Has a thread make an answer, which is told piece by piece.
-    fn make(
-        &self,
-        place: OwnedSemaphorePermit,
-        asked: Arc<Asked>,
-        reading: Reading,
-    ) -> mpsc::Receiver<Made> {
+    fn make(&self, place: Held, asked: Arc<Asked>, reading: Reading) -> mpsc::Receiver<Made> {
         let (sender, pieces) = mpsc::channel(1);
         let mut writing = Pieces {
             buffer: Vec::new(),

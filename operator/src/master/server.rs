@@ -1,6 +1,6 @@
 //! Takes in connections, and serves what is asked on each.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -10,20 +10,22 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
-use tokio_rustls::TlsAcceptor;
+use tokio::sync::mpsc;
 
-use super::access::Access;
+use super::budgets::Who;
 use super::connections::{Request, Service};
+use super::door::Door;
 use super::http::{self, Api};
-use super::peer;
 use super::readers::Readers;
+use super::slots::Slot;
+use super::tls::Tls;
+use super::{peer, reload};
 
 /// How long the head of a request may take to arrive, and how long a connection may be idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How many connections there are at most; others wait.
-const MAXIMUM_CONNECTIONS: usize = 10_000;
+/// The longest head of a request, and how much is read of a connection before it is looked at.
+const MAXIMUM_HEAD_BYTES: usize = 32 << 10;
 
 /// How long it is waited when no connection can be taken in.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -37,71 +39,88 @@ pub(super) struct Peer {
     pub(super) is_same_user: bool,
     /// Whether only agents are asked where the connection came in.
     pub(super) asks_agents: bool,
-    /// The token of an executor that was shown and found to be right.
-    pub(super) executor_token: OnceLock<String>,
+    /// The token of an executor that was shown and found to be right, and whose it is.
+    pub(super) executor: OnceLock<(String, Who)>,
+    /// The place of the connection.
+    pub(super) slot: Slot,
 }
 
 impl Peer {
-    async fn of(stream: &TcpStream, access: &Access, asks_agents: bool) -> Self {
-        let ends = stream.local_addr().ok().zip(stream.peer_addr().ok());
-        let is_same_user = match ends {
-            Some((local, peer)) if access.is_for_same_user() => {
-                peer::is_of_same_user(local, peer).await
+    async fn of(
+        stream: &TcpStream,
+        remote: SocketAddr,
+        slot: Slot,
+        door: &Door,
+        asks_agents: bool,
+    ) -> Self {
+        let local = stream.local_addr().ok();
+        let is_same_user = match local {
+            Some(local) if door.access.is_for_same_user() => {
+                peer::is_of_same_user(local, remote).await
             }
             _ => false,
         };
-        let local = ends.map(|(local, _)| local.ip());
-        Self { local, is_same_user, asks_agents, executor_token: OnceLock::new() }
+        if is_same_user {
+            // Without room it is told so when it asks for something.
+            let _ = slot.identify(&Who::SameUser);
+        }
+        let local = local.map(|local| local.ip());
+        Self { local, is_same_user, asks_agents, executor: OnceLock::new(), slot }
     }
 }
 
 /// Serves until the process ends.
 pub(super) async fn serve(service: Service, requests: mpsc::Sender<Request>) {
-    let Service { listener, agents, access, files, tls, hosts, has_jsonp } = service;
-    let readers = Readers::new(requests.clone());
-    let api = Arc::new(Api { requests, readers, access, files, hosts, has_jsonp });
-    let permits = Arc::new(Semaphore::new(MAXIMUM_CONNECTIONS));
+    let Service { listener, agents, access, files, tls, hosts, has_jsonp, traffic, port } = service;
+    let door = Arc::new(Door::new(access, hosts, traffic, port));
+    let readers = Readers::new(requests.clone(), Arc::clone(&door.answers));
+    let tls = tls.map(Arc::new);
+    tokio::spawn(reload::follow(Arc::clone(&door), tls.clone()));
+    let api = Arc::new(Api { requests, readers, door, files, has_jsonp });
     if let Some(agents) = agents {
-        let (api, permits, tls) = (Arc::clone(&api), Arc::clone(&permits), tls.clone());
-        tokio::spawn(async move { accept(&agents, &api, &permits, tls, true).await });
+        let (api, tls) = (Arc::clone(&api), tls.clone());
+        tokio::spawn(async move { accept(&agents, &api, tls.as_ref(), true).await });
     }
-    accept(&listener, &api, &permits, tls, false).await;
+    accept(&listener, &api, tls.as_ref(), false).await;
 }
 
 /// Takes in connections at a listener.
-async fn accept(
-    listener: &TcpListener,
-    api: &Arc<Api>,
-    permits: &Arc<Semaphore>,
-    tls: Option<TlsAcceptor>,
-    asks_agents: bool,
-) {
+async fn accept(listener: &TcpListener, api: &Arc<Api>, tls: Option<&Arc<Tls>>, asks_agents: bool) {
+    let door = &api.door;
     loop {
-        let Ok(permit) = Arc::clone(permits).acquire_owned().await else { return };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, remote) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // As when there are no more file descriptors: some will be free again.
                 tracing::warn!("cannot take in a connection to the Mesos API: {error}");
+                door.slots.make_room();
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
         // Events are small and wanted at once; one that cannot be sent so soon is sent all the same.
         let _ = stream.set_nodelay(true);
-        let (tls, api) = (tls.clone(), Arc::clone(api));
+        let slot = door.slots.take(remote.ip());
+        let (tls, api) = (tls.cloned(), Arc::clone(api));
         tokio::spawn(async move {
-            let peer = Peer::of(&stream, &api.access, asks_agents).await;
-            match tls {
-                None => speak(stream, &api, &peer).await,
-                Some(tls) => match tokio::time::timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => speak(stream, &api, &peer).await,
-                    Ok(Err(error)) => tracing::debug!("a connection to the Mesos API: {error}"),
-                    Err(_) => tracing::debug!("a connection to the Mesos API: it says nothing"),
-                },
+            let closed = slot.closed();
+            let served = async {
+                let peer = Peer::of(&stream, remote, slot, &api.door, asks_agents).await;
+                serve_one(stream, &api, &peer, tls.as_deref()).await;
+            };
+            tokio::select! {
+                () = closed => tracing::debug!("a connection to the Mesos API is closed"),
+                () = served => {}
             }
-            drop(permit);
         });
+    }
+}
+
+async fn serve_one(stream: TcpStream, api: &Api, peer: &Peer, tls: Option<&Tls>) {
+    let Some(tls) = tls else { return speak(stream, api, peer).await };
+    match tls.acceptor().accept(stream).await {
+        Ok(stream) => speak(stream, api, peer).await,
+        Err(error) => tracing::debug!("a connection to the Mesos API: {error}"),
     }
 }
 
@@ -116,6 +135,7 @@ where
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAXIMUM_HEAD_BYTES)
         .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = served.await {

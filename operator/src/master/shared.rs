@@ -63,6 +63,11 @@ impl<K: Ord + Clone, V: Clone> Shared<K, V> {
         self.0.values().map(|value| &**value)
     }
 
+    /// The values, each as it is shared.
+    pub(super) fn shared(&self) -> impl Iterator<Item = &Arc<V>> {
+        self.0.values()
+    }
+
     /// Takes everything out.
     pub(super) fn drain(&mut self) -> Vec<(K, V)> {
         let all = std::mem::take(self).0;

@@ -41,3 +41,35 @@ fn garbage_is_an_error() {
     assert!(ContentType::Json.decode::<Call>(b"[]", "Call").is_err());
     assert!(ContentType::Protobuf.decode::<Call>(b"{}", "Call").is_err());
 }
+
+#[test]
+fn what_a_body_holds_is_bounded_before_it_is_decoded() {
+    let of = |json: String| parse_json(json.as_bytes()).map(drop);
+    assert_eq!(of(format!("[{}0]", "0,".repeat(MOST_VALUES - 1))), Ok(()));
+    let problem = of(format!("[{}0]", "0,".repeat(MOST_VALUES))).unwrap_err();
+    assert!(problem.contains("more than 1048576 values"), "{problem}");
+    // Texts hold nothing, whatever is in them.
+    let text = ",[{\\\",".repeat(MOST_VALUES);
+    assert_eq!(of(format!("[\"{text}\", 1]")), Ok(()));
+    for (value, is_fine) in [("[],", true), ("{},", true)] {
+        let few = format!("[{}0]", value.repeat(MOST_VALUES / 2 - 1));
+        assert_eq!(of(few).is_ok(), is_fine);
+        assert!(of(format!("[{}0]", value.repeat(MOST_VALUES / 2))).is_err());
+    }
+    // An ACCEPT with empty operations.
+    let accept = |operations: usize| {
+        let mut accept: Vec<u8> = [0x12, 0].repeat(operations);
+        let mut length = accept.len();
+        let mut call = vec![0x10, 3, 0x22];
+        while length >= 0x80 {
+            call.push(u8::try_from(length & 0x7f).unwrap() | 0x80);
+            length >>= 7;
+        }
+        call.push(u8::try_from(length).unwrap());
+        call.append(&mut accept);
+        ContentType::Protobuf.decode::<Call>(&call, "Call")
+    };
+    assert!(accept(1000).is_ok());
+    let problem = accept(MOST_MESSAGES).unwrap_err();
+    assert!(problem.contains("more than 524288 messages"), "{problem}");
+}

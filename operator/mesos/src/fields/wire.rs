@@ -10,62 +10,83 @@ use super::Field;
 /// How deep messages may be nested; prost has the same limit.
 const MAXIMUM_DEPTH: u32 = 100;
 
-/// The required fields that are missing, or nothing if there are none. The bytes are those of a
-/// message that can be decoded; of others the answer means nothing.
-pub fn missing_fields(bytes: &[u8], fields: &'static [Field]) -> Option<String> {
-    let mut missing = Vec::new();
-    look(bytes, fields, "", MAXIMUM_DEPTH, &mut missing);
-    (!missing.is_empty()).then(|| missing.join(", "))
+/// The most missing fields that are named.
+const MOST_NAMED: usize = 100;
+
+/// The most messages that are counted.
+pub const MOST_MESSAGES: usize = 1 << 19;
+
+/// What a message holds, by its bytes.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// The required fields that are missing, or the first hundred of them.
+    pub missing: Vec<String>,
+    /// How many messages are in it, with itself; one more than [`MOST_MESSAGES`] if they are more.
+    pub messages: usize,
 }
 
-fn look(
-    mut bytes: &[u8],
-    fields: &'static [Field],
-    path: &str,
-    depth: u32,
-    missing: &mut Vec<String>,
-) -> Option<()> {
-    let mut seen = vec![false; fields.len()];
-    while bytes.has_remaining() {
-        let (tag, wire_type) = decode_key(&mut bytes).ok()?;
-        let payload = payload(wire_type, &mut bytes)?;
-        let Some(index) = fields.iter().position(|field| field.tag == tag) else { continue };
-        seen[index] = true;
-        let field = &fields[index];
-        if let Some(nested) = field.nested
-            && depth > 0
-            && wire_type == WireType::LengthDelimited
-        {
-            let below = format!("{path}{}.", field.name);
-            if field.map {
-                look_into_entry(payload, nested(), &below, depth - 1, missing)?;
-            } else {
-                look(payload, nested(), &below, depth - 1, missing)?;
+/// What a message holds that is not decoded yet. If it cannot be decoded, what comes before the mistake.
+pub fn survey(bytes: &[u8], fields: &'static [Field]) -> Survey {
+    let mut survey = Survey::default();
+    survey.look(bytes, fields, "", MAXIMUM_DEPTH);
+    survey
+}
+
+impl Survey {
+    fn look(
+        &mut self,
+        mut bytes: &[u8],
+        fields: &'static [Field],
+        path: &str,
+        depth: u32,
+    ) -> Option<()> {
+        self.messages += 1;
+        if self.messages > MOST_MESSAGES {
+            return None;
+        }
+        let mut seen = vec![false; fields.len()];
+        while bytes.has_remaining() {
+            let (tag, wire_type) = decode_key(&mut bytes).ok()?;
+            let payload = payload(wire_type, &mut bytes)?;
+            let Some(index) = fields.iter().position(|field| field.tag == tag) else { continue };
+            seen[index] = true;
+            let field = &fields[index];
+            if let Some(nested) = field.nested
+                && depth > 0
+                && wire_type == WireType::LengthDelimited
+            {
+                let below = format!("{path}{}.", field.name);
+                if field.map {
+                    self.look_into_entry(payload, nested(), &below, depth - 1)?;
+                } else {
+                    self.look(payload, nested(), &below, depth - 1)?;
+                }
             }
         }
+        let of_these = fields.iter().zip(seen).filter(|(field, seen)| field.required && !seen);
+        let room = MOST_NAMED.saturating_sub(self.missing.len());
+        self.missing.extend(of_these.take(room).map(|(field, _)| format!("{path}{}", field.name)));
+        Some(())
     }
-    let of_these = fields.iter().zip(seen).filter(|(field, seen)| field.required && !seen);
-    missing.extend(of_these.map(|(field, _)| format!("{path}{}", field.name)));
-    Some(())
-}
 
-/// A map's entry is a message whose second field is the value. Without it, the value is a default.
-fn look_into_entry(
-    mut entry: &[u8],
-    fields: &'static [Field],
-    path: &str,
-    depth: u32,
-    missing: &mut Vec<String>,
-) -> Option<()> {
-    let mut value: &[u8] = &[];
-    while entry.has_remaining() {
-        let (tag, wire_type) = decode_key(&mut entry).ok()?;
-        let payload = payload(wire_type, &mut entry)?;
-        if tag == 2 {
-            value = payload;
+    /// A map's entry is a message whose second field is the value. Without it, the value is a default.
+    fn look_into_entry(
+        &mut self,
+        mut entry: &[u8],
+        fields: &'static [Field],
+        path: &str,
+        depth: u32,
+    ) -> Option<()> {
+        let mut value: &[u8] = &[];
+        while entry.has_remaining() {
+            let (tag, wire_type) = decode_key(&mut entry).ok()?;
+            let payload = payload(wire_type, &mut entry)?;
+            if tag == 2 {
+                value = payload;
+            }
         }
+        self.look(value, fields, path, depth)
     }
-    look(value, fields, path, depth, missing)
 }
 
 /// Cuts off what belongs to a key; of what has a length, the contents.

@@ -7,12 +7,82 @@ use super::*;
 #[test]
 fn sandboxes_in_pods_are_named_as_in_folders() {
     let path = super::sandbox("/".as_ref(), "a", "f", "t", "c").display().to_string();
+    let job = JobKey { namespace: "n".into(), name: "j".into() };
+    let reach = Reach::Framework("f".to_owned(), job.clone());
     let expected =
-        Container { agent: "a".to_owned(), executor: "t".to_owned(), id: "c".to_owned() };
-    assert_eq!(container(&path, false).as_ref(), Some(&expected));
-    assert_eq!(container(&format!("{path}/stdout"), true).as_ref(), Some(&expected));
-    for (other, is_file) in [("/etc/passwd", true), (&*path, true), ("/slaves/a", false)] {
-        assert_eq!(container(other, is_file), None, "{other}");
+        Container { job, agent: "a".to_owned(), executor: "t".to_owned(), id: "c".to_owned() };
+    assert_eq!(container(&path, false, &reach).as_ref(), Some(&expected));
+    assert_eq!(container(&format!("{path}/stdout"), true, &reach).as_ref(), Some(&expected));
+    let foreign = path.replace("/f/", "/g/");
+    let others = [("/etc/passwd", true), (&*path, true), ("/slaves/a", false), (&foreign, false)];
+    for (other, is_file) in others {
+        assert_eq!(container(other, is_file, &reach), None, "{other}");
+    }
+}
+
+#[test]
+fn a_path_tells_whose_sandbox_it_is() {
+    let (folder, in_folder) = sandboxes();
+    let root = folder.path().canonicalize().unwrap().display().to_string();
+    for (rest, framework) in [
+        ("/slaves/a/frameworks/f/executors/t/runs/c/stdout", Some("f")),
+        ("/slaves/a/frameworks/f", Some("f")),
+        ("//slaves/./a/frameworks/f/", Some("f")),
+        ("/slaves/a/frameworks/f/..", None),
+        ("/slaves/a/frameworks/f/../g/executors", None),
+        ("/slaves/../slaves/a/frameworks/f", None),
+        ("/slaves/a/frameworks", None),
+        ("/slaves/a", None),
+        ("/frameworks/f", None),
+        ("", None),
+        ("/../slaves/a/frameworks/f", None),
+    ] {
+        let path = format!("{root}{rest}");
+        assert_eq!(in_folder.framework_of(&path), framework, "{rest}");
+        assert_eq!(in_folder.framework_of(rest), None, "{rest} is somewhere else");
+    }
+}
+
+#[tokio::test]
+async fn sandboxes_of_others_are_out_of_reach() {
+    let (folder, files) = sandboxes();
+    let root = folder.path().canonicalize().unwrap();
+    let of = |framework: &str| root.join(format!("slaves/a/frameworks/{framework}/executors/t"));
+    for framework in ["own", "foreign"] {
+        std::fs::create_dir_all(of(framework)).unwrap();
+        std::fs::write(of(framework).join("stdout"), framework).unwrap();
+    }
+    symlink(of("foreign").join("stdout"), of("own").join("link")).unwrap();
+    symlink(of("foreign"), of("own").join("folder")).unwrap();
+    symlink("/etc", of("own").join("outside")).unwrap();
+    let job = JobKey { namespace: "n".into(), name: "j".into() };
+    let reach = Reach::Framework("own".to_owned(), job);
+    let status = async |path: &Path| {
+        let query = query_of(path);
+        let read = files.read(&query, &reach).await.err().map(|(status, _)| status.as_u16());
+        let download = files.download(&query, &reach).await.err();
+        assert_eq!(read, download.map(|(status, _)| status.as_u16()));
+        let browsed = files.browse(&query, &reach).await.err();
+        (read, browsed.map(|(status, _)| status.as_u16()))
+    };
+    assert_eq!(status(&of("own").join("stdout")).await, (None, Some(400)));
+    assert_eq!(status(&of("own")).await, (Some(400), None));
+    for path in [
+        of("foreign"),
+        of("foreign").join("stdout"),
+        of("own").join("link"),
+        of("own").join("folder"),
+        of("own").join("../../../foreign/executors/t/stdout"),
+        root.join("slaves/a/frameworks"),
+        root.join("slaves"),
+        root.clone(),
+    ] {
+        assert_eq!(status(&path).await, (Some(403), Some(403)), "{}", path.display());
+    }
+    for path in
+        [of("own").join("none"), of("own").join("outside"), of("own").join("outside/passwd")]
+    {
+        assert_eq!(status(&path).await, (Some(404), Some(404)), "{}", path.display());
     }
 }
 
@@ -36,7 +106,11 @@ fn sandboxes() -> (tempfile::TempDir, Files) {
 }
 
 fn query(folder: &tempfile::TempDir, name: &str) -> BTreeMap<String, String> {
-    let path = folder.path().canonicalize().unwrap().join(name).display().to_string();
+    query_of(&folder.path().canonicalize().unwrap().join(name))
+}
+
+fn query_of(path: &Path) -> BTreeMap<String, String> {
+    let path = path.display().to_string();
     [("path".to_owned(), path), ("offset".to_owned(), "0".to_owned())].into()
 }
 
@@ -50,17 +124,18 @@ async fn only_regular_files_are_read() {
         ("none", StatusCode::NOT_FOUND),
     ] {
         let query = query(&folder, name);
-        assert_eq!(files.read(&query).await.unwrap_err().0, status, "{name}");
-        let refused = files.download(&query).await.err();
+        assert_eq!(files.read(&query, &Reach::All).await.unwrap_err().0, status, "{name}");
+        let refused = files.download(&query, &Reach::All).await.err();
         assert_eq!(refused.map(|(status, _)| status), Some(status), "{name}");
     }
     for name in ["stdout", "link"] {
-        let read = files.read(&query(&folder, name)).await.unwrap();
+        let read = files.read(&query(&folder, name), &Reach::All).await.unwrap();
         assert_eq!(read, json!({ "offset": 0, "data": "said" }), "{name}");
     }
-    let listed = files.browse(&query(&folder, "")).await.unwrap();
+    let listed = files.browse(&query(&folder, ""), &Reach::All).await.unwrap();
     assert_eq!(listed[0]["mode"].as_str().map(|mode| &mode[..1]), Some("p"));
-    let Ok(Download::File(pieces)) = files.download(&query(&folder, "stdout")).await else {
+    let Ok(Download::File(pieces)) = files.download(&query(&folder, "stdout"), &Reach::All).await
+    else {
         panic!("it is a file")
     };
     assert_eq!(pieces.next().await.unwrap().as_deref(), Some(&b"said"[..]));
@@ -72,7 +147,7 @@ async fn pipes_hold_no_thread_and_files_take_a_bounded_number() {
     let (folder, files) = sandboxes();
     let all = (0..560).map(|_| {
         let (files, query) = (files.clone(), query(&folder, "fifo"));
-        async move { files.read(&query).await.unwrap_err().0 }
+        async move { files.read(&query, &Reach::All).await.unwrap_err().0 }
     });
     let all = futures::future::join_all(all).await;
     assert!(all.iter().all(|status| *status == StatusCode::BAD_REQUEST));
@@ -105,7 +180,7 @@ async fn beyond_the_end_there_is_nothing_yet() {
     for offset in ["4", "5", "9223372036854775807"] {
         let mut query = query(&folder, "stdout");
         query.insert("offset".to_owned(), offset.to_owned());
-        let read = files.read(&query).await.unwrap();
+        let read = files.read(&query, &Reach::All).await.unwrap();
         let number: u64 = offset.parse().unwrap();
         assert_eq!(read, json!({ "offset": number, "data": "" }));
     }

@@ -17,7 +17,10 @@ impl Reading {
             "GET_HEALTH" => json!({ "healthy": true }).into(),
             "GET_VERSION" => json!({ "version_info": version() }).into(),
             "GET_FLAGS" => json!({ "flags": calls::named(&self.flags()) }).into(),
-            "GET_METRICS" => json!({ "metrics": calls::named(&self.agent_metrics(agent)) }).into(),
+            "GET_METRICS" => {
+                let metrics = self.of_everybody().agent_metrics(agent);
+                json!({ "metrics": calls::named(&metrics) }).into()
+            }
             "GET_LOGGING_LEVEL" => json!({ "level": 0 }).into(),
             "GET_AGENT" => json!({ "agent_info": self.agent_message(agent)["agent_info"] }).into(),
             "GET_CONTAINERS" => calls::object()

@@ -19,7 +19,7 @@ impl Reading {
             "flags" => json!({ "flags": self.flags() }).into(),
             "state" => self.agent_state(agent),
             "containers" | "monitor/statistics" => Json::list(move || self.containers(agent)),
-            "metrics/snapshot" => self.agent_metrics(agent).into(),
+            "metrics/snapshot" => self.of_everybody().agent_metrics(agent).into(),
             _ => return None,
         })
     }

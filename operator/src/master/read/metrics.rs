@@ -107,6 +107,11 @@ impl Metrics {
         self.0.insert(name.into(), json!(value));
     }
 
+    fn set_number(&mut self, name: impl Into<String>, value: u64) {
+        #[expect(clippy::cast_precision_loss, reason = "exact for longer than anybody will ask")]
+        self.set(name, value as f64);
+    }
+
     fn set_count(&mut self, name: impl Into<String>, value: usize) {
         self.set(name, u32::try_from(value).map_or(f64::MAX, f64::from));
     }
@@ -125,18 +130,17 @@ impl Reading {
         all.set_count("master/outstanding_offers", market.offers.len());
         measure_system(&mut all);
         measure_resources(&mut all, market);
-        self.measure_frameworks(&mut all);
+        self.of_everybody().measure_frameworks(&mut all);
         self.measure_agents(&mut all);
         self.measure_pools(&mut all, market);
         for name in COUNTERS {
             all.set(format!("master/{name}"), 0.0);
         }
         for (name, number) in self.counts() {
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "exact for longer than anybody will ask"
-            )]
-            all.set(format!("master/{name}"), *number as f64);
+            all.set_number(format!("master/{name}"), *number);
+        }
+        for (name, number) in self.settings().port.values() {
+            all.set_number(format!("proffer/port/{name}"), number);
         }
         Value::Object(all.0)
     }
@@ -168,7 +172,7 @@ impl Reading {
     }
 
     fn measure_pools(&self, all: &mut Metrics, market: &Market) {
-        for pool in &market.pools {
+        for pool in market.pools.iter().filter(|pool| self.pools().contains_key(&pool.name)) {
             let (share, role) = (billionths(pool.dominant_share.billionths()), role_of(&pool.name));
             all.set(format!("allocator/mesos/roles/{role}/shares/dominant"), share);
             let of_pool = market.frameworks.iter().flat_map(|framework| &framework.pools);

@@ -1,20 +1,62 @@
 //! What a reader may see.
 
-use crate::master::frameworks::Framework;
+use std::sync::Arc;
 
-/// What a reader may see. [`super::Reading::frameworks`] and [`super::Reading::gone`] leave out the rest,
-/// and everything that is told of frameworks, tasks and executors goes through these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use crate::master::access::{Kind, Owner, Rights};
+use crate::master::frameworks::{Framework, role_of};
+
+/// What a reader may see. [`super::Reading`] leaves out the rest, so that nothing that is told of frameworks,
+/// tasks, executors and roles knows of it.
+#[derive(Clone, Debug)]
 pub(crate) enum Sight {
     /// Everything.
     All,
+    /// What somebody has a right to.
+    Of(Arc<Rights>),
 }
 
 impl Sight {
-    /// Whether a framework may be seen.
-    pub(super) fn shows(self, _framework: &Framework) -> bool {
+    /// What these rights show.
+    pub(crate) fn of(rights: Arc<Rights>) -> Self {
+        if *rights == Rights::Everything { Self::All } else { Self::Of(rights) }
+    }
+
+    /// A framework as it is seen, if it is.
+    pub(super) fn seen(&self, framework: &Arc<Framework>) -> Option<Arc<Framework>> {
+        let sees = |kind| self.sees(kind, framework);
+        if !sees(Kind::ViewFrameworks) {
+            return None;
+        }
+        let (tasks, executors) = (sees(Kind::ViewTasks), sees(Kind::ViewExecutors));
+        if tasks && executors {
+            return Some(Arc::clone(framework));
+        }
+        let mut seen = Framework::clone(framework);
+        if !tasks {
+            seen.tasks = Default::default();
+            seen.completed_tasks = Default::default();
+        }
+        if !executors {
+            seen.executors = Default::default();
+        }
+        Some(Arc::new(seen))
+    }
+
+    /// Whether a pool is seen.
+    pub(super) fn shows_pool(&self, pool: &str) -> bool {
         match self {
             Self::All => true,
+            Self::Of(rights) => rights.sees_role(&role_of(pool)),
         }
     }
+
+    /// Whether something of a framework is seen.
+    pub(super) fn sees(&self, kind: Kind, framework: &Framework) -> bool {
+        let Self::Of(rights) = self else { return true };
+        let roles: Vec<&str> = framework.settings.roles.values().map(String::as_str).collect();
+        rights.sees(kind, Owner { principal: framework.principal.as_deref(), roles: &roles })
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use proffer_core::time::Time;
 use proffer_core::view::{FrameworkStatus, Market, NodeStatus, PoolHoldings};
 
 use super::Sight;
+use crate::master::access::Kind;
 use crate::master::agents::Agents;
 use crate::master::frameworks::Framework;
 use crate::master::operator_api::{Machine, Window};
@@ -88,22 +89,64 @@ impl Master {
 pub(crate) struct Reading {
     snapshot: Arc<Snapshot>,
     sight: Sight,
+    /// What is seen, if it is not everything.
+    seen: Option<Arc<Seen>>,
+}
+
+/// The part of a snapshot that a reader may see.
+#[derive(Debug)]
+struct Seen {
+    frameworks: Vec<Arc<Framework>>,
+    gone: Vec<Arc<Framework>>,
+    pools: BTreeMap<Box<str>, PoolObservation>,
+}
+
+impl Seen {
+    fn of(snapshot: &Snapshot, sight: &Sight) -> Self {
+        let frameworks = snapshot.frameworks.shared();
+        let pools = snapshot.pools.iter().filter(|(name, _)| sight.shows_pool(name));
+        Self {
+            frameworks: frameworks.filter_map(|framework| sight.seen(framework)).collect(),
+            gone: snapshot.gone.iter().filter_map(|framework| sight.seen(framework)).collect(),
+            pools: pools.map(|(name, pool)| (name.clone(), pool.clone())).collect(),
+        }
+    }
 }
 
 impl Reading {
     pub(crate) fn new(snapshot: Arc<Snapshot>, sight: Sight) -> Self {
-        Self { snapshot, sight }
+        let seen = match sight {
+            Sight::All => None,
+            Sight::Of(_) => Some(Seen::of(&snapshot, &sight).into()),
+        };
+        Self { snapshot, sight, seen }
+    }
+
+    /// The same as those see it who see everything: for numbers, which name nobody.
+    pub(super) fn of_everybody(&self) -> Self {
+        Self::new(Arc::clone(&self.snapshot), Sight::All)
     }
 
     /// The frameworks that the reader may see.
     pub(in crate::master) fn frameworks(&self) -> impl Iterator<Item = &Framework> {
-        self.snapshot.frameworks.values().filter(|framework| self.sight.shows(framework))
+        let all = self.seen.is_none().then(|| self.snapshot.frameworks.values());
+        let some = self.seen.iter().flat_map(|seen| &seen.frameworks).map(|it| &**it);
+        all.into_iter().flatten().chain(some)
     }
 
     /// The frameworks that are gone and that the reader may see, the last one at the end.
     pub(in crate::master) fn gone(&self) -> impl Iterator<Item = &Framework> {
-        let gone = self.snapshot.gone.iter().map(|framework| &**framework);
-        gone.filter(|framework| self.sight.shows(framework))
+        let all = self.seen.is_none().then(|| self.snapshot.gone.iter());
+        let some = self.seen.iter().flat_map(|seen| &seen.gone);
+        all.into_iter().flatten().chain(some).map(|framework| &**framework)
+    }
+
+    /// The job that a framework is, if the reader may look into its sandboxes.
+    pub(in crate::master) fn sandboxes_of(&self, framework: &str) -> Option<JobKey> {
+        let known = self.snapshot.frameworks.get(framework);
+        let mut gone = self.snapshot.gone.iter().map(|gone| &**gone);
+        let found = known.or_else(|| gone.find(|gone| *gone.id == *framework))?;
+        self.sight.sees(Kind::AccessSandboxes, found).then(|| found.key.clone())
     }
 
     pub(super) fn settings(&self) -> &MasterSettings {
@@ -122,8 +165,9 @@ impl Reading {
         &self.snapshot.agents
     }
 
+    /// The pools that the reader may see.
     pub(super) fn pools(&self) -> &BTreeMap<Box<str>, PoolObservation> {
-        &self.snapshot.pools
+        self.seen.as_ref().map_or(&*self.snapshot.pools, |seen| &seen.pools)
     }
 
     pub(super) fn windows(&self) -> &[Window] {

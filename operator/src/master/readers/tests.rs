@@ -4,7 +4,13 @@ use axum::body::to_bytes;
 use serde_json::Value;
 
 use super::*;
+use crate::master::budgets::Bounds;
 use crate::master::tests::{World, framework, task};
+use crate::web::Amount;
+
+/// How many answers one may have on their way, and those for who has few.
+const MOST: u64 = 18;
+const LAST: u64 = 2;
 
 /// Readers of a master with a framework that has this many tasks, the name of each long.
 fn readers(tasks: usize) -> Readers {
@@ -25,7 +31,8 @@ fn readers(tasks: usize) -> Readers {
             }
         }
     });
-    Readers::new(requests)
+    let bounds = Bounds { most: MOST + LAST, most_each: MOST, little: 1 };
+    Readers::new(requests, Budget::new(bounds, Amount::default()))
 }
 
 fn endpoint(name: &str) -> Asked {
@@ -33,7 +40,7 @@ fn endpoint(name: &str) -> Asked {
 }
 
 async fn read(readers: &Readers, asked: Asked) -> Value {
-    let answer = readers.answer(asked, Sight::All).await.unwrap();
+    let answer = readers.answer(asked, Sight::All, &Who::SameUser).await.unwrap();
     serde_json::from_slice(&to_bytes(answer.into_body(), usize::MAX).await.unwrap()).unwrap()
 }
 
@@ -42,7 +49,7 @@ async fn a_long_answer_is_made_piece_by_piece() {
     let readers = readers(30);
     let state = read(&readers, endpoint("state")).await;
     assert_eq!(state["frameworks"][0]["tasks"].as_array().unwrap().len(), 30);
-    let place = Arc::clone(&readers.answers).acquire_owned().await.unwrap();
+    let place = readers.answers.take(&Who::SameUser, 1).unwrap();
     let reading = readers.look(Sight::All).await.unwrap();
     let mut pieces = readers.make(place, Arc::new(endpoint("state")), reading);
     let mut lengths = Vec::new();
@@ -58,10 +65,9 @@ async fn a_long_answer_is_made_piece_by_piece() {
 async fn who_does_not_read_gives_place_to_others() {
     let mut readers = readers(30);
     readers.patience = Duration::from_millis(1);
-    let unread = readers.answer(endpoint("state"), Sight::All).await.unwrap();
+    let unread = readers.answer(endpoint("state"), Sight::All, &Who::SameUser).await.unwrap();
     // All places are free again without anything having been read.
-    let places = u32::try_from(MOST_ANSWERS).unwrap();
-    drop(readers.answers.acquire_many(places).await.unwrap());
+    drop(readers.answers.take_soon(&Who::SameUser, MOST).await.unwrap());
     // It does not look like a whole answer.
     assert!(to_bytes(unread.into_body(), usize::MAX).await.is_err());
 }
@@ -70,10 +76,12 @@ async fn who_does_not_read_gives_place_to_others() {
 async fn so_many_answers_are_on_their_way_and_no_more() {
     let readers = readers(30);
     let mut unread = Vec::new();
-    for _ in 0..MOST_ANSWERS {
-        unread.push(readers.answer(endpoint("state"), Sight::All).await.unwrap());
+    for _ in 0..MOST {
+        unread.push(readers.answer(endpoint("state"), Sight::All, &Who::SameUser).await.unwrap());
     }
-    let another = readers.answer(endpoint("version"), Sight::All);
+    let other = Who::Principal("other".into());
+    assert!(readers.answer(endpoint("version"), Sight::All, &other).await.is_ok());
+    let another = readers.answer(endpoint("version"), Sight::All, &Who::SameUser);
     let mut another = std::pin::pin!(another);
     assert!(futures::poll!(another.as_mut()).is_pending());
     unread.pop();
@@ -83,7 +91,8 @@ async fn so_many_answers_are_on_their_way_and_no_more() {
 #[tokio::test]
 async fn what_is_not_known_is_said() {
     let readers = readers(0);
-    let status = async |asked| readers.answer(asked, Sight::All).await.unwrap_err().status();
+    let status =
+        async |asked| readers.answer(asked, Sight::All, &Who::SameUser).await.unwrap_err().status();
     assert_eq!(status(endpoint("nothing")).await, StatusCode::NOT_FOUND);
     let call = Asked::Call("GET_NOTHING".to_owned());
     assert_eq!(status(call).await, StatusCode::NOT_IMPLEMENTED);

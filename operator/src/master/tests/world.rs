@@ -20,6 +20,7 @@ use crate::master::{
     Answer, ApiAnswer, ConnectionId, Effect, Limits, Master, MasterSettings, Meter, News, NodeMark,
     Run, Snapshot, TaskKey, agent_ports,
 };
+use crate::web::Port;
 
 pub(in crate::master) struct World {
     engine: Engine,
@@ -52,6 +53,7 @@ pub(in crate::master) fn settings() -> MasterSettings {
         access: Arc::default(),
         limits: Limits::default(),
         meter: Meter::default(),
+        port: Port::default(),
     }
 }
 

@@ -29,6 +29,7 @@ use super::super::super::writes::{
 use super::super::{Change, Kind, MesosSettings, Operator, OperatorSettings};
 use crate::convert;
 use crate::master::{ConnectionId, Effect, Limits, MasterSettings, Meter, NodeMark};
+use crate::web::Port;
 use proffer_core::time::{Span, Time};
 
 #[expect(
@@ -88,6 +89,7 @@ fn mesos() -> MesosSettings {
             access: Arc::default(),
             limits: Limits::default(),
             meter: Meter::default(),
+            port: Port::default(),
         },
         tasks: TaskSettings::default(),
         ttl_seconds: 3600,
