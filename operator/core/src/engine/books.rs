@@ -15,6 +15,7 @@ mod queue;
 mod reclaiming;
 mod refused;
 mod restoring;
+mod timers;
 
 pub(crate) use agenda::Agenda;
 pub(crate) use drains::Drains;
@@ -27,3 +28,4 @@ pub(crate) use penalties::Penalties;
 pub(crate) use queue::Queue;
 pub(crate) use reclaiming::Reclaiming;
 pub(crate) use restoring::{Known, Restoring, Told};
+use timers::Timers;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Due;
+use super::{Due, Timers};
 use crate::ensure::ensure;
 use crate::ids::{ExecutorId, JobId, NodeId};
 use crate::time::Time;
@@ -28,13 +28,13 @@ pub(crate) struct Agenda {
     /// Executors that have landed.
     landed: Vec<ExecutorId>,
     /// When to look at which job. Entries may be out of date.
-    timers: BTreeSet<(Time, JobId)>,
+    timers: Timers<JobId>,
 }
 
 impl Agenda {
     /// When the next tick is due, if nothing happens before.
     pub(crate) fn wakeup(&self) -> Option<Time> {
-        if self.unfinished { Some(Time::ZERO) } else { self.timers.first().map(|&(at, _)| at) }
+        if self.unfinished { Some(Time::ZERO) } else { self.timers.next() }
     }
 
     /// Notes at the end of a tick whether it left something for the next one.
@@ -45,7 +45,7 @@ impl Agenda {
     /// Forgets a job that is gone.
     pub(crate) fn forget(&mut self, job: JobId) {
         self.touched.remove(&job);
-        self.timers.retain(|&(_, other)| other != job);
+        self.timers.forget(job);
     }
 }
 
@@ -152,38 +152,35 @@ impl Agenda {
 impl Agenda {
     /// A job has to be looked at when the time comes.
     pub(crate) fn set_timer(&mut self, at: Time, job: JobId) {
-        self.timers.insert((at, job));
+        self.timers.set(at, job);
     }
 
     /// The next job whose time has come.
     pub(crate) fn take_timer(&mut self, now: Time) -> Option<JobId> {
-        let &(at, job) = self.timers.first().filter(|&&(at, _)| at <= now)?;
-        self.timers.remove(&(at, job));
-        Some(job)
+        self.timers.take(now)
     }
 
     /// Whether a job is looked at by then, for checks.
     pub(crate) fn wakes_by(&self, at: Time, job: JobId) -> bool {
-        self.timers.range(..=(at, job)).any(|&(_, other)| other == job)
+        self.timers.wakes_by(at, job)
     }
 
     /// Whether a job is looked at some time, for checks.
     pub(crate) fn wakes(&self, job: JobId) -> bool {
-        self.timers.iter().any(|&(_, other)| other == job)
+        self.timers.wakes_by(Time::MAX, job)
     }
 
     /// Whether what is noted is of jobs that there are.
     pub(crate) fn check(&self, exists: impl Fn(JobId) -> bool) -> Result<(), String> {
-        let timed = self.timers.iter().map(|&(_, job)| job);
-        for job in self.touched().chain(timed) {
+        for job in self.touched() {
             ensure!(exists(job), "a job that is gone is to be looked at");
         }
-        Ok(())
+        self.timers.check(exists)
     }
 
     #[cfg(test)]
     pub(crate) fn has_timers(&self) -> bool {
-        !self.timers.is_empty()
+        self.timers.next().is_some()
     }
 }
 
