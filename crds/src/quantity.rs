@@ -22,6 +22,21 @@ pub const PATTERN: &str =
 /// 2^63 - 1 in thousandths: no quantity is larger in magnitude.
 const MAXIMUM_MILLI: u128 = i64::MAX as u128 * 1000;
 
+/// More decimal places than this are not read in files, counted after the suffix was applied.
+const MOST_DECIMAL_PLACES: i64 = 18;
+
+/// Why a quantity is not one that files may have. Whoever evaluates rules on quantities computes with
+/// 128 bits; what is within these bounds fits, and any two of them can be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OutOfBounds {
+    /// It is above 2^63 - 1 in magnitude.
+    #[error("too large; the most is {}, which is 8Ei less one", i64::MAX)]
+    TooLarge,
+    /// It has too many decimal places.
+    #[error("written too finely; the most is {MOST_DECIMAL_PLACES} decimal places")]
+    TooFine,
+}
+
 /// An exact number with the text it was written as.
 ///
 /// Two quantities are equal when their values are, however they were written.
@@ -100,26 +115,61 @@ impl FromStr for Quantity {
     }
 }
 
+/// A quantity taken apart: `0.digits × 10^point × multiplier`.
+struct Parts {
+    negative: bool,
+    digits: Vec<u8>,
+    point: i64,
+    multiplier: u128,
+}
+
+impl Parts {
+    fn of(text: &str) -> Option<Self> {
+        let (negative, unsigned) = match text.as_bytes().first()? {
+            b'-' => (true, &text[1..]),
+            b'+' => (false, &text[1..]),
+            _ => (false, text),
+        };
+        let number_end =
+            unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
+        let (number, suffix) = unsigned.split_at(number_end);
+        let (integer, fraction) = number.split_once('.').unwrap_or((number, ""));
+        if (integer.is_empty() && fraction.is_empty()) || fraction.contains('.') {
+            return None;
+        }
+        let (shift, multiplier) = scale(suffix)?;
+        let digits = integer.bytes().chain(fraction.bytes()).map(|byte| byte - b'0').collect();
+        let point = i64::try_from(integer.len()).ok()?.saturating_add(shift);
+        Some(Self { negative, digits, point, multiplier })
+    }
+
+    /// The magnitude in thousandths, rounded up, saturating far above [`MAXIMUM_MILLI`].
+    fn magnitude(&self) -> u128 {
+        scaled(&self.digits, self.point, self.multiplier * 1000)
+    }
+}
+
 /// The value of a quantity in thousandths.
 fn parse(text: &str) -> Option<i128> {
-    let (negative, unsigned) = match text.as_bytes().first()? {
-        b'-' => (true, &text[1..]),
-        b'+' => (false, &text[1..]),
-        _ => (false, text),
-    };
-    let number_end =
-        unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
-    let (number, suffix) = unsigned.split_at(number_end);
-    let (integer, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if (integer.is_empty() && fraction.is_empty()) || fraction.contains('.') {
-        return None;
+    let parts = Parts::of(text)?;
+    let magnitude = i128::try_from(parts.magnitude().min(MAXIMUM_MILLI)).ok()?;
+    Some(if parts.negative { -magnitude } else { magnitude })
+}
+
+/// Whether a quantity is one that files may have. Clusters cap and round others without a word; text
+/// that is no quantity at all is for others to refuse.
+pub fn check_bounds(text: &str) -> Result<(), OutOfBounds> {
+    let Some(parts) = Parts::of(text) else { return Ok(()) };
+    let count = i64::try_from(parts.digits.len()).unwrap_or(i64::MAX);
+    let decimal_places = count.saturating_sub(parts.point);
+    // Nothing at all may have a large exponent, which is too large as well.
+    if parts.magnitude() > MAXIMUM_MILLI || decimal_places < -MOST_DECIMAL_PLACES {
+        Err(OutOfBounds::TooLarge)
+    } else if decimal_places > MOST_DECIMAL_PLACES {
+        Err(OutOfBounds::TooFine)
+    } else {
+        Ok(())
     }
-    let (shift, multiplier) = scale(suffix)?;
-    let digits: Vec<u8> = integer.bytes().chain(fraction.bytes()).map(|byte| byte - b'0').collect();
-    let point = i64::try_from(integer.len()).ok()?.saturating_add(shift);
-    let magnitude = scaled(&digits, point, multiplier * 1000).min(MAXIMUM_MILLI);
-    let magnitude = i128::try_from(magnitude).ok()?;
-    Some(if negative { -magnitude } else { magnitude })
 }
 
 /// What a suffix means: the decimal point moves this far to the right, and a factor.

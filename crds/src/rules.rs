@@ -48,11 +48,16 @@ pub(crate) fn sensible_jvm_memory(field: &str) -> Rule {
     let quantity = jvm_quantity("self");
     let rule = format!(
         "!self.matches('{JVM_MEMORY}') || \
+         size(self) <= {LONGEST_JVM_MEMORY} && \
          {quantity}.compareTo(quantity('1Mi')) >= 0 && \
          {quantity}.compareTo(quantity('1Pi')) <= 0"
     );
     Rule::new(rule).message(format!("{field} is between 1m and 1024t").as_str())
 }
+
+/// Longer amounts are above 1Pi whatever their unit, or begin with zeros; who evaluates rules may not be
+/// able to compute with them.
+const LONGEST_JVM_MEMORY: usize = 20;
 
 /// What an amount of memory in the words of the JVM looks like.
 const JVM_MEMORY: &str = "^[1-9][0-9]*[kmgtKMGT][bB]?$";
@@ -152,7 +157,7 @@ pub(crate) fn sensible_memory_settings() -> Rule {
     let quantity = jvm_quantity(&format!("(self[name] + ({in_mebibytes} ? 'm' : ''))"));
     let is_bad = format!(
         "name in self && self[name].matches('{SETTING_OF_MEMORY}') && \
-         {quantity}.compareTo(quantity('1Pi')) > 0"
+         (size(self[name]) > {LONGEST_JVM_MEMORY} || {quantity}.compareTo(quantity('1Pi')) > 0)"
     );
     Rule::new(format!("!{names}.exists(name, {is_bad})")).message(Message::Expression(format!(
         "{names}.filter(name, {is_bad})[0] + ' is at most 1024t'"

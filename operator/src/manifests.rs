@@ -19,7 +19,6 @@ mod schema;
 mod source;
 mod yaml;
 
-use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -35,6 +34,11 @@ pub(crate) use files::read as read_text;
 pub(crate) use yaml::{Content, Dialect, Node};
 
 use kinds::Kinds;
+
+thread_local! {
+    /// All kinds, whose rules take longer to compile than files to read.
+    static KINDS: Kinds = Kinds::new();
+}
 
 /// The objects of all files.
 #[derive(Debug, Default)]
@@ -73,12 +77,13 @@ pub fn parse(files: &[(String, String)]) -> Result<Manifests, ManifestErrors> {
 }
 
 fn collect(files: &[(String, String)], mut errors: Errors) -> Result<Manifests, ManifestErrors> {
-    let kinds = LazyCell::new(Kinds::new);
     let mut manifests = Manifests::default();
     let mut names = BTreeMap::new();
     for (name, text) in files {
         for source in objects_of(name, text, &mut errors) {
-            objects::read(&kinds, source, &mut names, &mut manifests, &mut errors);
+            KINDS.with(|kinds| {
+                objects::read(kinds, source, &mut names, &mut manifests, &mut errors);
+            });
         }
     }
     errors.into_result().map(|()| manifests)

@@ -8,6 +8,15 @@ use proffer_crds::Quantity;
 
 use crate::convert::label_problem;
 
+/// There are no more nodes than this in all, so that what they have together can be counted.
+const MOST_NODES: usize = 10_000;
+
+/// The most cpus that a node has.
+const MOST_CPUS: i64 = 1_000_000;
+
+/// The most that a node has of anything else: 512Ti.
+const MOST_UNITS: i64 = 512 << 40;
+
 /// Nodes to offer, as written on the command line: `4x2cpu,4Gi`, or
 /// `8cpu,16Gi,nvidia.com/gpu=1,label:zone=a,taint:dedicated=gpu:NoSchedule`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,13 +45,14 @@ impl FromStr for NodeSpec {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = |problem: String| InvalidNodeSpec { problem };
         let (count, rest) = match text.split_once('x') {
-            Some((count, rest)) if count.bytes().all(|byte| byte.is_ascii_digit()) => {
-                (count.parse().map_err(|_| invalid(format!("\"{count}\" is not a count")))?, rest)
-            }
+            Some((count, rest)) if count.bytes().all(|byte| byte.is_ascii_digit()) => (
+                count.parse::<u32>().map_err(|_| invalid(format!("\"{count}\" is not a count")))?,
+                rest,
+            ),
             _ => (1, text),
         };
-        if !(1..=10_000).contains(&count) {
-            return Err(invalid("there are between 1 and 10000 nodes".to_owned()));
+        if count == 0 || count as usize > MOST_NODES {
+            return Err(invalid(format!("there are between 1 and {MOST_NODES} nodes")));
         }
         let mut parts = rest.split(',');
         let cpu = parts.next().unwrap_or_default();
@@ -50,31 +60,81 @@ impl FromStr for NodeSpec {
             .strip_suffix("cpu")
             .ok_or_else(|| invalid(format!("\"{cpu}\" does not end in \"cpu\"")))?;
         let cpu = positive(cpu).map_err(invalid)?;
+        if cpu.units() > MOST_CPUS {
+            return Err(invalid(format!("a node has at most {MOST_CPUS} cpus, not {cpu}")));
+        }
         let memory = parts.next().ok_or_else(|| invalid("the memory is missing".to_owned()))?;
         let memory = positive(memory).map_err(invalid)?;
         if memory.units() < 1 << 20 {
             return Err(invalid(format!("{memory} bytes of memory are less than 1Mi")));
         }
-        let mut others = Vec::new();
-        let mut labels = BTreeMap::new();
-        let mut taints = Vec::new();
-        for part in parts {
-            if let Some(text) = part.strip_prefix("label:") {
-                let (key, value) = label(text).map_err(invalid)?;
-                labels.insert(key, value);
-                continue;
-            }
-            if let Some(text) = part.strip_prefix("taint:") {
-                taints.push(taint(text).map_err(invalid)?);
-                continue;
-            }
-            let (name, amount) = part
-                .split_once('=')
-                .ok_or_else(|| invalid(format!("\"{part}\" is not RESOURCE=AMOUNT")))?;
-            others.push((name.to_owned(), positive(amount).map_err(invalid)?));
-        }
-        Ok(Self { count, cpu, memory, others, labels, taints })
+        let memory = countable("memory", memory).map_err(invalid)?;
+        let mut spec = Self {
+            count,
+            cpu,
+            memory,
+            others: Vec::new(),
+            labels: BTreeMap::new(),
+            taints: Vec::new(),
+        };
+        parts.try_for_each(|part| spec.read_part(part)).map_err(invalid)?;
+        Ok(spec)
     }
+}
+
+impl NodeSpec {
+    /// Reads what comes after cpu and memory.
+    fn read_part(&mut self, part: &str) -> Result<(), String> {
+        if let Some(text) = part.strip_prefix("label:") {
+            let (key, value) = label(text)?;
+            return match self.labels.insert(key.clone(), value) {
+                Some(_) => Err(format!("the label {key} is there twice")),
+                None => Ok(()),
+            };
+        }
+        if let Some(text) = part.strip_prefix("taint:") {
+            self.taints.push(taint(text)?);
+            return Ok(());
+        }
+        let (name, amount) =
+            part.split_once('=').ok_or_else(|| format!("\"{part}\" is not RESOURCE=AMOUNT"))?;
+        if let Some(problem) = resource_problem(name, amount) {
+            return Err(problem);
+        }
+        if self.others.iter().any(|(other, _)| other == name) {
+            return Err(format!("{name} is there twice"));
+        }
+        let amount = positive(amount)?;
+        if amount.milli() != i64::MAX && amount.milli() % 1000 != 0 {
+            return Err(format!("{amount} is no whole number of {name}"));
+        }
+        self.others.push((name.to_owned(), countable(name, amount)?));
+        Ok(())
+    }
+}
+
+/// Why a resource cannot be named beside cpu and memory.
+fn resource_problem(name: &str, amount: &str) -> Option<String> {
+    match name.to_ascii_lowercase().as_str() {
+        "cpu" | "cpus" => {
+            Some(format!("\"{name}={amount}\" is cpu, which comes first, as {amount}cpu"))
+        }
+        "memory" | "mem" => {
+            Some(format!("\"{name}={amount}\" is memory, which comes second, as {amount}"))
+        }
+        _ if label_problem(name, "").is_some() => {
+            Some(format!("\"{name}\" is not the name of a resource, such as nvidia.com/gpu"))
+        }
+        _ => None,
+    }
+}
+
+/// An amount that sums over all nodes can hold.
+fn countable(name: &str, amount: Quantity) -> Result<Quantity, String> {
+    if amount.units() > MOST_UNITS {
+        return Err(format!("a node has at most 512Ti of {name}, not {amount}"));
+    }
+    Ok(amount)
 }
 
 fn label(text: &str) -> Result<Label, String> {
@@ -117,9 +177,16 @@ fn positive(text: &str) -> Result<Quantity, String> {
 }
 
 /// The nodes that these describe; this machine if there are none.
-pub(crate) fn nodes(specs: &[NodeSpec]) -> std::io::Result<Vec<NodeObservation>> {
+pub(crate) fn nodes(specs: &[NodeSpec]) -> Result<Vec<NodeObservation>, String> {
     if specs.is_empty() {
-        return Ok(vec![this_machine()?]);
+        let machine = this_machine();
+        return machine
+            .map(|machine| vec![machine])
+            .map_err(|error| format!("cannot tell what this machine has: {error}"));
+    }
+    let count = specs.iter().map(|spec| spec.count as usize).fold(0, usize::saturating_add);
+    if count > MOST_NODES {
+        return Err(format!("--nodes: {count} nodes are too many; the most is {MOST_NODES}"));
     }
     let mut nodes = Vec::new();
     for spec in specs {

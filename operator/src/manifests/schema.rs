@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use proffer_crds::quantity::PATTERN as QUANTITY;
+use proffer_crds::quantity::{PATTERN as QUANTITY, check_bounds};
 use serde_json::{Map, Number, Value};
 
 use super::error::Errors;
@@ -52,7 +52,11 @@ impl Check<'_> {
     fn int_or_string(&mut self, schema: &Value, node: &Node, path: &str) -> Option<Value> {
         match &node.content {
             Content::Number(number) if number.is_f64() => {
-                self.report(path, format!("a number with a point goes in quotes: \"{number}\""))
+                let message = match check_bounds(&number.to_string()) {
+                    Ok(()) => format!("a number with a point goes in quotes: \"{number}\""),
+                    Err(problem) => format!("{number} is {problem}"),
+                };
+                self.report(path, message)
             }
             Content::Number(number) if number.is_i64() => Some(Value::Number(number.clone())),
             Content::Number(number) => self.report(path, format!("{number} is too large")),
@@ -95,6 +99,10 @@ impl Check<'_> {
             && !self.kinds.matches(pattern, text)
         {
             return self.report(path, mismatch(pattern, text));
+        }
+        // Before any rule computes with it.
+        if let (Some(QUANTITY), Err(problem)) = (schema["pattern"].as_str(), check_bounds(text)) {
+            return self.report(path, format!("{} is {problem}", quote(text)));
         }
         Some(Value::String(text.clone()))
     }

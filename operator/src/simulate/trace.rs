@@ -26,6 +26,10 @@ const MOST_EXECUTORS: u32 = 10_000;
 const MOST_TASKS: u32 = 1_000_000;
 const LONGEST_NAME: usize = 63;
 
+/// The most that an executor holds, as in manifests.
+const MOST_CPU: &str = "1M";
+const MOST_MEMORY: &str = "1Pi";
+
 /// A job of a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TraceJob {
@@ -199,8 +203,9 @@ impl<'a> Row<'a> {
             self.problem("name", message);
         }
         let executors = self.count("executors", MOST_EXECUTORS);
-        let cpu = self.amount("cpu", "cpus such as 2, 0.5 or 500m", Quantity::milli);
-        let memory = self.amount("memory", "memory such as 512Mi or 4Gi", Quantity::units);
+        let cpu = self.amount("cpu", "cpus such as 2, 0.5 or 500m", MOST_CPU, Quantity::milli);
+        let memory =
+            self.amount("memory", "memory such as 512Mi or 4Gi", MOST_MEMORY, Quantity::units);
         let tasks = self.count("tasks", MOST_TASKS);
         let task_duration = self.seconds("task_seconds");
         if self.value("task_seconds").parse() == Ok(Seconds::default()) {
@@ -265,12 +270,20 @@ impl<'a> Row<'a> {
         &mut self,
         column: &'static str,
         allowed: &str,
+        most: &str,
         unit: impl Fn(&Quantity) -> i64,
     ) -> i64 {
         let text = self.value(column);
-        let parsed = text.parse::<Quantity>().map(|quantity| unit(&quantity));
-        let parsed = parsed.ok().filter(|&amount| amount > 0).ok_or(());
-        self.parse(column, parsed, |()| format!("\"{text}\" is not an amount above 0 of {allowed}"))
+        let amount = |text: &str| text.parse::<Quantity>().ok().map(|quantity| unit(&quantity));
+        match (amount(text).filter(|&amount| amount > 0), amount(most)) {
+            (Some(amount), Some(limit)) if amount > limit => {
+                self.problem(column, format!("\"{text}\" is too large; the most is {most}"));
+                1
+            }
+            (amount, _) => self.parse(column, amount.ok_or(()), |()| {
+                format!("\"{text}\" is not an amount above 0 of {allowed}")
+            }),
+        }
     }
 }
 

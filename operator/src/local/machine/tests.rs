@@ -4,7 +4,7 @@ type Nodes = Vec<(String, Vec<(Box<str>, i64)>)>;
 
 fn read(text: &str) -> Result<Nodes, String> {
     let spec: NodeSpec = text.parse().map_err(|error: InvalidNodeSpec| error.problem)?;
-    let nodes = nodes(&[spec]).map_err(|error| error.to_string())?;
+    let nodes = nodes(&[spec])?;
     Ok(nodes.into_iter().map(|node| (node.name.to_string(), node.allocatable)).collect())
 }
 
@@ -32,6 +32,23 @@ fn says_what_is_wrong() {
         ("-1cpu,4Gi", "-1 is not above 0"),
         ("2cpu,512m", "512m bytes of memory are less than 1Mi"),
         ("2cpu,4Gi,gpu", "\"gpu\" is not RESOURCE=AMOUNT"),
+        ("1e400cpu,4Gi", "a node has at most 1000000 cpus, not 1e400"),
+        (
+            "218446744073709551616cpu,4Gi",
+            "a node has at most 1000000 cpus, not 218446744073709551616",
+        ),
+        ("2cpu,9Ei", "a node has at most 512Ti of memory, not 9Ei"),
+        ("2cpu,4Gi,a.b/c=1e30", "a node has at most 512Ti of a.b/c, not 1e30"),
+        ("2cpu,4Gi,a.b/c=0.5", "0.5 is no whole number of a.b/c"),
+        ("2cpu,4Gi,a.b/c=1,a.b/c=2", "a.b/c is there twice"),
+        ("2cpu,4Gi,label:a=b,label:a=c", "the label a is there twice"),
+        ("1cpu,1Gi,cpu=4", "\"cpu=4\" is cpu, which comes first, as 4cpu"),
+        ("1cpu,1Gi,mem=4Gi", "\"mem=4Gi\" is memory, which comes second, as 4Gi"),
+        ("1cpu,1Gi,=4", "\"\" is not the name of a resource, such as nvidia.com/gpu"),
+        (
+            "2x999999999999999999999999Kicpu,16Gi",
+            "a node has at most 1000000 cpus, not 999999999999999999999999Ki",
+        ),
         ("2cpu,4Gi,label:zone", "\"label:zone\" is not label:KEY=VALUE"),
         ("2cpu,4Gi,label:=a", "\"\" is not the key of a label, such as zone or example.com/zone"),
         ("2cpu,4Gi,label:zone=a b", "\"a b\" is not the value of a label, such as a or v1.2"),
@@ -62,6 +79,19 @@ fn reads_labels_and_taints() {
     assert_eq!(labels, expected);
     let taints: Vec<String> = nodes[0].taints.iter().map(ToString::to_string).collect();
     assert_eq!(taints, ["dedicated=gpu:NoSchedule", "spot:PreferNoSchedule"]);
+}
+
+#[test]
+fn there_are_no_more_nodes_than_can_be_counted() {
+    let specs = ["10000x1cpu,1Gi", "1x1cpu,1Gi"].map(|text| text.parse().unwrap());
+    let expected = "--nodes: 10001 nodes are too many; the most is 10000";
+    assert_eq!(nodes(&specs).unwrap_err(), expected);
+    // Whatever the most is, it can be summed up.
+    let most = ["10000x1000000cpu,512Ti,a.b/c=512Ti".parse().unwrap()];
+    for kind in 0..3 {
+        let amounts = nodes(&most).unwrap().into_iter().map(|node| node.allocatable[kind].1);
+        assert!(amounts.map(i128::from).sum::<i128>() < i128::from(i64::MAX));
+    }
 }
 
 #[test]

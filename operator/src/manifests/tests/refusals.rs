@@ -59,6 +59,34 @@ fn texts_that_are_not_yaml() {
 }
 
 #[test]
+fn quantities_beyond_what_can_be_compared() {
+    let most = "too large; the most is 9223372036854775807, which is 8Ei less one";
+    let nines = "9".repeat(44);
+    let cases = [
+        ("executor: {cpu: 1e39}", format!("x.yaml:5: spec.executor.cpu: 1e+39 is {most}")),
+        ("executor: {cpu: \"1e39\"}", format!("x.yaml:5: spec.executor.cpu: \"1e39\" is {most}")),
+        (
+            "executor:\n  memory: \"1e9999999999\"",
+            format!("x.yaml:6: spec.executor.memory: \"1e9999999999\" is {most}"),
+        ),
+        ("executor: {memory: 99Ei}", format!("x.yaml:5: spec.executor.memory: \"99Ei\" is {most}")),
+        (
+            "executor: {resources: {nvidia.com/gpu: \"1e-40\"}}",
+            "x.yaml:5: spec.executor.resources[nvidia.com/gpu]: \"1e-40\" is written too finely; the \
+             most is 18 decimal places"
+                .to_owned(),
+        ),
+        (
+            &*format!("speculation: {{quantile: \"{nines}\"}}"),
+            format!("x.yaml:5: spec.speculation.quantile: \"{nines}\" is {most}"),
+        ),
+    ];
+    for (case, expected) in cases {
+        assert_eq!(messages(&job(case)), expected, "{case}");
+    }
+}
+
+#[test]
 fn documents_that_are_no_objects_of_ours() {
     let kinds = "kinds are SparkJob and ResourcePool of proffer.dev/v1alpha1";
     for (text, expected) in [

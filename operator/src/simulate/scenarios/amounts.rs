@@ -121,6 +121,16 @@ impl Amounts {
         larger.map(|(resource, _)| resource.name())
     }
 
+    /// How often these quantities are in others.
+    pub(super) fn times_in(&self, other: &Self) -> u64 {
+        let needed = self.quantities.iter().filter(|&(_, &amount)| amount > 0);
+        let times = needed.map(|(resource, amount)| {
+            let has = other.quantities.get(resource).copied().unwrap_or(0);
+            u64::try_from(has / amount).unwrap_or(0)
+        });
+        times.min().unwrap_or(u64::MAX)
+    }
+
     /// Adds the quantities of others.
     pub(super) fn add(&mut self, other: &Self) {
         for (&resource, quantity) in &other.quantities {

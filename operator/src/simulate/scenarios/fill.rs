@@ -21,6 +21,9 @@ pub(super) use pools::weight;
 /// The number of executors of a job that wants as many as there can be.
 const UNBOUNDED: u32 = 1_000_000;
 
+/// No more executors run at once.
+const MOST_EXECUTORS: u64 = 100_000;
+
 /// Shares are compared in units of this part of one, and may differ by a thousand of them.
 const SHARE_UNITS: u64 = 1_000_000_000_000;
 const SHARE_TOLERANCE: u64 = 1_000;
@@ -106,7 +109,26 @@ impl Fill {
         let nodes = record.required("nodes").and_then(|field| nodes(&field));
         let pools = record.required("pools").and_then(|field| pools::read(&field));
         let steps = steps(record, pools.as_deref().unwrap_or(&[]));
-        Some(Self { fairness: fairness?, nodes: nodes?, pools: pools?, steps: steps? })
+        let fill = Self { fairness: fairness?, nodes: nodes?, pools: pools?, steps: steps? };
+        if fill.most_executors() > MOST_EXECUTORS {
+            return record.get("jobs")?.wrong(format!(
+                "more than {MOST_EXECUTORS} executors could run at once; give nodes less, executors \
+                 more, or jobs fewer executors"
+            ));
+        }
+        Some(fill)
+    }
+
+    /// There are never more executors than this: what jobs want, and what would fit on each node if all
+    /// were of the job of which most fit.
+    fn most_executors(&self) -> u64 {
+        let jobs = || self.steps.iter().flat_map(|step| &step.submit);
+        let wanted = jobs().map(|job| u64::from(job.executors)).sum::<u64>();
+        let sizes: BTreeMap<_, _> =
+            jobs().map(|job| (&job.executor.quantities, &job.executor)).collect();
+        let most = |node: &Node| sizes.values().map(|size| size.times_in(&node.total)).max();
+        let room = self.nodes.iter().filter_map(most).fold(0, u64::saturating_add);
+        wanted.min(room)
     }
 
     /// Runs the scenario on the engine.

@@ -37,11 +37,13 @@ impl Offers {
 
     pub(super) fn read(record: &Record<'_>) -> Option<Self> {
         let options = record.or("options", Some(Options::default()), |field| Some(options(field)));
+        let options = options.flatten();
+        let interval = options.as_ref().and_then(|options| options.interval);
         let mut actors = Actors::default();
         let steps = record
             .required("steps")
-            .and_then(|field| field.list(|item| Step::read(item, &mut actors)));
-        let (Options { fairness, excluded, interval }, steps) = (options.flatten()?, steps?);
+            .and_then(|field| field.list(|item| Step::read(item, interval, &mut actors)));
+        let (Options { fairness, excluded, interval }, steps) = (options?, steps?);
         Some(Self { fairness, excluded, interval, steps })
     }
 

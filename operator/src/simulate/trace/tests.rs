@@ -91,6 +91,8 @@ fn what_makes_no_sense_is_named_with_its_line_and_column() {
             "0,etl,a,1,1,0,1,1",
             "memory: \"0\" is not an amount above 0 of memory such as 512Mi or 4Gi".into(),
         ),
+        ("0,etl,a,1,1e39,1Gi,1,1", "cpu: \"1e39\" is too large; the most is 1M".into()),
+        ("0,etl,a,1,1,9Ei,1,1", "memory: \"9Ei\" is too large; the most is 1Pi".into()),
         ("0,etl,a,1,1,1Gi,1,0", "task_seconds: a task runs for longer than 0 seconds".into()),
         ("0,etl,a,1,1,1Gi,1,", format!("task_seconds: \"\" {seconds}")),
         ("0,etl,first,1,1,1Gi,1,1", "name: there is a job \"first\" on line 2 already".into()),

@@ -199,6 +199,26 @@ fn mistakes_are_named_with_their_place() {
 }
 
 #[test]
+fn no_scenario_has_executors_without_a_bound() {
+    let with = |cpus: u64, executors: &str| {
+        format!(
+            "kind: fill\nname: x\nnodes: [{{name: n, cpus: {cpus}, mem: 0}}, {{name: m, mem: 64}}]\n\
+             pools: [{{name: a}}]\n\
+             jobs: [{{name: A, pool: a, executor: {{cpus: 1, mem: 0}}, executors: {executors}}}]\n\
+             expect: {{A: 2}}\n"
+        )
+    };
+    let expected = "x.yaml:5: jobs: more than 100000 executors could run at once; give nodes less, \
+                    executors more, or jobs fewer executors";
+    assert_eq!(problems(&with(2_147_483_648, "inf")), expected);
+    assert_eq!(problems(&with(100_001, "inf")), expected);
+    // Few enough fit, or are wanted.
+    for (cpus, executors) in [(2, "inf"), (2_147_483_648, "2")] {
+        assert_eq!(outcome(&with(cpus, executors)), "ok");
+    }
+}
+
+#[test]
 fn pools_form_a_tree() {
     for (pools, expected) in [
         ("[{name: a, parent: b}, {name: b, parent: a}]", "pools[0].parent: \"a\" is below itself"),

@@ -12,6 +12,9 @@ use super::Actors;
 /// There are no more runs of the allocator in one step.
 const MOST_RUNS: u32 = 10_000;
 
+/// No time is longer: about 31 years.
+const LONGEST: Duration = Duration::from_secs(1_000_000_000);
+
 /// Something that happens, and the offers that are made because of it.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -154,7 +157,12 @@ impl Step {
         "advance",
     ];
 
-    pub(super) fn read(item: &Field<'_>, actors: &mut Actors) -> Option<Self> {
+    /// Reads a step of a scenario in which the allocator runs once an interval, if there is one.
+    pub(super) fn read(
+        item: &Field<'_>,
+        interval: Option<Duration>,
+        actors: &mut Actors,
+    ) -> Option<Self> {
         let record = item.record(Self::CHANGES.into_iter().chain(["offers", "counts"]))?;
         let given: Vec<_> =
             Self::CHANGES.iter().filter_map(|&name| Some((name, record.get(name)?))).collect();
@@ -178,7 +186,16 @@ impl Step {
             (None, None) => Some(Expected::Offers(Vec::new())),
             (Some(offers), None) => offers_of(&offers, actors).map(Expected::Offers),
         };
-        Some(Self { change: change?, expected: expected? })
+        let change = change?;
+        if let (Change::Advance(time), Some(interval)) = (&change, interval)
+            && *time > interval.saturating_mul(MOST_RUNS)
+        {
+            return item.wrong(format!(
+                "{time:?} at an interval of {interval:?} are too many runs of the allocator; the most \
+                 in one step is {MOST_RUNS}"
+            ));
+        }
+        Some(Self { change, expected: expected? })
     }
 }
 
@@ -335,13 +352,20 @@ fn role(role: &str, field: &Field<'_>) -> Option<String> {
     Some(role.to_owned())
 }
 
-/// A time such as `5s`.
+/// A time such as `5s`, in whole milliseconds.
 pub(super) fn duration(field: &Field<'_>) -> Option<Duration> {
     let expected = "expected a time with its unit, such as 5s or 500ms";
     let Some(text) = field.as_text() else { return field.wrong(expected) };
-    let duration = text.parse::<SignedDuration>().ok();
-    match duration.and_then(|duration| Duration::try_from(duration).ok()) {
-        Some(duration) => Some(duration),
-        None => field.wrong(expected),
+    let Ok(signed) = text.parse::<SignedDuration>() else { return field.wrong(expected) };
+    let Ok(duration) = Duration::try_from(signed) else {
+        return field.wrong(format!("{text} is below 0s"));
+    };
+    if duration > LONGEST {
+        return field.wrong(format!("{text} is too long; the most is {}s", LONGEST.as_secs()));
     }
+    if !duration.as_nanos().is_multiple_of(1_000_000) {
+        return field
+            .wrong(format!("{text} is no whole number of milliseconds, as times are here"));
+    }
+    Some(duration)
 }

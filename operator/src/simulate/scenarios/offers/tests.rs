@@ -79,12 +79,29 @@ fn options_are_read() {
             "options.exclude[0]: \"gpu\" is not one of cpus, mem, disk, gpus; did you mean gpus?",
         ),
         ("{batch: 0s}", "options.batch: the interval has to be longer than nothing"),
+        (
+            "{batch: 0.0000001s}",
+            "options.batch: 0.0000001s is no whole number of milliseconds, as times are here",
+        ),
+        ("{batch: -1s}", "options.batch: -1s is below 0s"),
+        ("{batch: NaNs}", "options.batch: expected a time with its unit, such as 5s or 500ms"),
+        ("{batch: 1e400s}", "options.batch: expected a time with its unit, such as 5s or 500ms"),
+        ("{batch: 9999999999s}", "options.batch: 9999999999s is too long; the most is 1000000000s"),
         ("{batch: 1}", "options.batch: expected a time with its unit, such as 5s or 500ms"),
         ("{interval: 1s}", "options.interval: there is no such field"),
     ] {
         let found = problems(&scenario(&format!("- batch: 1\noptions: {options}\n")));
         assert!(found.contains(expected), "{options}:\n{found}");
     }
+}
+
+#[test]
+fn no_step_runs_the_allocator_without_a_bound() {
+    let steps = "- {agent: {name: A, cpus: 1}}\n- {advance: 10s}\n- {advance: 11s}\n";
+    let found = problems(&format!("{}options: {{batch: 1ms}}\n", scenario(steps)));
+    let expected = "x.yaml:6: steps[2]: 11s at an interval of 1ms are too many runs of the allocator; \
+                    the most in one step is 10000";
+    assert_eq!(found, expected);
 }
 
 #[test]
@@ -100,6 +117,9 @@ fn steps_do_one_thing_to_what_is_there() {
             "steps[12].counts: a step has offers or counts, not both",
         ),
         ("- {batch: 0}", "steps[12].batch: 0 is too small; the least is 1"),
+        ("- {advance: 1.0001ms}", "steps[12].advance: 1.0001ms is no whole number of milliseconds"),
+        ("- {advance: -1ms}", "steps[12].advance: -1ms is below 0s"),
+        ("- {advance: 999999999999s}", "steps[12].advance: 999999999999s is too long"),
         ("- {revive: F}", "steps[12].revive: there is no framework \"F\"; there are none"),
         ("- {batch: 1, offers: {F: {A: all}}}", "steps[12].offers.F: there is no framework \"F\""),
         ("- {agent: {name: A}}", "steps[12].agent.name: there is an agent \"A\" already"),
@@ -131,7 +151,7 @@ fn steps_do_one_thing_to_what_is_there() {
             "counts.G: 2 is too large; the most is 1",
         ),
         ("- {return: some}", "steps[12].return: \"some\" is not one of all"),
-        ("- {advance: -5s}", "steps[12].advance: expected a time with its unit"),
+        ("- {advance: soon}", "steps[12].advance: expected a time with its unit"),
         (
             "- {quota: {a: {limits: {}}}}",
             "quota.a.limits: there is no such field; did you mean limit?",
