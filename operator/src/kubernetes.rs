@@ -38,16 +38,17 @@ use anyhow::{Context, bail};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use kube::api::{Patch, PatchParams};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
-use kube::{Api, Client};
+use kube::{Api, Client, Resource};
 use proffer_core::time::{Span, Time};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::clock::{Clock, Reading};
 use crate::configuration::{Configuration, ImagePullPolicy};
 use crate::master::connections::{Connections, REQUESTS_AT_ONCE, Request};
 use crate::web::{self, Health};
@@ -55,7 +56,7 @@ use executor_pod::PodSettings;
 use leadership::{Candidate, Leadership, Permit, Timing};
 use names::LEADER_LABEL;
 use notices::Notice;
-use operator::{Change, Kind, MesosSettings, Operator, OperatorSettings, wall_clock};
+use operator::{Change, Kind, MesosSettings, Operator, OperatorSettings};
 use writes::{Answer, DriverWrite, ExecutorWrite, Write, Writer};
 
 /// Changes that wait to be taken in; watches wait when there are more.
@@ -105,10 +106,11 @@ pub async fn run(
     };
     tracing::info!("this replica decides from now on");
     health.lead();
-    label_own_pod(&client, true).await;
+    let own_pod = label_own_pod(&client, true).await;
     let permit = leadership.permit();
     let mesos = mesos::serve(&client, &configuration.mesos, health.metrics.mesos.clone()).await?;
     let mut cluster = Cluster::start(client, &configuration, Arc::clone(&health), timing, mesos);
+    cluster.own_pod = own_pod;
     if let Some(record) = record {
         cluster.operator.record_to(record)?;
     }
@@ -157,17 +159,21 @@ async fn elect(
     Candidate::new(leases, election.lease_name.clone(), identity, timing).lead().await
 }
 
-/// Marks the pod of the leader, so that a Service can select it, or takes the mark away.
-async fn label_own_pod(client: &Client, leads: bool) {
+/// Marks the pod of the leader, so that a Service can select it, or takes the mark away; returns the pod.
+async fn label_own_pod(client: &Client, leads: bool) -> Option<ObjectReference> {
     let (Ok(name), Ok(namespace)) = (std::env::var("POD_NAME"), std::env::var("POD_NAMESPACE"))
     else {
-        return;
+        return None;
     };
     let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
     let value = leads.then_some("true");
     let patch = json!({"metadata": {"labels": {LEADER_LABEL: value}}});
-    if let Err(error) = pods.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
-        tracing::warn!("cannot label the pod of the leader: {error}");
+    match pods.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
+        Ok(pod) => Some(pod.object_ref(&())),
+        Err(error) => {
+            tracing::warn!("cannot label the pod of the leader: {error}");
+            None
+        }
     }
 }
 
@@ -186,19 +192,8 @@ struct Cluster {
     clock: Clock,
     watches_pods: bool,
     bound: BTreeSet<String>,
-}
-
-/// The time since 1970, which never goes back.
-struct Clock {
-    read: fn() -> Time,
-    last: Time,
-}
-
-impl Clock {
-    fn now(&mut self) -> Time {
-        self.last = self.last.max((self.read)());
-        self.last
-    }
+    /// The pod that this runs in, if it is one.
+    own_pod: Option<ObjectReference>,
 }
 
 impl Cluster {
@@ -217,7 +212,7 @@ impl Cluster {
         let (notices, heard) = mpsc::channel(NOTICE_QUEUE_LENGTH);
         tokio::spawn(publish(client.clone(), heard));
         let (mesos, connections) = mesos.unzip();
-        let mut clock = Clock { read: wall_clock, last: Time::ZERO };
+        let clock = Clock::start(Reading::now);
         let settings = OperatorSettings { mesos, ..settings(configuration) };
         Self {
             operator: Operator::new(clock.now(), settings),
@@ -232,6 +227,7 @@ impl Cluster {
             clock,
             watches_pods: false,
             bound: BTreeSet::new(),
+            own_pod: None,
         }
     }
 
@@ -239,6 +235,7 @@ impl Cluster {
     async fn work(&mut self, permit: &Permit) -> anyhow::Result<()> {
         loop {
             let now = self.clock.now();
+            self.look_at_the_wall();
             let started = Instant::now();
             self.operator.tick(now);
             if let Some(histogram) = &self.health.metrics.tick_seconds {
@@ -277,6 +274,16 @@ impl Cluster {
             while let Some(Some(answer)) = futures::FutureExt::now_or_never(self.in_flight.next()) {
                 self.answer(answer)?;
             }
+        }
+    }
+
+    /// Tells people if this machine's clock was set.
+    fn look_at_the_wall(&mut self) {
+        let Some(step) = self.clock.take_step() else { return };
+        tracing::warn!("{step}");
+        self.operator.set_wall(self.clock.wall());
+        if let Some(pod) = &self.own_pod {
+            self.send(Notice::of_operator(pod.clone(), "ClockSet", &step.to_string()));
         }
     }
 
@@ -380,10 +387,12 @@ impl Cluster {
     }
 
     fn tell(&mut self) {
-        for notice in self.operator.take_notices() {
-            if self.notices.try_send(notice).is_err() {
-                self.health.metrics.dropped_events.inc();
-            }
+        self.operator.take_notices().into_iter().for_each(|notice| self.send(notice));
+    }
+
+    fn send(&self, notice: Notice) {
+        if self.notices.try_send(notice).is_err() {
+            self.health.metrics.dropped_events.inc();
         }
     }
 

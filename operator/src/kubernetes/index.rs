@@ -117,6 +117,13 @@ impl Index {
         changed.iter().filter_map(|name| self.observation(name)).collect()
     }
 
+    /// Counts nodes as changed whose maintenance is scheduled.
+    pub(crate) fn touch_scheduled(&mut self) {
+        let nodes = self.nodes.iter();
+        let scheduled = nodes.filter(|(_, facts)| facts.observation.maintenance.is_some());
+        self.changed.extend(scheduled.map(|(name, _)| name.clone()));
+    }
+
     fn observation(&self, name: &str) -> Option<NodeObservation> {
         let mut observation = self.nodes.get(name)?.observation.clone();
         let taken = self.taken.get(name).into_iter().flatten();

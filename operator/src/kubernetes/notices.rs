@@ -54,6 +54,11 @@ impl Notice {
         Self { object, is_warning, reason, note: shortened(note) }
     }
 
+    /// Something about the operator itself, which runs in this pod.
+    pub(crate) fn of_operator(object: ObjectReference, reason: &'static str, note: &str) -> Self {
+        Self { object, is_warning: true, reason, note: shortened(note) }
+    }
+
     /// An object that cannot be read.
     pub(crate) fn unreadable(object: ObjectReference, problem: &str) -> Self {
         let note = format!(

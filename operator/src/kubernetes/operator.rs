@@ -48,7 +48,6 @@ use crate::master::{Effect, Master};
 use common::{Common, JobKind};
 use gated::Gated;
 use jobs::Expiries;
-pub(crate) use jobs::wall_clock;
 use mesos::Mesos;
 pub(crate) use mesos::MesosSettings;
 use spark::Spark;

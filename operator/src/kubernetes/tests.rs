@@ -12,7 +12,7 @@ use proffer_fake_api::{FakeApi, Fault, Request, Rule};
 use serde_json::{Value, json};
 
 use super::leadership::{Candidate, Leadership};
-use world::{EXECUTORS, JOBS, PODS, World, clocks};
+use world::{EXECUTORS, JOBS, PODS, World, clocks, set_wall_by_seconds};
 
 /// Forty tasks on four executors.
 fn forty_tasks() -> Value {
@@ -58,6 +58,27 @@ fn check_first_attempts(world: &World) {
 async fn ends_and_leaves_nothing(world: &World) {
     world.until("the job ends", |world| world.has_ended("j")).await;
     world.until("nothing is left", World::is_empty).await;
+}
+
+/// How often it was told that the clock was set.
+fn steps_told(world: &World) -> usize {
+    let events = world.api.all("apis/events.k8s.io/v1/events");
+    events.iter().filter(|event| event["reason"] == "ClockSet").count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_set_back_is_told_and_no_timer_waits_for_it() {
+    let world = World::new(2, seconds(1));
+    world.submit("j", &forty_tasks());
+    let end = async {
+        world.until("some tasks finish", |world| world.finished("j") > 3).await;
+        set_wall_by_seconds(-3600);
+        ends_and_leaves_nothing(&world).await;
+        world.until("it is told", |world| steps_told(world) > 0).await;
+    };
+    world.operate(end).await;
+    check_first_attempts(&world);
+    assert_eq!(steps_told(&world), 1);
 }
 
 #[tokio::test(start_paused = true)]

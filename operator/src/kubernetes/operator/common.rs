@@ -20,6 +20,7 @@ use super::super::wishes::{PodWish, Wish};
 use super::lists::Lists;
 use super::pools::Pools;
 use super::{Kind, OperatorSettings};
+use crate::clock::Wall;
 use crate::convert;
 use crate::record::RecordedEngine;
 
@@ -36,6 +37,8 @@ pub(super) struct Common {
     /// What people should hear.
     pub(super) notices: Vec<Notice>,
     pub(super) lists: Lists,
+    /// How times that others wrote into objects are read.
+    pub(super) wall: Wall,
 }
 
 /// A job as last seen.
@@ -125,6 +128,7 @@ impl Common {
             pools: Pools::default(),
             notices: Vec::new(),
             lists: Lists::default(),
+            wall: Wall::default(),
         }
     }
 
@@ -163,7 +167,8 @@ impl Common {
             key: key.clone(),
             uid: job.object.uid().unwrap_or_default().into(),
             generation: job.object.metadata.generation.unwrap_or(0),
-            created_at: created.map_or(Time::ZERO, |time| convert::read_time(time.0)),
+            created_at: created
+                .map_or(Time::ZERO, |time| self.wall.read(convert::read_time(time.0))),
             spec,
             status,
         };

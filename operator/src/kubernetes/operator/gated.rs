@@ -141,7 +141,7 @@ impl Gated {
         self.names.entry(identity.clone()).or_insert_with(|| key.clone());
         let uid = facts.owner.as_ref().map_or(&pod.uid, |owner| &owner.uid);
         let created_at = u64::try_from(facts.created_at).unwrap_or(0);
-        let created_at = Time::from_milliseconds(created_at);
+        let created_at = common.wall.read(Time::from_milliseconds(created_at));
         let group = self.groups.entry(key.clone()).or_insert_with(|| Group {
             identity,
             uid: uid.clone(),

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use proffer_core::event::Event;
 use proffer_core::jobs::JobKey;
@@ -47,6 +46,7 @@ impl Expiries {
         let ended = job.status.as_ref().and_then(|status| status.completion_time.as_ref());
         let (Some(ended), Some(ttl)) = (ended, job.spec.ttl_seconds_after_finished) else { return };
         let ttl = Span::from_seconds(u64::try_from(ttl).unwrap_or(0));
+        // The operator itself wrote when it ended, by the clock that decides.
         let at = convert::read_time(ended.0) + ttl;
         self.0.insert((at.max(now), key.clone()));
     }
@@ -235,9 +235,4 @@ impl Operator {
 fn is_older(one: &SparkJob, other: &SparkJob) -> bool {
     let number = |job: &SparkJob| job.resource_version().and_then(|it| it.parse::<u64>().ok());
     matches!((number(one), number(other)), (Some(one), Some(other)) if one < other)
-}
-
-/// The time now, counted from 1970.
-pub(crate) fn wall_clock() -> Time {
-    convert::read_time(Timestamp::now())
 }

@@ -7,6 +7,7 @@ use super::super::node::NodeFacts;
 use super::super::notices::Notice;
 use super::super::pod::ObjectName;
 use super::Operator;
+use crate::clock::Wall;
 use crate::master::agent_ports;
 
 impl Operator {
@@ -37,12 +38,21 @@ impl Operator {
         }
     }
 
+    /// Takes in that the clock of the wall was set: what is scheduled by it comes at other times.
+    pub(crate) fn set_wall(&mut self, wall: Wall) {
+        self.common.wall = wall;
+        self.common.index.touch_scheduled();
+    }
+
     /// Tells the engine of nodes that are not as they were, and the master.
     pub(super) fn tell_nodes(&mut self, now: Time) {
         for mut node in self.common.index.take_changed() {
             if let Some(mesos) = &mut self.mesos {
                 node.ports = agent_ports();
                 mesos.observe_node(&self.common, now, &node);
+            }
+            if let Some(maintenance) = &mut node.maintenance {
+                maintenance.start = self.common.wall.read(maintenance.start);
             }
             self.common.engine.handle(now, Event::Node(node));
         }

@@ -8,7 +8,10 @@ mod world;
 
 use serde_json::{Value, json};
 
+use super::super::names::MAINTENANCE_ANNOTATION;
 use super::Kind;
+use crate::clock::Wall;
+use proffer_core::time::{Span, Time};
 use world::World;
 
 /// A job of so many tasks on so many executors.
@@ -339,6 +342,47 @@ fn a_job_that_ended_long_enough_ago_is_deleted() {
     assert!(world.jobs.contains_key("j"));
     world.advance(3000);
     assert!(world.jobs.is_empty());
+}
+
+/// When jobs are created in these tests, by the clock of the wall, in milliseconds since 1970.
+const CREATED: u64 = 1_795_478_400_000;
+
+/// A world in which jobs that come now were created ten seconds ago, by a wall whose clock was set.
+fn on_another_wall() -> World {
+    let mut world = World::new(&["n1"]);
+    let written = Time::from_milliseconds(CREATED) + Span::from_seconds(10);
+    world.operator.set_wall(Wall::ahead_by(written.since(world.now)));
+    world
+}
+
+#[test]
+fn what_was_created_by_a_clock_that_was_set_counts_from_when_it_was() {
+    let mut world = on_another_wall();
+    world.submit("j", with(job(2, 1), "deadlineSeconds", json!(60)));
+    world.advance(49_000);
+    assert_ne!(world.status("j", "/state"), "Failed");
+    world.advance(2_000);
+    assert_eq!(world.status("j", "/state"), "Failed");
+}
+
+#[test]
+fn maintenance_begins_by_the_clock_of_the_wall() {
+    let mut world = on_another_wall();
+    world.submit("j", job(2, 1));
+    world.report(FIRST, &[]);
+    // In ten minutes; after the clock was set by five, in five.
+    let annotations = [(MAINTENANCE_ANNOTATION.to_owned(), "2026-11-24T00:10:10Z".to_owned())];
+    world.nodes.get_mut("n1").unwrap().metadata.annotations = Some(annotations.into());
+    world.list(Kind::Node);
+    world.advance(1_000);
+    assert_eq!(world.pods.len(), 1);
+    let written = Time::from_milliseconds(CREATED) + Span::from_seconds(310);
+    world.operator.set_wall(Wall::ahead_by(written.since(world.now)));
+    // Nothing new goes there in the minute before, and what is idle goes.
+    world.advance(200_000);
+    assert_eq!(world.pods.len(), 1);
+    world.advance(100_000);
+    assert!(world.pods.is_empty(), "{:?}", world.pods);
 }
 
 #[test]

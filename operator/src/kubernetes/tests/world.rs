@@ -1,19 +1,21 @@
 //! A cluster around the operator: the fake API server, and somebody who plays scheduler, kubelets and
 //! executors.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use proffer_core::ranges::Ranges;
-use proffer_core::time::Time;
 use proffer_fake_api::{FakeApi, Request, Verb};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::super::leadership::{Permit, Timing};
 use super::super::{Cluster, Leadership, timing};
+use crate::clock::{Clock, Reading};
 use crate::configuration::Configuration;
 use crate::web::Health;
 
@@ -143,16 +145,35 @@ pub(super) fn clocks() -> Timing {
 pub(super) fn cluster(api: &FakeApi) -> Cluster {
     let mut cluster =
         Cluster::start(api.client(), &configuration(), Arc::new(Health::new()), clocks(), None);
-    cluster.clock.read = virtual_clock;
+    cluster.clock = Clock::start(virtual_clocks);
+    cluster.own_pod = Some(ObjectReference {
+        kind: Some("Pod".to_owned()),
+        namespace: Some("proffer".to_owned()),
+        name: Some("operator".to_owned()),
+        ..ObjectReference::default()
+    });
     cluster
 }
 
-/// The time by the clock that tests pause.
-fn virtual_clock() -> Time {
-    thread_local! {
-        static START: (Time, Instant) = (super::super::wall_clock(), Instant::now());
-    }
-    START.with(|(then, start)| *then + start.elapsed().into())
+thread_local! {
+    static START: Reading = Reading::now();
+    /// How far somebody has set the clock of the wall.
+    static SET_BY_SECONDS: Cell<i64> = const { Cell::new(0) };
+}
+
+/// The clock that tests pause, and a wall on which it hangs.
+fn virtual_clocks() -> Reading {
+    START.with(|start| {
+        let wall = start.wall + start.steady.elapsed().into();
+        let set = Duration::from_secs(SET_BY_SECONDS.get().unsigned_abs()).into();
+        let wall = if SET_BY_SECONDS.get() < 0 { wall - set } else { wall + set };
+        Reading { steady: Instant::now(), wall }
+    })
+}
+
+/// Sets the clock of the wall.
+pub(super) fn set_wall_by_seconds(seconds: i64) {
+    SET_BY_SECONDS.set(SET_BY_SECONDS.get() + seconds);
 }
 
 /// Who plays everything that is not the operator.
