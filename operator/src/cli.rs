@@ -29,6 +29,7 @@ use crate::local::{self, LocalArguments};
 use crate::logging;
 use crate::master::processes::supervisor::{self, TaskArguments};
 use crate::simulate::{self, SimulateArguments};
+use crate::terminal::{self, Unprinted};
 
 /// Apache Mesos's resource offers on Kubernetes
 ///
@@ -121,6 +122,9 @@ Examples:
   proffer simulate --seed 1 --seeds 1000 --steps 1000
   proffer simulate --replay seed-7.jsonl --verbose";
 
+/// The exit code if the arguments are wrong.
+const BAD_ARGUMENTS: u8 = 2;
+
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Run jobs on this machine, without a cluster
@@ -203,16 +207,28 @@ pub fn main() -> ExitCode {
     if is_plugin() {
         command = command.bin_name("kubectl proffer");
     }
-    let arguments = match Arguments::from_arg_matches(&command.get_matches()) {
-        Ok(arguments) => arguments,
-        Err(error) => error.exit(),
+    let arguments =
+        command.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
+    let end = match arguments {
+        Ok(arguments) => run(arguments.command),
+        Err(answer) => print_answer(&answer),
     };
-    match run(arguments.command) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("proffer: {error:#}");
-            ExitCode::FAILURE
+    end.unwrap_or_else(|error| {
+        // Whoever read this has read enough.
+        if let Some(Unprinted::Closed) = error.downcast_ref() {
+            return ExitCode::SUCCESS;
         }
+        terminal::tell(format_args!("proffer: {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// Prints what the arguments alone lead to: help, the version, or what is wrong with them.
+fn print_answer(answer: &clap::Error) -> anyhow::Result<ExitCode> {
+    let printed = answer.print().map_err(Unprinted::from);
+    match printed {
+        Err(failed @ Unprinted::Failed(_)) if !answer.use_stderr() => Err(failed.into()),
+        _ => Ok(ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(BAD_ARGUMENTS))),
     }
 }
 
@@ -264,7 +280,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::SparkEnv(arguments) => spark_env::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Crds { write } if write.is_empty() => {
             for (_, text) in crds_output::render()? {
-                print!("---\n{text}");
+                terminal::print(format_args!("---\n{text}"))?;
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -280,7 +296,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Completion { shell } => {
             let mut command = Arguments::command();
-            clap_complete::generate(shell, &mut command, "proffer", &mut std::io::stdout());
+            let mut completions = Vec::new();
+            clap_complete::generate(shell, &mut command, "proffer", &mut completions);
+            terminal::print(String::from_utf8_lossy(&completions))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Task(arguments) => {

@@ -10,15 +10,19 @@
 //! - [`configuration`] is the file that says how the operator works.
 //! - [`simulate`] replays traces of jobs on virtual time.
 //! - [`cli`] is the command line.
+//!
+//! All of it prints through `terminal`.
 
 // What is counted.
 pub mod web;
 
 // What uses nothing else here.
+mod clock;
 pub mod crds_output;
 pub mod manifests;
 mod master;
 mod record;
+mod terminal;
 
 // Objects and files as the engine wants them.
 pub mod configuration;
@@ -36,3 +40,6 @@ pub mod simulate;
 
 // What people call.
 pub mod cli;
+
+#[cfg(test)]
+mod fuzz;

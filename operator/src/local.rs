@@ -26,6 +26,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::convert::{self, Problem};
 use crate::manifests::{self, Located, ManifestError, Manifests};
+use crate::terminal;
 use cluster::LocalCluster;
 pub use machine::NodeSpec;
 pub(crate) use machine::nodes;
@@ -78,9 +79,13 @@ const JOB_FAILED: u8 = 1;
 /// The exit code of a run that could not start, because of its arguments or files.
 const BAD_INPUT: u8 = 2;
 
+/// What is said of Spark applications.
+const SPARK_NEEDS_A_CLUSTER: &str = "a Spark application has pods, which a cluster runs and this machine \
+    does not; here it runs by spark-submit --master mesos://127.0.0.1:5050, beside proffer local --mesos";
+
 /// How a run ended.
 enum End {
-    /// Every job ended by itself.
+    /// Every job ended by itself, or would wait for ever.
     Complete,
     /// A signal of this number stopped it.
     Stopped(u8),
@@ -91,27 +96,32 @@ pub async fn run(arguments: LocalArguments) -> anyhow::Result<ExitCode> {
     let (jobs, pools) = match load(&arguments.files, arguments.mesos.is_asked_for()) {
         Ok(loaded) => loaded,
         Err(message) => {
-            eprintln!("{message}");
+            terminal::tell(message);
             return Ok(ExitCode::from(BAD_INPUT));
         }
     };
     processes::become_subreaper()
         .context("cannot become the parent of what executors leave behind")?;
-    let mut nodes =
-        machine::nodes(&arguments.nodes).context("cannot tell what this machine has")?;
+    let mut nodes = match machine::nodes(&arguments.nodes) {
+        Ok(nodes) => nodes,
+        Err(message) => {
+            terminal::tell(message);
+            return Ok(ExitCode::from(BAD_INPUT));
+        }
+    };
     let progress = Progress::new(arguments.quiet);
     let mut cluster = LocalCluster::new(pools, progress.clone(), arguments.record.as_deref())?;
     match maintenance::schedule(&mut nodes, &arguments.maintenance, cluster.now()) {
         Ok(sentences) => sentences.iter().for_each(|sentence| progress.line(sentence)),
         Err(message) => {
-            eprintln!("{message}");
+            terminal::tell(message);
             return Ok(ExitCode::from(BAD_INPUT));
         }
     }
     let traces = match mesos::start(&arguments.mesos, &mut cluster, &mut nodes, &progress).await {
         Ok(traces) => traces,
         Err(message) => {
-            eprintln!("{message}");
+            terminal::tell(message);
             return Ok(ExitCode::from(BAD_INPUT));
         }
     };
@@ -123,10 +133,13 @@ pub async fn run(arguments: LocalArguments) -> anyhow::Result<ExitCode> {
     progress.finish();
     drop(traces);
     let (jobs, pools) = cluster.objects();
+    if matches!(end, End::Complete) {
+        cluster.waiting().iter().for_each(|(job, message)| tell_of_waiting(job, message));
+    }
     match arguments.output {
-        Some(format) => print!("{}", output::objects(format, &jobs, &pools)?),
+        Some(format) => terminal::print(output::objects(format, &jobs, &pools)?)?,
         None if jobs.is_empty() => {}
-        None => print!("{}", output::summary(&jobs)),
+        None => terminal::print(output::summary(&jobs))?,
     }
     let succeeded = |job: &SparkJob| {
         job.status.as_ref().is_some_and(|status| status.state == JobState::Succeeded)
@@ -136,6 +149,14 @@ pub async fn run(arguments: LocalArguments) -> anyhow::Result<ExitCode> {
         End::Complete if jobs.iter().all(succeeded) => ExitCode::SUCCESS,
         End::Complete => ExitCode::from(JOB_FAILED),
     })
+}
+
+/// Tells why a job was left waiting.
+fn tell_of_waiting(job: &str, message: &str) {
+    terminal::tell(format_args!(
+        "{job} would wait for ever: {message}; nodes and pools stay as they are here, so name others by \
+         --nodes and in the files, or ask for less"
+    ));
 }
 
 /// Runs until all jobs have ended. The first signal stops executors, which lets tasks end within
@@ -180,7 +201,7 @@ fn load(files: &[PathBuf], may_be_empty: bool) -> Result<Loaded, String> {
         if pool.object.spec.elastic.is_some() {
             // Not an error: the same files are for clusters.
             let message = "no autoscaler adds nodes to this machine; elastic is ignored";
-            eprintln!("warning: {}", pool.source.error("spec.elastic", message));
+            terminal::tell(format_args!("warning: {}", pool.source.error("spec.elastic", message)));
         }
     }
     let mut pools = objects;
@@ -201,6 +222,10 @@ fn load(files: &[PathBuf], may_be_empty: bool) -> Result<Loaded, String> {
             errors.push(job.source.error("spec.pool", message));
         } else if let Err(message) = claims.check(&namespace, &job.object.spec.pool) {
             errors.push(job.source.error("spec.pool", message));
+        }
+        if job.object.spec.spark.is_some() {
+            errors.push(job.source.error("spec.spark", SPARK_NEEDS_A_CLUSTER));
+            continue;
         }
         match convert::job_spec(&job.object) {
             Ok(spec) => specs.push((job.object, spec)),

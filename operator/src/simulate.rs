@@ -32,6 +32,7 @@ use proffer_crds::{DEFAULT_POOL, ResourcePool, ResourcePoolSpec};
 use crate::convert;
 use crate::local::{self, NodeSpec, OutputFormat};
 use crate::manifests::{self, ManifestError, ManifestErrors, Manifests};
+use crate::terminal;
 use model::{Setup, SimulationError};
 use order::{Order, OrderChoice};
 use report::Report;
@@ -125,12 +126,12 @@ pub fn run(arguments: &SimulateArguments) -> anyhow::Result<ExitCode> {
         return faults::run(&arguments.faults);
     }
     if !arguments.files.is_empty() {
-        return Ok(scenarios::run(&arguments.files));
+        return scenarios::run(&arguments.files);
     }
     let scene = match load(arguments) {
         Ok(scene) => scene,
         Err(message) => {
-            eprintln!("{message}");
+            terminal::tell(message);
             return Ok(ExitCode::from(BAD_INPUT));
         }
     };
@@ -140,12 +141,12 @@ pub fn run(arguments: &SimulateArguments) -> anyhow::Result<ExitCode> {
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
     match arguments.output {
-        None => print!("{}", table::render(&report)),
+        None => terminal::print(table::render(&report))?,
         Some(OutputFormat::Json) => {
-            println!("{}", serde_json::to_string_pretty(&report).context("cannot write JSON")?);
+            terminal::line(serde_json::to_string_pretty(&report).context("cannot write JSON")?)?;
         }
         Some(OutputFormat::Yaml) => {
-            print!("{}", serde_yaml::to_string(&report).context("cannot write YAML")?);
+            terminal::print(serde_yaml::to_string(&report).context("cannot write YAML")?)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -188,8 +189,7 @@ fn load(arguments: &SimulateArguments) -> Result<Scene, String> {
     let (name, text) = manifests::read_text(trace).map_err(|error| error.to_string())?;
     let names: Vec<&str> = pools.keys().map(String::as_str).collect();
     let jobs = trace::parse(&name, &text, &names).map_err(|errors| errors.to_string())?;
-    let nodes = local::nodes(&arguments.nodes)
-        .map_err(|error| format!("cannot tell what this machine has: {error}"))?;
+    let nodes = local::nodes(&arguments.nodes)?;
     Ok(Scene {
         nodes,
         pools: pools.into_values().collect(),
@@ -226,5 +226,7 @@ fn read_pools(file: &Path) -> Result<BTreeMap<String, PoolObservation>, Manifest
     if errors.is_empty() { Ok(observations) } else { Err(ManifestErrors { errors, more: 0 }) }
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

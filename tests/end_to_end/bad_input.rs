@@ -1,7 +1,6 @@
 //! What people get wrong, and what they are told.
 
 use proffer_test_harness::{Test, tests};
-use rustix::process::Signal;
 
 use crate::run::Folder;
 
@@ -13,7 +12,9 @@ pub(crate) fn tests() -> Vec<Test> {
         pools_that_ask_for_what_cannot_be,
         a_command_that_does_not_exist_fails_after_its_retries,
         a_failed_job_shows_the_end_of_its_task_s_standard_error,
-        an_executor_larger_than_any_node_waits_and_says_so,
+        what_can_never_run_is_said_and_ends,
+        a_job_that_is_held_up_for_a_while_is_waited_for,
+        a_spark_application_needs_a_cluster,
         results_that_are_too_large_say_what_to_do,
     ]
 }
@@ -54,7 +55,7 @@ fn fields_are_named_with_their_line_and_what_is_allowed() {
             "1",
         ),
         (
-            "spec:\n  executor: {cpu: '1e30'}\n  stages: [{name: s, command: [x]}]",
+            "spec:\n  executor: {cpu: '1e9'}\n  stages: [{name: s, command: [x]}]",
             5,
             "spec.executor.cpu",
             "1M",
@@ -157,14 +158,57 @@ fn a_failed_job_shows_the_end_of_its_task_s_standard_error() {
     assert!(ended.stdout.ends_with(expected), "{}", ended.stdout);
 }
 
-fn an_executor_larger_than_any_node_waits_and_says_so() {
+/// A job that runs, and what is said of another one, beside a pool `none` without anything.
+#[track_caller]
+fn never_runs(spec: &str, arguments: &[&str], why: &str) {
     let folder = Folder::new();
-    folder.job("executor: {cpu: 64}\nstages: [{name: s, command: ['true']}]");
-    let mut running = folder.start(&["local", "--nodes", "2x2cpu,4Gi", "job.yaml"]);
-    running.wait_for(&["j: waits for its first executor: an executor needs 64 cpu, more than any node has; the largest has 2"]);
-    assert!(running.is_running());
-    running.signal(Signal::INT);
-    running.wait().expect_code(130);
+    folder.job(&format!("{spec}\nstages: [{{name: s, command: ['true']}}]"));
+    folder.write(
+        "others.yaml",
+        "apiVersion: proffer.dev/v1alpha1\nkind: ResourcePool\nmetadata: {name: none}\n\
+         spec: {limit: {cpu: 0}}\n---\n\
+         apiVersion: proffer.dev/v1alpha1\nkind: SparkJob\nmetadata: {name: other}\n\
+         spec: {executor: {memory: 1Mi}, stages: [{name: s, command: ['true']}]}\n",
+    );
+    let all = [&["local", "-q", "-o", "json"], arguments, &["job.yaml", "others.yaml"]].concat();
+    let ended = folder.run(&all).expect_code(1);
+    assert!(ended.stderr.starts_with("j would wait for ever: "), "{}", ended.stderr);
+    assert!(ended.stderr.contains(why), "{}", ended.stderr);
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    assert_ne!(ended.status()["state"], "Succeeded");
+}
+
+fn what_can_never_run_is_said_and_ends() {
+    let two = ["--nodes", "2x2cpu,4Gi"];
+    let larger = "an executor needs 64 cpu, more than any node has; the largest has 2";
+    never_runs("executor: {cpu: 64}", &two, larger);
+    never_runs("executor: {resources: {example.com/gpu: 1}}", &two, "example.com/gpu");
+    never_runs("executor: {nodeSelector: {zone: moon}}", &two, "zone");
+    never_runs("pool: none", &two, "limit");
+    never_runs("suspend: true", &two, "it is suspended");
+    let tainted = ["--nodes", "1cpu,1Gi,taint:a:NoSchedule", "--nodes", "1cpu,32Mi"];
+    never_runs("executor: {memory: 1Gi}", &tainted, "node");
+}
+
+fn a_job_that_is_held_up_for_a_while_is_waited_for() {
+    let folder = Folder::new();
+    folder.job("executor: {memory: 1Mi}\nstages: [{name: s, command: ['true']}]");
+    let away = ["local", "--nodes", "1cpu,1Gi", "--maintenance", "node-0=0,1", "job.yaml"];
+    folder.run(&away).expect_code(0);
+    let gone = ["local", "--nodes", "1cpu,1Gi", "--maintenance", "node-0=0", "job.yaml"];
+    let ended = folder.run(&gone).expect_code(1);
+    assert!(ended.stderr.contains("j would wait for ever: "), "{}", ended.stderr);
+}
+
+fn a_spark_application_needs_a_cluster() {
+    let spec =
+        "spec:\n  spark: {image: i, sparkVersion: 4.1.0, mainApplicationFile: 'local:///a.py'}";
+    let refusal = refused(&format!("{HEAD}{spec}"));
+    assert!(
+        refusal.starts_with("bad.yaml:5: spec.spark: a Spark application has pods"),
+        "{refusal}"
+    );
+    assert!(refusal.contains("proffer local --mesos"), "{refusal}");
 }
 
 fn results_that_are_too_large_say_what_to_do() {

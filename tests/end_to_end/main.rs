@@ -21,6 +21,7 @@ mod scenarios;
 mod simulate;
 mod spark;
 mod spark_submit;
+mod streams;
 
 fn main() -> std::process::ExitCode {
     proffer_test_harness::run([
@@ -38,5 +39,6 @@ fn main() -> std::process::ExitCode {
         simulate::tests(),
         spark::tests(),
         spark_submit::tests(),
+        streams::tests(),
     ])
 }

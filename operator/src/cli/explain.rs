@@ -17,6 +17,7 @@ use proffer_crds::{ResourcePool, SparkExecutor, SparkJob, SparkJobStatus};
 use super::connection::{Connection, ConnectionArguments, list};
 use super::print::{Table, age, since};
 use crate::kubernetes::names::SPARK_APPLICATION_LABEL;
+use crate::terminal;
 
 pub(super) const HELP: &str = "\
 Everything is read from the status of the SparkJob and of its SparkExecutors: the place of the job among
@@ -49,11 +50,12 @@ pub(super) async fn run(arguments: &ExplainArguments) -> anyhow::Result<()> {
     // Not everybody who may see jobs may see pools.
     let pool = pools.get_opt(&job.spec.pool).await.ok().flatten();
     let now = Timestamp::now();
-    print!("{}", explain(&job, pool.as_ref(), &executors, now));
+    terminal::print(explain(&job, pool.as_ref(), &executors, now))?;
     if let Some(of_spark) = job.status.as_ref().and_then(|status| status.application.as_ref()) {
         let selector = format!("{SPARK_APPLICATION_LABEL}={}", of_spark.id);
         let pods: Api<Pod> = connection.api(false);
-        print!("{}", application::explain(of_spark, &list(&pods, Some(&selector)).await?, now));
+        let pods = list(&pods, Some(&selector)).await?;
+        terminal::print(application::explain(of_spark, &pods, now))?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use proffer_crds::SparkJob;
 
 use super::connection::{Connection, ConnectionArguments, list};
 use super::print::{self, Format, Objects, Table, age};
+use crate::terminal;
 
 pub(super) const HELP: &str = "\
 Everything is read from the status of the SparkJobs. The message of a job that waits says what it waits
@@ -45,8 +46,7 @@ pub(super) struct JobsArguments {
 
 pub(super) async fn run(arguments: &JobsArguments) -> anyhow::Result<()> {
     let connection = Connection::open(&arguments.connection).await?;
-    print!("{}", jobs(&connection, arguments, Timestamp::now()).await?);
-    Ok(())
+    Ok(terminal::print(jobs(&connection, arguments, Timestamp::now()).await?)?)
 }
 
 async fn jobs(
@@ -75,7 +75,7 @@ async fn jobs(
         } else {
             format!("in namespace {}", connection.namespace)
         };
-        eprintln!("there are no such jobs {place}");
+        terminal::tell(format_args!("there are no such jobs {place}"));
         return Ok(String::new());
     }
     Ok(table.to_string())

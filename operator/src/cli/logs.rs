@@ -12,6 +12,7 @@ use proffer_crds::SparkJob;
 
 use super::connection::{Connection, ConnectionArguments, list};
 use crate::kubernetes::names::{EXECUTOR_CONTAINER, INDEX_LABEL, JOB_LABEL};
+use crate::terminal::{self, Shown, Unprinted};
 
 pub(super) const HELP: &str = "\
 An executor logs what its tasks print line by line, each with the job, the stage and the task before it.
@@ -63,7 +64,7 @@ pub(super) async fn run(arguments: &LogsArguments) -> anyhow::Result<()> {
     let connection = Connection::open(&arguments.connection).await?;
     let job = connection.job(&arguments.name).await?;
     let filter = Filter::new(arguments);
-    let mut out = std::io::stdout().lock();
+    let mut out = Shown::output();
     if arguments.follow {
         return follow::follow(&connection, &job, &filter, &mut out).await;
     }
@@ -82,7 +83,7 @@ async fn print_all(
     pods.retain(|pod| filter.wants_pod(pod, job));
     pods.sort_by_cached_key(|pod| (index(pod), pod.name_any()));
     if pods.is_empty() {
-        eprintln!("{}", no_pods(job));
+        terminal::tell(no_pods(job));
     }
     for pod in pods {
         let name = pod.name_any();
@@ -90,18 +91,18 @@ async fn print_all(
             Ok(reader) => reader.lines(),
             Err(error) => {
                 // One that has not started, or has gone meanwhile, hides nothing of the others.
-                eprintln!("no log of {name}: {}", cause(&error));
+                terminal::tell(format_args!("no log of {name}: {}", cause(&error)));
                 continue;
             }
         };
         futures::pin_mut!(lines);
         while let Some(line) = lines.try_next().await? {
-            if filter.wants_line(&line) && !print(out, &line)? {
-                return Ok(());
+            if filter.wants_line(&line) {
+                print(out, &line)?;
             }
         }
     }
-    Ok(())
+    Ok(out.flush().map_err(Unprinted::from)?)
 }
 
 /// Why there is nothing to show.
@@ -119,13 +120,9 @@ fn no_pods(job: &SparkJob) -> String {
     format!("there are no such pods of job {name} yet{}", message.unwrap_or_default())
 }
 
-/// Prints a line; whether anybody still reads.
-fn print(out: &mut impl Write, line: &str) -> std::io::Result<bool> {
-    match writeln!(out, "{line}") {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(error),
-    }
+/// Prints a line.
+fn print(out: &mut impl Write, line: &str) -> Result<(), Unprinted> {
+    Ok(writeln!(out, "{line}")?)
 }
 
 fn cause(error: &kube::Error) -> String {

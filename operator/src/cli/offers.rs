@@ -7,6 +7,7 @@ use proffer_crds::{ResourcePool, SparkExecutor, SparkJob};
 
 use super::connection::{Connection, ConnectionArguments, list};
 use super::print::{Table, age, amounts};
+use crate::terminal;
 
 pub(super) const HELP: &str = "\
 A job answers an offer at once, so what can be seen of offers is what was made of them: executors that
@@ -35,8 +36,7 @@ pub(super) struct OffersArguments {
 
 pub(super) async fn run(arguments: &OffersArguments) -> anyhow::Result<()> {
     let connection = Connection::open(&arguments.connection).await?;
-    print!("{}", offers(&connection, arguments, Timestamp::now()).await?);
-    Ok(())
+    Ok(terminal::print(offers(&connection, arguments, Timestamp::now()).await?)?)
 }
 
 async fn offers(

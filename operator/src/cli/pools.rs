@@ -6,6 +6,7 @@ use proffer_crds::ResourcePool;
 
 use super::connection::{Connection, ConnectionArguments, is_missing, list, sentence};
 use super::print::{self, Format, Objects, Table, age, amounts};
+use crate::terminal;
 
 pub(super) const HELP: &str = "\
 SHARE is the largest part of any resource that the pool and its children hold, ALLOCATED what they hold, FAIR
@@ -35,8 +36,7 @@ pub(super) struct PoolsArguments {
 
 pub(super) async fn run(arguments: &PoolsArguments) -> anyhow::Result<()> {
     let connection = Connection::open(&arguments.connection).await?;
-    print!("{}", pools(&connection, arguments, Timestamp::now()).await?);
-    Ok(())
+    Ok(terminal::print(pools(&connection, arguments, Timestamp::now()).await?)?)
 }
 
 async fn pools(
@@ -62,7 +62,7 @@ async fn pools(
         return Ok(text);
     }
     if pools.is_empty() {
-        eprintln!("there are no pools; jobs that name none need one called default");
+        terminal::tell("there are no pools; jobs that name none need one called default");
         return Ok(String::new());
     }
     Ok(table(&pools, is_wide, now).to_string())

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::terminal;
+
 pub(super) const HELP: &str = "\
 Spark 3.5 speaks to Mesos by a native library, which Mesos used to bring and Proffer brings now. This
 prints the lines that tell Spark where it is; it comes with the program, or is built by
@@ -60,9 +62,9 @@ pub(super) fn run(arguments: &SparkEnvArguments) -> anyhow::Result<()> {
         Some(image) => Some(write_settings(&settings_folder()?, image, &arguments.executor_home)?),
         None => None,
     };
-    print!("{}", exports(&library, folder.as_deref()));
+    terminal::print(exports(&library, folder.as_deref()))?;
     if std::io::stdout().is_terminal() {
-        eprintln!("# to use them: eval \"$(proffer spark-env)\"");
+        terminal::tell("# to use them: eval \"$(proffer spark-env)\"");
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::manifests::count;
+use crate::terminal;
 
 use super::connection::{Connection, ConnectionArguments, is_missing, list, sentence};
 use super::wait::Timeout;
@@ -66,7 +67,9 @@ pub(super) async fn run(arguments: &UninstallArguments) -> anyhow::Result<ExitCo
     if let Ok(done) = tokio::time::timeout(limit, work).await {
         return done.map(|()| ExitCode::SUCCESS);
     }
-    eprintln!("proffer: not done after {limit:?}; run it again, or raise --timeout");
+    terminal::tell(format_args!(
+        "proffer: not done after {limit:?}; run it again, or raise --timeout"
+    ));
     Ok(ExitCode::from(TIMED_OUT))
 }
 
@@ -92,11 +95,11 @@ async fn delete_all_jobs(connection: &Connection) -> anyhow::Result<()> {
     loop {
         let jobs = all::<SparkJob>(connection).await?;
         if jobs.is_empty() {
-            println!("no jobs are left");
+            terminal::line("no jobs are left")?;
             return Ok(());
         }
         if !announced {
-            println!("deleting {}", count(jobs.len(), "job", "jobs"));
+            terminal::line(format_args!("deleting {}", count(jobs.len(), "job", "jobs")))?;
             announced = true;
         }
         for job in jobs.iter().filter(|job| job.metadata.deletion_timestamp.is_none()) {
@@ -119,7 +122,7 @@ async fn stop_operator(connection: &Connection, name: &str) -> anyhow::Result<()
     let deployment = match deployments.get(name).await {
         Ok(deployment) => deployment,
         Err(error) if is_missing(&error) => {
-            println!("there is no operator {name} to stop");
+            terminal::line(format_args!("there is no operator {name} to stop"))?;
             return Ok(());
         }
         Err(error) => return Err(sentence(error, &format!("cannot get deployment {name}"))),
@@ -134,8 +137,7 @@ async fn stop_operator(connection: &Connection, name: &str) -> anyhow::Result<()
     while !list(&pods, Some(&labels.join(","))).await?.is_empty() {
         tokio::time::sleep(PAUSE).await;
     }
-    println!("stopped the operator {name}");
-    Ok(())
+    Ok(terminal::line(format_args!("stopped the operator {name}"))?)
 }
 
 /// Removes this project's finalizers from all objects of a kind.
@@ -154,8 +156,8 @@ where
         }
     }
     let kind = K::kind(&()).to_string();
-    println!("removed finalizers of {}", count(released, &kind, &format!("{kind}s")));
-    Ok(())
+    let released = count(released, &kind, &format!("{kind}s"));
+    Ok(terminal::line(format_args!("removed finalizers of {released}"))?)
 }
 
 /// Removes the finalizers of one object; whether it was there and unchanged.

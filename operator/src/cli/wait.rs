@@ -12,6 +12,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use proffer_crds::SparkJob;
 
 use super::connection::{Connection, ConnectionArguments, is_hopeless, sentence};
+use crate::terminal;
 use bars::Bars;
 pub(super) use timeout::Timeout;
 
@@ -95,7 +96,10 @@ async fn run_on(connection: &Connection, arguments: &WaitArguments) -> anyhow::R
             let waits = wait(connection, name, goal, &mut bars);
             let Ok(verdict) = tokio::time::timeout(limit, waits).await else {
                 bars.finish();
-                eprintln!("proffer: job {name} is not {goal:?} after {limit:?}: {}", bars.last());
+                let last = bars.last();
+                terminal::tell(format_args!(
+                    "proffer: job {name} is not {goal:?} after {limit:?}: {last}"
+                ));
                 return Ok(ExitCode::from(TIMED_OUT));
             };
             verdict
@@ -105,12 +109,12 @@ async fn run_on(connection: &Connection, arguments: &WaitArguments) -> anyhow::R
     match verdict? {
         Ok(()) => {
             if !arguments.quiet {
-                println!("sparkjob.proffer.dev/{name}: {goal:?}");
+                terminal::line(format_args!("sparkjob.proffer.dev/{name}: {goal:?}"))?;
             }
             Ok(ExitCode::SUCCESS)
         }
         Err(sentence) => {
-            eprintln!("proffer: {sentence}");
+            terminal::tell(format_args!("proffer: {sentence}"));
             Ok(ExitCode::FAILURE)
         }
     }

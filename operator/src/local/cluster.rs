@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::Context;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use super::process::{Launcher, Wanted};
 use super::progress::Progress;
+use crate::clock::{Clock, Reading};
 use crate::convert;
 use crate::master::host::{Host, Input};
 use crate::record::RecordedEngine;
@@ -76,28 +77,11 @@ struct LocalExecutor {
     node: Box<str>,
 }
 
-/// The time since 1970, which never goes back.
-struct Clock {
-    started: Instant,
-    started_at: Duration,
-}
-
 impl Ticks {
     fn add(&mut self, taken: Duration) {
         self.count += 1;
         self.total += taken;
         self.longest = self.longest.max(taken);
-    }
-}
-
-impl Clock {
-    fn now(&self) -> Time {
-        let now = self.started_at + self.started.elapsed();
-        Time::ZERO + now.into()
-    }
-
-    fn instant(&self, at: Time) -> Instant {
-        self.started + Duration::from(at.since(Time::ZERO)).saturating_sub(self.started_at)
     }
 }
 
@@ -108,10 +92,7 @@ impl LocalCluster {
         progress: Progress,
         record: Option<&Path>,
     ) -> anyhow::Result<Self> {
-        let started_at = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .context("this machine's clock stands before 1970")?;
-        let clock = Clock { started: Instant::now(), started_at };
+        let clock = Clock::start(Reading::now);
         let settings =
             Settings { status_interval_milliseconds: STATUS_INTERVAL, ..Settings::default() };
         let mut engine = RecordedEngine::new(settings);
@@ -195,10 +176,13 @@ impl LocalCluster {
         Ok(())
     }
 
-    /// Runs until every job has ended and every executor is gone, or until it was told to stop and
-    /// every executor is gone.
+    /// Runs until every executor is gone, and every job has ended, or waits for what never comes, or
+    /// everything was told to stop.
     pub(super) async fn run(&mut self) -> anyhow::Result<()> {
         loop {
+            if let Some(step) = self.clock.take_step() {
+                self.launcher.progress.line(&step.to_string());
+            }
             self.tick()?;
             if self.serve() {
                 continue;
@@ -213,6 +197,11 @@ impl LocalCluster {
             let wakeup = self.engine.next_wakeup().filter(|_| !self.stopping);
             let of_mesos = self.mesos.as_ref().and_then(|host| host.master.next_wakeup());
             let wakeup = wakeup.into_iter().chain(of_mesos).min();
+            // Nodes and pools stay as they are here. So what waits while nothing runs, no framework is
+            // served and no time brings anything, waits for ever.
+            if wakeup.is_none() && self.executors.is_empty() && !serves {
+                return Ok(());
+            }
             let wakeup = wakeup.map(|at| self.clock.instant(at));
             tokio::select! {
                 event = self.events.recv() => self.take(event),
@@ -258,6 +247,18 @@ impl LocalCluster {
         if let Some(host) = &mut self.mesos {
             host.stop();
         }
+    }
+
+    /// The jobs that have not ended, each with what it waits for in a sentence.
+    pub(super) fn waiting(&self) -> Vec<(&str, &str)> {
+        let jobs = self.jobs.iter().filter(|(_, job)| !job.ended);
+        let waiting = jobs.map(|(key, job)| {
+            let status = job.object.status.as_ref();
+            let suspended = job.object.spec.suspend.then_some("it is suspended");
+            let message = status.and_then(|status| status.message.as_deref());
+            (&*key.name, suspended.or(message).unwrap_or("it was given nothing to run on"))
+        });
+        waiting.collect()
     }
 
     /// The jobs and pools as they are now, with their statuses.

@@ -11,6 +11,8 @@ use proffer_core::reasons::Reason;
 use proffer_core::time::Time;
 use proffer_core::view::{JobStatus, StageStatus};
 
+use crate::terminal::{self, shown};
+
 /// Shows how jobs get on, on standard error. Clones show on the same screen.
 #[derive(Clone)]
 pub(super) struct Progress {
@@ -54,8 +56,8 @@ impl Progress {
     pub(super) fn line(&self, line: &str) {
         match &self.screen {
             // A terminal that is gone cannot be told.
-            Screen::Bars(bars) => drop(bars.println(line)),
-            Screen::Lines => eprintln!("{line}"),
+            Screen::Bars(bars) => drop(bars.println(shown(line))),
+            Screen::Lines => terminal::tell(line),
             Screen::Nothing => {}
         }
     }
@@ -166,7 +168,8 @@ impl Seen {
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
             }
-            bar.set_prefix(format!("{}/{}", status.key.name, stage.name));
+            let prefix = format!("{}/{}", status.key.name, stage.name);
+            bar.set_prefix(shown(&prefix).into_owned());
             bar
         });
         bar.set_position(stage.finished.len());

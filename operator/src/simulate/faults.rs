@@ -23,6 +23,7 @@ mod fairness;
 mod frameworks;
 mod landing;
 mod operator;
+mod panics;
 mod play;
 mod promises;
 mod random;
@@ -35,10 +36,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use clap::builder::RangedU64ValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
 use proffer_core::explain::Utc;
 
 use crate::record::Replay;
+use crate::terminal;
 use play::{Failure, Script};
 
 /// The exit code when a promise is broken.
@@ -55,11 +58,23 @@ pub(super) struct FaultArguments {
     seed: Option<u64>,
 
     /// How many steps a run has
-    #[arg(long, value_name = "NUMBER", default_value_t = 1000, requires = "seed")]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 1000,
+        requires = "seed",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000)
+    )]
     steps: usize,
 
     /// How many runs there are, each with the next seed
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, requires = "seed")]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 1,
+        requires = "seed",
+        value_parser = RangedU64ValueParser::<u64>::new().range(1..=1_000_000_000)
+    )]
     seeds: u64,
 
     /// Write the steps of the run into this file, or the shortest that still break a promise
@@ -84,12 +99,12 @@ impl FaultArguments {
 
 /// Runs what the arguments say and tells whether all promises held.
 pub(super) fn run(arguments: &FaultArguments) -> anyhow::Result<ExitCode> {
-    silence_panics();
+    panics::tell_apart();
     if let Some(file) = &arguments.replay {
-        return Ok(replay(file, arguments.verbose));
+        return replay(file, arguments.verbose);
     }
     let first = arguments.seed.unwrap_or(0);
-    let last = first.saturating_add(arguments.seeds.max(1) - 1);
+    let last = first.saturating_add(arguments.seeds - 1);
     let progress = progress(arguments.seeds);
     let start = Instant::now();
     let mut hash = 0_u64;
@@ -110,34 +125,37 @@ pub(super) fn run(arguments: &FaultArguments) -> anyhow::Result<ExitCode> {
     let fairness = match fairness::measure(first, last) {
         Ok(fairness) => fairness,
         Err(problem) => {
-            println!("{problem}");
+            terminal::line(problem)?;
             return Ok(ExitCode::from(BROKEN));
         }
     };
     let runs = last - first + 1;
     let steps = u128::from(runs) * arguments.steps as u128;
-    println!("{runs} runs, {steps} steps: every promise held; decisions {hash:016x}");
-    println!("{fairness}");
+    terminal::line(format_args!(
+        "{runs} runs, {steps} steps: every promise held; decisions {hash:016x}"
+    ))?;
+    terminal::line(format_args!("{fairness}"))?;
     if progress.is_hidden() {
         return Ok(ExitCode::SUCCESS);
     }
     let seconds = start.elapsed().as_millis().max(1);
-    eprintln!("{} steps a second", steps * 1000 / seconds);
+    terminal::tell(format_args!("{} steps a second", steps * 1000 / seconds));
     Ok(ExitCode::SUCCESS)
 }
 
 /// Decides again what `proffer local` or `proffer operator` decided.
-fn replay_decisions(file: &Path, verbose: bool) -> ExitCode {
+fn replay_decisions(file: &Path, verbose: bool) -> anyhow::Result<ExitCode> {
     let replay = crate::record::replay(file, |at, what, it| {
         if verbose {
-            println!("{} {what} {it:?}", Utc(at));
+            // What stands behind standard output is told of at the end.
+            let _ = terminal::line(format_args!("{} {what} {it:?}", Utc(at)));
         }
     });
     let replay = match replay {
         Ok(replay) => replay,
         Err(error) => {
-            eprintln!("{error:#}");
-            return ExitCode::from(BAD_INPUT);
+            terminal::tell(format_args!("{error:#}"));
+            return Ok(ExitCode::from(BAD_INPUT));
         }
     };
     let Replay { runs, events, ticks, actions, different } = replay;
@@ -145,43 +163,43 @@ fn replay_decisions(file: &Path, verbose: bool) -> ExitCode {
     let counts = format!("{runs}, {events} events, {ticks} ticks, {actions} actions");
     match different.first() {
         None => {
-            println!("{counts}: decided as recorded");
-            ExitCode::SUCCESS
+            terminal::line(format_args!("{counts}: decided as recorded"))?;
+            Ok(ExitCode::SUCCESS)
         }
         Some(line) => {
             let count = different.len();
-            println!("{counts}: {count} ticks decided otherwise, the first in line {line}");
-            ExitCode::from(BROKEN)
+            terminal::line(format_args!(
+                "{counts}: {count} ticks decided otherwise, the first in line {line}"
+            ))?;
+            Ok(ExitCode::from(BROKEN))
         }
     }
 }
 
-fn replay(file: &Path, verbose: bool) -> ExitCode {
+fn replay(file: &Path, verbose: bool) -> anyhow::Result<ExitCode> {
     if crate::record::is_one(file) {
         return replay_decisions(file, verbose);
     }
     let script = match record::read(file) {
         Ok(script) => script,
         Err(error) => {
-            eprintln!("{error:#}");
-            return ExitCode::from(BAD_INPUT);
+            terminal::tell(format_args!("{error:#}"));
+            return Ok(ExitCode::from(BAD_INPUT));
         }
     };
     let outcome = play::play_aloud(&script, verbose);
     match outcome.failure {
         None => {
             let (steps, hash) = (script.steps.len(), outcome.hash);
-            println!("{steps} steps: every promise held; decisions {hash:016x}");
-            ExitCode::SUCCESS
+            terminal::line(format_args!(
+                "{steps} steps: every promise held; decisions {hash:016x}"
+            ))?;
+            Ok(ExitCode::SUCCESS)
         }
         Some(failure) => {
-            println!(
-                "after {} of {} steps: {}",
-                failure.steps,
-                script.steps.len(),
-                failure.message
-            );
-            ExitCode::from(BROKEN)
+            let (steps, all) = (failure.steps, script.steps.len());
+            terminal::line(format_args!("after {steps} of {all} steps: {}", failure.message))?;
+            Ok(ExitCode::from(BROKEN))
         }
     }
 }
@@ -193,13 +211,20 @@ fn broken(
     failure: Failure,
 ) -> anyhow::Result<ExitCode> {
     let (seed, steps) = (script.seed, arguments.steps);
-    println!("seed {seed}, after {} steps: {}", failure.steps, failure.message);
-    println!("  again:  proffer simulate --seed {seed} --steps {steps}");
+    terminal::line(format_args!(
+        "seed {seed}, after {} steps: {}",
+        failure.steps, failure.message
+    ))?;
+    terminal::line(format_args!("  again:  proffer simulate --seed {seed} --steps {steps}"))?;
     let (shortest, failure) = play::shrink(script, failure, |script| play::play(script).failure);
     let file = arguments.record.clone().unwrap_or_else(|| format!("seed-{seed}.jsonl").into());
     record::write(&file, &shortest)?;
-    println!("  {} steps are enough: {}", shortest.steps.len(), failure.message);
-    println!("  replay: proffer simulate --replay {}", file.display());
+    terminal::line(format_args!(
+        "  {} steps are enough: {}",
+        shortest.steps.len(),
+        failure.message
+    ))?;
+    terminal::line(format_args!("  replay: proffer simulate --replay {}", file.display()))?;
     Ok(ExitCode::from(BROKEN))
 }
 
@@ -213,12 +238,6 @@ fn progress(runs: u64) -> ProgressBar {
         bar.set_style(style);
     }
     bar
-}
-
-/// A panic of the engine is told as what it is, a broken promise; while a run is made shorter there
-/// are many.
-fn silence_panics() {
-    std::panic::set_hook(Box::new(|_| {}));
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use proffer_crds::SparkJob;
 
 use super::super::connection::Connection;
 use super::{EXECUTOR_CONTAINER, Filter, cause, print, selector};
+use crate::terminal::{self, Unprinted};
 
 /// Prints what the executors of a job log, until it has ended and nothing more comes.
 pub(super) async fn follow(
@@ -34,13 +35,11 @@ pub(super) async fn follow(
             biased;
             Some(line) = lines.next(), if !lines.is_empty() => match line {
                 Ok(line) if filter.wants_line(&line) => {
-                    if !print(out, &line)? {
-                        return Ok(());
-                    }
-                    out.flush()?;
+                    print(out, &line)?;
+                    out.flush().map_err(Unprinted::from)?;
                 }
                 Ok(_) => {}
-                Err(error) => eprintln!("a log broke off: {error}"),
+                Err(error) => terminal::tell(format_args!("a log broke off: {error}")),
             },
             Some(pod) = pods.next() => {
                 // Errors of watches are tried again; what they are is not of interest here.
@@ -54,7 +53,9 @@ pub(super) async fn follow(
                 }
                 match api.log_stream(&name, &filter.parameters(true)).await {
                     Ok(reader) => lines.push(reader.lines().boxed()),
-                    Err(error) => eprintln!("no log of {name}: {}", cause(&error)),
+                    Err(error) => {
+                        terminal::tell(format_args!("no log of {name}: {}", cause(&error)));
+                    }
                 }
             }
             Some(job) = jobs.next() => match job {

@@ -7,6 +7,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use proffer_crds::SparkJobStatus;
 use proffer_crds::job::StageState;
 
+use crate::terminal::shown;
+
 /// Bars on standard error if that is a terminal, nothing elsewhere.
 pub(super) struct Bars {
     screen: Option<MultiProgress>,
@@ -30,7 +32,7 @@ impl Bars {
     pub(super) fn line(&self, line: &str) {
         if let Some(screen) = &self.screen {
             // A terminal that is gone cannot be told.
-            drop(screen.println(line));
+            drop(screen.println(shown(line)));
         }
     }
 
@@ -48,7 +50,7 @@ impl Bars {
                 {
                     bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
                 }
-                bar.set_prefix(format!("{job}/{}", stage.name));
+                bar.set_prefix(shown(&format!("{job}/{}", stage.name)).into_owned());
                 bar
             });
             bar.set_position(stage.finished.len());
@@ -66,7 +68,8 @@ impl Bars {
             }
             bar
         });
-        message.set_message(status.message.clone().unwrap_or_default());
+        let text = status.message.as_deref().unwrap_or_default();
+        message.set_message(shown(text).into_owned());
     }
 
     /// Where the job stood when it was last seen.

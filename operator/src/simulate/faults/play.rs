@@ -1,11 +1,10 @@
 //! Runs: steps from a seed, played, and shortened when a promise is broken.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use proffer_core::Fairness;
 use proffer_core::engine::Settings;
 
 use super::cluster::ClusterStep;
+use super::panics;
 use super::random::Random;
 use super::world::{Faults, Step, World};
 
@@ -73,8 +72,7 @@ pub(super) fn play(script: &Script) -> Outcome {
 pub(super) fn play_aloud(script: &Script, verbose: bool) -> Outcome {
     let mut hash = 0;
     let mut done = 0;
-    // A panic is a bug like any other; what it leaves behind is thrown away.
-    let played = catch_unwind(AssertUnwindSafe(|| {
+    let played = panics::caught(|| {
         let settings = Settings { fairness: script.fairness, ..Settings::default() };
         let mut world = World::new(settings, verbose);
         for step in &script.steps {
@@ -84,17 +82,9 @@ pub(super) fn play_aloud(script: &Script, verbose: bool) -> Outcome {
         let end = world.conclude();
         hash = world.hash;
         end
-    }));
-    let message = match played {
-        Ok(Ok(())) => return Outcome { hash, failure: None },
-        Ok(Err(message)) => message,
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-            format!("panic: {}", text.unwrap_or("without a message"))
-        }
-    };
-    Outcome { hash, failure: Some(Failure { steps: done, message }) }
+    });
+    let failure = played.err().map(|message| Failure { steps: done, message });
+    Outcome { hash: if failure.is_none() { hash } else { 0 }, failure }
 }
 
 /// Leaves out steps as long as the same promise is still broken; returns what is left and how it fails.

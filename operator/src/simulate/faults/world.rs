@@ -18,7 +18,7 @@ use super::operator::{Operator, Told};
 use super::promises::Promises;
 use super::random::Random;
 use super::{account, rest};
-use crate::{convert, record};
+use crate::{convert, record, terminal};
 
 /// Whether the promises hold; the error is the one that does not.
 pub(super) type Checked = Result<(), String>;
@@ -145,7 +145,8 @@ impl World {
 
     pub(super) fn tell(&self, what: &str, value: &impl std::fmt::Debug) {
         if self.verbose {
-            println!("{:?} {what}{value:?}", self.now);
+            // What stands behind standard output is told of at the end.
+            let _ = terminal::line(format_args!("{:?} {what}{value:?}", self.now));
         }
     }
 
