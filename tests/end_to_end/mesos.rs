@@ -9,6 +9,7 @@ mod doors;
 mod executors;
 #[path = "../mesos/framework.rs"]
 mod framework;
+mod fuzz;
 #[path = "../mesos/http.rs"]
 pub(crate) mod http;
 mod processes;
@@ -30,6 +31,7 @@ pub(crate) fn tests() -> Vec<Test> {
         clients::tests(),
         doors::tests(),
         executors::tests(),
+        fuzz::tests(),
         processes::tests(),
         rights::tests(),
         table::tests(),

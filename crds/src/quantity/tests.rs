@@ -67,6 +67,32 @@ fn caps_larger_values() {
 }
 
 #[test]
+fn files_may_have_what_can_be_compared_exactly() {
+    let finest = format!("0.{}1", "0".repeat(17));
+    for text in
+        ["0", "1", "-7Ei", "9223372036854775807", "9E", "1n", "1.5Gi", "1e18", &finest, "00000001"]
+    {
+        assert_eq!(check_bounds(text), Ok(()), "{text}");
+    }
+    for (text, problem) in [
+        ("1e39".to_owned(), OutOfBounds::TooLarge),
+        ("8Ei".to_owned(), OutOfBounds::TooLarge),
+        ("-8Ei".to_owned(), OutOfBounds::TooLarge),
+        ("9223372036854775807.1".to_owned(), OutOfBounds::TooLarge),
+        ("1e9999999999".to_owned(), OutOfBounds::TooLarge),
+        ("9".repeat(44), OutOfBounds::TooLarge),
+        ("1e-40".to_owned(), OutOfBounds::TooFine),
+        (format!("{finest}1"), OutOfBounds::TooFine),
+        (format!("{finest}n"), OutOfBounds::TooFine),
+        ("0e-9999999999".to_owned(), OutOfBounds::TooFine),
+        ("0e9999999999".to_owned(), OutOfBounds::TooLarge),
+        (format!("{}e-40", "1".repeat(50)), OutOfBounds::TooFine),
+    ] {
+        assert_eq!(check_bounds(&text), Err(problem), "{text}");
+    }
+}
+
+#[test]
 fn refuses_what_is_not_a_quantity() {
     for text in [
         "", "-", ".", "abc", "1 Gi", "1gi", "1KI", "1e", "1e3Ki", "1.2.3", "--1", "1mm", "Gi",
@@ -141,4 +167,16 @@ proptest! {
         let pattern = regex::Regex::new(PATTERN).unwrap();
         prop_assert_eq!(pattern.is_match(&text), text.parse::<Quantity>().is_ok(), "{}", text);
     }
+}
+
+#[test]
+fn whatever_is_written_is_a_quantity_or_none() {
+    proffer_fuzz::Target::named("quantities").run(|bytes| {
+        let Ok(text) = std::str::from_utf8(bytes) else { return };
+        let _ = check_bounds(text);
+        let Ok(quantity) = text.parse::<Quantity>() else { return };
+        let _ = (quantity.milli(), quantity.units(), quantity.is_negative());
+        // Units are rounded up, so a negative amount has no more of them.
+        assert!(i128::from(quantity.units()).abs() * 1000 + 999 >= quantity.milli.abs(), "{text}");
+    });
 }

@@ -43,5 +43,8 @@ pub mod scheduler;
 pub mod constraints;
 pub mod validate;
 
+#[cfg(test)]
+mod fuzz;
+
 pub use fields::{Described, Field, MOST_MESSAGES, Problem, Survey, survey};
 pub use transcode::{Message, from_json, from_value, to_json};

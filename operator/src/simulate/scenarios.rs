@@ -20,6 +20,7 @@ use std::process::ExitCode;
 pub use amounts::{Amounts, Resource};
 
 use crate::manifests::{self, Dialect, ManifestError, ManifestErrors, Source};
+use crate::terminal;
 use fill::Fill;
 use offers::Offers;
 use order::Order;
@@ -122,30 +123,30 @@ impl fmt::Display for Difference {
 }
 
 /// Runs the scenarios of some files and prints what came of each.
-pub fn run(files: &[PathBuf]) -> ExitCode {
+pub fn run(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
     let scenarios = match load(files) {
         Ok(scenarios) => scenarios,
         Err(problems) => {
-            problems.iter().for_each(|problem| eprintln!("{problem}"));
-            return ExitCode::from(BAD_INPUT);
+            problems.iter().for_each(terminal::tell);
+            return Ok(ExitCode::from(BAD_INPUT));
         }
     };
     let mut code = ExitCode::SUCCESS;
     for scenario in scenarios {
         let (name, file) = (&scenario.name, scenario.file.file());
         match scenario.run() {
-            Ok(()) => println!("ok  {name} ({file})"),
+            Ok(()) => terminal::line(format_args!("ok  {name} ({file})"))?,
             Err(difference) => {
                 let word = match difference {
                     Difference::NotYet(_) => "not yet",
                     Difference::Differs { .. } => "FAILED",
                 };
-                println!("{word}  {name} ({file})\n{difference}");
+                terminal::line(format_args!("{word}  {name} ({file})\n{difference}"))?;
                 code = ExitCode::from(DIFFERENCE);
             }
         }
     }
-    code
+    Ok(code)
 }
 
 /// Reads all files; all that is wrong with any of them is found.
