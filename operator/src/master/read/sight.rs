@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::master::access::{Kind, Owner, Rights};
 use crate::master::frameworks::{Framework, role_of};
+use crate::master::limits::Tasks;
+use crate::master::shared::Shared;
 
 /// What a reader may see. [`super::Reading`] leaves out the rest, so that nothing that is told of frameworks,
 /// tasks, executors and roles knows of it.
@@ -31,15 +33,15 @@ impl Sight {
         if tasks && executors {
             return Some(Arc::clone(framework));
         }
-        let mut seen = Framework::clone(framework);
+        let mut part = Framework::clone(framework);
         if !tasks {
-            seen.tasks = Default::default();
-            seen.completed_tasks = Default::default();
+            part.tasks = Tasks::default();
+            part.completed_tasks.clear();
         }
         if !executors {
-            seen.executors = Default::default();
+            part.executors = Shared::default();
         }
-        Some(Arc::new(seen))
+        Some(Arc::new(part))
     }
 
     /// Whether a pool is seen.
