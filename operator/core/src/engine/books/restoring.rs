@@ -96,7 +96,11 @@ impl Restoring {
     /// Keeps what has to wait; returns what has not.
     pub(crate) fn keep(&mut self, event: Event) -> Option<Event> {
         match event {
-            Event::Job(job) => {
+            Event::Job(mut job) => {
+                if let Some(before) = self.jobs.get_mut(&job.key).filter(|it| it.uid == job.uid) {
+                    // Nothing is decided yet, so what became of it is what was said first.
+                    job.status = job.status.or(before.status.take());
+                }
                 self.jobs.insert(job.key.clone(), *job);
             }
             Event::JobGone(key) => {

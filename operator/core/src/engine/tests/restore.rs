@@ -560,6 +560,37 @@ fn what_is_taken_back_from_an_executor_that_drains_is_told_once_it_is_stored() {
 }
 
 #[test]
+fn what_became_of_a_job_is_known_although_it_is_told_of_again_before_all_is_known() {
+    let mut server = Server::new(1);
+    let mut spec = job("default", 1, vec![stage("s", 1)]);
+    spec.max_task_failures = 9;
+    server.submit("j", spec.clone());
+    server.report(&key("j", 0, 0), ready(1));
+    server.report(&key("j", 0, 0), failed(2, 0));
+    server.advance(1000);
+    server.store("j");
+    let told = |uid: &str| {
+        Event::Job(Box::new(JobObservation {
+            key: job_key("j"),
+            uid: uid.into(),
+            generation: 2,
+            created_at: Time::from_milliseconds(1_000_000),
+            spec: Ok(spec.clone()),
+            status: None,
+        }))
+    };
+    for (uid, failures) in [("j", [(0, 1)].into()), ("another", BTreeMap::new())] {
+        server.engine = Engine::restoring(settings());
+        server.list();
+        server.tell(told(uid));
+        server.tell(Event::Synced);
+        server.advance(1000);
+        let jobs = server.engine.view().jobs;
+        assert_eq!(jobs[0].stages[0].failures, failures);
+    }
+}
+
+#[test]
 fn what_has_to_go_again_is_not_launched_again() {
     let mut server = Server::new(1);
     server.submit("j", job("default", 1, vec![stage("s", 1)]));
