@@ -27,7 +27,7 @@ use serde_json::Value;
 use crate::manifests::{ManifestErrors, document, read_text};
 
 pub use executor::{Executor, ImagePullPolicy, ImagePullSecret};
-pub use mesos::{Mesos, MesosLimits, MesosTraffic, Tls};
+pub use mesos::{Mesos, MesosLimits, MesosTraffic, Privileges, Tls};
 pub use scheduling::{Fairness, Reclaim, ReclaimPolicy, Scheduling};
 
 /// The version of the file.

@@ -1,5 +1,6 @@
 //! Between the API types and the engine's types. Every adapter goes through here.
 
+mod clip;
 mod job;
 mod labels;
 pub(crate) mod mesos;
@@ -15,6 +16,7 @@ pub(crate) use pool::pool_shape;
 pub use pool::{namespace_claims, pool_family_problems, pool_observation, pool_problems};
 pub use report::{assigned_spec, executor_observation, launched_spec, report};
 pub use restore::restored_status;
+pub(crate) use status::{Length, shorten};
 pub use status::{job_status, pool_status, read_time, time};
 
 use proffer_core::time::Span;

@@ -12,6 +12,7 @@
 mod driver_pod;
 mod executor_pod;
 mod gated_pod;
+mod grants;
 mod index;
 mod leadership;
 mod lenient;
@@ -29,7 +30,6 @@ mod watches;
 mod wishes;
 mod writes;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,12 +67,6 @@ const CHANGES_AT_ONCE: usize = 4096;
 
 /// Events for people that wait to be written; more are left out.
 const NOTICE_QUEUE_LENGTH: usize = 512;
-
-/// The role that lets executors read their assignments and report.
-const EXECUTOR_ROLE: &str = "proffer-executor";
-
-/// The role that lets drivers of Spark make executors.
-const DRIVER_ROLE: &str = "proffer-spark-driver";
 
 /// How long the loop sleeps at most.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
@@ -191,7 +185,6 @@ struct Cluster {
     health: Arc<Health>,
     clock: Clock,
     watches_pods: bool,
-    bound: BTreeSet<String>,
     /// The pod that this runs in, if it is one.
     own_pod: Option<ObjectReference>,
 }
@@ -206,7 +199,7 @@ impl Cluster {
     ) -> Self {
         let (sender, changes) = mpsc::channel(CHANGE_QUEUE_LENGTH);
         // Pods are listed when executors' objects are: what then has no pod has none any more.
-        for kind in [Kind::Node, Kind::Pool, Kind::Job, Kind::Executor] {
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Pod) {
             tokio::spawn(watches::watch(kind, client.clone(), sender.clone()));
         }
         let (notices, heard) = mpsc::channel(NOTICE_QUEUE_LENGTH);
@@ -226,7 +219,6 @@ impl Cluster {
             health,
             clock,
             watches_pods: false,
-            bound: BTreeSet::new(),
             own_pod: None,
         }
     }
@@ -241,7 +233,7 @@ impl Cluster {
             if let Some(histogram) = &self.health.metrics.tick_seconds {
                 histogram.observe(started.elapsed().as_secs_f64());
             }
-            self.begin_writes(permit).await?;
+            self.begin_writes(permit)?;
             self.tell_frameworks(now);
             self.tell();
             self.note_health();
@@ -328,61 +320,23 @@ impl Cluster {
         Ok(())
     }
 
-    async fn begin_writes(&mut self, permit: &Permit) -> anyhow::Result<()> {
+    fn begin_writes(&mut self, permit: &Permit) -> anyhow::Result<()> {
         loop {
             if !permit.may_write() {
                 bail!("the lease could not be renewed in time, so nothing is written any more");
             }
             let now = self.clock.now();
             let Some(write) = self.operator.next_write(now) else { return Ok(()) };
-            if let Write::Executor(key, ExecutorWrite::Launch(_)) = &write {
+            let is_launch = matches!(
+                write,
+                Write::Executor(_, ExecutorWrite::Launch(_))
+                    | Write::Driver(_, DriverWrite::Launch { .. })
+            );
+            if is_launch {
                 self.health.metrics.launches.inc();
-                self.bind(key.job.namespace.to_string()).await;
-            }
-            if let Write::Driver(key, DriverWrite::Launch { account, makes_account, .. }) = &write {
-                self.health.metrics.launches.inc();
-                let namespace = key.job.namespace.to_string();
-                self.bind_driver(namespace, account, *makes_account).await;
             }
             let writer = self.writer.clone();
             self.in_flight.push(tokio::spawn(async move { Box::pin(writer.perform(write)).await }));
-        }
-    }
-
-    /// Lets executors of a namespace report, before the first of them is made.
-    async fn bind(&mut self, namespace: String) {
-        if self.bound.contains(&namespace) {
-            return;
-        }
-        let bound = self.writer.bind_executors(&namespace, EXECUTOR_ROLE);
-        match tokio::time::timeout(self.writer.timeout(), bound).await {
-            Ok(Ok(())) => {
-                self.bound.insert(namespace);
-            }
-            Ok(Err(error)) => tracing::warn!(
-                "cannot let executors in namespace {namespace} report: {error}; bind the ClusterRole \
-                 {EXECUTOR_ROLE} to the group system:serviceaccounts:{namespace} by hand"
-            ),
-            Err(_) => tracing::warn!("no answer to a RoleBinding in namespace {namespace}"),
-        }
-    }
-
-    /// Lets the drivers of a namespace make executors, before the first of them is made.
-    async fn bind_driver(&mut self, namespace: String, account: &str, makes_account: bool) {
-        let bound = format!("{namespace}/{account}");
-        if self.bound.contains(&bound) {
-            return;
-        }
-        let write = self.writer.bind_driver(&namespace, DRIVER_ROLE, account, makes_account);
-        match tokio::time::timeout(self.writer.timeout(), write).await {
-            Ok(Ok(())) => {
-                self.bound.insert(bound);
-            }
-            Ok(Err(error)) => tracing::warn!(
-                "cannot let Spark drivers in namespace {namespace} make executors: {error}; bind the \
-                 ClusterRole {DRIVER_ROLE} to the service account {account} there by hand"
-            ),
-            Err(_) => tracing::warn!("no answer to a RoleBinding in namespace {namespace}"),
         }
     }
 

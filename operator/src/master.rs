@@ -17,6 +17,7 @@ mod amounts;
 mod budgets;
 mod calls;
 pub(crate) mod connections;
+mod digest;
 pub(crate) mod door;
 mod executors;
 pub(crate) mod files;

@@ -12,6 +12,7 @@ use proffer_mesos::recordio::Decoder;
 use proffer_mesos::token;
 use prost::Message;
 use ureq::http::Response;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
 use crate::address::Address;
@@ -303,8 +304,28 @@ fn header(response: &Response<Body>, name: &str) -> Option<String> {
     Some(response.headers().get(name)?.to_str().ok()?.to_owned())
 }
 
+/// By what it is checked whom one speaks TLS with: the certificates in the file that `LIBPROCESS_SSL_CA_FILE`
+/// names, as with Mesos, or those that everybody knows.
+fn roots(file: Option<String>) -> RootCerts {
+    let Some(file) = file else { return RootCerts::WebPki };
+    let text = match std::fs::read(&file) {
+        Ok(text) => text,
+        Err(error) => {
+            crate::log::warn(&format!("cannot read LIBPROCESS_SSL_CA_FILE {file}: {error}"));
+            return RootCerts::WebPki;
+        }
+    };
+    let found = parse_pem(&text).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    });
+    RootCerts::from(found)
+}
+
 fn agent() -> Agent {
+    let roots = roots(std::env::var("LIBPROCESS_SSL_CA_FILE").ok());
     Agent::config_builder()
+        .tls_config(TlsConfig::builder().root_certs(roots).build())
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)

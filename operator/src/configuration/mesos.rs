@@ -63,16 +63,20 @@ pub struct Mesos {
     #[schemars(length(min = 1, max = 1024))]
     pub default_image: Option<String>,
 
-    /// The user that tasks run as whose own user is no number. With -1, images decide.
+    /// The user that tasks run as whose own user is no number. With -1, images decide, but for root.
     #[schemars(range(min = -1, max = 2_147_483_647))]
     pub run_as_user: i64,
 
-    /// Whether the ports that tasks hold are ports of the node. Namespaces that enforce the Pod Security
-    /// Standards `baseline` or `restricted` allow none.
+    /// Whether the ports that tasks hold are ports of the node, which `privileges.hostPorts` has to allow;
+    /// otherwise they are ports of the task's own pod. Namespaces that enforce the Pod Security Standards
+    /// `baseline` or `restricted` allow none of the node.
     pub host_ports: bool,
 
     /// What one principal may make others carry.
     pub limits: MesosLimits,
+
+    /// Whose tasks may do what reaches beyond their pods. By default nobody's.
+    pub privileges: Privileges,
 
     /// How long jobs of frameworks that have ended stay.
     #[schemars(range(min = 0, max = 31_536_000))]
@@ -154,7 +158,26 @@ impl Default for MesosLimits {
     }
 }
 
-/// What connections are encrypted with, in PEM.
+/// Whose tasks may do what reaches beyond their pods: principals by their names, or `*` for all, with those
+/// who have none. A name that nobody had to prove, as with `allowAnonymous`, counts for nothing.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Privileges {
+    /// Whose tasks may run as root.
+    #[schemars(length(max = 1000), inner(length(min = 1, max = 253)))]
+    pub root: Vec<String>,
+
+    /// Whose tasks may use the network of their node.
+    #[schemars(length(max = 1000), inner(length(min = 1, max = 253)))]
+    pub host_network: Vec<String>,
+
+    /// Whose tasks may take ports of their node.
+    #[schemars(length(max = 1000), inner(length(min = 1, max = 253)))]
+    pub host_ports: Vec<String>,
+}
+
+/// What connections are encrypted with, in PEM. If there is a file `ca.crt` beside the certificate, executors
+/// of frameworks' own check the certificate by that.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Tls {
@@ -184,6 +207,7 @@ impl Default for Mesos {
             run_as_user: 65532,
             host_ports: true,
             limits: MesosLimits::default(),
+            privileges: Privileges::default(),
             ttl_seconds_after_finished: 86_400,
             traffic: MesosTraffic::default(),
         }

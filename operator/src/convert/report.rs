@@ -7,7 +7,17 @@ use proffer_core::jobs::JobKey;
 use proffer_crds::executor::{self, PROTOCOL_VERSION, SparkExecutorSpec, SparkExecutorStatus};
 use proffer_crds::{SparkExecutor, SparkJob};
 
+use super::clip::{end_of, start_of};
 use super::{amount, count, number, quantity};
+
+/// The most that is taken of a word and of a sentence, and of the end of what a task wrote. Executors of Proffer
+/// say no more; whoever may write their statuses could.
+const WORD_BYTES: usize = 64;
+const SENTENCE_BYTES: usize = 1024;
+const OUTPUT_BYTES: usize = 2048;
+
+/// The most that is taken of the folder or the text of a result.
+const RESULT_BYTES: usize = 4096;
 
 /// What an executor on `node` is told.
 pub fn assigned_spec(
@@ -104,9 +114,9 @@ fn failure(failure: executor::AttemptFailure) -> event::AttemptFailure {
         stage: failure.stage.into(),
         partition: count(failure.partition),
         attempt: count(failure.attempt),
-        reason: failure.reason.into(),
-        message: failure.message,
-        stderr: failure.stderr,
+        reason: start_of(failure.reason, WORD_BYTES).into(),
+        message: start_of(failure.message, SENTENCE_BYTES),
+        stderr: end_of(failure.stderr, OUTPUT_BYTES),
         is_final: failure.is_final,
     }
 }
@@ -115,7 +125,8 @@ fn result(result: executor::AttemptResult) -> event::AttemptResult {
     event::AttemptResult {
         stage: result.stage.into(),
         partition: count(result.partition),
-        value: result.value,
-        uri: result.uri,
+        // Half a result would be a wrong one.
+        value: result.value.filter(|text| text.len() <= RESULT_BYTES),
+        uri: result.uri.filter(|text| text.len() <= RESULT_BYTES),
     }
 }

@@ -102,7 +102,7 @@ fn stage(job: &SparkJob, status: &job::StageStatus) -> StageStatus {
     }
 }
 
-fn by_member(counted: &[Counted]) -> BTreeMap<u32, u32> {
+pub(super) fn by_member(counted: &[Counted]) -> BTreeMap<u32, u32> {
     let each = |counted: &Counted| {
         let number = count(counted.count);
         let members = counted.ranges.iter().take(MOST_MEMBERS);

@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::PodSpec;
 use proffer_core::event::{Label, Toleration};
 use proffer_core::jobs::{ExecutorSpec, StageSpec};
 use proffer_crds::Quantity;
+use proffer_crds::pod::PodTemplate;
 use proffer_crds::spark::SparkApplication;
 
 use super::count;
@@ -16,6 +17,14 @@ use proffer_core::time::Span;
 
 /// The stage of a Spark job, whose one task is the driver.
 pub(crate) const DRIVER_STAGE: &str = "driver";
+
+/// Spark's setting of the account that the driver runs as, and executors that have none of their own.
+pub(crate) const DRIVER_ACCOUNT_SETTING: &str =
+    "spark.kubernetes.authenticate.driver.serviceAccountName";
+
+/// Spark's setting of the account that executors run as.
+pub(crate) const EXECUTOR_ACCOUNT_SETTING: &str =
+    "spark.kubernetes.authenticate.executor.serviceAccountName";
 
 /// The least memory beside the heap, in MiB.
 const LEAST_OVERHEAD_MEBIBYTES: i64 = 384;
@@ -42,6 +51,28 @@ impl PodSize {
         let beside = self.overhead_mebibytes.saturating_add(self.other_mebibytes);
         self.heap_mebibytes.saturating_add(beside).saturating_mul(1 << 20)
     }
+}
+
+/// The account that an application's driver runs as, if anything says so: its settings, the pod's template,
+/// or Spark's.
+pub(crate) fn driver_account(spark: &SparkApplication) -> Option<&str> {
+    let own = spark.driver.service_account.as_deref();
+    let of_template = || account_of(spark.driver.template.as_ref()?);
+    let of_conf = || spark.conf.get(DRIVER_ACCOUNT_SETTING).map(|account| account.trim());
+    let named = own.or_else(of_template).or_else(of_conf);
+    named.filter(|account| !account.is_empty())
+}
+
+/// The account that an application's executors run as, if their template says so.
+pub(crate) fn executor_account(spark: &SparkApplication) -> Option<&str> {
+    account_of(spark.executor.template.as_ref()?)
+}
+
+/// The account in a template, by either of its names: the API server takes both.
+fn account_of(template: &PodTemplate) -> Option<&str> {
+    let spec = template.0.get("spec")?;
+    let named = |field: &str| spec.get(field)?.as_str().filter(|account| !account.is_empty());
+    named("serviceAccountName").or_else(|| named("serviceAccount"))
 }
 
 /// The engine's settings of an application's places and of its one stage.

@@ -1,5 +1,7 @@
 //! The engine's statuses to those of the API.
 
+mod shorten;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -14,6 +16,7 @@ use proffer_crds::ResourcePoolStatus;
 use proffer_crds::job::{self, ExecutorCounts, SparkJobStatus};
 
 use super::{number, quantity};
+pub(crate) use shorten::{Length, shorten};
 
 /// How many declined nodes a job's status names at most.
 const DECLINED_NODES: usize = 20;

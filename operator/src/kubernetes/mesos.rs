@@ -1,5 +1,6 @@
 //! Serving the HTTP API of Mesos from the operator that decides.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use kube::{Api, Client, ResourceExt};
 use super::names::{JOB_LABEL, TASK_CONTAINER, TASK_LABEL};
 use super::operator::MesosSettings;
 use super::task_pod::{TaskSettings, label_value};
-use crate::configuration::{Mesos, MesosLimits, MesosTraffic};
+use crate::configuration::{self, Mesos, MesosLimits, MesosTraffic};
 use crate::master::access::Access;
 use crate::master::connections::{Connections, Service, listen};
 use crate::master::door::Traffic;
@@ -95,6 +96,7 @@ pub(super) async fn serve(
     let files = configuration.tls.as_ref();
     let tls = files.map(|files| Tls::load(&files.certificate_file, &files.key_file));
     let tls = tls.transpose().map_err(|problem| anyhow!(problem))?;
+    let authority = configuration.tls.as_ref().map(authority).transpose()?.flatten();
     let listener =
         listen(address).await.with_context(|| format!("cannot serve Mesos at {address}"))?;
     let port_number = listener.local_addr().map_or(address.port(), |local| local.port());
@@ -128,7 +130,10 @@ pub(super) async fn serve(
             default_image: configuration.default_image.clone(),
             user: Some(configuration.run_as_user).filter(|user| *user >= 0),
             host_ports: configuration.host_ports,
+            privileges: configuration.privileges.clone(),
             agent: format!("{host}:{port_number}"),
+            is_encrypted: configuration.tls.is_some(),
+            authority,
         },
         ttl_seconds: configuration.ttl_seconds_after_finished.into(),
     };
@@ -154,5 +159,15 @@ fn traffic(traffic: &MesosTraffic) -> Traffic {
         answers_each: traffic.answers_per_principal,
         body_mebibytes: traffic.body_mebibytes,
         body_mebibytes_each: traffic.body_mebibytes_per_principal,
+    }
+}
+
+/// By what executors check the certificate: the file `ca.crt` beside it, if there is one.
+fn authority(files: &configuration::Tls) -> anyhow::Result<Option<String>> {
+    let file = Path::new(&files.certificate_file).with_file_name("ca.crt");
+    match std::fs::read_to_string(&file) {
+        Ok(text) => Ok(Some(text).filter(|text| !text.trim().is_empty())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(anyhow!("mesos.tls: cannot read {}: {error}", file.display())),
     }
 }

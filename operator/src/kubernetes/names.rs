@@ -37,6 +37,8 @@ pub(crate) const DRIVER_CONTAINER: &str = "spark-kubernetes-driver";
 pub(crate) const SPARK_APPLICATION_LABEL: &str = "spark-app-selector";
 /// Whether a pod of an application is its driver or an executor.
 pub(crate) const SPARK_ROLE_LABEL: &str = "spark-role";
+/// The service account of Spark's drivers that name none.
+pub(crate) const DRIVER_ACCOUNT: &str = "proffer-spark";
 /// The job of an executor's pod that Spark made.
 pub(crate) const SPARK_JOB_LABEL: &str = "proffer.dev/spark-job";
 /// The container that a task of a Mesos framework runs in.

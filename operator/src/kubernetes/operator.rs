@@ -10,12 +10,14 @@
 //! - `spark` is about drivers of Spark and the places of their executors.
 //! - `mesos` is about frameworks of Mesos and the pods of their tasks.
 //! - `offered` counts pods that wait for offers, for `gated` and `spark`.
+//! - `grants` sees to what executors and drivers need in their namespaces, for `stages` and `spark`.
 //!
 //! Around the rooms, `jobs`, `pools`, `nodes` and `pods` take in these objects, `lists` knows what was listed,
 //! and `writing` brings wishes and answers to the rooms that they are for.
 
 mod common;
 mod gated;
+mod grants;
 mod jobs;
 mod lists;
 mod mesos;
@@ -40,6 +42,7 @@ use proffer_core::time::{Span, Time};
 use proffer_crds::{ResourcePool, SparkExecutor, SparkJob};
 
 use super::executor_pod::PodSettings;
+use super::grants::BindingFacts;
 use super::node::NodeFacts;
 use super::notices::Notice;
 use super::pod::{ObjectName, PodFacts};
@@ -66,11 +69,28 @@ pub(crate) enum Kind {
     Executor,
     /// Pods.
     Pod,
+    /// RoleBindings that Proffer made.
+    Binding,
+    /// Service accounts that Proffer made.
+    Account,
 }
 
 impl Kind {
     /// All kinds.
-    const ALL: [Self; 5] = [Self::Node, Self::Pool, Self::Job, Self::Executor, Self::Pod];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Node,
+        Self::Pool,
+        Self::Job,
+        Self::Executor,
+        Self::Pod,
+        Self::Binding,
+        Self::Account,
+    ];
+
+    /// Whether nothing is decided before all objects of the kind were told.
+    fn is_decisive(self) -> bool {
+        !matches!(self, Self::Binding | Self::Account)
+    }
 }
 
 /// What a watch tells.
@@ -86,6 +106,10 @@ pub(crate) enum Change {
     Executor(ObjectName, Option<Box<SparkExecutor>>),
     /// A pod.
     Pod(ObjectName, Option<Box<PodFacts>>),
+    /// A RoleBinding that Proffer made.
+    Binding(ObjectName, Option<Box<BindingFacts>>),
+    /// A service account that Proffer made, and whether it is there.
+    Account(ObjectName, bool),
     /// There is an object that cannot be read, and people should hear so.
     Unreadable(Kind, ObjectName, Box<Notice>),
     /// All objects of a kind are told anew from now on.
@@ -211,6 +235,14 @@ impl Operator {
                 if self.is_synced() {
                     self.review_pod(now, &name);
                 }
+            }
+            Change::Binding(name, facts) => {
+                self.common.lists.note(Kind::Binding, &name);
+                self.common.observe_binding(&name, facts.map(|facts| *facts));
+            }
+            Change::Account(name, is_there) => {
+                self.common.lists.note(Kind::Account, &name);
+                self.common.observe_account(&name, is_there);
             }
             Change::Unreadable(kind, name, notice) => {
                 self.common.lists.note(kind, &name);

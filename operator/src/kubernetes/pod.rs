@@ -76,6 +76,12 @@ pub(crate) struct ExecutorFacts {
     pub(crate) created_at: i64,
 }
 
+/// What a kubelet says of a container that cannot be made as it lacks something, such as a Secret.
+const CONFIG_ERROR: &str = "CreateContainerConfigError";
+
+/// How long a pod may lack a Secret that is made after it: a kubelet looks again every ten seconds or so.
+const SECRET_PATIENCE: Span = Span::from_seconds(30);
+
 /// How long the scheduler may find that a pod does not fit on its node: what it knows may be older than what
 /// the engine knows.
 pub(crate) const UNSCHEDULABLE_PATIENCE: Span = Span::from_seconds(5);
@@ -93,6 +99,16 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
+    /// How long it may pass by itself, if it may.
+    pub(crate) fn patience(&self) -> Option<Span> {
+        let lacks_secret = || &*self.reason == CONFIG_ERROR && self.message.contains("secret");
+        if self.is_unschedulable() {
+            Some(UNSCHEDULABLE_PATIENCE)
+        } else {
+            lacks_secret().then_some(SECRET_PATIENCE)
+        }
+    }
+
     /// Whether the scheduler finds no place for it.
     pub(crate) fn is_unschedulable(&self) -> bool {
         &*self.reason == UNSCHEDULABLE
@@ -326,7 +342,7 @@ pub(super) fn trouble(status: &PodStatus) -> Option<Trouble> {
                 | "InvalidImageName"
                 | "ErrImageNeverPull"
                 | "ImageInspectError"
-                | "CreateContainerConfigError"
+                | CONFIG_ERROR
                 | "CreateContainerError"
                 | "RunContainerError"
                 | "CrashLoopBackOff"

@@ -7,9 +7,11 @@ use proffer_core::ExecutorKey;
 use proffer_core::jobs::JobKey;
 use proffer_core::time::{Span, Time};
 
+use super::grants::Grant;
 use super::pod::ObjectName;
 use super::wishes::{
-    DriverWish, ExecutorWish, JobWish, NodeWish, PodWish, PoolWish, Replaces, Target, Wish,
+    DriverWish, ExecutorWish, GrantWish, JobWish, NodeWish, PodWish, PoolWish, Replaces, Target,
+    Wish,
 };
 
 /// The pause after the first failed write to a target, and how often it doubles.
@@ -31,6 +33,8 @@ pub(crate) struct Queue {
     pools: Lane<Box<str>, PoolWish>,
     /// What waits for nodes.
     nodes: Lane<Box<str>, NodeWish>,
+    /// What waits to be granted.
+    grants: Lane<Grant, GrantWish>,
     ready: VecDeque<Target>,
     paused: BTreeSet<(Time, Target)>,
     in_flight: usize,
@@ -88,6 +92,7 @@ impl Queue {
             jobs: Lane::new(),
             pools: Lane::new(),
             nodes: Lane::new(),
+            grants: Lane::new(),
             ready: VecDeque::new(),
             paused: BTreeSet::new(),
             in_flight: 0,
@@ -106,6 +111,7 @@ impl Queue {
             Wish::Pool(name, wish) => self.pools.push(name, wish),
             Wish::Pod(name, wish) => self.pods.push(name, wish),
             Wish::Node(name, wish) => self.nodes.push(name, wish),
+            Wish::Grant(grant) => self.grants.push(grant, GrantWish),
         };
         if is_ready {
             self.ready.push_back(target);
@@ -127,6 +133,9 @@ impl Queue {
                 Target::Pool(name) => self.pools.begin(name, Wish::Pool),
                 Target::Pod(name) => self.pods.begin(name, Wish::Pod),
                 Target::Node(name) => self.nodes.begin(name, Wish::Node),
+                Target::Grant(grant) => {
+                    self.grants.begin(grant, |grant, GrantWish| Wish::Grant(grant))
+                }
             };
             if let Some(wish) = turn {
                 self.in_flight += 1;
@@ -146,6 +155,7 @@ impl Queue {
             Target::Pool(name) => self.pools.done(name, failed),
             Target::Pod(name) => self.pods.done(name, failed),
             Target::Node(name) => self.nodes.done(name, failed),
+            Target::Grant(grant) => self.grants.done(grant, failed),
         };
         let Some(Over { was_in_flight, next }) = over else { return };
         if was_in_flight {
@@ -180,6 +190,7 @@ impl Queue {
             + self.pools.targets.len()
             + self.pods.targets.len()
             + self.nodes.targets.len()
+            + self.grants.targets.len()
     }
 }
 
@@ -266,7 +277,8 @@ fn scatter(target: &Target) -> u64 {
         | Target::Job(_)
         | Target::Pool(_)
         | Target::Pod(_)
-        | Target::Node(_) => format!("{target:?}"),
+        | Target::Node(_)
+        | Target::Grant(_) => format!("{target:?}"),
     };
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -16,10 +16,10 @@ use super::executor_pod::{
     PodSettings, default, defaults, list, merge, node_fields, object, owner, require, restricted,
 };
 use super::names::{
-    DRIVER_CONTAINER, EPOCH_LABEL, JOB_LABEL, JOB_UID_LABEL, OFFER_GATE, POOL_LABEL,
-    SPARK_APPLICATION_LABEL, SPARK_JOB_LABEL, SPARK_ROLE_LABEL, SPARK_VERSION_LABEL,
+    DRIVER_ACCOUNT, DRIVER_CONTAINER, EPOCH_LABEL, JOB_LABEL, JOB_UID_LABEL, OFFER_GATE,
+    POOL_LABEL, SPARK_APPLICATION_LABEL, SPARK_JOB_LABEL, SPARK_ROLE_LABEL, SPARK_VERSION_LABEL,
 };
-use crate::convert::spark::{PodSize, driver_size};
+use crate::convert::spark::{PodSize, driver_account, driver_size};
 use properties::properties;
 
 /// Where Spark looks for its settings.
@@ -168,7 +168,7 @@ fn driver(
 
 /// What a driver's pod is called and how it runs, whatever the template says.
 fn decided(launch: &Launch, job: &SparkJob, spark: &SparkApplication, attempt: &Attempt) -> Value {
-    let account = spark.driver.service_account.as_deref().unwrap_or(DEFAULT_ACCOUNT);
+    let account = driver_account(spark).unwrap_or(DRIVER_ACCOUNT);
     json!({
         "metadata": {
             "name": attempt.driver,
@@ -259,9 +259,6 @@ fn fill_driver(
     merge(container.entry("resources").or_insert_with(|| json!({})), size);
     defaults(container, "securityContext", restricted())
 }
-
-/// The service account of drivers that name none.
-pub(crate) const DEFAULT_ACCOUNT: &str = "proffer-spark";
 
 /// Where the program is. Executors do not have the file of a `ConfigMap`: the driver hands them a jar of its own.
 fn program(spark: &SparkApplication) -> String {

@@ -12,15 +12,20 @@
 //! What has no place here is refused by its name.
 
 mod container;
+mod privileges;
 mod read;
 
-use k8s_openapi::api::core::v1::Pod;
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use proffer_core::time::Span;
 use proffer_crds::SparkJob;
 use proffer_mesos::to_json;
 use proffer_mesos::types::{
-    CommandInfo, ContainerInfo, ContainerInfoDockerInfoNetwork as Network, TaskInfo,
+    CommandInfo, ContainerInfo, ContainerInfoDockerInfoNetwork as Network, ContainerInfoType,
+    TaskInfo,
 };
 use serde_json::{Value, json};
 
@@ -29,8 +34,10 @@ use super::names::{
     CHECKPOINT_ANNOTATION, JOB_LABEL, JOB_UID_LABEL, PLACED_ANNOTATION, POOL_LABEL,
     TASK_ANNOTATION, TASK_LABEL,
 };
+use crate::configuration::Privileges;
 use crate::master::{DEFAULT_GRACE, Run, grace_period};
 use container::{fetchers, main_container, mapped, refuse, resources, scratch};
+pub(crate) use privileges::Rights;
 pub(crate) use read::{TaskFacts, task_facts};
 
 /// Where the sandbox is in the container, as with Docker containers of Mesos.
@@ -38,6 +45,13 @@ const SANDBOX: &str = "/mnt/mesos/sandbox";
 
 /// Where the program that fetches files is.
 const PROGRAM_FOLDER: &str = "/proffer";
+
+/// Where it is by what executors check the certificate of their agent.
+const TRUSTED_FOLDER: &str = "/proffer-trusted";
+
+/// What stands in the Secret of an executor under which key.
+const TOKEN_KEY: &str = "token";
+const AUTHORITY_KEY: &str = "ca.crt";
 
 /// How much of what is known of a task its pod keeps.
 const MOST_ANNOTATION_BYTES: usize = 64 << 10;
@@ -51,8 +65,14 @@ pub(crate) struct TaskSettings {
     pub(crate) user: Option<i64>,
     /// Whether ports are ports of the node.
     pub(crate) host_ports: bool,
+    /// Whose tasks may do what reaches beyond their pods.
+    pub(crate) privileges: Privileges,
     /// Where executors find their agent: host and port.
     pub(crate) agent: String,
+    /// Whether they speak TLS with it.
+    pub(crate) is_encrypted: bool,
+    /// By what they check its certificate, in PEM, if it is not known to everybody.
+    pub(crate) authority: Option<String>,
 }
 
 /// Where a task goes and who pays.
@@ -66,6 +86,8 @@ pub(crate) struct Place<'a> {
     pub(crate) pool: &'a str,
     /// What is stored with an executor of a framework's own.
     pub(crate) checkpoint: Option<&'a str>,
+    /// What the task may do.
+    pub(crate) rights: Rights<'a>,
 }
 
 /// The pod of a task, or why there can be none.
@@ -115,7 +137,9 @@ fn pod_spec(
     let task = &run.task;
     let no_command = CommandInfo::default();
     let command = task.command.as_ref().unwrap_or(&no_command);
-    let no_container = ContainerInfo::default();
+    // Without a container of Docker's, what is run is what the command says.
+    let no_container =
+        ContainerInfo { r#type: ContainerInfoType::Mesos.into(), ..ContainerInfo::default() };
     let container = task.container.as_ref().unwrap_or(&no_container);
     refuse(container)?;
     let resources = resources(task)?;
@@ -126,7 +150,11 @@ fn pod_spec(
         volumes.extend(made);
         mounts.push(mount);
     }
-    let mut main = main_container(run, (command, container), pods, settings)?;
+    let mut main = main_container(run, place, (command, container), pods, settings)?;
+    if let Some((volume, mount)) = trusted(run, place, settings) {
+        volumes.push(volume);
+        mounts.push(mount);
+    }
     (main["resources"], main["volumeMounts"]) = (resources, json!(mounts));
     let mut inits = Vec::new();
     if !command.uris.is_empty() {
@@ -136,27 +164,42 @@ fn pod_spec(
     let mut spec = common(task, pods);
     (spec["initContainers"], spec["containers"]) = (json!(inits), json!([main]));
     spec["volumes"] = json!(volumes);
-    let user = match command.user.as_deref().map(str::parse::<i64>) {
-        Some(Ok(user)) => Some(user),
-        // Users have names only in their image, which knows its own.
-        Some(Err(_)) | None => settings.user,
-    };
-    if let Some(user) = user {
-        let context = &mut spec["securityContext"];
-        (context["runAsUser"], context["runAsGroup"]) = (json!(user), json!(user));
-        (context["fsGroup"], context["runAsNonRoot"]) = (json!(user), json!(user != 0));
-    }
+    set_user(&mut spec["securityContext"], user(command, place)?, place, settings);
     if let Some(hostname) = &container.hostname {
         spec["hostname"] = json!(hostname);
     }
     let docker = container.docker.as_ref();
     if docker.and_then(|docker| docker.network) == Some(Network::Host.into()) {
+        place.rights.host_network()?;
         spec["hostNetwork"] = json!(true);
         spec["dnsPolicy"] = json!("ClusterFirstWithHostNet");
     }
     let pin = json!({"key": "metadata.name", "operator": "In", "values": [place.node]});
     require(spec.as_object_mut().ok_or("a pod has no spec")?, &[pin])?;
     Ok(spec)
+}
+
+/// The user that a task asks for. Users have names only in their image, which knows its own, but for root.
+fn user(command: &CommandInfo, place: Place<'_>) -> Result<Option<i64>, String> {
+    let user = match command.user.as_deref() {
+        Some("root") => Some(0),
+        Some(name) => name.parse().ok(),
+        None => None,
+    };
+    if user == Some(0) {
+        place.rights.root()?;
+    }
+    Ok(user)
+}
+
+/// Who a task runs as: whom it asks for, whom the settings name, or whom its image does.
+fn set_user(context: &mut Value, user: Option<i64>, place: Place<'_>, settings: &TaskSettings) {
+    let Some(user) = user.or(settings.user) else {
+        context["runAsNonRoot"] = json!(!place.rights.has_root());
+        return;
+    };
+    (context["runAsUser"], context["runAsGroup"]) = (json!(user), json!(user));
+    (context["fsGroup"], context["runAsNonRoot"]) = (json!(user), json!(user != 0));
 }
 
 /// What the pods of all tasks have: how they end, and what the operator's settings say.
@@ -193,6 +236,36 @@ fn common(task: &TaskInfo, pods: &PodSettings) -> Value {
         }
     }
     spec
+}
+
+/// The Secret of the pod of an executor of a framework's own, which belongs to the pod: what it shows when it
+/// speaks, and by what it checks to whom.
+pub(crate) fn executor_secret(run: &Run, name: &str, settings: &TaskSettings) -> Option<Secret> {
+    let mut data = BTreeMap::from([(TOKEN_KEY.to_owned(), run.token.clone()?)]);
+    let authority = settings.authority.as_ref().filter(|_| settings.is_encrypted);
+    data.extend(authority.map(|text| (AUTHORITY_KEY.to_owned(), text.clone())));
+    let labels = [("app.kubernetes.io/managed-by".to_owned(), "proffer".to_owned())];
+    Some(Secret {
+        metadata: ObjectMeta {
+            name: Some(name.to_owned()),
+            labels: Some(labels.into()),
+            ..ObjectMeta::default()
+        },
+        immutable: Some(true),
+        string_data: Some(data),
+        ..Secret::default()
+    })
+}
+
+/// By what an executor checks the certificate of its agent, as a file.
+fn trusted(run: &Run, place: Place<'_>, settings: &TaskSettings) -> Option<(Value, Value)> {
+    let has_any = settings.is_encrypted && settings.authority.is_some() && run.token.is_some();
+    let items = json!([{"key": AUTHORITY_KEY, "path": AUTHORITY_KEY}]);
+    let secret = json!({"secretName": place.name, "items": items});
+    has_any.then(|| {
+        let mount = json!({"name": "trusted", "mountPath": TRUSTED_FOLDER, "readOnly": true});
+        (json!({"name": "trusted", "secret": secret}), mount)
+    })
 }
 
 /// What a process that takes over has to know of a task. What runs stands in the pod's spec.

@@ -12,7 +12,7 @@ use proffer_fake_api::{FakeApi, Fault, Request, Rule};
 use serde_json::{Value, json};
 
 use super::leadership::{Candidate, Leadership};
-use world::{EXECUTORS, JOBS, PODS, World, clocks, set_wall_by_seconds};
+use world::{BINDINGS, EXECUTORS, JOBS, PODS, World, clocks, set_wall_by_seconds};
 
 /// Forty tasks on four executors.
 fn forty_tasks() -> Value {
@@ -248,6 +248,44 @@ async fn an_executor_whose_pod_somebody_deletes_is_replaced() {
         .await;
     check_end(&world);
     assert_eq!(world.pods_seen(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_binding_that_somebody_deletes_comes_back() {
+    let world = World::new(2, seconds(1));
+    world.submit("j", &forty_tasks());
+    world
+        .operate(async {
+            world.until("some are done", |world| world.finished("j") >= 8).await;
+            world.api.remove(BINDINGS, "ns", "proffer-executor").unwrap();
+            let is_there =
+                |world: &World| world.api.get(BINDINGS, "ns", "proffer-executor").is_some();
+            world.until("it is there again", is_there).await;
+            ends_and_leaves_nothing(&world).await;
+        })
+        .await;
+    check_first_attempts(&world);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_long_for_what_cannot_be_granted() {
+    let world = World::new(2, seconds(1));
+    world.api.inject(Rule::always(Fault::Answer(403), |it| it.resource() == "rolebindings"));
+    world.submit("j", &forty_tasks());
+    world.operate(ends_and_leaves_nothing(&world)).await;
+    check_first_attempts(&world);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_is_too_large_is_stored_without_what_is_long() {
+    let world = World::new(2, seconds(1));
+    let is_status = |it: &Request| it.resource() == "sparkjobs" && it.subresource == "status";
+    world.api.inject(Rule::once(Fault::Answer(413), is_status));
+    world.submit("j", &forty_tasks());
+    world.operate(ends_and_leaves_nothing(&world)).await;
+    check_first_attempts(&world);
+    let conditions = world.job("j")["status"]["conditions"].clone();
+    assert!(conditions.to_string().contains("StatusShortened"), "{conditions:#}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, Pod, ServiceAccount};
+use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
@@ -12,6 +13,7 @@ use proffer_crds::{ResourcePool, SparkExecutor, SparkJob};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
+use super::grants::{MANAGED, binding_facts};
 use super::lenient::Lenient;
 use super::node::node_facts;
 use super::notices::Notice;
@@ -61,6 +63,28 @@ pub(crate) async fn watch(kind: Kind, client: Client, changes: mpsc::Sender<Chan
             })
             .await;
         }
+        Kind::Binding => {
+            pass_on(Api::<RoleBinding>::all(client), kind, changes, |name, binding| {
+                Change::Binding(name, binding.map(|binding| Box::new(binding_facts(&binding))))
+            })
+            .await;
+        }
+        Kind::Account => {
+            pass_on(Api::<ServiceAccount>::all(client), kind, changes, |name, account| {
+                Change::Account(name, account.is_some())
+            })
+            .await;
+        }
+    }
+}
+
+/// Which objects of a kind are watched.
+fn config(kind: Kind) -> watcher::Config {
+    let config = watcher::Config::default().timeout(WATCH_SECONDS);
+    match kind {
+        // Of those of others there are many, and they say nothing.
+        Kind::Binding | Kind::Account => config.labels(&format!("{}={}", MANAGED.0, MANAGED.1)),
+        Kind::Node | Kind::Pool | Kind::Job | Kind::Executor | Kind::Pod => config,
     }
 }
 
@@ -94,8 +118,7 @@ async fn pass_on<K>(
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
     K::DynamicType: Default,
 {
-    let config = watcher::Config::default().timeout(WATCH_SECONDS);
-    let mut events = std::pin::pin!(watcher(api, config).default_backoff());
+    let mut events = std::pin::pin!(watcher(api, config(kind)).default_backoff());
     while let Some(event) = events.next().await {
         let change = match event {
             Ok(Event::Init) => Change::Listing(kind),

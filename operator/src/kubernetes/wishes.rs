@@ -13,6 +13,7 @@ use proffer_core::jobs::JobKey;
 use proffer_core::view::JobStatus;
 use proffer_crds::ResourcePoolStatus;
 
+use super::grants::Grant;
 use super::pod::ObjectName;
 use crate::master::NodeMark;
 
@@ -31,6 +32,8 @@ pub(crate) enum Target {
     Pod(ObjectName),
     /// A node.
     Node(Box<str>),
+    /// What executors or drivers of a namespace may do.
+    Grant(Grant),
 }
 
 /// What should be written to which target.
@@ -48,6 +51,8 @@ pub(crate) enum Wish {
     Pod(ObjectName, PodWish),
     /// To a node, by name.
     Node(Box<str>, NodeWish),
+    /// What executors or drivers may do is to be granted to them.
+    Grant(Grant),
 }
 
 impl Wish {
@@ -60,6 +65,7 @@ impl Wish {
             Self::Pool(name, _) => Target::Pool(name.clone()),
             Self::Pod(name, _) => Target::Pod(name.clone()),
             Self::Node(name, _) => Target::Node(name.clone()),
+            Self::Grant(grant) => Target::Grant(grant.clone()),
         }
     }
 }
@@ -240,5 +246,15 @@ impl Replaces for NodeWish {
     /// Each changes something else of the node.
     fn replaces(&self, _: &Self) -> bool {
         false
+    }
+}
+
+/// That something is to be granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GrantWish;
+
+impl Replaces for GrantWish {
+    fn replaces(&self, _: &Self) -> bool {
+        true
     }
 }

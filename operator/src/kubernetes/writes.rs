@@ -3,9 +3,9 @@
 //! Each write names the version or the uid of what it changes, so that none hits an object that is
 //! another one by now. What may come of it is said by the type of its answer.
 
-mod bindings;
 mod drivers;
 mod executors;
+mod grants;
 mod jobs;
 mod nodes;
 mod pods;
@@ -20,6 +20,7 @@ use kube::{Api, Client};
 use proffer_core::ExecutorKey;
 use proffer_core::jobs::JobKey;
 
+use super::grants::Grant;
 use super::names::FIELD_MANAGER;
 use super::pod::ObjectName;
 use super::wishes::Target;
@@ -46,6 +47,8 @@ pub(crate) enum Write {
     Pod(ObjectName, PodWrite),
     /// To a node, by name.
     Node(Box<str>, NodeWrite),
+    /// Grants executors or drivers what they need.
+    Grant(Grant),
 }
 
 /// What was written, and what came of it.
@@ -63,6 +66,8 @@ pub(crate) enum Answer {
     Pod(ObjectName, PodAnswer),
     /// To a node, by name.
     Node(Box<str>, NodeAnswer),
+    /// Of granting something.
+    Grant(Grant, Result<(), Unknown>),
 }
 
 impl Answer {
@@ -75,6 +80,7 @@ impl Answer {
             Self::Pool(name, _) => Target::Pool(name.clone()),
             Self::Pod(name, _) => Target::Pod(name.clone()),
             Self::Node(name, _) => Target::Node(name.clone()),
+            Self::Grant(grant, _) => Target::Grant(grant.clone()),
         }
     }
 
@@ -87,6 +93,7 @@ impl Answer {
             Self::Pool(_, answer) => answer.unknown(),
             Self::Pod(_, answer) => answer.unknown(),
             Self::Node(_, answer) => answer.unknown(),
+            Self::Grant(_, answer) => answer.unknown(),
         }
     }
 }
@@ -159,11 +166,6 @@ impl Writer {
         Self { client, timeout }
     }
 
-    /// How long a write may take.
-    pub(crate) fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
     /// Does a write.
     pub(crate) async fn perform(&self, write: Write) -> Answer {
         match write {
@@ -190,6 +192,10 @@ impl Writer {
             Write::Node(name, write) => {
                 let answer = self.write_node(&name, write).await;
                 Answer::Node(name, answer)
+            }
+            Write::Grant(grant) => {
+                let granted = self.timely(self.grant(&grant)).await;
+                Answer::Grant(grant, granted)
             }
         }
     }

@@ -4,6 +4,8 @@
 //! hold. To the engine and to whatever runs processes it is one more task, whose name no framework can
 //! give: it has slashes.
 
+mod shown;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ use proffer_mesos::types::{
 };
 
 use super::accept::TOO_MUCH;
+use super::digest::Digest;
 use super::frameworks::Framework;
 use super::tasks::{TaskKey, is_terminal};
 use super::{Answer, ConnectionId, Effect, Ending, Master, News, Run, Timer, amounts};
@@ -59,15 +62,15 @@ pub(super) struct ExecutorRecord {
     /// By when it has to subscribe.
     pub(super) register_by: Option<Time>,
     pub(super) container: Option<ContainerStatus>,
-    /// What it has to show when it speaks, where others have to say who they are, too.
-    pub(super) token: String,
+    /// Of what it has to show when it speaks.
+    pub(super) token: Digest,
     /// Why it is to end, if that is known.
     ending: Option<(Reason, String)>,
 }
 
 impl ExecutorRecord {
     /// One that was not started.
-    fn new(info: ExecutorInfo, agent: Arc<str>, token: String) -> Self {
+    fn new(info: ExecutorInfo, agent: Arc<str>, token: Digest) -> Self {
         Self {
             info,
             agent,
@@ -85,7 +88,7 @@ impl ExecutorRecord {
     }
 
     /// One that another master started, which has some time to subscribe here.
-    pub(super) fn restored(info: ExecutorInfo, agent: Arc<str>, token: String, now: Time) -> Self {
+    pub(super) fn restored(info: ExecutorInfo, agent: Arc<str>, token: Digest, now: Time) -> Self {
         let register_by = Some(now + REGISTRATION_TIMEOUT);
         Self { holds: true, is_started: true, register_by, ..Self::new(info, agent, token) }
     }
@@ -154,8 +157,7 @@ impl Master {
             }
             return Ok(None);
         }
-        let token = uuid::Uuid::new_v4().to_string();
-        let record = ExecutorRecord::new(info.clone(), agent.clone(), token);
+        let record = ExecutorRecord::new(info.clone(), agent.clone(), Digest::default());
         framework.executors.insert(name.clone(), record);
         if amounts.is_empty() && ports.is_empty() {
             return Ok(None);
@@ -228,6 +230,8 @@ impl Master {
         record.is_started = true;
         let at = now + REGISTRATION_TIMEOUT;
         record.register_by = Some(at);
+        let token = uuid::Uuid::new_v4().to_string();
+        record.token = Digest::of(&token);
         // What is run is a task that has nothing but the executor's command, and room for its first task.
         let info = &record.info;
         let process = TaskInfo {
@@ -247,7 +251,7 @@ impl Master {
             }),
             ..TaskInfo::default()
         };
-        let token = Some(record.token.clone());
+        let token = Some(token);
         let (agent, executor) = (agent.clone(), executor.into());
         let (node, pool) = (node.into(), pool.into());
         let run = Run { key: key.clone(), task: process, agent, node, pool, executor, token };
@@ -336,9 +340,14 @@ impl Master {
             executor_id: Some(executor),
             status: Some(wait_status(&ending.message)),
         };
+        // One that may not be run is no fault of its tasks', but will not be run another time either.
+        let state = match ending.state {
+            TaskState::Error => TaskState::Error,
+            _ => TaskState::Failed,
+        };
         for task in own {
             let ending = Ending {
-                state: TaskState::Failed,
+                state,
                 message: message.clone(),
                 reason: Some(reason),
                 source: Source::Agent,
@@ -498,28 +507,6 @@ impl Master {
         if let Some(record) = framework.and_then(|known| known.executors.get_mut(&name)) {
             record.connection = None;
         }
-    }
-
-    /// The principal whose executor a token is of, or else the framework; nothing if it is of none.
-    pub(crate) fn owner_of_executor(&self, token: &str) -> Option<Arc<str>> {
-        let has = |it: &&Framework| it.executors.values().any(|record| record.token == token);
-        let framework = self.frameworks.values().find(has)?;
-        let principal = framework.principal.as_deref().map(Arc::from);
-        Some(principal.unwrap_or_else(|| framework.id.clone()))
-    }
-
-    fn find_executor(&self, call: &Call, token: Option<&str>) -> Option<(Arc<str>, TaskId)> {
-        let framework = self.frameworks.get(call.framework_id.value.as_str())?;
-        let of_id = || {
-            let executors = framework.executors.iter();
-            executors.filter(|(_, it)| it.is_started && it.info.executor_id == call.executor_id)
-        };
-        // Agents have executors of the same id, and their tokens differ.
-        let shown = of_id().find(|(_, record)| token == Some(&record.token));
-        // Some executors show nothing, which is enough where nobody has to; what is shown is right.
-        let is_enough = token.is_none() && !self.settings.access.is_required();
-        let (name, _) = shown.or_else(|| of_id().find(|_| is_enough))?;
-        Some((framework.id.clone(), name.clone()))
     }
 
     /// What an executor says of one of its tasks. It is acknowledged once it is stored.

@@ -19,6 +19,7 @@ use proffer_mesos::{Message, from_json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::digest::Digest;
 use super::executors::{ExecutorRecord, launch};
 use super::frameworks::{Framework, Subscription, pool_of};
 use super::read::value;
@@ -213,7 +214,12 @@ impl Master {
 #[derive(Serialize, Deserialize)]
 struct Checkpoint {
     executor: Value,
-    token: String,
+    /// The digest of what it shows.
+    #[serde(default)]
+    token_digest: String,
+    /// What it shows, as older versions have stored it.
+    #[serde(default, skip_serializing)]
+    token: Option<String>,
     tasks: Vec<StoredTask>,
 }
 
@@ -246,7 +252,8 @@ impl Master {
         });
         let checkpoint = Checkpoint {
             executor: value(&record.info),
-            token: record.token.clone(),
+            token_digest: record.token.as_text().to_owned(),
+            token: None,
             tasks: tasks.collect(),
         };
         Some((record.changes, serde_json::to_string(&checkpoint).ok()?))
@@ -266,7 +273,9 @@ impl Master {
         let mut amounts = amounts::request(&info.resources).unwrap_or_default();
         self.add_pod(agent, &mut amounts.0);
         let Some(framework) = self.frameworks.get_mut(&key.framework) else { return false };
-        let mut record = ExecutorRecord::restored(info.clone(), agent.into(), stored.token, now);
+        let token = stored.token.as_deref().map(Digest::of);
+        let token = token.unwrap_or_else(|| Digest::stored(stored.token_digest));
+        let mut record = ExecutorRecord::restored(info.clone(), agent.into(), token, now);
         let running = |task: &TaskId, (amounts, ports): (NamedAmounts, Ranges)| {
             Effect::Engine(EngineEvent::TaskRunning(Box::new(RunningTask {
                 framework: framework.key.clone(),

@@ -1,4 +1,6 @@
-use super::local_port;
+use ureq::tls::RootCerts;
+
+use super::{local_port, roots};
 
 #[test]
 fn tokens_are_shown_to_masters_of_this_machine_alone() {
@@ -14,4 +16,17 @@ fn tokens_are_shown_to_masters_of_this_machine_alone() {
     ] {
         assert_eq!(local_port(master), None, "{master}");
     }
+}
+
+#[test]
+fn whom_to_trust_stands_in_a_file_or_is_known_to_everybody() {
+    let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let file = std::env::temp_dir().join(format!("libmesos-roots-{}.pem", std::process::id()));
+    std::fs::write(&file, pem.repeat(2)).unwrap();
+    let named = || Some(file.display().to_string());
+    let found = roots(named());
+    std::fs::remove_file(&file).unwrap();
+    assert!(matches!(found, RootCerts::Specific(all) if all.len() == 2));
+    assert!(matches!(roots(named()), RootCerts::WebPki), "it is not there any more");
+    assert!(matches!(roots(None), RootCerts::WebPki));
 }

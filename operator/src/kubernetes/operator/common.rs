@@ -17,11 +17,12 @@ use super::super::notices::{Notice, job_notices};
 use super::super::pod::{ObjectName, PodFacts};
 use super::super::queue::Queue;
 use super::super::wishes::{PodWish, Wish};
+use super::grants::Grants;
 use super::lists::Lists;
 use super::pools::Pools;
 use super::{Kind, OperatorSettings};
 use crate::clock::Wall;
-use crate::convert;
+use crate::convert::{self, Length};
 use crate::record::RecordedEngine;
 
 /// What all rooms use.
@@ -39,6 +40,8 @@ pub(super) struct Common {
     pub(super) lists: Lists,
     /// How times that others wrote into objects are read.
     pub(super) wall: Wall,
+    /// What executors and drivers need in their namespaces.
+    pub(super) grants: Grants,
 }
 
 /// A job as last seen.
@@ -53,6 +56,10 @@ pub(super) struct Job {
     pub(super) published: Option<Box<JobStatus>>,
     /// When that was.
     pub(super) published_at: Time,
+    /// How much of its status the API server takes.
+    pub(super) length: Length,
+    /// Until when none is written, as the API server takes not even the shortest.
+    pub(super) refused_until: Option<Time>,
 }
 
 /// What is wrong with a job that was edited to be one of another kind.
@@ -74,7 +81,15 @@ impl Job {
     /// A job that is seen for the first time.
     pub(super) fn new(object: &Arc<SparkJob>, published: Option<Box<JobStatus>>) -> Self {
         let (kind, spec) = (kind_of(object), spec_of(object));
-        Self { object: Arc::clone(object), kind, spec, published, published_at: Time::ZERO }
+        Self {
+            object: Arc::clone(object),
+            kind,
+            spec,
+            published,
+            published_at: Time::ZERO,
+            length: Length::Whole,
+            refused_until: None,
+        }
     }
 
     /// Takes in a newer version; says whether the job was edited.
@@ -129,6 +144,7 @@ impl Common {
             notices: Vec::new(),
             lists: Lists::default(),
             wall: Wall::default(),
+            grants: Grants::default(),
         }
     }
 

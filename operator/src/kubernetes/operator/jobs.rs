@@ -20,6 +20,9 @@ use super::Operator;
 use super::common::{Common, Job, JobKind};
 use crate::convert;
 
+/// How long no status of a job is written of which not even the shortest is taken.
+const REFUSED_PAUSE: Span = Span::from_seconds(60);
+
 /// When jobs that have ended are deleted.
 #[derive(Debug, Default)]
 pub(super) struct Expiries(BTreeSet<(Time, JobKey)>);
@@ -150,6 +153,10 @@ impl Operator {
     /// The job with this status, in the version in which it was last seen.
     fn job_with_status(&self, now: Time, status: &JobStatus) -> Option<SparkJob> {
         let job = self.common.jobs.get(&status.key).filter(|job| job.has_uid(&status.uid))?;
+        if job.refused_until.is_some_and(|until| now < until) {
+            // The engine gives it out again.
+            return None;
+        }
         let mut object = SparkJob::clone(&job.object);
         let previous = object.status.as_ref().map(|status: &SparkJobStatus| &*status.conditions);
         let mut new = convert::job_status(status, previous.unwrap_or_default(), now);
@@ -157,6 +164,7 @@ impl Operator {
         if let Some(mesos) = &self.mesos {
             mesos.add_status(&self.common, &status.key, &mut new);
         }
+        convert::shorten(&mut new, job.length, previous.unwrap_or_default(), now);
         object.status = Some(new);
         object.metadata.managed_fields = None;
         Some(object)
@@ -205,8 +213,13 @@ impl Operator {
         key: &JobKey,
         uid: Box<str>,
         revision: u64,
-        result: Result<Option<Stored>, Unknown>,
+        result: Result<Option<Stored>, Failure>,
     ) {
+        if let Err(Failure::Refused(why)) = &result
+            && !self.common.shorten_status(now, key, &uid, why)
+        {
+            return;
+        }
         let job = key.clone();
         let is_stored = matches!(&result, Ok(Some(Stored { is_new: true, .. })));
         if let Ok(Some(Stored { job: object, .. })) = result {
@@ -218,6 +231,9 @@ impl Operator {
                 self.observe_job(now, &name, Some(Arc::new(*object)));
             }
         }
+        if is_stored && let Some(job) = self.common.jobs.get_mut(key) {
+            job.refused_until = None;
+        }
         let event = if is_stored {
             Event::StatusWritten { job, uid, revision }
         } else {
@@ -227,6 +243,32 @@ impl Operator {
             Event::StatusNotWritten { job, uid }
         };
         self.common.engine.handle(now, event);
+    }
+}
+
+impl Common {
+    /// Stores less of a job's status from now on, as so much was refused. Says whether that can be tried.
+    fn shorten_status(&mut self, now: Time, key: &JobKey, uid: &str, why: &str) -> bool {
+        let Some(job) = self.jobs.get_mut(key).filter(|job| job.has_uid(uid)) else { return true };
+        let shorter = job.length.shorter();
+        let note = match shorter {
+            Some(length) => {
+                job.length = length;
+                format!("the API server does not take the status: {why}; {}", length.left_out())
+            }
+            None => {
+                let is_told = job.refused_until.replace(now + REFUSED_PAUSE).is_some();
+                if is_told {
+                    return false;
+                }
+                format!(
+                    "the API server does not take the status, however short: {why}; what the job does is \
+                     not stored, and lost if the operator ends"
+                )
+            }
+        };
+        self.notices.push(Notice::of_job(&job.object, true, "StatusRefused", &note));
+        shorter.is_some()
     }
 }
 

@@ -67,7 +67,8 @@ impl Lists {
     /// Notes that a kind is known; says whether with that everything was seen for the first time.
     pub(super) fn complete(&mut self, kind: Kind) -> bool {
         self.listed.insert(kind);
-        let is_first = !self.is_synced && Kind::ALL.iter().all(|kind| self.listed.contains(kind));
+        let is_first = !self.is_synced
+            && Kind::ALL.iter().all(|kind| !kind.is_decisive() || self.listed.contains(kind));
         self.is_synced |= is_first;
         is_first
     }
@@ -84,6 +85,7 @@ impl Operator {
             Kind::Job => self.common.jobs.keys().map(ObjectName::from).collect(),
             Kind::Executor => self.stages.objects().cloned().collect(),
             Kind::Pod => self.common.index.pods().map(|(name, _)| name.clone()).collect(),
+            Kind::Binding | Kind::Account => self.common.grants.names(kind),
         };
         for gone in known.into_iter().filter(|name| !told.contains(name)) {
             if self.common.lists.is_expected(kind, &gone) {
@@ -99,11 +101,16 @@ impl Operator {
                     Kind::Job => Change::Job(gone, None),
                     Kind::Executor => Change::Executor(gone, None),
                     Kind::Pod => Change::Pod(gone, None),
+                    Kind::Binding => Change::Binding(gone, None),
+                    Kind::Account => Change::Account(gone, false),
                 },
             );
         }
         if self.common.lists.complete(kind) {
             self.begin(now);
+        }
+        if !kind.is_decisive() {
+            self.common.review_grants(|_| true);
         }
     }
 
@@ -128,5 +135,8 @@ impl Operator {
             }
         }
         self.common.begin_pools(now);
+        self.stages.keep_granted(&mut self.common);
+        self.spark.keep_granted(&mut self.common);
+        self.common.review_grants(|_| true);
     }
 }

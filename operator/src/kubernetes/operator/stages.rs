@@ -26,6 +26,7 @@ use proffer_core::jobs::JobKey;
 use proffer_core::time::Time;
 use proffer_crds::{SparkExecutor, SparkExecutorStatus};
 
+use super::super::grants::Grant;
 use super::super::pod::ObjectName;
 use super::super::wishes::{ExecutorWish, Wish};
 use super::Kind;
@@ -250,6 +251,13 @@ impl Stages {
         }
         let wish = ExecutorWish::DeletePod { uid: uid.clone(), grace_seconds };
         common.queue.push(Wish::Executor(key.clone(), wish));
+    }
+
+    /// What the executors need that there are is granted to them as long as it is needed.
+    pub(super) fn keep_granted(&self, common: &mut Common) {
+        for key in self.executors.keys() {
+            common.keep_granted(Grant::Executors { namespace: key.job.namespace.clone() });
+        }
     }
 
     /// Begins to follow an executor.

@@ -1,9 +1,12 @@
 // Literals of objects are handed over as they are written.
 #![allow(clippy::needless_pass_by_value)]
 
+mod failover;
 mod gated;
+mod grants;
 mod mesos;
 mod spark;
+mod statuses;
 mod world;
 
 use serde_json::{Value, json};

@@ -51,6 +51,12 @@ impl Operator {
                 let uid = common.index.node(&name)?.uid.clone();
                 Write::Node(name, NodeWrite::Mark { uid, mark })
             }
+            Wish::Grant(grant) => {
+                if !common.write_grant(&grant) {
+                    return None;
+                }
+                Write::Grant(grant)
+            }
         })
     }
 
@@ -92,6 +98,7 @@ impl Operator {
                     common.queue.push(Wish::Node(name, NodeWish::Mark(mark)));
                 }
             },
+            Answer::Grant(grant, result) => common.granted(now, &grant, result),
         }
         self.settle(now);
         self.common.queue.done(now, &target, failed);

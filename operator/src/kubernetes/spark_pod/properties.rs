@@ -8,7 +8,11 @@ use proffer_crds::SparkJob;
 use proffer_crds::spark::SparkApplication;
 
 use super::{Attempt, DECOMMISSION_SECONDS, TEMPLATE_FOLDER, program};
-use crate::convert::spark::{driver_size, executor_size};
+use crate::convert::spark::{
+    DRIVER_ACCOUNT_SETTING, EXECUTOR_ACCOUNT_SETTING, driver_account, driver_size,
+    executor_account, executor_size,
+};
+use crate::kubernetes::names::DRIVER_ACCOUNT;
 
 /// The most executors that an application asks for that does not say how many.
 const DEFAULT_MOST_EXECUTORS: u32 = 100;
@@ -98,6 +102,7 @@ fn decide_driver(
     all.set("spark.kubernetes.namespace", job.namespace().unwrap_or_default());
     all.set("spark.kubernetes.driver.pod.name", attempt.driver.as_str());
     all.set("spark.kubernetes.container.image", spark.image.as_str());
+    all.set(DRIVER_ACCOUNT_SETTING, driver_account(spark).unwrap_or(DRIVER_ACCOUNT));
     all.set("spark.driver.port", "7078");
     all.set("spark.driver.blockManager.port", "7079");
     all.set("spark.driver.cores", spark.driver.cores.to_string());
@@ -113,6 +118,10 @@ fn decide_executors(all: &mut Properties, spark: &SparkApplication, attempt: &At
         "spark.kubernetes.executor.podTemplateFile",
         format!("{TEMPLATE_FOLDER}/pod-spec-template.yml"),
     );
+    // Without it Spark would have the driver's account instead of the template's.
+    if let Some(account) = executor_account(spark) {
+        all.set(EXECUTOR_ACCOUNT_SETTING, account);
+    }
     all.set("spark.executor.cores", spark.executor.cores.to_string());
     all.set("spark.kubernetes.executor.request.cores", format!("{}m", executor.cpu));
     all.set("spark.executor.memory", format!("{}m", executor.heap_mebibytes));

@@ -3,23 +3,31 @@
 use proffer_mesos::resources::Quantities;
 use proffer_mesos::to_json;
 use proffer_mesos::types::{
-    CommandInfo, ContainerInfo, ContainerInfoType, EnvironmentVariableType, TaskInfo, Volume,
-    VolumeMode, VolumeSourceSandboxPathType, VolumeSourceType,
+    CommandInfo, ContainerInfo, ContainerInfoDockerInfoNetwork as Network, ContainerInfoType,
+    EnvironmentVariableType, LinuxInfoIpcMode, TaskInfo, Volume, VolumeMode,
+    VolumeSourceSandboxPathType, VolumeSourceType,
 };
 use serde_json::{Map, Value, json};
 
 use super::super::executor_pod::{PodSettings, restricted};
 use super::super::names::{FETCH_CONTAINER, TASK_CONTAINER};
-use super::{PROGRAM_FOLDER, SANDBOX, TaskSettings};
+use super::{
+    AUTHORITY_KEY, PROGRAM_FOLDER, Place, SANDBOX, TOKEN_KEY, TRUSTED_FOLDER, TaskSettings,
+};
 use crate::master::Run;
 
 /// The container that a task runs in, without its resources and volumes.
 pub(super) fn main_container(
     run: &Run,
+    place: Place<'_>,
     (command, container): (&CommandInfo, &ContainerInfo),
     pods: &PodSettings,
     settings: &TaskSettings,
 ) -> Result<Value, String> {
+    let ports = ports(&run.task, container, settings);
+    if settings.host_ports && !ports.is_empty() {
+        place.rights.host_ports()?;
+    }
     let image = image(container).or(settings.default_image.as_deref());
     let image = image.or(pods.default_image.as_deref()).ok_or(
         "the task names no image, and there is none by default: set container.docker.image, or \
@@ -28,9 +36,9 @@ pub(super) fn main_container(
     let mut main = json!({
         "name": TASK_CONTAINER,
         "image": image,
-        "env": environment(run, command, settings)?,
+        "env": environment(run, place, command, settings)?,
         "securityContext": restricted(),
-        "ports": ports(&run.task, container, settings),
+        "ports": ports,
         "terminationMessagePolicy": "FallbackToLogsOnError",
     });
     run_as(&mut main, command, container)?;
@@ -53,6 +61,10 @@ pub(super) fn refuse(container: &ContainerInfo) -> Result<(), String> {
     }
     let linux = container.linux_info.as_ref();
     let docker = container.docker.as_ref();
+    let image = container.mesos.as_ref().and_then(|mesos| mesos.image.as_ref());
+    let of_docker = image.and_then(|image| image.docker.as_ref());
+    let networks = [Network::None, Network::User].map(i32::from);
+    let private = i32::from(LinuxInfoIpcMode::Private);
     let parameter = docker.and_then(|docker| docker.parameters.first());
     if let Some(parameter) = parameter {
         return Err(format!(
@@ -70,6 +82,32 @@ pub(super) fn refuse(container: &ContainerInfo) -> Result<(), String> {
         ),
         ("linux_info.seccomp", linux.is_some_and(|linux| linux.seccomp.is_some())),
         ("linux_info.shm_size", linux.is_some_and(|linux| linux.shm_size.is_some())),
+        (
+            "linux_info.bounding_capabilities",
+            linux.is_some_and(|linux| linux.bounding_capabilities.is_some()),
+        ),
+        (
+            "linux_info.share_pid_namespace",
+            linux.is_some_and(|linux| linux.share_pid_namespace == Some(true)),
+        ),
+        (
+            "linux_info.ipc_mode",
+            linux.and_then(|linux| linux.ipc_mode).is_some_and(|mode| mode != private),
+        ),
+        ("mesos.image.appc", image.is_some_and(|image| image.appc.is_some())),
+        ("mesos.image.docker.config", of_docker.is_some_and(|image| image.config.is_some())),
+        (
+            "mesos.image.docker.credential",
+            of_docker.is_some_and(|image| image.credential.is_some()),
+        ),
+        (
+            "docker.network",
+            docker.and_then(|it| it.network).is_some_and(|it| networks.contains(&it)),
+        ),
+        (
+            "network_infos.port_mappings",
+            container.network_infos.iter().any(|network| !network.port_mappings.is_empty()),
+        ),
         ("rlimit_info", container.rlimit_info.is_some()),
         ("tty_info", container.tty_info.is_some()),
     ] {
@@ -185,13 +223,14 @@ pub(super) fn mapped(volume: &Volume, index: usize) -> Result<(Option<Value>, Va
     }
 }
 
-/// Kubernetes would replace `$(NAME)` in what a container is given.
+/// Kubernetes would replace `$(NAME)` in what a container is given, and takes `$$` for one dollar sign.
 fn literal(text: &str) -> String {
-    text.replace("$(", "$$(")
+    text.replace('$', "$$")
 }
 
 fn environment(
     run: &Run,
+    place: Place<'_>,
     command: &CommandInfo,
     settings: &TaskSettings,
 ) -> Result<Vec<Value>, String> {
@@ -200,6 +239,11 @@ fn environment(
         json!({"name": "MESOS_CONTAINER_IP", "valueFrom": &address}),
         json!({"name": "LIBPROCESS_IP", "valueFrom": &address}),
     ];
+    if run.token.is_some() {
+        // Whoever may read pods may not read this.
+        let secret = json!({"secretKeyRef": {"name": place.name, "key": TOKEN_KEY}});
+        all.push(json!({"name": "MESOS_EXECUTOR_AUTHENTICATION_TOKEN", "valueFrom": secret}));
+    }
     let mut set = |name: &str, value: &str| {
         all.push(json!({"name": name, "value": literal(value)}));
     };
@@ -214,8 +258,11 @@ fn environment(
     set("MESOS_CHECKPOINT", "1");
     set("MESOS_RECOVERY_TIMEOUT", "15mins");
     set("MESOS_SUBSCRIPTION_BACKOFF_MAX", "2secs");
-    if let Some(token) = &run.token {
-        set("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", token);
+    if settings.is_encrypted {
+        set("LIBPROCESS_SSL_ENABLED", "1");
+        if run.token.is_some() && settings.authority.is_some() {
+            set("LIBPROCESS_SSL_CA_FILE", &format!("{TRUSTED_FOLDER}/{AUTHORITY_KEY}"));
+        }
     }
     for variable in command.environment.iter().flat_map(|environment| &environment.variables) {
         let name = &variable.name;

@@ -13,8 +13,8 @@ fn job() -> SparkJob {
     .unwrap()
 }
 
-/// The pod of a task with these fields beside those that it must have.
-fn pod(fields: &Value) -> Result<Value, String> {
+/// A task with these fields beside those that it must have, to be run.
+fn run(fields: &Value) -> Run {
     let mut task = json!({
         "name": "t", "task_id": {"value": "t/1"}, "agent_id": {"value": "a"},
         "command": {"value": "echo $(HOME)"},
@@ -24,7 +24,7 @@ fn pod(fields: &Value) -> Result<Value, String> {
         ],
     });
     task.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    let run = Run {
+    Run {
         key: TaskKey { framework: "m-0000".into(), task: "t/1".into() },
         task: from_value(&task).unwrap(),
         agent: "a".into(),
@@ -32,16 +32,37 @@ fn pod(fields: &Value) -> Result<Value, String> {
         pool: "default".into(),
         executor: "t/1".into(),
         token: None,
-    };
-    let pods = PodSettings { image: "executor:1".to_owned(), ..PodSettings::default() };
-    let settings = TaskSettings {
+    }
+}
+
+fn settings() -> TaskSettings {
+    TaskSettings {
         default_image: Some("tools:1".to_owned()),
         user: Some(65532),
         host_ports: true,
         agent: "mesos.svc:5050".to_owned(),
-    };
-    let place = Place { name: "f-1-t-1", node: "n1", pool: "default", checkpoint: None };
-    Ok(serde_json::to_value(task_pod(&run, place, &job(), &pods, &settings)?).unwrap())
+        ..TaskSettings::default()
+    }
+}
+
+/// Privileges for whoever has one of these names.
+fn privileges(names: &[&str]) -> Privileges {
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    Privileges { root: names.clone(), host_network: names.clone(), host_ports: names }
+}
+
+/// The pod of what a principal wants to be run.
+fn pod_for(run: &Run, principal: Option<&str>, settings: &TaskSettings) -> Result<Value, String> {
+    let pods = PodSettings { image: "executor:1".to_owned(), ..PodSettings::default() };
+    let rights = Rights::new(&settings.privileges, principal);
+    let place = Place { name: "f-1-t-1", node: "n1", pool: "default", checkpoint: None, rights };
+    Ok(serde_json::to_value(task_pod(run, place, &job(), &pods, settings)?).unwrap())
+}
+
+/// The pod of a task that may do anything.
+fn pod(fields: &Value) -> Result<Value, String> {
+    let settings = TaskSettings { privileges: privileges(&["*"]), ..settings() };
+    pod_for(&run(fields), None, &settings)
 }
 
 fn main(pod: &Value) -> &Value {
@@ -158,6 +179,27 @@ fn what_has_no_place_is_refused_by_name() {
         ),
         (json!({"type": "MESOS", "network_infos": [{"name": "net"}]}), "'net'"),
         (json!({"type": "MESOS", "tty_info": {}}), "tty_info"),
+        (json!({"type": "MESOS", "linux_info": {"ipc_mode": "SHARE_PARENT"}}), "ipc_mode"),
+        (
+            json!({"type": "MESOS", "linux_info": {"share_pid_namespace": true}}),
+            "share_pid_namespace",
+        ),
+        (
+            json!({"type": "MESOS", "linux_info": {"bounding_capabilities": {}}}),
+            "bounding_capabilities",
+        ),
+        (json!({"type": "MESOS", "linux_info": {"capability_info": {}}}), "capability_info"),
+        (
+            json!({"type": "MESOS", "mesos": {"image": {"type": "APPC", "appc": {"name": "a"}}}}),
+            "appc",
+        ),
+        (json!({"type": "DOCKER", "docker": {"image": "a", "network": "NONE"}}), "docker.network"),
+        (
+            json!({"type": "MESOS", "network_infos": [
+                {"port_mappings": [{"host_port": 1, "container_port": 2}]},
+            ]}),
+            "port_mappings",
+        ),
         (json!({"type": "MESOS", "rlimit_info": {}}), "rlimit_info"),
     ] {
         let refused = pod(&json!({ "container": container })).unwrap_err();
@@ -169,6 +211,159 @@ fn what_has_no_place_is_refused_by_name() {
     assert!(pod(&json!({ "command": secret })).unwrap_err().contains("'A'"));
     let large = "x".repeat(70_000);
     assert!(pod(&json!({ "labels": {"labels": [{"key": large}]} })).unwrap_err().contains("fit"));
+}
+
+/// A task that wants something, and what allows that.
+fn beyond_a_pod() -> Vec<(Value, &'static str)> {
+    let ports = json!([{
+        "name": "ports", "type": "RANGES", "ranges": {"range": [{"begin": 31000, "end": 31000}]},
+    }]);
+    let command = |user: &str| json!({"command": {"value": "id", "user": user}});
+    let docker = |network: &str| json!({"image": "busybox", "network": network});
+    vec![
+        (command("0"), "mesos.privileges.root"),
+        (command("00"), "mesos.privileges.root"),
+        (command("root"), "mesos.privileges.root"),
+        (
+            json!({"container": {"type": "DOCKER", "docker": docker("HOST")}}),
+            "mesos.privileges.hostNetwork",
+        ),
+        (json!({ "resources": ports }), "mesos.privileges.hostPorts"),
+    ]
+}
+
+#[test]
+fn what_reaches_beyond_a_pod_is_for_whom_the_settings_name() {
+    for (fields, setting) in beyond_a_pod() {
+        let run = run(&fields);
+        let may = |names: &[&str], principal: Option<&str>| {
+            let settings = TaskSettings { privileges: privileges(names), ..settings() };
+            pod_for(&run, principal, &settings)
+        };
+        for (names, principal, named) in [
+            (&[][..], None, "'*'"),
+            (&[], Some("spark"), "'spark'"),
+            (&["other", "spar"], Some("spark"), "'spark'"),
+            (&["spark"], None, "'*'"),
+        ] {
+            let refused = may(names, principal).unwrap_err();
+            assert!(refused.contains(setting) && refused.contains(named), "{refused}");
+        }
+        may(&["spark"], Some("spark")).unwrap();
+        may(&["*"], Some("spark")).unwrap();
+        may(&["*"], None).unwrap();
+    }
+    let root = pod(&json!({"command": {"value": "id", "user": "root"}})).unwrap();
+    assert_eq!(root["spec"]["securityContext"]["runAsUser"], 0);
+    assert_eq!(root["spec"]["securityContext"]["runAsNonRoot"], false);
+    // Ports of the pod's own reach nowhere else.
+    let (fields, _) = beyond_a_pod().pop().unwrap();
+    let own = TaskSettings { host_ports: false, ..settings() };
+    let pod = pod_for(&run(&fields), None, &own).unwrap();
+    assert_eq!(main(&pod)["ports"], json!([{"containerPort": 31000, "protocol": "TCP"}]));
+}
+
+#[test]
+fn images_do_not_decide_to_run_as_root() {
+    let of_image = TaskSettings { user: None, ..settings() };
+    let context = |settings: &TaskSettings| {
+        pod_for(&run(&json!({})), None, settings).unwrap()["spec"]["securityContext"].clone()
+    };
+    assert_eq!(context(&of_image)["runAsNonRoot"], true);
+    let privileges = privileges(&["*"]);
+    assert_eq!(context(&TaskSettings { privileges, ..of_image })["runAsNonRoot"], false);
+}
+
+/// What Kubernetes makes of what a container is given (`expansion.Expand`): `$$` is a dollar sign, and `$(NAME)`
+/// what a variable has, if there is one.
+fn expanded(text: &str) -> String {
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        result.push_str(before);
+        if let Some(after) = after.strip_prefix('$') {
+            result.push('$');
+            rest = after;
+        } else if let Some((_, after)) = after.strip_prefix('(').and_then(|it| it.split_once(')')) {
+            result.push_str("EXPANDED");
+            rest = after;
+        } else {
+            result.push('$');
+            rest = after;
+        }
+    }
+    result + rest
+}
+
+#[test]
+fn dollar_signs_arrive_as_they_were_sent() {
+    assert_eq!(expanded("$$ $(A) $5 $"), "$ EXPANDED $5 $");
+    for text in
+        ["$", "$$", "$$$", "$(HOME)", "$$(HOME)", "$$$(HOME)", "a$b$", "$(", "$)", "echo $$ $(id)"]
+    {
+        let variables = json!({"variables": [{"name": "A", "value": text}]});
+        let uris = json!([{"value": format!("http://host/{text}")}]);
+        let shell = json!({"value": text, "environment": variables, "uris": uris});
+        let pod = pod(&json!({ "command": shell })).unwrap();
+        let env = main(&pod)["env"].as_array().unwrap();
+        let variable = env.iter().find(|it| it["name"] == "A").unwrap();
+        assert_eq!(expanded(variable["value"].as_str().unwrap()), text);
+        assert_eq!(expanded(main(&pod)["command"][2].as_str().unwrap()), text);
+        let fetched = pod["spec"]["initContainers"][1]["command"][3].as_str().unwrap();
+        let uri: Value = serde_json::from_str(&expanded(fetched)).unwrap();
+        assert_eq!(uri["value"], format!("http://host/{text}"));
+        let plain = json!({"shell": false, "value": text, "arguments": ["self", text]});
+        let pod = self::pod(&json!({ "command": plain })).unwrap();
+        assert_eq!(expanded(main(&pod)["command"][0].as_str().unwrap()), text);
+        assert_eq!(expanded(main(&pod)["args"][0].as_str().unwrap()), text);
+        // What is kept of the task is no command for anybody.
+        let kept = pod["metadata"]["annotations"]["proffer.dev/mesos-task"].as_str().unwrap();
+        let kept: Value = serde_json::from_str(kept).unwrap();
+        assert_eq!(kept["command"]["value"], text);
+    }
+}
+
+#[test]
+fn what_an_executor_shows_stands_in_a_secret_of_its_pod() {
+    let executor = Run { token: Some("shown".to_owned()), ..run(&json!({})) };
+    let made = pod_for(&executor, None, &settings()).unwrap();
+    assert!(!made.to_string().contains("\"shown\""), "{made:#}");
+    let env = main(&made)["env"].as_array().unwrap();
+    let named = |name: &str| env.iter().find(|it| it["name"] == name);
+    let source = &named("MESOS_EXECUTOR_AUTHENTICATION_TOKEN").unwrap()["valueFrom"];
+    assert_eq!(source["secretKeyRef"], json!({"name": "f-1-t-1", "key": "token"}));
+    assert_eq!(named("LIBPROCESS_SSL_ENABLED"), None);
+    let secret = executor_secret(&executor, "f-1-t-1", &settings()).unwrap();
+    assert_eq!(secret.string_data.unwrap(), [("token".to_owned(), "shown".to_owned())].into());
+    assert_eq!(executor_secret(&run(&json!({})), "f-1-t-1", &settings()), None);
+}
+
+#[test]
+fn tasks_know_whether_their_agent_speaks_tls_and_executors_by_what_to_check_it() {
+    let authority = Some("PEM".to_owned());
+    let encrypted = TaskSettings { is_encrypted: true, authority, ..settings() };
+    let value = |pod: &Value, name: &str| {
+        let env = main(pod)["env"].as_array().unwrap();
+        env.iter().find(|it| it["name"] == name).map(|it| it["value"].clone())
+    };
+    let task = pod_for(&run(&json!({})), None, &encrypted).unwrap();
+    assert_eq!(value(&task, "LIBPROCESS_SSL_ENABLED"), Some(json!("1")));
+    assert_eq!(value(&task, "LIBPROCESS_SSL_CA_FILE"), None);
+    let run = Run { token: Some("shown".to_owned()), ..run(&json!({})) };
+    let executor = pod_for(&run, None, &encrypted).unwrap();
+    let file = value(&executor, "LIBPROCESS_SSL_CA_FILE").unwrap();
+    let mounts = main(&executor)["volumeMounts"].as_array().unwrap();
+    let mount = mounts.iter().find(|it| it["name"] == "trusted").unwrap();
+    assert_eq!(file, format!("{}/ca.crt", mount["mountPath"].as_str().unwrap()));
+    let volumes = executor["spec"]["volumes"].as_array().unwrap();
+    let volume = volumes.iter().find(|it| it["name"] == "trusted").unwrap();
+    assert_eq!(volume["secret"]["secretName"], "f-1-t-1");
+    let secret = executor_secret(&run, "f-1-t-1", &encrypted).unwrap();
+    assert_eq!(secret.string_data.unwrap()["ca.crt"], "PEM");
+    let known = TaskSettings { authority: None, ..encrypted };
+    let executor = pod_for(&run, None, &known).unwrap();
+    assert_eq!(value(&executor, "LIBPROCESS_SSL_CA_FILE"), None);
+    assert!(!executor.to_string().contains("trusted"));
 }
 
 #[test]

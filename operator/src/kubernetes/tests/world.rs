@@ -23,6 +23,7 @@ pub(super) const NODES: &str = "api/v1/nodes";
 pub(super) const PODS: &str = "api/v1/pods";
 pub(super) const JOBS: &str = "apis/proffer.dev/v1alpha1/sparkjobs";
 pub(super) const EXECUTORS: &str = "apis/proffer.dev/v1alpha1/sparkexecutors";
+pub(super) const BINDINGS: &str = "apis/rbac.authorization.k8s.io/v1/rolebindings";
 
 /// How often it is looked whether something is as it should be.
 const STEP: Duration = Duration::from_millis(50);

@@ -13,10 +13,6 @@ pub(crate) enum DriverWrite {
     Launch {
         /// What is made.
         parts: Box<Parts>,
-        /// Its service account.
-        account: String,
-        /// Whether that is Proffer's own.
-        makes_account: bool,
     },
 }
 
@@ -37,7 +33,7 @@ impl DriverAnswer {
 
 impl Writer {
     pub(super) async fn write_driver(&self, write: DriverWrite) -> DriverAnswer {
-        let DriverWrite::Launch { parts, .. } = write;
+        let DriverWrite::Launch { parts } = write;
         let made = Box::pin(self.launch_driver(*parts));
         DriverAnswer::Launched(self.timely(made).await)
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
+use kube::core::Status;
 use proffer_core::jobs::JobKey;
 use proffer_crds::SparkJob;
 use proffer_crds::mesos::FrameworkDocument;
@@ -62,8 +63,8 @@ pub(crate) enum JobAnswer {
         uid: Box<str>,
         /// The number of the status.
         revision: u64,
-        /// The job, if it is there.
-        result: Result<Option<Stored>, Unknown>,
+        /// The job, if it is there. Refused is what is too large.
+        result: Result<Option<Stored>, Failure>,
     },
     /// Of deleting the job of this uid.
     Deleted(Box<str>, Result<Outcome, Unknown>),
@@ -133,7 +134,7 @@ impl Writer {
         }
     }
 
-    async fn store_status(&self, job: &SparkJob) -> Result<Option<Stored>, Unknown> {
+    async fn store_status(&self, job: &SparkJob) -> Result<Option<Stored>, Failure> {
         let jobs = self.api::<SparkJob>(&job.namespace().unwrap_or_default());
         let name = job.name_any();
         match jobs.replace_status(&name, &parameters(), job).await {
@@ -145,10 +146,11 @@ impl Writer {
                         Ok(Some(Stored { job: Box::new(there), is_new: false }))
                     }
                     Ok(_) => Ok(None),
-                    Err(error) => Err(unknown(&error)),
+                    Err(error) => Err(unknown(&error).into()),
                 }
             }
-            Err(error) => Err(unknown(&error)),
+            Err(kube::Error::Api(status)) if is_too_large(&status) => Err(refusal(&status)),
+            Err(error) => Err(unknown(&error).into()),
         }
     }
 
@@ -193,4 +195,16 @@ impl Writer {
             Err(error) => Err(unknown(&error)),
         }
     }
+}
+
+/// Whether an object is larger than the API server takes, or what it stores objects in, which says so as an
+/// error of its own, or longer somewhere than its schema allows.
+fn is_too_large(status: &Status) -> bool {
+    let words: &[&str] = match status.code {
+        413 => return true,
+        422 => &["Too long", "Too many", "too long", "at most"],
+        500 => &["request is too large", "message larger than max"],
+        _ => return false,
+    };
+    words.iter().any(|words| status.message.contains(words))
 }

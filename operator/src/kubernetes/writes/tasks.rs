@@ -1,17 +1,24 @@
 //! Writes to the pods of tasks of Mesos frameworks.
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt;
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::{Resource, ResourceExt};
 
 use super::super::names::{ACKNOWLEDGED_ANNOTATION, CHECKPOINT_ANNOTATION};
 use super::super::pod::ObjectName;
-use super::{Failure, Outcome, Uncertain, Unknown, Writer};
+use super::{
+    Failure, Outcome, Uncertain, Unknown, Writer, delete, is_final, parameters, refusal, unknown,
+};
 
 /// A write to the pod of a task.
 #[derive(Clone, Debug)]
 pub(crate) enum TaskWrite {
     /// Makes it.
-    Run(Box<Pod>),
+    Run {
+        /// The pod.
+        pod: Box<Pod>,
+        /// A Secret of its name that it needs, and that goes with it.
+        secret: Option<Box<Secret>>,
+    },
     /// Deletes it.
     Delete {
         /// The uid that it has to have; unknown of one that may not have been made.
@@ -61,12 +68,31 @@ impl TaskAnswer {
 }
 
 impl Writer {
+    /// The pod comes first, as what it needs belongs to it; its containers wait for that.
+    async fn run_task(&self, pod: &Pod, secret: Option<Secret>) -> Result<Box<Pod>, Failure> {
+        let owner = pod.owner_references().first().map(|owner| owner.uid.clone());
+        let made = self.make_pod(pod, &owner.unwrap_or_default()).await?;
+        let Some(mut secret) = secret else { return Ok(made) };
+        secret.metadata.owner_references = made.owner_ref(&()).map(|owner| vec![owner]);
+        let (namespace, name) = (made.namespace().unwrap_or_default(), made.name_any());
+        match self.api::<Secret>(&namespace).create(&parameters(), &secret).await {
+            Ok(_) => Ok(made),
+            // An earlier attempt of which nothing was heard has made it.
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(made),
+            Err(kube::Error::Api(status)) if is_final(&status) => {
+                let uid = made.uid().unwrap_or_default();
+                delete(&self.api::<Pod>(&namespace), &name, &uid, Some(0)).await?;
+                Err(refusal(&status))
+            }
+            Err(error) => Err(unknown(&error).into()),
+        }
+    }
+
     pub(super) async fn write_task(&self, name: &ObjectName, write: TaskWrite) -> TaskAnswer {
         match write {
-            TaskWrite::Run(pod) => {
-                let owner = pod.owner_references().first().map(|owner| owner.uid.clone());
-                let owner = owner.unwrap_or_default();
-                TaskAnswer::Run(self.timely(self.make_pod(&pod, &owner)).await)
+            TaskWrite::Run { pod, secret } => {
+                let made = self.run_task(&pod, secret.map(|secret| *secret));
+                TaskAnswer::Run(self.timely(Box::pin(made)).await)
             }
             TaskWrite::Delete { uid, grace_seconds } => {
                 let deleted = self.delete_pod(name, uid, grace_seconds);

@@ -88,7 +88,7 @@ impl Mesos {
                 is_restored: true,
                 is_killed: pod.is_deleting,
                 grace: None,
-                unschedulable_since: None,
+                trouble_since: None,
             };
             self.tasks.insert(key, task);
         }

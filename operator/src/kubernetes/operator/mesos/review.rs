@@ -6,7 +6,7 @@ use proffer_mesos::types::{
     TaskStatusReason as Reason,
 };
 
-use super::super::super::pod::{ObjectName, PodFacts, Trouble, UNSCHEDULABLE_PATIENCE};
+use super::super::super::pod::{ObjectName, PodFacts, Trouble};
 use super::super::super::task_pod::TaskFacts;
 use super::super::common::Common;
 use super::Mesos;
@@ -84,24 +84,22 @@ impl Mesos {
         } else if let Some(trouble) = facts.trouble.filter(|_| !is_asked) {
             self.take_trouble(common, now, key, trouble);
         } else if let Some(task) = self.tasks.get_mut(key) {
-            task.unschedulable_since = None;
+            task.trouble_since = None;
         }
     }
 
     fn take_trouble(&mut self, common: &mut Common, now: Time, key: &TaskKey, trouble: Trouble) {
         let Some(task) = self.tasks.get_mut(key) else { return };
-        let state = if trouble.is_unschedulable() {
-            let since = *task.unschedulable_since.get_or_insert(now);
-            let at = since + UNSCHEDULABLE_PATIENCE;
+        if let Some(patience) = trouble.patience() {
+            let at = *task.trouble_since.get_or_insert(now) + patience;
             if now < at {
                 self.looks.insert((at, key.clone()));
                 return;
             }
-            // It never ran, and may be tried again.
-            TaskState::Dropped
-        } else {
-            TaskState::Failed
-        };
+        }
+        // What never was on a node may be tried again.
+        let is_dropped = trouble.is_unschedulable();
+        let state = if is_dropped { TaskState::Dropped } else { TaskState::Failed };
         self.end_task(
             common,
             now,

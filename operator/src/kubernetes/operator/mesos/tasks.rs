@@ -46,7 +46,7 @@ pub(super) struct TaskPod {
     pub(super) is_killed: bool,
     /// How long it may take to, if that is not what the pod says.
     pub(super) grace: Option<Span>,
-    pub(super) unschedulable_since: Option<Time>,
+    pub(super) trouble_since: Option<Time>,
 }
 
 impl TaskPod {
@@ -63,7 +63,7 @@ impl TaskPod {
             is_restored: false,
             is_killed: false,
             grace: None,
-            unschedulable_since: None,
+            trouble_since: None,
         }
     }
 

@@ -5,7 +5,7 @@ use proffer_core::time::Time;
 use proffer_mesos::types::{TaskState, TaskStatusReason as Reason};
 
 use super::super::super::pod::{ObjectName, pod_facts};
-use super::super::super::task_pod::{Place, task_pod};
+use super::super::super::task_pod::{Place, Rights, executor_secret, task_pod};
 use super::super::super::wishes::TaskWish;
 use super::super::super::writes::{Failure, Outcome, TaskAnswer, TaskWrite, Unknown};
 use super::super::Kind;
@@ -68,9 +68,18 @@ impl Mesos {
         let (changes, text) = stored.unzip();
         task.changes = changes.unwrap_or(0);
         let checkpoint = text.as_deref();
-        let place = Place { name: &name.name, node: &task.node, pool: &task.pool, checkpoint };
-        match task_pod(run, place, job, &common.settings.pods, &self.settings.tasks) {
-            Ok(pod) => Some(TaskWrite::Run(Box::new(pod))),
+        // A name that nobody had to prove counts for nothing.
+        let is_proved = self.settings.master.access.is_required();
+        let principal = self.master.stored(&key.framework).and_then(|stored| stored.principal);
+        let settings = &self.settings.tasks;
+        let rights = Rights::new(&settings.privileges, principal.filter(|_| is_proved));
+        let (node, pool) = (&*task.node, &*task.pool);
+        let place = Place { name: &name.name, node, pool, checkpoint, rights };
+        match task_pod(run, place, job, &common.settings.pods, settings) {
+            Ok(pod) => {
+                let secret = executor_secret(run, &name.name, settings).map(Box::new);
+                Some(TaskWrite::Run { pod: Box::new(pod), secret })
+            }
             Err(message) => {
                 let reason = Some(Reason::TaskInvalid);
                 self.end_task(common, now, &key, TaskState::Error, reason, message);

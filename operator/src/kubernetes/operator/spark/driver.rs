@@ -10,8 +10,9 @@ use proffer_core::time::Time;
 use proffer_crds::job::PodRetention;
 use proffer_crds::spark::ApplicationStatus;
 
+use super::super::super::grants::Grant;
 use super::super::super::pod::{ObjectName, pod_facts};
-use super::super::super::spark_pod::{Attempt, DEFAULT_ACCOUNT, parts};
+use super::super::super::spark_pod::{Attempt, parts};
 use super::super::super::wishes::{DriverWish, PodWish, Wish};
 use super::super::super::writes::{DriverAnswer, DriverWrite, Failure};
 use super::super::common::Common;
@@ -59,6 +60,19 @@ pub(super) struct Ended {
     pub(super) by_itself: bool,
 }
 
+impl Driver {
+    /// What is first shown of its application.
+    pub(super) fn first_shown(&self) -> ApplicationStatus {
+        ApplicationStatus {
+            id: self.application.to_string(),
+            driver_pod: self.pod.name.to_string(),
+            driver_state: "Pending".to_owned(),
+            submission_time: convert::time(self.made_at),
+            ..ApplicationStatus::default()
+        }
+    }
+}
+
 impl Spark {
     /// Whether an executor of the engine is a driver.
     pub(super) fn is_driver(&self, key: &ExecutorKey) -> bool {
@@ -96,15 +110,8 @@ impl Spark {
                 log: Log::default(),
             };
             common.index.set_own(&driver.pod, true);
+            self.shown.insert(key.clone(), driver.first_shown());
             self.drivers.insert(key.clone(), driver);
-            let shown = ApplicationStatus {
-                id: attempt.application,
-                driver_pod: attempt.driver,
-                driver_state: "Pending".to_owned(),
-                submission_time: convert::time(now),
-                ..ApplicationStatus::default()
-            };
-            self.shown.insert(key.clone(), shown);
             self.note(common, key);
             if is_dynamic {
                 let at = now + FIRST_EXECUTORS;
@@ -126,17 +133,15 @@ impl Spark {
         if !self.is_driver(&launch.key) {
             return None;
         }
+        let (job, _) = common.application(&launch.key.job)?;
+        let grant = Grant::of_driver(&launch.key.job.namespace, &job.object);
+        if !common.grants(&grant, &launch.key) {
+            return None;
+        }
         let (job, spark) = common.application(&launch.key.job)?;
         let most = common.room_for_executors(&job.object.spec.pool, spark);
         match parts(&launch, &job.object, spark, most, &common.settings.pods) {
-            Ok(parts) => {
-                let account = spark.driver.service_account.clone();
-                Some(DriverWrite::Launch {
-                    parts: Box::new(parts),
-                    makes_account: account.is_none(),
-                    account: account.unwrap_or_else(|| DEFAULT_ACCOUNT.to_owned()),
-                })
-            }
+            Ok(parts) => Some(DriverWrite::Launch { parts: Box::new(parts) }),
             Err(problem) => {
                 self.forget_driver(common, &launch.key);
                 common.gone(now, &launch.key, Departure::Withdrawn(problem));
@@ -229,6 +234,14 @@ impl Spark {
         common.engine.handle(now, Event::Report(key, running));
         // It may have ended before it had a number.
         self.observe_driver(common, now, &pod);
+    }
+
+    /// What the drivers need that there are is granted to them as long as it is needed.
+    pub(in super::super) fn keep_granted(&self, common: &mut Common) {
+        for key in self.drivers.keys() {
+            let Some((job, _)) = common.application(key) else { continue };
+            common.keep_granted(Grant::of_driver(&key.namespace, &job.object));
+        }
     }
 
     /// Forgets a driver, and no longer accounts for its pod.

@@ -12,6 +12,7 @@ use proffer_crds::SparkExecutor;
 use proffer_crds::job::PodRetention;
 
 use super::super::super::executor_pod::executor_pod;
+use super::super::super::grants::Grant;
 use super::super::super::names::{EPOCH_LABEL, INDEX_LABEL, JOB_LABEL, executor_name};
 use super::super::super::pod::{ObjectName, PodFacts};
 use super::super::super::wishes::{ExecutorWish, Wish};
@@ -89,6 +90,11 @@ impl Stages {
             return None;
         };
         let uid = job.object.uid().unwrap_or_default();
+        let grant = Grant::Executors { namespace: key.job.namespace.clone() };
+        if !common.grants(&grant, key) {
+            return None;
+        }
+        let Some(job) = common.jobs.get(&key.job) else { return None };
         let name = object_name(key, &uid);
         let (pod, executor) = match parts(common, launch, job, &name) {
             Ok(made) => made,

@@ -17,13 +17,13 @@ use super::world::World;
 use crate::master::ConnectionId;
 
 /// A framework on a connection.
-struct Framework {
+pub(super) struct Framework {
     connection: ConnectionId,
     id: String,
 }
 
 impl World {
-    fn subscribe(&mut self, fields: &Value) -> Framework {
+    pub(super) fn subscribe(&mut self, fields: &Value) -> Framework {
         let connection = self.connect(fields);
         let mut told = self.events.iter().filter(|(to, _)| *to == connection);
         let id = told.find_map(|(_, event)| event.subscribed.as_ref());
@@ -45,7 +45,7 @@ impl World {
     }
 
     /// The framework subscribes again, at this process or another one.
-    fn resubscribe(&mut self, framework: &Framework) -> Framework {
+    pub(super) fn resubscribe(&mut self, framework: &Framework) -> Framework {
         self.subscribe(&json!({"id": {"value": framework.id}}))
     }
 
@@ -65,7 +65,12 @@ impl World {
     }
 
     /// Launches a task; returns its pod, if one was made.
-    fn run(&mut self, framework: &Framework, name: &str, more: &Value) -> Option<String> {
+    pub(super) fn run(
+        &mut self,
+        framework: &Framework,
+        name: &str,
+        more: &Value,
+    ) -> Option<String> {
         let offer = self.last_offer(framework);
         let mut task = json!({
             "name": name, "task_id": {"value": name},
@@ -130,11 +135,11 @@ impl World {
         );
     }
 
-    fn start(&mut self, pod: &str) {
+    pub(super) fn start(&mut self, pod: &str) {
         self.contain(pod, "Running", &json!({"running": {"startedAt": "2026-11-24T00:00:00Z"}}));
     }
 
-    fn end(&mut self, pod: &str, code: i32) {
+    pub(super) fn end(&mut self, pod: &str, code: i32) {
         let phase = if code == 0 { "Succeeded" } else { "Failed" };
         let ended = json!({"exitCode": code, "reason": "E", "startedAt": "2026-11-24T00:00:00Z"});
         self.contain(pod, phase, &json!({"terminated": ended}));
@@ -224,6 +229,11 @@ fn a_task_that_cannot_be_a_pod_is_an_error() {
     let update = world.updates(&framework).pop().unwrap();
     assert_eq!(update.state, i32::from(TaskState::Error));
     assert!(update.message.unwrap().contains("tty_info"));
+    let root = json!({"command": {"value": "id", "user": "0"}});
+    assert_eq!(world.run(&framework, "root", &root), None);
+    let update = world.updates(&framework).pop().unwrap();
+    assert_eq!(update.state, i32::from(TaskState::Error));
+    assert!(update.message.unwrap().contains("mesos.privileges.root"));
     world.refusal = Some("quota".to_owned());
     assert_eq!(world.run(&framework, "u", &none()), None);
     let update = world.updates(&framework).pop().unwrap();
@@ -233,6 +243,16 @@ fn a_task_that_cannot_be_a_pod_is_an_error() {
     world.refusal = None;
     world.advance(10_000);
     assert!(world.run(&framework, "v", &none()).is_some());
+}
+
+#[test]
+fn a_name_that_nobody_proved_allows_nothing() {
+    let mut world = World::new(&["n1"]);
+    let framework = world.subscribe(&json!({"principal": "trusted"}));
+    let root = json!({"command": {"value": "id", "user": "0"}});
+    assert_eq!(world.run(&framework, "root", &root), None);
+    let message = world.updates(&framework).pop().unwrap().message.unwrap();
+    assert!(message.contains("name '*'"), "{message}");
 }
 
 #[test]

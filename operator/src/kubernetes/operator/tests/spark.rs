@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::world::World;
 
 /// An application of so many executors; driver and executors have one cpu each.
-fn spark(executors: i32) -> Value {
+pub(super) fn spark(executors: i32) -> Value {
     json!({"spark": {
         "sparkVersion": "4.3.0",
         "image": "spark:4",
@@ -33,18 +33,18 @@ fn driver_is(world: &mut World, name: &str, phase: &str, state: Value) {
     );
 }
 
-fn run(world: &mut World, driver: &str) {
+pub(super) fn run(world: &mut World, driver: &str) {
     driver_is(world, driver, "Running", json!({"running": {}}));
 }
 
-fn exit(world: &mut World, driver: &str, code: i32, log: &str) {
+pub(super) fn exit(world: &mut World, driver: &str, code: i32, log: &str) {
     let phase = if code == 0 { "Succeeded" } else { "Failed" };
     let state = json!({"terminated": {"exitCode": code, "reason": "Error", "message": log}});
     driver_is(world, driver, phase, state);
 }
 
 /// The driver asks for an executor.
-fn ask(world: &mut World, job: &str, driver: &str, number: i32) -> String {
+pub(super) fn ask(world: &mut World, job: &str, driver: &str, number: i32) -> String {
     ask_with(world, job, driver, number, "4.3.0")
 }
 

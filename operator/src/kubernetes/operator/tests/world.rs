@@ -1,7 +1,7 @@
 //! A cluster that fits into a test: objects by name, watches that tell at once, and pods that do what
 //! the test says.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Node, Pod, PodCondition};
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::super::super::executor_pod::PodSettings;
 use super::super::super::gated_pod::placing_patch;
+use super::super::super::grants::{BindingFacts, Grant};
 use super::super::super::node::{mark_patch, node_facts};
 use super::super::super::notices::Notice;
 use super::super::super::pod::{ObjectName, pod_facts};
@@ -27,6 +28,7 @@ use super::super::super::writes::{
     PodWrite, PoolAnswer, PoolWrite, Stored, TaskAnswer, TaskWrite, Unknown, Write,
 };
 use super::super::{Change, Kind, MesosSettings, Operator, OperatorSettings};
+use crate::configuration::Privileges;
 use crate::convert;
 use crate::master::{ConnectionId, Effect, Limits, MasterSettings, Meter, NodeMark};
 use crate::web::Port;
@@ -44,6 +46,19 @@ pub(super) struct World {
     pub(super) pods: BTreeMap<String, Pod>,
     pub(super) pools: BTreeMap<String, ResourcePool>,
     pub(super) nodes: BTreeMap<String, Node>,
+    /// RoleBindings and service accounts.
+    pub(super) bindings: BTreeMap<ObjectName, BindingFacts>,
+    pub(super) accounts: BTreeSet<ObjectName>,
+    /// What stands in which Secrets.
+    pub(super) secrets: BTreeMap<String, BTreeMap<String, String>>,
+    /// Why nothing is granted.
+    pub(super) grants_nothing: Option<String>,
+    /// How often something was granted, or was to be.
+    pub(super) grants: usize,
+    /// How large a job's status may be, in bytes.
+    pub(super) largest_status: usize,
+    /// How many statuses were too large.
+    pub(super) refused_statuses: usize,
     /// What watches have not told yet.
     told: VecDeque<Change>,
     /// Why pods are refused.
@@ -91,7 +106,10 @@ fn mesos() -> MesosSettings {
             meter: Meter::default(),
             port: Port::default(),
         },
-        tasks: TaskSettings::default(),
+        tasks: TaskSettings {
+            privileges: Privileges { root: vec!["trusted".to_owned()], ..Privileges::default() },
+            ..TaskSettings::default()
+        },
         ttl_seconds: 3600,
     }
 }
@@ -128,6 +146,13 @@ impl World {
             pods: BTreeMap::new(),
             pools: BTreeMap::new(),
             nodes: BTreeMap::new(),
+            bindings: BTreeMap::new(),
+            accounts: BTreeSet::new(),
+            secrets: BTreeMap::new(),
+            grants_nothing: None,
+            grants: 0,
+            largest_status: 1 << 20,
+            refused_statuses: 0,
             told: VecDeque::new(),
             refusal: None,
             loses_replies: false,
@@ -162,10 +187,42 @@ impl World {
     /// Another process takes over: it lists everything first.
     pub(super) fn restart(&mut self) {
         self.operator = Operator::new(self.now, settings());
-        for kind in [Kind::Node, Kind::Pool, Kind::Job, Kind::Executor, Kind::Pod] {
+        for kind in Kind::ALL {
             self.list(kind);
         }
         self.settle();
+    }
+
+    /// Somebody deletes a RoleBinding or an account of the job's namespace.
+    pub(super) fn revoke(&mut self, name: &str) {
+        let name = ObjectName { namespace: "ns".into(), name: name.into() };
+        if self.bindings.remove(&name).is_some() {
+            self.told.push_back(Change::Binding(name.clone(), None));
+        }
+        if self.accounts.remove(&name) {
+            self.told.push_back(Change::Account(name, false));
+        }
+        self.settle();
+    }
+
+    fn grant(&mut self, grant: &Grant) -> Result<(), Unknown> {
+        self.grants += 1;
+        if let Some(why) = &self.grants_nothing {
+            return Err(Unknown(why.clone()));
+        }
+        if let Some(account) = grant.account() {
+            self.told.push_back(Change::Account(account.clone(), true));
+            self.accounts.insert(account);
+        }
+        let (name, facts) = (grant.binding(), grant.facts());
+        self.told.push_back(Change::Binding(name.clone(), Some(Box::new(facts.clone()))));
+        self.bindings.insert(name, facts);
+        Ok(())
+    }
+
+    /// The names of the RoleBindings that there are.
+    pub(super) fn binding_names(&self) -> Vec<&str> {
+        self.bindings.keys().map(|name| &*name.name).collect()
     }
 
     /// A watch of a kind begins anew.
@@ -177,6 +234,16 @@ impl World {
             Kind::Job => self.jobs.values().map(job_change).collect(),
             Kind::Executor => self.executors.values().map(executor_change).collect(),
             Kind::Pod => self.pods.values().map(pod_change).collect(),
+            Kind::Binding => {
+                let all = self.bindings.iter();
+                let change = |(name, facts): (&ObjectName, &BindingFacts)| {
+                    Change::Binding(name.clone(), Some(Box::new(facts.clone())))
+                };
+                all.map(change).collect()
+            }
+            Kind::Account => {
+                self.accounts.iter().map(|name| Change::Account(name.clone(), true)).collect()
+            }
         };
         self.told.extend(all);
         self.told.push_back(Change::Listed(kind));
@@ -337,8 +404,10 @@ impl World {
     fn perform(&mut self, write: Write) -> Answer {
         match write {
             Write::Executor(key, write) => Answer::Executor(key, self.write_executor(write)),
-            Write::Driver(key, DriverWrite::Launch { parts, .. }) => {
+            Write::Driver(key, DriverWrite::Launch { parts }) => {
                 self.driver_writes += 1;
+                let account = parts.driver.spec.as_ref().unwrap().service_account_name.clone();
+                self.check_granted(&format!("ServiceAccount {}", account.unwrap()));
                 let result = self.launch_pod(parts.driver);
                 Answer::Driver(key, DriverAnswer::Launched(self.heard(result)))
             }
@@ -358,12 +427,23 @@ impl World {
                 self.mark_node(&name, mark);
                 Answer::Node(name, NodeAnswer::Marked(mark, self.heard(Ok(()))))
             }
+            Write::Grant(grant) => {
+                let result = self.grant(&grant);
+                Answer::Grant(grant, self.heard(result))
+            }
         }
+    }
+
+    /// What is made has what it needs, unless nothing can be granted.
+    fn check_granted(&self, who: &str) {
+        let is_bound = self.bindings.values().any(|facts| facts.to_string().ends_with(who));
+        assert!(is_bound || self.grants_nothing.is_some(), "{who} lacks its rights");
     }
 
     fn write_executor(&mut self, write: ExecutorWrite) -> ExecutorAnswer {
         match write {
             ExecutorWrite::Launch(parts) => {
+                self.check_granted("Group system:serviceaccounts:ns");
                 let result = self.launch(parts.pod, parts.executor);
                 ExecutorAnswer::Launched(self.heard(result))
             }
@@ -451,7 +531,9 @@ impl World {
 
     fn write_task(&mut self, name: &ObjectName, write: TaskWrite) -> TaskAnswer {
         match write {
-            TaskWrite::Run(pod) => {
+            TaskWrite::Run { pod, secret } => {
+                let data = secret.and_then(|secret| secret.string_data);
+                self.secrets.extend(data.map(|data| (name.name.to_string(), data)));
                 let result = self.launch_pod(*pod);
                 TaskAnswer::Run(self.heard(result))
             }
@@ -503,8 +585,14 @@ impl World {
         match write {
             JobWrite::Status { job, revision } => {
                 let uid = job.uid().unwrap().into();
-                let stored = self.store_status(*job);
-                JobAnswer::Status { uid, revision, result: self.heard(Ok(stored)) }
+                let size = serde_json::to_string(&job.status).unwrap().len();
+                let result = if size > self.largest_status {
+                    self.refused_statuses += 1;
+                    Err(Failure::Refused("request is too large".to_owned()))
+                } else {
+                    Ok(self.store_status(*job))
+                };
+                JobAnswer::Status { uid, revision, result: self.heard(result) }
             }
             JobWrite::Framework(FrameworkWrite::Make { id, job }) => {
                 let result = self.make_job(*job);
@@ -787,6 +875,22 @@ impl World {
         executor.status = Some(status);
         let change = executor_change(executor);
         self.told.push_back(change);
+    }
+
+    /// An executor says that an attempt at the first task of a stage failed, and what that wrote.
+    pub(super) fn fail(&mut self, name: &str, (stage, attempt): (&str, i32), output: &str) {
+        self.report(name, &[]);
+        self.told.pop_back();
+        let executor = self.executors.get_mut(name).unwrap();
+        let failure = json!({
+            "stage": stage, "partition": 0, "attempt": attempt, "reason": "Exited",
+            "message": "it failed", "stderr": output,
+        });
+        let failures = &mut executor.status.as_mut().unwrap().failures;
+        failures.push(serde_json::from_value(failure).unwrap());
+        let change = executor_change(executor);
+        self.told.push_back(change);
+        self.settle();
     }
 
     /// Everything that is assigned to an executor finishes.

@@ -13,7 +13,12 @@ const CONNECTION: ConnectionId = ConnectionId(1000);
 
 impl World {
     /// Launches a task in an executor of the framework's own.
-    fn launch_in(&mut self, framework: &Framework, name: &str, executor: &str) {
+    pub(in super::super) fn launch_in(
+        &mut self,
+        framework: &Framework,
+        name: &str,
+        executor: &str,
+    ) {
         self.launch_with(framework, name, executor, "aGVsbG8=");
     }
 
@@ -34,7 +39,7 @@ impl World {
     }
 
     /// The executor subscribes, with what it does not know to be known.
-    fn subscribe_executor(&mut self, framework: &Framework, more: &Value) {
+    pub(in super::super) fn subscribe_executor(&mut self, framework: &Framework, more: &Value) {
         let call = call(framework, "SUBSCRIBE", more);
         let (now, token) = (self.now, self.token());
         let (master, _) = self.operator.mesos().unwrap();
@@ -51,12 +56,13 @@ impl World {
         self.settle();
     }
 
-    /// What the executor shows, as its pod has it.
+    /// What the executor shows, as its pod has it from a Secret.
     fn token(&self) -> String {
         let env = self.pods.values().flat_map(|pod| &pod.spec.as_ref().unwrap().containers[0].env);
         let name = "MESOS_EXECUTOR_AUTHENTICATION_TOKEN";
         let token = env.flatten().find(|variable| variable.name == name).unwrap();
-        token.value.clone().unwrap()
+        let source = token.value_from.as_ref().unwrap().secret_key_ref.as_ref().unwrap();
+        self.secrets[&source.name][&source.key].clone()
     }
 
     /// What the executor was told since this was last asked: `LAUNCH a`.
@@ -136,6 +142,72 @@ fn they_outlive_the_process() {
     let offers = told.filter_map(|(_, event)| event.offers.clone()).flat_map(|it| it.offers);
     let cpus: f64 = offers.map(|it| it.resources[0].scalar.as_ref().unwrap().value).sum();
     assert!((cpus - 0.9).abs() < 1e-9, "{cpus}");
+}
+
+#[test]
+fn nobody_speaks_for_one_without_what_it_shows() {
+    let mut world = World::new(&["n1"]);
+    let framework = running(&mut world);
+    let (now, token) = (world.now, world.token());
+    let stranger = ConnectionId(2000);
+    for shown in [None, Some("guessed"), Some("")] {
+        let (master, _) = world.operator.mesos().unwrap();
+        master.subscribe_executor(now, stranger, shown, call(&framework, "SUBSCRIBE", &none()));
+        let ended = call(&framework, "UPDATE", &update("a", "TASK_FAILED", TWO));
+        assert_eq!(master.executor_call(now, shown, ended).status, 400, "{shown:?}");
+        world.settle();
+        let told = world.executor_events.pop().unwrap();
+        assert!(told.0 == stranger && told.1.error.is_some(), "{told:?}");
+        assert!(world.closed.contains(&stranger));
+        assert!(!world.closed.contains(&CONNECTION), "it keeps its own connection");
+        world.closed.clear();
+    }
+    assert!(!world.states(&framework).contains(&TaskState::Failed));
+    // What is stored shows nobody what to show.
+    let stored = serde_json::to_string(&(&world.pods, &world.jobs)).unwrap();
+    assert!(stored.contains("token_digest") && !stored.contains(&token));
+}
+
+#[test]
+fn what_an_older_operator_has_stored_is_known() {
+    let mut world = World::new(&["n1"]);
+    let framework = running(&mut world);
+    let token = world.token();
+    let pod = world.pods.values_mut().next().unwrap();
+    let annotations = pod.metadata.annotations.as_mut().unwrap();
+    let text = annotations.get_mut("proffer.dev/mesos-executor").unwrap();
+    let mut stored: Value = serde_json::from_str(text).unwrap();
+    stored.as_object_mut().unwrap().remove("token_digest");
+    stored["token"] = json!(token);
+    *text = stored.to_string();
+    world.restart();
+    let again = world.resubscribe(&framework);
+    world.subscribe_executor(&again, &none());
+    world.update(&again, "a", "TASK_FINISHED", TWO);
+    assert_eq!(world.states(&again), [TaskState::Finished]);
+    let stored = serde_json::to_string(&world.pods).unwrap();
+    assert!(!stored.contains(&token), "it is not stored any more");
+}
+
+#[test]
+fn one_that_may_not_be_run_is_an_error_of_its_tasks() {
+    let mut world = World::new(&["n1"]);
+    let framework = world.subscribe(&none());
+    let offer = world.last_offer(&framework);
+    let cpus = json!([{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}}]);
+    let task = json!({
+        "name": "a", "task_id": {"value": "a"}, "resources": cpus,
+        "agent_id": {"value": offer.agent_id.value},
+        "executor": {
+            "executor_id": {"value": "e"}, "command": {"value": "id", "user": "0"},
+            "resources": cpus,
+        },
+    });
+    world.accept(&framework, &offer, &task);
+    let update = world.updates(&framework).pop().unwrap();
+    assert_eq!(update.state, i32::from(TaskState::Error));
+    assert!(update.message.unwrap().contains("mesos.privileges.root"));
+    assert!(world.pods.is_empty());
 }
 
 #[test]
