@@ -29,6 +29,7 @@ pub(crate) fn tests() -> Vec<Test> {
         mesos_behaves_so_in_a_cluster,
         tasks_are_pods_that_kubectl_shows,
         commands_have_files_environment_and_ports,
+        what_reaches_beyond_a_pod_is_refused_unless_settings_allow_it,
         images_that_do_not_exist_fail_their_tasks,
         executors_run_tasks_in_one_pod_and_outlive_the_operator,
         a_killed_operator_loses_no_task_and_no_update,
@@ -302,8 +303,8 @@ fn commands_have_files_environment_and_ports(_here: Here) {
         {"value": "file:///etc/passwd", "output_file": "etc/known", "extract": false},
         {"value": "file:///bin/busybox", "executable": true},
     ]);
-    let variables = json!([{"name": "WORD", "value": "a $(b) c"}]);
-    let line = "test -s etc/known && ./busybox true && test \"$WORD\" = 'a $(b) c' && echo fine";
+    let variables = json!([{"name": "WORD", "value": "a $(b) $$ $$(c)"}]);
+    let line = "test -s etc/known && ./busybox true && test \"$WORD\" = 'a $(b) $$ $$(c)' && test $$ -gt 0";
     let command = json!({"value": line, "uris": uris, "environment": {"variables": variables}});
     let files = ("files", "", &json!({"command": command}));
     let last = run_until(&mut framework, files, TaskState::Finished);
@@ -333,6 +334,22 @@ fn commands_have_files_environment_and_ports(_here: Here) {
             .and_then(|mut stream| std::io::Read::read_to_string(&mut stream, &mut text));
         read.is_ok() && text == "here\n"
     });
+}
+
+/// `values.yaml` allows everybody ports of nodes, and nothing else.
+fn what_reaches_beyond_a_pod_is_refused_unless_settings_allow_it(_here: Here) {
+    let master = Master::start("1", &[]);
+    let mut framework = Framework::subscribe(&master, &json!({}));
+    let host = json!({"type": "DOCKER", "docker": {"image": "busybox:1.37", "network": "HOST"}});
+    for (name, fields, setting) in [
+        ("root", json!({"command": {"value": "id", "user": "0"}}), "mesos.privileges.root"),
+        ("network", json!({"container": host}), "mesos.privileges.hostNetwork"),
+    ] {
+        let last = run_until(&mut framework, (name, "id", &fields), TaskState::Error);
+        assert!(last.message.as_ref().unwrap().contains(setting), "{last:?}");
+        framework.acknowledge(&last);
+        assert!(pods(&format!("proffer.dev/task={name}")).is_empty());
+    }
 }
 
 fn images_that_do_not_exist_fail_their_tasks(_here: Here) {
@@ -379,7 +396,14 @@ fn executors_run_tasks_in_one_pod_and_outlive_the_operator(_here: Here) {
             "framework_id": {"value": value("MESOS_FRAMEWORK_ID")},
         })
     };
-    let token = format!("Bearer {}", value("MESOS_EXECUTOR_AUTHENTICATION_TOKEN"));
+    // What it shows is in a Secret that goes with its pod, and nowhere else.
+    let name = pod["metadata"]["name"].as_str().unwrap();
+    let secret = get_json(&["-n", NAMESPACE, "get", "secret", name]);
+    assert_eq!(secret["metadata"]["ownerReferences"][0]["uid"], pod["metadata"]["uid"]);
+    let token = run(&["base64", "-d"], secret["data"]["token"].as_str().unwrap()).stdout;
+    let token = String::from_utf8(token).unwrap();
+    assert!(!pod.to_string().contains(&token) && !job_of(&framework).to_string().contains(&token));
+    let token = format!("Bearer {token}");
     let headers = [("Content-Type", "application/json"), ("Authorization", &token)];
     let path = "/slave(1)/api/v1/executor";
     let subscribe = || {
@@ -393,6 +417,17 @@ fn executors_run_tasks_in_one_pod_and_outlive_the_operator(_here: Here) {
     };
     let mut stream = subscribe();
     hear_launches(&mut stream, 2);
+    // Nobody else ends its tasks, although everybody is served here.
+    for headers in [&headers[..1], &[headers[0], ("Authorization", "Bearer guessed")]] {
+        let mut call = named("UPDATE");
+        call["update"] = json!({"status": {
+            "task_id": {"value": "a"}, "state": "TASK_FAILED", "source": "SOURCE_EXECUTOR",
+            "uuid": "AAECAwQFBgcICQoLDA0ODg==", "timestamp": 1.0,
+        }});
+        let body = call.to_string();
+        let reply = http::request(&master.address, "POST", path, headers, body.as_bytes());
+        assert_eq!(reply.status, 400, "{}", reply.text());
+    }
     let mut call = named("UPDATE");
     call["update"] = json!({"status": {
         "task_id": {"value": "b"}, "state": "TASK_RUNNING", "source": "SOURCE_EXECUTOR",
@@ -418,6 +453,17 @@ fn executors_run_tasks_in_one_pod_and_outlive_the_operator(_here: Here) {
     }}));
     framework.update("a", TaskState::Failed);
     master.until("its pod is gone", || pods("app.kubernetes.io/name=mesos-task").is_empty());
+    master.until("its Secret is gone", || {
+        let left = get_json(&[
+            "-n",
+            NAMESPACE,
+            "get",
+            "secrets",
+            "-l",
+            "app.kubernetes.io/managed-by=proffer",
+        ]);
+        left["items"].as_array().unwrap().is_empty()
+    });
     master.until("both operators are there", both_are_there);
 }
 

@@ -3,13 +3,18 @@
 use std::io::Write;
 
 use proffer_test_harness::{Test, tests};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::cluster::{Shared, kubectl, run};
+use crate::cluster::{Shared, kubectl, output, run};
 use crate::namespace::Namespace;
 
 pub(crate) fn tests() -> Vec<Test> {
-    tests![an_executor_writes_only_its_own_status]
+    tests![
+        an_executor_writes_only_its_own_status,
+        what_executors_need_comes_back,
+        what_executors_say_at_length_is_clipped,
+        nobody_else_makes_pods_that_are_taken_for_the_operators,
+    ]
 }
 
 /// How the API server is reached by somebody who has nothing but a token.
@@ -105,4 +110,73 @@ fn an_executor_writes_only_its_own_status(Shared(turn): Shared) {
         let refused = stranger.kubectl(&own, arguments).unwrap_err();
         assert!(refused.contains("forbidden"), "{arguments:?}: {refused}");
     }
+}
+
+/// A job whose tasks end one after the other for a while.
+const MANY: &str =
+    "{executor: {instances: 2}, stages: [{name: s, partitions: 40, command: [sleep, '1']}]}";
+
+fn what_executors_need_comes_back(Shared(turn): Shared) {
+    let namespace = Namespace::new(turn, "comes-back");
+    namespace.job("j", MANY);
+    namespace
+        .wait("sparkjob/j", "executors are ready", |job| job["status"]["executors"]["ready"] == 2);
+    let binding = "rolebinding/proffer-executor";
+    let uid = namespace.json(binding)["metadata"]["uid"].clone();
+    namespace.kubectl(&["delete", binding]);
+    namespace.until("it is there again", || {
+        namespace
+            .try_kubectl(&["get", binding, "-o", "jsonpath={.metadata.uid}"])
+            .is_some_and(|now| uid != now)
+    });
+    // Somebody takes the subjects out.
+    namespace.kubectl(&["patch", binding, "--type=merge", "-p", r#"{"subjects":[]}"#]);
+    namespace.wait(binding, "its subjects are there again", |binding| {
+        binding["subjects"].as_array().is_some_and(|subjects| subjects.len() == 1)
+    });
+    namespace.wait_for_end("j", "Complete");
+}
+
+fn what_executors_say_at_length_is_clipped(Shared(turn): Shared) {
+    let namespace = Namespace::new(turn, "at-length");
+    namespace.job(
+        "j",
+        "{maxTaskFailures: 9, executor: {instances: 1}, stages: [{name: s, partitions: 1, command: [sleep, '3600']}]}",
+    );
+    namespace.wait("sparkjob/j", "its executor is ready", |job| {
+        job["status"]["executors"]["ready"] == 1
+    });
+    let name = namespace.executor_pods()[0]["metadata"]["name"].as_str().unwrap().to_owned();
+    let failure = json!({
+        "stage": "s", "partition": 0, "attempt": 0, "reason": "Exited", "message": "it failed",
+        "stderr": "x".repeat(1_000_000),
+    });
+    let status = json!({"status": {"report": 1_000_000, "failures": [failure]}}).to_string();
+    let patch = ["patch", "sparkexecutor", &name, "--subresource=status", "--type=merge"];
+    let file = ["--patch-file=/dev/stdin", "-n", &namespace.name];
+    output(&[&["kubectl"], &patch[..], &file].concat(), &status);
+    let job = namespace.wait("sparkjob/j", "the failure is stored", |job| {
+        job["status"]["failures"][0]["message"] == "it failed"
+    });
+    assert_eq!(job["status"]["failures"][0]["stderr"].as_str().unwrap().len(), 2048);
+}
+
+fn nobody_else_makes_pods_that_are_taken_for_the_operators(Shared(turn): Shared) {
+    let namespace = Namespace::new(turn, "own-pods");
+    let image = "--image=busybox:1.37";
+    let forged = "--labels=proffer.dev/job=j,proffer.dev/job-uid=u,proffer.dev/executor-index=0";
+    let try_kubectl = |arguments: &[&str]| namespace.try_kubectl(arguments).is_some();
+    assert!(!try_kubectl(&["run", "forged", image, forged, "--", "sleep", "1"]));
+    assert!(try_kubectl(&["run", "plain", image, "--", "sleep", "3600"]));
+    assert!(!try_kubectl(&["label", "pod", "plain", "proffer.dev/job-uid=u"]));
+    namespace.job("j", MANY);
+    namespace
+        .wait("sparkjob/j", "executors are ready", |job| job["status"]["executors"]["ready"] == 2);
+    let name = namespace.executor_pods()[0]["metadata"]["name"].as_str().unwrap().to_owned();
+    for change in ["proffer.dev/executor-epoch=7", "proffer.dev/job-uid-"] {
+        assert!(!try_kubectl(&["label", "--overwrite", "pod", &name, change]), "{change}");
+    }
+    assert!(try_kubectl(&["label", "pod", &name, "example.com/mine=yes"]));
+    assert!(!try_kubectl(&["annotate", "pod", &name, "proffer.dev/mesos-task={}"]));
+    namespace.wait_for_end("j", "Complete");
 }

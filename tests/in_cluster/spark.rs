@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::cluster::{AloneOnThisMachine, Turn, Wish, enter, json as get, kubectl};
 use crate::namespace::Namespace;
+use crate::{operators, processes};
 
 pub(crate) fn tests() -> Vec<Test> {
     tests![
@@ -19,6 +20,7 @@ pub(crate) fn tests() -> Vec<Test> {
         a_program_that_is_not_there_is_named,
         a_program_in_java_counts_words,
         a_stream_outlives_its_driver,
+        a_killed_leader_touches_no_application,
         #[ignore = "takes a minute"]
         a_shuffle_outlives_an_executor,
         #[ignore = "takes a minute"]
@@ -221,6 +223,53 @@ fn a_stream_outlives_its_driver(WithSpark(turn): WithSpark) {
     let begins = log.split_once("begins after batch ").unwrap().1.lines().next().unwrap();
     assert!(begins.parse::<i64>().unwrap() >= 3, "{begins}");
     assert!(log.contains("exactly once: True"), "{log}");
+}
+
+/// The first driver fails and stays for its log; the second one runs with an executor while leaders are killed.
+fn a_killed_leader_touches_no_application(WithSpark(turn): WithSpark) {
+    let namespace = Namespace::new(turn, "spark-leaders");
+    let program = "--from-literal=app.py=import os, time\n\
+        from pyspark.sql import SparkSession\n\
+        assert not os.environ['SPARK_APPLICATION_ID'].endswith('000000'), 'the first one fails'\n\
+        context = SparkSession.builder.getOrCreate().sparkContext\n\
+        print('sum', context.parallelize(range(60), 60).map(lambda i: time.sleep(1) or i).sum())\n";
+    namespace.kubectl(&["create", "configmap", "program", program]);
+    let spec = format!(
+        "{{restartPolicy: {{type: OnFailure, onFailureRetries: 2, onFailureRetryIntervalSeconds: 1}}, \
+         spark: {{sparkVersion: {NEW}, image: apache/spark:{NEW}, \
+         mainApplicationConfigMap: {{name: program, key: app.py}}, \
+         executor: {{instances: 1}}}}}}"
+    );
+    namespace.job("j", &spec);
+    let job = namespace.wait("sparkjob/j", "the second driver has an executor", |job| {
+        job["status"]["restarts"] == 1 && job["status"]["application"]["executorsRunning"] == 1
+    });
+    let kept = |status: &Value| {
+        let fields = ["restarts", "failures", "executorEpochs", "application", "stages"];
+        fields.map(|field| status[field].clone())
+    };
+    let before = kept(&job["status"]);
+    let pods = |namespace: &Namespace| {
+        let pods = namespace.list("pods");
+        let uids = pods.iter().map(|pod| pod["metadata"]["uid"].as_str().unwrap().to_owned());
+        uids.collect::<std::collections::BTreeSet<String>>()
+    };
+    let there = pods(&namespace);
+    assert_eq!(there.len(), 3, "two drivers and an executor");
+    for _ in 0..2 {
+        let leader = operators::leader().unwrap();
+        let id = processes::of_pod("proffer", &leader).unwrap();
+        processes::send(id, rustix::process::Signal::KILL);
+        kubectl(&["-n", "proffer-system", "delete", "pod", &leader, "--wait=false"]);
+        namespace.until("another operator leads", || {
+            operators::leader().is_some_and(|now| now != leader) && operators::both_are_there()
+        });
+        assert_eq!(pods(&namespace), there);
+        assert_eq!(kept(&namespace.status("j")), before);
+    }
+    let status = namespace.wait_for_end("j", "Complete");
+    assert_eq!(status["restarts"], 1);
+    assert!(log_of(&namespace, "j").contains("sum 1770"));
 }
 
 fn a_shuffle_outlives_an_executor(WithSpark(turn): WithSpark) {
