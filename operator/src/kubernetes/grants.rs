@@ -45,14 +45,14 @@ pub(crate) enum Grant {
     },
 }
 
-/// What a RoleBinding grants.
+/// What a `RoleBinding` grants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BindingFacts {
     role: String,
     subjects: Vec<(String, String)>,
 }
 
-/// What a RoleBinding grants, by its object.
+/// What a `RoleBinding` grants, by its object.
 pub(crate) fn binding_facts(binding: &RoleBinding) -> BindingFacts {
     let subjects = binding.subjects.iter().flatten();
     BindingFacts {
@@ -106,7 +106,7 @@ impl Grant {
         }
     }
 
-    /// The name of the RoleBinding.
+    /// The name of the `RoleBinding`.
     pub(crate) fn binding(&self) -> ObjectName {
         let name = match self {
             Self::Executors { .. } | Self::OwnDrivers { .. } => self.role().into(),
@@ -121,7 +121,7 @@ impl Grant {
         Some(ObjectName { namespace: namespace.clone(), name: DRIVER_ACCOUNT.into() })
     }
 
-    /// The RoleBinding, to be applied.
+    /// The `RoleBinding`, to be applied.
     pub(crate) fn object(&self) -> Value {
         let (kind, name) = self.subject();
         let mut subject = json!({"kind": kind, "name": name});
@@ -140,7 +140,7 @@ impl Grant {
         })
     }
 
-    /// What its RoleBinding grants when it is as it should be.
+    /// What its `RoleBinding` grants when it is as it should be.
     pub(crate) fn facts(&self) -> BindingFacts {
         let (kind, name) = self.subject();
         BindingFacts {

@@ -69,7 +69,7 @@ pub(crate) enum Kind {
     Executor,
     /// Pods.
     Pod,
-    /// RoleBindings that Proffer made.
+    /// `RoleBinding`s that Proffer made.
     Binding,
     /// Service accounts that Proffer made.
     Account,
@@ -106,7 +106,7 @@ pub(crate) enum Change {
     Executor(ObjectName, Option<Box<SparkExecutor>>),
     /// A pod.
     Pod(ObjectName, Option<Box<PodFacts>>),
-    /// A RoleBinding that Proffer made.
+    /// A `RoleBinding` that Proffer made.
     Binding(ObjectName, Option<Box<BindingFacts>>),
     /// A service account that Proffer made, and whether it is there.
     Account(ObjectName, bool),

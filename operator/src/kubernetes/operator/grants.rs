@@ -75,7 +75,7 @@ impl Common {
         self.grants.wanted.entry(grant).or_default();
     }
 
-    /// Takes in a RoleBinding as it is now; `None` if it is gone.
+    /// Takes in a `RoleBinding` as it is now; `None` if it is gone.
     pub(super) fn observe_binding(&mut self, name: &ObjectName, facts: Option<BindingFacts>) {
         match facts {
             Some(facts) => self.grants.bindings.insert(name.clone(), facts),

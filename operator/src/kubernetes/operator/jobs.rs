@@ -251,21 +251,17 @@ impl Common {
     fn shorten_status(&mut self, now: Time, key: &JobKey, uid: &str, why: &str) -> bool {
         let Some(job) = self.jobs.get_mut(key).filter(|job| job.has_uid(uid)) else { return true };
         let shorter = job.length.shorter();
-        let note = match shorter {
-            Some(length) => {
-                job.length = length;
-                format!("the API server does not take the status: {why}; {}", length.left_out())
+        let note = if let Some(length) = shorter {
+            job.length = length;
+            format!("the API server does not take the status: {why}; {}", length.left_out())
+        } else {
+            if job.refused_until.replace(now + REFUSED_PAUSE).is_some() {
+                return false;
             }
-            None => {
-                let is_told = job.refused_until.replace(now + REFUSED_PAUSE).is_some();
-                if is_told {
-                    return false;
-                }
-                format!(
-                    "the API server does not take the status, however short: {why}; what the job does is \
-                     not stored, and lost if the operator ends"
-                )
-            }
+            format!(
+                "the API server does not take the status, however short: {why}; what the job does is \
+                 not stored, and lost if the operator ends"
+            )
         };
         self.notices.push(Notice::of_job(&job.object, true, "StatusRefused", &note));
         shorter.is_some()

@@ -9,7 +9,7 @@ use super::super::names::FIELD_MANAGER;
 use super::{Unknown, Writer, parameters, unknown};
 
 impl Writer {
-    /// Makes the account if there is to be one, and makes the RoleBinding as it should be.
+    /// Makes the account if there is to be one, and makes the `RoleBinding` as it should be.
     pub(super) async fn grant(&self, grant: &Grant) -> Result<(), Unknown> {
         if let Some(name) = grant.account() {
             let account = ServiceAccount { metadata: metadata(&name), ..ServiceAccount::default() };

@@ -94,7 +94,7 @@ impl Stages {
         if !common.grants(&grant, key) {
             return None;
         }
-        let Some(job) = common.jobs.get(&key.job) else { return None };
+        let job = common.jobs.get(&key.job)?;
         let name = object_name(key, &uid);
         let (pod, executor) = match parts(common, launch, job, &name) {
             Ok(made) => made,

@@ -46,7 +46,7 @@ pub(super) struct World {
     pub(super) pods: BTreeMap<String, Pod>,
     pub(super) pools: BTreeMap<String, ResourcePool>,
     pub(super) nodes: BTreeMap<String, Node>,
-    /// RoleBindings and service accounts.
+    /// `RoleBinding`s and service accounts.
     pub(super) bindings: BTreeMap<ObjectName, BindingFacts>,
     pub(super) accounts: BTreeSet<ObjectName>,
     /// What stands in which Secrets.
@@ -193,7 +193,7 @@ impl World {
         self.settle();
     }
 
-    /// Somebody deletes a RoleBinding or an account of the job's namespace.
+    /// Somebody deletes a `RoleBinding` or an account of the job's namespace.
     pub(super) fn revoke(&mut self, name: &str) {
         let name = ObjectName { namespace: "ns".into(), name: name.into() };
         if self.bindings.remove(&name).is_some() {
@@ -220,7 +220,7 @@ impl World {
         Ok(())
     }
 
-    /// The names of the RoleBindings that there are.
+    /// The names of the `RoleBinding`s that there are.
     pub(super) fn binding_names(&self) -> Vec<&str> {
         self.bindings.keys().map(|name| &*name.name).collect()
     }
