@@ -267,8 +267,10 @@ pub(super) fn duplicated_task_id() {
 pub(super) fn reconcile_many() {
     let (_master, mut framework, offer) = offered(&json!({}));
     framework.run(&offer, "sleep 1000", TaskState::Running);
-    let names = || (0..20_000).map(|number| format!("unknown-{number}"));
-    let tasks: Vec<Value> = names().map(|name| json!({ "task_id": { "value": name } })).collect();
+    let names = || (0..100_000).map(|number| format!("00000000-0000-0000-0000-{number:012}"));
+    let agent = "00000000-0000-0000-0000-000000000000-S0";
+    let named = |name| json!({ "task_id": { "value": name }, "agent_id": { "value": agent } });
+    let tasks: Vec<Value> = names().map(named).collect();
     framework.reconcile(&json!(tasks));
     for name in names() {
         assert_eq!(framework.next_update().task_id.value, name);

@@ -126,7 +126,7 @@ pub struct MesosTraffic {
     pub answers_per_principal: u32,
 
     /// Bodies of requests that are not answered yet, in MiB. A byte counts 16 times, as what it says can take
-    /// so much room; a body has at most 8 MiB, which count 128.
+    /// so much room, and at most 128 MiB.
     #[schemars(range(min = 256, max = 1_048_576))]
     pub body_mebibytes: u32,
 

@@ -203,10 +203,10 @@ impl Master {
         });
         match checked {
             Ok(request) => {
-                if let Some(framework) = self.frameworks.get_mut(id) {
-                    if !framework.tasks.contains_key(&request.task) {
-                        framework.tasks.insert(request.task.clone(), record);
-                    }
+                if let Some(framework) = self.frameworks.get_mut(id)
+                    && !framework.tasks.contains_key(&request.task)
+                {
+                    framework.tasks.insert(request.task.clone(), record);
                 }
                 requests.push(request);
             }

@@ -38,7 +38,7 @@ fn works(master: &Master) {
 fn a_body_that_is_too_large_is_refused() {
     let master = Master::start("2cpu,1Gi", &[]);
     let headers = [("Content-Type", "application/json")];
-    let body = vec![b' '; 9 << 20];
+    let body = vec![b' '; 17 << 20];
     let reply = request(&master.address, "POST", "/api/v1/scheduler", &headers, &body);
     assert_eq!(reply.status, 413);
     works(&master);

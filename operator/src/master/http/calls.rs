@@ -5,11 +5,11 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use proffer_mesos::content::{ContentProblem, ContentType, NOT_ACCEPTABLE, parse_json};
 use proffer_mesos::scheduler::{Call, CallType};
-use proffer_mesos::{executor, validate};
+use proffer_mesos::{Message, executor, validate};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::body::{Taken, read};
+use super::body::{MAXIMUM_FRAMEWORK_BYTES, Taken, read, read_up_to};
 use super::events::{STREAM_ID, events, line_end};
 use super::refusals::{may_not_change, not_post, refuse};
 use super::{Api, Requests, ask, executor_token, json_response, text, unavailable};
@@ -18,6 +18,9 @@ use crate::master::door::Guest;
 use crate::master::first_api::refused_by_agents;
 use crate::master::readers::Asked;
 
+/// From this length on a body is long.
+const LONG_BODY_BYTES: usize = 256 << 10;
+
 /// The body of a call, and how it is encoded.
 async fn read_encoded(
     api: &Api,
@@ -25,6 +28,7 @@ async fn read_encoded(
     method: &Method,
     headers: &HeaderMap,
     body: Body,
+    most_bytes: Option<u64>,
 ) -> Result<(ContentType, Taken), Response> {
     if let Some(refusal) = not_post(method) {
         return Err(refusal);
@@ -34,10 +38,27 @@ async fn read_encoded(
         let message = ContentProblem::Missing.to_string();
         return Err(refuse(StatusCode::BAD_REQUEST, message));
     }
-    let taken = read(body, &api.door.body_bytes, &guest.who).await?;
+    let (budget, who) = (&api.door.body_bytes, &guest.who);
+    let taken = match most_bytes {
+        Some(most_bytes) => read_up_to(most_bytes, body, budget, who).await?,
+        None => read(body, budget, who).await?,
+    };
     let content = content
         .map_err(|problem| refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem.to_string()))?;
     Ok((content, taken))
+}
+
+/// A call as it was meant. A long one is understood by another thread, so that nobody waits for that.
+async fn decode<M: Message>(
+    content: ContentType,
+    bytes: Vec<u8>,
+    name: &'static str,
+) -> Result<M, String> {
+    if bytes.len() < LONG_BODY_BYTES {
+        return content.decode(&bytes, name);
+    }
+    let decoded = tokio::task::spawn_blocking(move || content.decode(&bytes, name)).await;
+    decoded.map_err(|_| "The call could not be taken in".to_owned())?
 }
 
 /// The scheduler API, with its checks in the order of Mesos.
@@ -51,9 +72,10 @@ pub(super) async fn scheduler(
     let requests = &api.requests;
     let principal = guest.principal.as_deref().map(str::to_owned);
     let bad = |message: String| refuse(StatusCode::BAD_REQUEST, message);
-    let (content, Taken { bytes, held }) = read_encoded(api, guest, method, headers, body).await?;
-    let call: Call = content.decode(&bytes, "scheduler::Call").map_err(bad)?;
-    drop(bytes);
+    let most = Some(MAXIMUM_FRAMEWORK_BYTES);
+    let (content, Taken { bytes, held }) =
+        read_encoded(api, guest, method, headers, body, most).await?;
+    let call: Call = decode(content, bytes, "scheduler::Call").await.map_err(bad)?;
     validate::check_call(&call, principal.as_deref())
         .map_err(|problem| bad(format!("Failed to validate scheduler::Call: {problem}")))?;
     let kind = call.r#type.and_then(|kind| CallType::try_from(kind).ok());
@@ -104,9 +126,9 @@ pub(super) async fn executor_api(
 ) -> Result<Response, Response> {
     let requests = &api.requests;
     let bad = |message: String| refuse(StatusCode::BAD_REQUEST, message);
-    let (content, Taken { bytes, held }) = read_encoded(api, guest, method, headers, body).await?;
-    let call: executor::Call = content.decode(&bytes, "executor::Call").map_err(bad)?;
-    drop(bytes);
+    let (content, Taken { bytes, held }) =
+        read_encoded(api, guest, method, headers, body, None).await?;
+    let call: executor::Call = decode(content, bytes, "executor::Call").await.map_err(bad)?;
     let token = executor_token(headers).map(str::to_owned);
     let (reply, stream) = oneshot::channel();
     if call.r#type == Some(executor::CallType::Subscribe.into()) {

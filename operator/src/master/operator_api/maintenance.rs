@@ -1,6 +1,6 @@
 //! Machines that go away for their maintenance, and come back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proffer_core::event::Maintenance;
@@ -61,6 +61,11 @@ impl Machine {
         }
         Value::Object(machine)
     }
+}
+
+/// The names by which the machine of an agent may be called.
+fn names(agent: &Agent) -> [String; 2] {
+    [agent.hostname.to_lowercase(), agent.node.name.to_lowercase()]
 }
 
 /// The names of machines, to look them up.
@@ -153,12 +158,16 @@ impl Master {
 
     /// Tells of nodes when they will be away by the schedule.
     pub(in crate::master) fn plan_maintenance(&mut self) {
+        let mut windows: BTreeMap<String, &Window> = BTreeMap::new();
+        for window in self.windows.iter() {
+            windows.extend(window.machines.iter().map(|machine| (machine.key(), window)));
+        }
         let planned = |agent: &Agent| {
-            let mut windows = self.windows.iter();
-            let window = windows.find(|it| it.machines.iter().any(|machine| machine.is(agent)))?;
-            Some(window.maintenance())
+            let window = names(agent).iter().find_map(|name| windows.get(name).copied());
+            window.map(Window::maintenance)
         };
-        let is_down = |agent: &Agent| self.down_machines.iter().any(|machine| machine.is(agent));
+        let down = keys(self.down_machines.iter());
+        let is_down = |agent: &Agent| names(agent).iter().any(|name| down.contains(name));
         let changed: Vec<_> = self
             .agents
             .iter()
@@ -253,7 +262,8 @@ impl Master {
 
     /// The ids of the agents on machines.
     fn agents_on(&self, machines: &[Machine]) -> Vec<String> {
-        let is_on = |agent: &&Agent| machines.iter().any(|machine| machine.is(agent));
+        let named = keys(machines);
+        let is_on = |agent: &&Agent| names(agent).iter().any(|name| named.contains(name));
         self.agents.iter().filter(is_on).map(|agent| agent.id.to_string()).collect()
     }
 }

@@ -4,7 +4,7 @@ use proffer_mesos::resources::{Quantities, scalar};
 use serde_json::{Map, Value, json};
 
 use super::executors::Running;
-use super::{Json, Reading, metrics, objects, seen, version};
+use super::{Json, Reading, Seen, metrics, objects, seen, version};
 use crate::master::agents::Agent;
 use crate::master::frameworks::Framework;
 use crate::master::processes::Usage;
@@ -164,7 +164,7 @@ impl Reading {
             .chain(self.gone())
             .flat_map(seen)
             .filter(|task| task.agent() == &*agent.id)
-            .map(|task| task.state())
+            .map(Seen::state)
             .collect();
         for state in metrics::STATES {
             let number = tasks.iter().filter(|other| **other == i32::from(state)).count();

@@ -51,13 +51,12 @@ impl Places {
         for offer in &market.offers {
             offered_ports.entry(offer.node.clone()).or_default().insert_all(&offer.ports);
         }
-        let named = |name: &Box<str>, index: usize| (name.clone(), index);
         let nodes = market.nodes.iter().enumerate();
         let pools = market.pools.iter().enumerate();
         let frameworks = market.frameworks.iter().enumerate();
         Self {
-            nodes: nodes.map(|(index, node)| named(&node.name, index)).collect(),
-            pools: pools.map(|(index, pool)| named(&pool.name, index)).collect(),
+            nodes: nodes.map(|(index, node)| (node.name.clone(), index)).collect(),
+            pools: pools.map(|(index, pool)| (pool.name.clone(), index)).collect(),
             frameworks: frameworks.map(|(index, it)| (it.key.clone(), index)).collect(),
             offered_ports,
         }

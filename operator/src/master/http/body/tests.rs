@@ -127,3 +127,27 @@ async fn a_body_is_not_longer_than_the_longest() {
     (0..9).for_each(|_| sender.send(vec![0; 1 << 20]).unwrap());
     assert_eq!(refused(read(body, &budget, &principal("a")).await).await.0, 413);
 }
+
+#[tokio::test]
+async fn a_framework_may_ask_for_a_hundred_thousand_tasks() {
+    let amount = Amount::default();
+    let most_each = MAXIMUM_BYTES * WEIGHT;
+    let bounds = Bounds { most: 2 * most_each, most_each, little: 1 };
+    let budget = Budget::new(bounds, amount.clone());
+    let task = r#"{"task_id":{"value":"00000000-0000-0000-0000-000000000000"},"#.len()
+        + r#""agent_id":{"value":"00000000-0000-0000-0000-000000000000-S0"}},"#.len();
+    let body = || Body::from(vec![b' '; 100_000 * task]);
+    let most = MAXIMUM_FRAMEWORK_BYTES;
+    let taken = read_up_to(most, body(), &budget, &principal("a")).await;
+    assert!(taken.is_ok_and(|taken| taken.bytes.len() == 100_000 * task));
+    let (sender, pieces) = in_pieces();
+    (0..12).for_each(|_| sender.send(vec![b' '; 1 << 20]).unwrap());
+    drop(sender);
+    let taken =
+        read_up_to(most, pieces, &budget, &principal("a")).await.unwrap_or_else(|_| panic!());
+    assert_eq!((taken.bytes.len(), amount.held()), (12 << 20, most_each));
+    drop(taken);
+    assert_eq!(refused(read(body(), &budget, &principal("a")).await).await.0, 413);
+    let longer = Body::from(vec![b' '; (16 << 20) + 1]);
+    assert_eq!(refused(read_up_to(most, longer, &budget, &principal("a")).await).await.0, 413);
+}
