@@ -171,11 +171,12 @@ impl Quantities {
             } else if let Some(ranges) = &resource.ranges {
                 let known = sum.ranges.entry(name).or_default();
                 known.extend(ranges.range.iter().map(|range| (range.begin, range.end)));
-                coalesce(known);
             } else if let Some(set) = &resource.set {
                 sum.sets.entry(name).or_default().extend(set.item.iter().cloned());
             }
         }
+        // Once for all: there may be a hundred thousand.
+        sum.ranges.values_mut().for_each(coalesce);
         sum.scalars.retain(|_, amount| *amount != 0);
         sum
     }

@@ -7,6 +7,7 @@ pub use framework::{capabilities, check_framework, check_subscription, roles};
 pub use task::check_task;
 
 use crate::scheduler::{Call, CallType};
+use crate::types::TaskStatus;
 
 /// The bytes of an update's uuid.
 pub const UUID_BYTES: usize = 16;
@@ -88,6 +89,11 @@ pub fn check_call(call: &Call, principal: Option<&str>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether an update of an executor has what it is acknowledged by.
+pub fn has_uuid(status: &TaskStatus) -> bool {
+    status.uuid.as_ref().is_some_and(|uuid| uuid.len() == UUID_BYTES)
 }
 
 fn absent(field: &str) -> String {

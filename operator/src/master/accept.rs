@@ -161,6 +161,9 @@ impl Master {
         place: Option<&Place>,
     ) -> Result<TaskRequest, String> {
         let name: TaskId = task.task_id.value.as_str().into();
+        // Names of executors among those of tasks are none that a framework can give.
+        validate::check_id(&name)
+            .map_err(|problem| format!("TaskID '{name}' is invalid: {problem}"))?;
         let Some(Place { agent, role }) = place else {
             let (amounts, ports) = amounts::request(&task.resources).unwrap_or_default();
             return Ok(TaskRequest { task: name, amounts, ports });

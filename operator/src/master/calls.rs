@@ -139,7 +139,8 @@ impl Master {
         let Some(framework) = self.frameworks.get_mut(id) else { return };
         let settings = Arc::make_mut(&mut framework.settings);
         let own = &settings.roles;
-        if roles.iter().any(|role| !own.values().any(|known| known == role)) {
+        let known: BTreeSet<&String> = own.values().collect();
+        if roles.iter().any(|role| !known.contains(role)) {
             return;
         }
         let pools: BTreeSet<Box<str>> = roles.iter().map(|role| pool_of(role)).collect();

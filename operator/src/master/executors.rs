@@ -19,16 +19,17 @@ use proffer_mesos::executor::{
 use proffer_mesos::scheduler::{
     self, EventFailure, EventMessage as SchedulerMessage, EventType as SchedulerEvent,
 };
-use proffer_mesos::to_json;
 use proffer_mesos::types::{
     AgentId, AgentInfo, ContainerStatus, ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo,
     KillPolicy, TaskId as WireTaskId, TaskInfo, TaskState, TaskStatus, TaskStatusReason as Reason,
     TaskStatusSource as Source, ValueInMap,
 };
+use proffer_mesos::validate::has_uuid;
 
 use super::accept::TOO_MUCH;
 use super::digest::Digest;
 use super::frameworks::Framework;
+use super::restore::{MOST_CHECKPOINT_BYTES, fits_checkpoint};
 use super::tasks::{TaskKey, is_terminal};
 use super::{Answer, ConnectionId, Effect, Ending, Master, News, Run, Timer, amounts};
 
@@ -37,9 +38,6 @@ const REGISTRATION_TIMEOUT: Span = Span::from_seconds(60);
 
 /// How long an executor may take to end if nothing else is said, as in Mesos.
 const SHUTDOWN_GRACE: Span = Span::from_seconds(5);
-
-/// How much the tasks of an executor may be, so that all of it can be stored with its pod.
-const MOST_CHECKPOINT_BYTES: usize = 128 << 10;
 
 /// What names of executors begin with among those of tasks.
 const PREFIX: &str = "executor/";
@@ -178,7 +176,8 @@ impl Master {
 
     /// The engine does not let an executor have what it asked for; its tasks find none.
     pub(super) fn refuse_executor(&mut self, id: &str, name: &TaskId) {
-        if let Some(framework) = self.frameworks.get_mut(id) {
+        let Some(framework) = self.frameworks.get_mut(id) else { return };
+        if framework.executors.get(name).is_some_and(|record| !record.holds && !record.is_started) {
             framework.executors.remove(name);
         }
     }
@@ -376,11 +375,13 @@ impl Master {
         let Some(info) = &task.executor else { return false };
         let name = executor_name(&task.agent_id.value, &info.executor_id.value);
         let task_id = task.task_id.clone();
-        let connection = framework.executors.get(&name).and_then(|record| record.connection);
-        if let Some(connection) = connection {
-            let kill = EventKill { task_id, kill_policy: policy.cloned() };
-            let kill = Event { kill: Some(kill), ..event(EventType::Kill) };
-            self.effects.push(Effect::Tell(connection, Box::new(kill)));
+        let kill = EventKill { task_id, kill_policy: policy.cloned() };
+        let kill = Event { kill: Some(kill), ..event(EventType::Kill) };
+        if let Some(record) = framework.executors.get_mut(&name) {
+            match record.connection {
+                Some(connection) => self.effects.push(Effect::Tell(connection, Box::new(kill))),
+                None => record.outbox.push_back((record.changes, kill)),
+            }
         }
         true
     }
@@ -435,15 +436,17 @@ impl Master {
         let has = |task: &TaskInfo| {
             subscribe.unacknowledged_tasks.iter().any(|other| other.task_id == task.task_id)
         };
-        record
-            .outbox
-            .retain(|(_, event)| event.launch.as_ref().is_some_and(|launch| !has(&launch.task)));
+        record.outbox.retain(|(_, event)| {
+            event.kill.is_some() || event.launch.as_ref().is_some_and(|launch| !has(&launch.task))
+        });
         if let Some(before) = before {
             self.effects.push(Effect::Close(before));
         }
         let subscribed = Event { subscribed: Some(subscribed), ..event(EventType::Subscribed) };
         self.effects.push(Effect::Tell(connection, Box::new(subscribed)));
-        for update in subscribe.unacknowledged_updates {
+        // One that cannot be acknowledged would be outstanding for ever.
+        let updates = subscribe.unacknowledged_updates.into_iter();
+        for update in updates.filter(|update| has_uuid(&update.status)) {
             self.take_executor_update(now, &id, &name, update.status);
         }
         self.checkpointed(&TaskKey { framework: id, task: name }, 0);
@@ -464,7 +467,7 @@ impl Master {
                 let Some(update) = call.update else {
                     return Answer::new(400, "Expecting 'update' to be present");
                 };
-                if update.status.uuid.as_ref().is_none_or(|uuid| uuid.len() != 16) {
+                if !has_uuid(&update.status) {
                     return Answer::new(400, "Expecting 'uuid' to be 16 bytes");
                 }
                 self.take_executor_update(now, &id, &name, update.status);
@@ -558,14 +561,6 @@ impl Master {
         status.container_status = status.container_status.or(container);
         self.queue_update(now, &key, status);
     }
-}
-
-/// Whether what is stored of an executor has room for one more task.
-fn fits_checkpoint(framework: &Framework, name: &TaskId, task: &TaskInfo) -> bool {
-    let size = |task: &TaskInfo| to_json(task).len();
-    let tasks = framework.tasks.values().filter(|record| record.is_of(name));
-    let all: usize = tasks.map(|record| size(&record.info)).sum();
-    all + size(task) <= MOST_CHECKPOINT_BYTES
 }
 
 /// The status with which a process ended, as `wait` gives it.

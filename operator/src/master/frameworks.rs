@@ -39,6 +39,9 @@ pub(super) struct Framework {
     pub(super) id: Arc<str>,
     pub(super) key: JobKey,
     pub(super) info: Arc<FrameworkInfo>,
+    /// What it can do. That is asked for each resource of an offer, and may have been said any number of
+    /// times.
+    pub(super) capabilities: BTreeSet<Capability>,
     pub(super) principal: Option<String>,
     pub(super) settings: Arc<Subscription>,
     pub(super) connection: Option<Connection>,
@@ -186,7 +189,7 @@ fn demand(info: &FrameworkInfo) -> Result<Option<Demand>, String> {
 
 impl Framework {
     pub(super) fn can(&self, capability: Capability) -> bool {
-        validate::capabilities(&self.info).contains(&capability)
+        self.capabilities.contains(&capability)
     }
 
     /// The tasks of one of its executors that have not ended.

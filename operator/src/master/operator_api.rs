@@ -6,6 +6,7 @@ use proffer_core::event::{Event as EngineEvent, PoolObservation};
 use proffer_core::time::{Span, Time};
 use proffer_core::view::Market;
 use proffer_mesos::resources::thousandths;
+use proffer_mesos::types::{DurationInfo, KillPolicy};
 use serde_json::Value;
 
 use super::frameworks::{End, pool_of};
@@ -213,7 +214,11 @@ impl Master {
             if let Some(record) = framework.and_then(|known| known.tasks.get_mut(&task.task)) {
                 record.is_drained = true;
             }
-            self.effects.push(Effect::Kill { task, grace });
+            // One of an executor of its framework's own is ended by that.
+            let policy = grace.map(kill_policy);
+            if !self.kill_on_executor(&task.framework, &task.task, policy.as_ref()) {
+                self.effects.push(Effect::Kill { task, grace });
+            }
         }
         true
     }
@@ -232,6 +237,13 @@ impl Master {
         self.effects.push(Effect::Engine(EngineEvent::Node(node.clone())));
         true
     }
+}
+
+/// A policy that gives a task so long to end.
+fn kill_policy(grace: Span) -> KillPolicy {
+    let nanoseconds = grace.as_milliseconds().saturating_mul(1_000_000);
+    let nanoseconds = i64::try_from(nanoseconds).unwrap_or(i64::MAX);
+    KillPolicy { grace_period: Some(DurationInfo { nanoseconds }) }
 }
 
 /// The elements of a list that may be left out; nothing if it is something else.

@@ -15,7 +15,7 @@ use proffer_mesos::types::{
     AgentId, ContainerStatus, ExecutorInfo, FrameworkInfo, TaskId as WireTaskId, TaskInfo,
     TaskState, TaskStatus,
 };
-use proffer_mesos::{Message, from_json};
+use proffer_mesos::{Message, from_json, to_json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -210,6 +210,9 @@ impl Master {
     }
 }
 
+/// How much the tasks of an executor may be, so that all of it can be stored with its pod.
+pub(super) const MOST_CHECKPOINT_BYTES: usize = 128 << 10;
+
 /// What is stored of an executor: its task as it was told, and how far each is.
 #[derive(Serialize, Deserialize)]
 struct Checkpoint {
@@ -319,6 +322,14 @@ impl Master {
         }
         true
     }
+}
+
+/// Whether what is stored of an executor has room for one more task.
+pub(super) fn fits_checkpoint(framework: &Framework, name: &TaskId, task: &TaskInfo) -> bool {
+    let size = |task: &TaskInfo| to_json(task).len();
+    let tasks = framework.tasks.values().filter(|record| record.is_of(name));
+    let all: usize = tasks.map(|record| size(&record.info)).sum();
+    all + size(task) <= MOST_CHECKPOINT_BYTES
 }
 
 #[cfg(test)]

@@ -339,6 +339,7 @@ impl Framework {
         Self {
             id,
             key,
+            capabilities: validate::capabilities(&info),
             info: Arc::new(info),
             principal,
             settings: Arc::new(settings),
@@ -364,6 +365,7 @@ impl Framework {
         let FrameworkInfo { user, checkpoint, principal, .. } = &*self.info;
         let (user, checkpoint, principal) = (user.clone(), *checkpoint, principal.clone());
         self.info = Arc::new(FrameworkInfo { user, checkpoint, principal, ..info });
+        self.capabilities = validate::capabilities(&self.info);
         self.bytes = settings.bytes(&self.info);
         self.settings = Arc::new(settings);
     }

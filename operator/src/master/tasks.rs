@@ -325,9 +325,14 @@ impl Master {
             return;
         }
         let Some(framework) = self.frameworks.get_mut(id) else { return };
-        let record = framework.tasks.remove(name);
-        let (info, no_offer) =
-            record.map_or((None, None), |record| (Some(record.info), record.no_offer));
+        // Another task of this name may run, or have ended, and stays what it is.
+        let known = framework.tasks.get(name);
+        let is_asked_for = known.is_some_and(|it| !it.holds && !is_terminal(it.state));
+        let (info, no_offer) = known
+            .map_or((None, None), |record| (Some(record.info.clone()), record.no_offer.clone()));
+        if is_asked_for {
+            framework.tasks.remove(name);
+        }
         if let Some(info) = &info {
             self.drop_unused_executor(id, info);
         }
@@ -425,9 +430,7 @@ impl Master {
             News::Killing => return,
             News::Ended(ending) => {
                 let message = Some(ending.message).filter(|message| !message.is_empty());
-                let is_drained = record.is_drained && ending.state == TaskState::Killed;
-                let reason = if is_drained { Some(Reason::AgentDraining) } else { ending.reason };
-                (understood(is_aware, ending.state), message, reason, ending.source)
+                (understood(is_aware, ending.state), message, ending.reason, ending.source)
             }
         };
         if is_terminal(record.state) {
@@ -457,10 +460,13 @@ impl Master {
         self.touch(&key.framework);
     }
 
-    pub(super) fn queue_update(&mut self, now: Time, key: &TaskKey, status: TaskStatus) {
+    pub(super) fn queue_update(&mut self, now: Time, key: &TaskKey, mut status: TaskStatus) {
         let framework = self.frameworks.get_mut(&key.framework);
         let record = framework.and_then(|framework| framework.tasks.get_mut(&key.task));
         let Some(record) = record else { return };
+        if record.is_drained && status.state == i32::from(TaskState::Killed) {
+            status.reason = Some(Reason::AgentDraining.into());
+        }
         record.note_status(&status);
         record.updates.push_back(status);
         if record.updates.len() == 1 {

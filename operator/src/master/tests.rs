@@ -4,6 +4,7 @@ mod pieces;
 mod resources;
 mod world;
 
+use proffer_mesos::from_json;
 use proffer_mesos::resources::thousandths;
 use proffer_mesos::scheduler::EventType;
 use proffer_mesos::types::{
@@ -167,6 +168,24 @@ fn tasks_on_offers_that_are_not_valid_are_lost_and_dropped() {
 }
 
 #[test]
+fn a_refused_launch_forgets_no_task_that_runs() {
+    let mut world = World::new(1);
+    let stream = world.subscribe(framework("{}"));
+    world.launch(stream, &[task("t", "m-S0", 1.0)]);
+    world.news("t", News::Running(None));
+    world.acknowledge_last(stream);
+    world.accept(stream, &["m-O7"], &[task("t", "m-S0", 1.0)]);
+    assert_eq!(world.states(stream).last(), Some(&TaskState::Lost), "of the second launch");
+    world.kill(stream, "t", None);
+    assert_eq!(world.kills.len(), 1, "the first is still known");
+    world.news("t", finished());
+    assert_eq!(world.states(stream).last(), Some(&TaskState::Finished));
+    // A name that only executors have is none.
+    world.accept(stream, &["m-O7"], &[task("executor/m-S0/e", "m-S0", 1.0)]);
+    assert_eq!(world.states(stream).last(), Some(&TaskState::Error));
+}
+
+#[test]
 fn tasks_that_make_no_sense_are_errors_and_the_others_run() {
     let mut world = World::new(1);
     let stream = world.subscribe(framework("{}"));
@@ -207,6 +226,21 @@ fn a_task_is_killed_and_an_unknown_one_is_reconciled() {
     let update = world.updates(stream).pop().unwrap();
     assert_eq!(update.reason, Some(Reason::Reconciliation.into()));
     assert_eq!(update.state, i32::from(TaskState::Lost));
+}
+
+#[test]
+fn a_task_that_is_killed_before_its_executor_is_there_is_killed_all_the_same() {
+    let mut world = World::new(1);
+    let stream = world.subscribe(framework("{}"));
+    let mut one = task("t", "m-S0", 1.0);
+    let executor = r#"{"executor_id":{"value":"e"},"command":{"value":"true"}}"#;
+    (one.command, one.executor) = (None, Some(from_json(executor.as_bytes()).unwrap()));
+    world.launch(stream, &[one]);
+    world.kill(stream, "t", None);
+    let connection = world.subscribe_executor();
+    let told = world.told[&connection].iter();
+    let told: Vec<_> = told.map(|event| (event.launch.is_some(), event.kill.is_some())).collect();
+    assert_eq!(told, [(false, false), (true, false), (false, true)]);
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub(crate) fn tests() -> Vec<Test> {
         messages_go_both_ways,
         an_executor_that_ends_takes_its_tasks_along,
         an_executor_is_shut_down,
+        tasks_of_executors_end_when_their_agent_is_drained,
         nobody_speaks_for_an_executor_that_is_not_there,
         executors_of_one_id_are_alike,
     ]
@@ -188,6 +189,21 @@ fn an_executor_is_shut_down() {
     }}));
     executor.next(EventType::Shutdown);
     framework.update("t", TaskState::Failed);
+}
+
+fn tasks_of_executors_end_when_their_agent_is_drained() {
+    let (master, mut framework, offer) = launched("exec sleep 1000");
+    let mut executor = Executor::subscribe(&master, &framework);
+    executor.next(EventType::Subscribed);
+    executor.next(EventType::Launch);
+    let agent = json!({ "agent_id": { "value": offer.agent_id.value } });
+    let call = json!({ "type": "DRAIN_AGENT", "drain_agent": agent });
+    assert_eq!(post(&master.address, "/api/v1", &call).status, 200);
+    let kill = executor.next(EventType::Kill).kill.unwrap();
+    assert_eq!(kill.task_id.value, "t");
+    executor.update("t", "TASK_KILLED", 1.0);
+    let status = framework.update("t", TaskState::Killed);
+    assert_eq!(status.reason, Some(Reason::AgentDraining.into()));
 }
 
 fn nobody_speaks_for_an_executor_that_is_not_there() {

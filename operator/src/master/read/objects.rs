@@ -317,6 +317,6 @@ fn used_nothing(flat: &Value) -> bool {
 }
 
 fn capabilities(framework: &Framework) -> Vec<&'static str> {
-    let all = proffer_mesos::validate::capabilities(&framework.info);
-    all.into_iter().map(proffer_mesos::types::FrameworkInfoCapabilityType::text).collect()
+    let all = framework.capabilities.iter().copied();
+    all.map(proffer_mesos::types::FrameworkInfoCapabilityType::text).collect()
 }

@@ -232,6 +232,22 @@ impl World {
         connection
     }
 
+    /// The executor whose process was started last subscribes.
+    pub(in crate::master) fn subscribe_executor(&mut self) -> ConnectionId {
+        let connection = ConnectionId(self.next);
+        self.next += 1;
+        let run = self.runs.last().unwrap();
+        let json = format!(
+            r#"{{"type":"SUBSCRIBE","subscribe":{{}},"executor_id":{{"value":"{}"}},
+            "framework_id":{{"value":"{}"}}}}"#,
+            run.executor, run.key.framework
+        );
+        let (call, token) = (from_json(json.as_bytes()).unwrap(), run.token.clone());
+        self.master.subscribe_executor(self.now, connection, token.as_deref(), call);
+        self.settle();
+        connection
+    }
+
     pub(in crate::master) fn disconnect(&mut self, connection: ConnectionId) {
         self.master.disconnected(self.now, connection);
         self.settle();
