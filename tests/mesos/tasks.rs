@@ -269,8 +269,8 @@ pub(super) fn reconcile_many() {
     framework.run(&offer, "sleep 1000", TaskState::Running);
     let names = || (0..100_000).map(|number| format!("00000000-0000-0000-0000-{number:012}"));
     let agent = "00000000-0000-0000-0000-000000000000-S0";
-    let named = |name| json!({ "task_id": { "value": name }, "agent_id": { "value": agent } });
-    let tasks: Vec<Value> = names().map(named).collect();
+    let asked_for = |name| json!({ "task_id": { "value": name }, "agent_id": { "value": agent } });
+    let tasks: Vec<Value> = names().map(asked_for).collect();
     framework.reconcile(&json!(tasks));
     for name in names() {
         assert_eq!(framework.next_update().task_id.value, name);

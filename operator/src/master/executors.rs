@@ -28,7 +28,6 @@ use proffer_mesos::validate::has_uuid;
 
 use super::accept::TOO_MUCH;
 use super::digest::Digest;
-use super::frameworks::Framework;
 use super::restore::{MOST_CHECKPOINT_BYTES, fits_checkpoint};
 use super::tasks::{TaskKey, is_terminal};
 use super::{Answer, ConnectionId, Effect, Ending, Master, News, Run, Timer, amounts};
