@@ -362,7 +362,74 @@ fn images_that_do_not_exist_fail_their_tasks(_here: Here) {
     master.until("its pod is gone", || pods("proffer.dev/task=t").is_empty());
 }
 
-/// An executor of a framework's own: its pod only sleeps, and the test says what it would say.
+/// What an executor of a framework's own would say, whose pod only sleeps.
+struct Voice {
+    address: String,
+    executor: String,
+    framework: String,
+    /// What it shows, as a header.
+    token: String,
+}
+
+impl Voice {
+    const PATH: &str = "/slave(1)/api/v1/executor";
+
+    /// That of the executor in a pod. What it shows is in a Secret that goes with the pod, and nowhere else.
+    fn of(master: &Master, framework: &Framework, pod: &Value) -> Self {
+        let env = pod["spec"]["containers"][0]["env"].as_array().unwrap();
+        let value = |name: &str| {
+            let found = env.iter().find(|it| it["name"] == name).unwrap();
+            found["value"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(value("MESOS_AGENT_ENDPOINT"), "proffer-mesos.proffer-system.svc:5050");
+        let name = pod["metadata"]["name"].as_str().unwrap();
+        let secret = get_json(&["-n", NAMESPACE, "get", "secret", name]);
+        assert_eq!(secret["metadata"]["ownerReferences"][0]["uid"], pod["metadata"]["uid"]);
+        let token = run(&["base64", "-d"], secret["data"]["token"].as_str().unwrap()).stdout;
+        let token = String::from_utf8(token).unwrap();
+        assert!(!pod.to_string().contains(&token));
+        assert!(!job_of(framework).to_string().contains(&token));
+        Self {
+            address: master.address.clone(),
+            executor: value("MESOS_EXECUTOR_ID"),
+            framework: value("MESOS_FRAMEWORK_ID"),
+            token: format!("Bearer {token}"),
+        }
+    }
+
+    fn call(&self, kind: &str, more: Value) -> String {
+        let mut call = json!({
+            "type": kind, "executor_id": {"value": self.executor},
+            "framework_id": {"value": self.framework},
+        });
+        call[kind.to_lowercase()] = more;
+        call.to_string()
+    }
+
+    fn subscribe(&self) -> http::Connection {
+        let headers = [("Content-Type", "application/json"), ("Authorization", &*self.token)];
+        let body = self.call("SUBSCRIBE", json!({}));
+        let mut stream =
+            http::Connection::open(&self.address, "POST", Self::PATH, &headers, body.as_bytes());
+        assert_eq!(stream.head().status, 200);
+        stream
+    }
+
+    /// Says what a task is; the answer to somebody who shows this, if anything.
+    fn update(&self, task: &str, state: &str, token: Option<&str>) -> http::Reply {
+        let body = self.call(
+            "UPDATE",
+            json!({"status": {
+                "task_id": {"value": task}, "state": state, "source": "SOURCE_EXECUTOR",
+                "uuid": "AAECAwQFBgcICQoLDA0ODw==", "timestamp": 1.0,
+            }}),
+        );
+        let mut headers = vec![("Content-Type", "application/json")];
+        headers.extend(token.map(|token| ("Authorization", token)));
+        http::request(&self.address, "POST", Self::PATH, &headers, body.as_bytes())
+    }
+}
+
 fn executors_run_tasks_in_one_pod_and_outlive_the_operator(_here: Here) {
     let master = Master::start("1", &[]);
     let mut framework = Framework::subscribe(&master, &json!({}));
@@ -379,62 +446,20 @@ fn executors_run_tasks_in_one_pod_and_outlive_the_operator(_here: Here) {
         })
     };
     framework.launch(&[&offer], &[task("a"), task("b")]);
+    let its_pods = || pods("app.kubernetes.io/name=mesos-task");
     master.until("its only pod runs", || {
-        let pods = pods("app.kubernetes.io/name=mesos-task");
+        let pods = its_pods();
         pods.len() == 1 && pods[0]["status"]["phase"] == "Running"
     });
-    let pod = pods("app.kubernetes.io/name=mesos-task").pop().unwrap();
-    let env = pod["spec"]["containers"][0]["env"].as_array().unwrap();
-    let value = |name: &str| {
-        let found = env.iter().find(|it| it["name"] == name).unwrap();
-        found["value"].as_str().unwrap().to_owned()
-    };
-    assert_eq!(value("MESOS_AGENT_ENDPOINT"), "proffer-mesos.proffer-system.svc:5050");
-    let named = |kind: &str| {
-        json!({
-            "type": kind, "executor_id": {"value": value("MESOS_EXECUTOR_ID")},
-            "framework_id": {"value": value("MESOS_FRAMEWORK_ID")},
-        })
-    };
-    // What it shows is in a Secret that goes with its pod, and nowhere else.
-    let name = pod["metadata"]["name"].as_str().unwrap();
-    let secret = get_json(&["-n", NAMESPACE, "get", "secret", name]);
-    assert_eq!(secret["metadata"]["ownerReferences"][0]["uid"], pod["metadata"]["uid"]);
-    let token = run(&["base64", "-d"], secret["data"]["token"].as_str().unwrap()).stdout;
-    let token = String::from_utf8(token).unwrap();
-    assert!(!pod.to_string().contains(&token) && !job_of(&framework).to_string().contains(&token));
-    let token = format!("Bearer {token}");
-    let headers = [("Content-Type", "application/json"), ("Authorization", &token)];
-    let path = "/slave(1)/api/v1/executor";
-    let subscribe = || {
-        let mut call = named("SUBSCRIBE");
-        call["subscribe"] = json!({});
-        let body = call.to_string();
-        let mut stream =
-            http::Connection::open(&master.address, "POST", path, &headers, body.as_bytes());
-        assert_eq!(stream.head().status, 200);
-        stream
-    };
-    let mut stream = subscribe();
+    let voice = Voice::of(&master, &framework, &its_pods().pop().unwrap());
+    let mut stream = voice.subscribe();
     hear_launches(&mut stream, 2);
     // Nobody else ends its tasks, although everybody is served here.
-    for headers in [&headers[..1], &[headers[0], ("Authorization", "Bearer guessed")]] {
-        let mut call = named("UPDATE");
-        call["update"] = json!({"status": {
-            "task_id": {"value": "a"}, "state": "TASK_FAILED", "source": "SOURCE_EXECUTOR",
-            "uuid": "AAECAwQFBgcICQoLDA0ODg==", "timestamp": 1.0,
-        }});
-        let body = call.to_string();
-        let reply = http::request(&master.address, "POST", path, headers, body.as_bytes());
+    for token in [None, Some("Bearer guessed")] {
+        let reply = voice.update("a", "TASK_FAILED", token);
         assert_eq!(reply.status, 400, "{}", reply.text());
     }
-    let mut call = named("UPDATE");
-    call["update"] = json!({"status": {
-        "task_id": {"value": "b"}, "state": "TASK_RUNNING", "source": "SOURCE_EXECUTOR",
-        "uuid": "AAECAwQFBgcICQoLDA0ODw==", "timestamp": 1.0,
-    }});
-    let body = call.to_string();
-    let reply = http::request(&master.address, "POST", path, &headers, body.as_bytes());
+    let reply = voice.update("b", "TASK_RUNNING", Some(&voice.token));
     assert_eq!(reply.status, 202, "{}", reply.text());
     let running = framework.update("b", TaskState::Running);
     framework.acknowledge(&running);
@@ -443,26 +468,20 @@ fn executors_run_tasks_in_one_pod_and_outlive_the_operator(_here: Here) {
     let again = info(&json!({"id": {"value": framework.id}}));
     let mut framework =
         Framework::subscribe_as(&master, ContentType::Json, &json!({ "framework_info": again }));
-    let mut stream = subscribe();
     // What it has not spoken of yet it is told again.
+    let mut stream = voice.subscribe();
     hear_launches(&mut stream, 1);
-    assert_eq!(pods("app.kubernetes.io/name=mesos-task").len(), 1);
+    assert_eq!(its_pods().len(), 1);
     // They end with their executor.
     framework.accepted(json!({"type": "SHUTDOWN", "shutdown": {
         "executor_id": {"value": "e"}, "agent_id": {"value": offer.agent_id.value},
     }}));
     framework.update("a", TaskState::Failed);
-    master.until("its pod is gone", || pods("app.kubernetes.io/name=mesos-task").is_empty());
+    master.until("its pod is gone", || its_pods().is_empty());
     master.until("its Secret is gone", || {
-        let left = get_json(&[
-            "-n",
-            NAMESPACE,
-            "get",
-            "secrets",
-            "-l",
-            "app.kubernetes.io/managed-by=proffer",
-        ]);
-        left["items"].as_array().unwrap().is_empty()
+        let ours =
+            ["-n", NAMESPACE, "get", "secrets", "-l", "app.kubernetes.io/managed-by=proffer"];
+        get_json(&ours)["items"].as_array().unwrap().is_empty()
     });
     master.until("both operators are there", both_are_there);
 }
