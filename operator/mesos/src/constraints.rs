@@ -12,6 +12,12 @@ use crate::scheduler::{
 /// How large a compiled pattern may be, in bytes. Mesos gives RE2 4 KiB, which compiles to less.
 const MAXIMUM_PATTERN_BYTES: usize = 64 << 10;
 
+/// How many constraints a framework may have. Each is asked of every agent.
+const MOST_CONSTRAINTS: usize = 1000;
+
+/// How many of them may be patterns, each of which is compiled.
+const MOST_PATTERNS: usize = 100;
+
 /// What a constraint looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selector {
@@ -110,25 +116,51 @@ fn predicate(wire: &crate::scheduler::AttributeConstraintPredicate) -> Result<Pr
 
 /// A pattern that the whole text has to match.
 fn pattern(text: &str) -> Result<Regex, String> {
+    let built = |pattern: &str| {
+        RegexBuilder::new(pattern)
+            .size_limit(MAXIMUM_PATTERN_BYTES)
+            .dfa_size_limit(MAXIMUM_PATTERN_BYTES)
+            .build()
+    };
     // It has to make sense alone: with something around it, `a)(b` would.
-    RegexBuilder::new(text)
-        .size_limit(MAXIMUM_PATTERN_BYTES)
-        .build()
-        .and_then(|_| {
-            let whole = format!("^(?:{text})$");
-            RegexBuilder::new(&whole).size_limit(MAXIMUM_PATTERN_BYTES).build()
-        })
+    built(text)
+        .and_then(|_| built(&format!("^(?:{text})$")))
         .map_err(|error| format!("Failed to construct regex from pattern '{text}': {error}"))
 }
 
 /// The groups of a role: an agent is offered if all constraints of one of them hold.
 pub type Groups = Vec<Vec<Constraint>>;
 
+/// Refuses more than anybody needs, before anything of it is compiled.
+fn check_size(wire: &OfferConstraints) -> Result<(), String> {
+    let groups = wire.role_constraints.values().flat_map(|role| &role.groups);
+    let all = groups.flat_map(|group| &group.attribute_constraints);
+    let is_pattern = |it: &&crate::scheduler::AttributeConstraint| {
+        it.predicate.text_matches.is_some() || it.predicate.text_not_matches.is_some()
+    };
+    let patterns = all.clone().filter(is_pattern).count();
+    let all = all.count();
+    if all > MOST_CONSTRAINTS {
+        return Err(format!(
+            "Offer constraints have {all} attribute constraints, and {MOST_CONSTRAINTS} are the \
+             most that a framework may have"
+        ));
+    }
+    if patterns > MOST_PATTERNS {
+        return Err(format!(
+            "Offer constraints have {patterns} patterns, and {MOST_PATTERNS} are the most that a \
+             framework may have: name values by `TextEquals`, in groups of their own"
+        ));
+    }
+    Ok(())
+}
+
 /// The constraints by role, or what is wrong with them. They are for roles of the framework only.
 pub fn constraints_by_role(
     wire: Option<&OfferConstraints>,
     roles: &BTreeSet<&str>,
 ) -> Result<Vec<(String, Groups)>, String> {
+    wire.map_or(Ok(()), check_size)?;
     let mut by_role = Vec::new();
     for (role, constraints) in wire.into_iter().flat_map(|wire| &wire.role_constraints) {
         if !roles.contains(role.as_str()) {

@@ -114,6 +114,8 @@ pub(crate) struct Connections {
     open: BTreeMap<ConnectionId, (ContentType, stream::Writing)>,
     next: u64,
     watch: Interval,
+    /// Those that nobody reads, and that are still to be ended.
+    stuck: Vec<ConnectionId>,
     showing: Showing,
 }
 
@@ -150,12 +152,16 @@ impl Connections {
     fn of(requests: mpsc::Receiver<Request>) -> Self {
         let mut watch = tokio::time::interval(WATCH_PERIOD);
         watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { requests, open: BTreeMap::new(), next: 0, watch, showing: Showing::default() }
+        let stuck = Vec::new();
+        Self { requests, open: BTreeMap::new(), next: 0, watch, stuck, showing: Showing::default() }
     }
 
     /// Waits until something comes in. Who does not read has ended the connection.
     pub(crate) async fn next(&mut self) -> Request {
         loop {
+            if let Some(request) = self.end_stuck() {
+                return request;
+            }
             tokio::select! {
                 () = self.showing.due() => return Request::Show,
                 Some(request) = self.requests.recv() => match request {
@@ -163,21 +169,28 @@ impl Connections {
                     other => return other,
                 },
                 _ = self.watch.tick() => {
-                    let stuck = |(connection, (_, writing)): (&_, &mut (_, stream::Writing))| {
+                    let is_stuck = |(connection, (_, writing)): (&_, &mut (_, stream::Writing))| {
                         writing.is_stuck().then_some(*connection)
                     };
-                    if let Some(connection) = self.open.iter_mut().find_map(stuck) {
-                        tracing::warn!("a connection to the Mesos API is closed: nobody reads it");
-                        return Request::Ended(connection);
-                    }
+                    self.stuck = self.open.iter_mut().filter_map(is_stuck).collect();
                 }
             }
         }
     }
 
+    /// The end of the next connection that nobody reads, if there is one.
+    fn end_stuck(&mut self) -> Option<Request> {
+        let connection = self.stuck.pop()?;
+        tracing::warn!("a connection to the Mesos API is closed: nobody reads it");
+        Some(Request::Ended(connection))
+    }
+
     /// What has come in already, if anything has. Those who only look come last, so that they see what
     /// they have said before.
     pub(crate) fn try_next(&mut self) -> Option<Request> {
+        if let Some(request) = self.end_stuck() {
+            return Some(request);
+        }
         while let Ok(request) = self.requests.try_recv() {
             match request {
                 Request::Look(reply) => self.showing.want(reply),
@@ -278,7 +291,7 @@ impl Connections {
         event: &M,
         master: &mut Master,
     ) {
-        let Some((content, writing)) = self.open.get(&connection) else { return };
+        let Some((content, writing)) = self.open.get_mut(&connection) else { return };
         let mut record = Vec::new();
         recordio::encode(&content.encode(event), &mut record);
         if !writing.write(record) {

@@ -5,6 +5,7 @@
 //! give: it has slashes.
 
 mod shown;
+mod updates;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,7 +25,6 @@ use proffer_mesos::types::{
     KillPolicy, TaskId as WireTaskId, TaskInfo, TaskState, TaskStatus, TaskStatusReason as Reason,
     TaskStatusSource as Source, ValueInMap,
 };
-use proffer_mesos::validate::has_uuid;
 
 use super::accept::TOO_MUCH;
 use super::digest::Digest;
@@ -444,9 +444,10 @@ impl Master {
         let subscribed = Event { subscribed: Some(subscribed), ..event(EventType::Subscribed) };
         self.effects.push(Effect::Tell(connection, Box::new(subscribed)));
         // One that cannot be acknowledged would be outstanding for ever.
-        let updates = subscribe.unacknowledged_updates.into_iter();
-        for update in updates.filter(|update| has_uuid(&update.status)) {
-            self.take_executor_update(now, &id, &name, update.status);
+        for update in subscribe.unacknowledged_updates {
+            if self.refuse_update(&id, &update.status).is_none() {
+                self.take_executor_update(now, &id, &name, update.status);
+            }
         }
         self.checkpointed(&TaskKey { framework: id, task: name }, 0);
     }
@@ -466,8 +467,8 @@ impl Master {
                 let Some(update) = call.update else {
                     return Answer::new(400, "Expecting 'update' to be present");
                 };
-                if !has_uuid(&update.status) {
-                    return Answer::new(400, "Expecting 'uuid' to be 16 bytes");
+                if let Some(refusal) = self.refuse_update(&id, &update.status) {
+                    return refusal;
                 }
                 self.take_executor_update(now, &id, &name, update.status);
             }
@@ -509,56 +510,6 @@ impl Master {
         if let Some(record) = framework.and_then(|known| known.executors.get_mut(&name)) {
             record.connection = None;
         }
-    }
-
-    /// What an executor says of one of its tasks. It is acknowledged once it is stored.
-    fn take_executor_update(
-        &mut self,
-        now: Time,
-        id: &Arc<str>,
-        name: &TaskId,
-        mut status: TaskStatus,
-    ) {
-        self.count("messages_status_update", 1);
-        let framework = self.frameworks.get(id);
-        let is_valid = framework.is_some_and(|it| it.tasks.contains_key(&*status.task_id.value));
-        self.count(if is_valid { "valid_status_updates" } else { "invalid_status_updates" }, 1);
-        let Some(framework) = self.frameworks.get_mut(id) else { return };
-        let Some(record) = framework.executors.get(name) else { return };
-        let container = record.container.clone();
-        let (executor, agent) = (record.info.executor_id.clone(), record.agent.clone());
-        let job = framework.key.clone();
-        let task: TaskId = status.task_id.value.as_str().into();
-        let uuid = status.uuid.clone().unwrap_or_default();
-        let acknowledged = EventAcknowledged { task_id: status.task_id.clone(), uuid };
-        let told = Event { acknowledged: Some(acknowledged), ..event(EventType::Acknowledged) };
-        if let Some(record) = framework.executors.get_mut(name) {
-            record.tell_after_change(told);
-            let key = TaskKey { framework: id.clone(), task: name.clone() };
-            self.effects.push(Effect::Checkpoint(key));
-        }
-        let Some(known) = framework.tasks.get_mut(&task) else { return };
-        let is_own = known.executor_id() == executor.value && *known.info.agent_id.value == *agent;
-        let is_new = !known
-            .statuses
-            .iter()
-            .any(|seen| seen.timestamp == status.timestamp && seen.state == status.state);
-        let state = TaskState::try_from(status.state);
-        let Ok(state) = state.map_err(drop).and_then(|state| {
-            if is_own && is_new && !is_terminal(known.state) { Ok(state) } else { Err(()) }
-        }) else {
-            return;
-        };
-        known.state = state;
-        let key = TaskKey { framework: id.clone(), task: task.clone() };
-        if is_terminal(state) && std::mem::take(&mut known.holds) {
-            self.effects.push(Effect::Engine(EngineEvent::TaskGone(job, task)));
-        }
-        status.agent_id = Some(AgentId { value: agent.to_string() });
-        status.executor_id = Some(ExecutorId { value: executor.value });
-        status.source = status.source.or(Some(Source::Executor.into()));
-        status.container_status = status.container_status.or(container);
-        self.queue_update(now, &key, status);
     }
 }
 

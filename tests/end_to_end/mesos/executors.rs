@@ -22,6 +22,7 @@ pub(crate) fn tests() -> Vec<Test> {
         tasks_of_executors_end_when_their_agent_is_drained,
         nobody_speaks_for_an_executor_that_is_not_there,
         executors_of_one_id_are_alike,
+        what_executors_say_of_tasks_is_kept_within_bounds,
     ]
 }
 
@@ -72,12 +73,16 @@ impl Executor {
 
     #[track_caller]
     fn update(&self, task: &str, state: &str, time: f64) {
+        let reply = self.try_update(task, state, time, "");
+        assert_eq!(reply.status, 202, "{}", reply.text());
+    }
+
+    fn try_update(&self, task: &str, state: &str, time: f64, message: &str) -> Reply {
         let status = json!({
             "task_id": { "value": task }, "state": state, "source": "SOURCE_EXECUTOR",
-            "uuid": UUID, "timestamp": time,
+            "uuid": UUID, "timestamp": time, "message": message,
         });
-        let reply = self.call(json!({ "type": "UPDATE", "update": { "status": status } }));
-        assert_eq!(reply.status, 202, "{}", reply.text());
+        self.call(json!({ "type": "UPDATE", "update": { "status": status } }))
     }
 }
 
@@ -225,4 +230,17 @@ fn executors_of_one_id_are_alike() {
         super::framework::amount(&framework.offer(), "cpus") >= 1.25
     });
     drop(master);
+}
+
+fn what_executors_say_of_tasks_is_kept_within_bounds() {
+    let (master, mut framework, _) = launched("exec sleep 1000");
+    let executor = Executor::subscribe(&master, &framework);
+    let reply = executor.try_update("t", "TASK_RUNNING", 0.5, &"x".repeat(64 << 10));
+    assert_eq!(reply.status, 413, "{}", reply.text());
+    (0..100).for_each(|time| executor.update("t", "TASK_RUNNING", f64::from(time)));
+    let reply = executor.try_update("t", "TASK_FINISHED", 100.0, "");
+    assert_eq!(reply.status, 429, "{}", reply.text());
+    let first = framework.update("t", TaskState::Running);
+    framework.acknowledge(&first);
+    executor.update("t", "TASK_FINISHED", 100.0);
 }

@@ -52,3 +52,21 @@ fn constraints_are_for_roles_of_the_framework() {
     let error = constraints_by_role(Some(&wire), &BTreeSet::from(["b"])).unwrap_err();
     assert!(error.contains("must not be empty"), "{error}");
 }
+
+#[test]
+fn more_constraints_than_anybody_needs_are_refused_before_they_are_compiled() {
+    let refusal = |predicate: &str, count: usize| {
+        let one = format!(r#"{{"selector":{{"attribute_name":"a"}},"predicate":{predicate}}}"#);
+        let group = format!(r#"{{"attribute_constraints":[{}]}}"#, vec![one; count].join(","));
+        let wire = format!(r#"{{"role_constraints":{{"a":{{"groups":[{group}]}}}}}}"#);
+        let wire = from_json(wire.as_bytes()).unwrap();
+        constraints_by_role(Some(&wire), &BTreeSet::from(["a"])).err().unwrap_or_default()
+    };
+    let exists = r#"{"exists":{}}"#;
+    assert_eq!(refusal(exists, 1000), "");
+    assert!(refusal(exists, 1001).contains("1000 are the most"));
+    assert_eq!(refusal(r#"{"text_matches":{"regex":"x|y"}}"#, 100), "");
+    // The pattern makes no sense, and nobody looks.
+    let error = refusal(r#"{"text_not_matches":{"regex":"("}}"#, 101);
+    assert!(error.contains("101 patterns"), "{error}");
+}

@@ -47,7 +47,7 @@ pub(in crate::master) enum Next {
 pub(in crate::master) struct Writing {
     pieces: mpsc::UnboundedSender<Piece>,
     backlog: Arc<Backlog>,
-    /// How many pieces had been read when that last changed, and when this was seen.
+    /// How many pieces had been read when that last changed or something began to wait, and when that was.
     seen: (u64, Instant),
 }
 
@@ -68,8 +68,11 @@ pub(in crate::master) fn stream() -> (Writing, Reading) {
 
 impl Writing {
     /// Says something; false if too much waits already, or nobody reads any more.
-    pub(in crate::master) fn write(&self, record: Vec<u8>) -> bool {
+    pub(in crate::master) fn write(&mut self, record: Vec<u8>) -> bool {
         let waiting = self.backlog.bytes.fetch_add(record.len(), Relaxed);
+        if waiting == 0 {
+            self.seen.1 = Instant::now();
+        }
         waiting.saturating_add(record.len()) <= MOST_BYTES
             && self.pieces.send(Piece::Record(record)).is_ok()
     }
@@ -85,6 +88,7 @@ impl Writing {
         let read = self.backlog.read.load(Relaxed);
         if read != self.seen.0 || self.backlog.bytes.load(Relaxed) == 0 {
             self.seen = (read, Instant::now());
+            return false;
         }
         self.seen.1.elapsed() >= PATIENCE
     }

@@ -5,7 +5,7 @@ use super::*;
 fn connections() -> (Connections, mpsc::Sender<Request>, stream::Reading) {
     let (sender, requests) = mpsc::channel(1);
     let mut connections = Connections::of(requests);
-    let (writing, reading) = stream();
+    let (mut writing, reading) = stream();
     assert!(writing.write(b"an event".to_vec()));
     connections.open.insert(ConnectionId(7), (ContentType::Json, writing));
     (connections, sender, reading)
@@ -19,6 +19,27 @@ async fn who_does_not_read_is_disconnected() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn all_who_do_not_read_are_disconnected_at_once() {
+    let (mut connections, _sender, _reading) = connections();
+    let (mut writing, _other) = stream();
+    assert!(writing.write(b"an event".to_vec()));
+    connections.open.insert(ConnectionId(8), (ContentType::Json, writing));
+    connections.next().await;
+    assert!(matches!(connections.try_next(), Some(Request::Ended(_))), "nobody waits a second");
+    assert!(connections.try_next().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_waits_counts_however_long_nobody_looks() {
+    let (mut writing, _reading) = stream();
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    assert!(writing.write(b"an event".to_vec()));
+    assert!(!writing.is_stuck(), "it waits since a moment ago");
+    tokio::time::advance(Duration::from_secs(10)).await;
+    assert!(writing.is_stuck());
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_reads_stays_however_long_nothing_happens() {
     let (mut connections, _sender, mut reading) = connections();
     assert_eq!(reading.next().await, Next::Record(b"an event".to_vec()));
@@ -28,11 +49,11 @@ async fn who_reads_stays_however_long_nothing_happens() {
 
 #[tokio::test]
 async fn what_waits_is_bounded_in_bytes() {
-    let (writing, mut reading) = stream();
+    let (mut writing, mut reading) = stream();
     let megabytes = || vec![0; 20 << 20];
     assert!((0..3).all(|_| writing.write(megabytes())));
     assert!(!writing.write(megabytes()), "more than 64 MiB wait");
-    let (writing, mut other) = stream();
+    let (mut writing, mut other) = stream();
     for _ in 0..10 {
         assert!(writing.write(megabytes()), "what was read does not count");
         assert!(matches!(other.try_next(), Next::Record(_)));
@@ -42,7 +63,7 @@ async fn what_waits_is_bounded_in_bytes() {
 
 #[tokio::test]
 async fn a_mark_comes_when_everything_before_it_was_read() {
-    let (writing, mut reading) = stream();
+    let (mut writing, mut reading) = stream();
     assert!(writing.write(b"one".to_vec()));
     writing.mark();
     assert!(writing.write(b"two".to_vec()));
