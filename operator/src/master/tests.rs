@@ -236,6 +236,8 @@ fn a_task_that_is_killed_before_its_executor_is_there_is_killed_all_the_same() {
     let executor = r#"{"executor_id":{"value":"e"},"command":{"value":"true"}}"#;
     (one.command, one.executor) = (None, Some(from_json(executor.as_bytes()).unwrap()));
     world.launch(stream, &[one]);
+    // Frameworks say it again until they hear of it.
+    world.kill(stream, "t", None);
     world.kill(stream, "t", None);
     let connection = world.subscribe_executor();
     let told = world.told[&connection].iter();
