@@ -323,11 +323,10 @@ impl Master {
             self.count("messages_register_slave", 1);
             self.count("slave_registrations", 1);
         }
-        let is_other = self.agents.insert(now, id, hostname.to_owned(), node);
+        let is_other = self.agents.insert(now, id.clone(), hostname.to_owned(), node);
         self.observe_dependents(is_other);
-        if is_new && !self.windows.is_empty() {
-            // It may be one whose maintenance was scheduled before it came.
-            self.plan_maintenance();
+        if is_new {
+            self.plan_for_newcomer(&id);
         }
     }
 

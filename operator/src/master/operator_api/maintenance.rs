@@ -151,13 +151,22 @@ impl Master {
             let problem = "is deactivated and cannot be removed from the schedule";
             return refuse_machine(machine, problem);
         }
+        let former = keys(self.windows.iter().flat_map(|window| &window.machines));
         self.windows = Arc::new(windows);
-        self.plan_maintenance();
+        self.plan(|_| true, &former);
         done()
     }
 
-    /// Tells of nodes when they will be away by the schedule.
-    pub(in crate::master) fn plan_maintenance(&mut self) {
+    /// Tells of a node that has just come when it will be away, which may have been scheduled before.
+    pub(in crate::master) fn plan_for_newcomer(&mut self, id: &str) {
+        if !self.windows.is_empty() {
+            self.plan(|agent| *agent.id == *id, &BTreeSet::new());
+        }
+    }
+
+    /// Tells of nodes when they will be away by the schedule. Only machines that it named formerly lose what
+    /// is planned for them: the plans of others are those of people.
+    fn plan(&mut self, is_about: impl Fn(&Agent) -> bool, former: &BTreeSet<String>) {
         let mut windows: BTreeMap<String, &Window> = BTreeMap::new();
         for window in self.windows.iter() {
             windows.extend(window.machines.iter().map(|machine| (machine.key(), window)));
@@ -167,14 +176,19 @@ impl Master {
             window.map(Window::maintenance)
         };
         let down = keys(self.down_machines.iter());
-        let is_down = |agent: &Agent| names(agent).iter().any(|name| down.contains(name));
+        let is_among = |agent: &Agent, machines: &BTreeSet<String>| {
+            names(agent).iter().any(|name| machines.contains(name))
+        };
         let changed: Vec<_> = self
             .agents
             .iter()
-            .map(|agent| (agent.id.clone(), planned(agent), is_down(agent), agent.node.maintenance))
-            .filter(|(_, new, _, old)| new != old)
+            .filter(|agent| is_about(agent))
+            .map(|agent| (agent, planned(agent)))
+            .filter(|(agent, plan)| *plan != agent.node.maintenance)
+            .filter(|(agent, plan)| plan.is_some() || is_among(agent, former))
+            .map(|(agent, plan)| (agent.id.clone(), plan, is_among(agent, &down)))
             .collect();
-        for (id, maintenance, is_down, _) in changed {
+        for (id, maintenance, is_down) in changed {
             let mark = match maintenance {
                 Some(maintenance) if is_down => NodeMark::Down(maintenance),
                 other => NodeMark::Maintenance(other),
@@ -228,10 +242,11 @@ impl Master {
             window.machines.retain(|machine| !back.contains(&machine.key()));
         }
         windows.retain(|window| !window.machines.is_empty());
-        for agent in self.agents_on(&machines) {
-            self.mark(&agent, NodeMark::Reactivated);
+        let agents = self.agents_on(&machines);
+        for agent in &agents {
+            self.mark(agent, NodeMark::Reactivated);
         }
-        self.plan_maintenance();
+        self.plan(|agent| agents.iter().any(|id| **id == *agent.id), &back);
         done()
     }
 

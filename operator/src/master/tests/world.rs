@@ -111,6 +111,11 @@ impl World {
 
     /// A node more.
     pub(in crate::master) fn add_node(&mut self, name: &str) {
+        self.annotate(name, None);
+    }
+
+    /// People say when a node will be away, if at all.
+    pub(in crate::master) fn annotate(&mut self, name: &str, maintenance: Option<Maintenance>) {
         let node = NodeObservation {
             name: name.into(),
             allocatable: vec![
@@ -120,6 +125,7 @@ impl World {
             ],
             labels: vec![("zone".into(), "a".into())],
             ports: agent_ports(),
+            maintenance,
             ..NodeObservation::default()
         };
         self.master.observe_node(self.now, None, name, node.clone());

@@ -101,3 +101,44 @@ fn what_another_master_had_planned_is_adopted_once() {
     assert_eq!(on(&mut world, "START_MAINTENANCE", &machine).0, 400, "it is down");
     assert_eq!(on(&mut world, "STOP_MAINTENANCE", &machine), done());
 }
+
+#[test]
+fn what_people_plan_for_nodes_stays_theirs() {
+    let mut world = World::new(3);
+    let from = |milliseconds: u64| Maintenance {
+        start: Time::from_milliseconds(milliseconds),
+        duration: None,
+    };
+    for (node, maintenance) in [("n0", from(2_000_000_000)), ("n2", from(2_500_000_000))] {
+        world.annotate(node, Some(maintenance));
+        world.adopt_plan(node, maintenance, node == "n2");
+    }
+    world.annotate("n1", Some(from(3_000_000_000)));
+    // They have thought better of it.
+    world.annotate("n0", None);
+    world.add_node("n3");
+    assert!(world.marks.is_empty(), "{:?}", world.marks);
+    // One that comes back concerns no other.
+    assert_eq!(on(&mut world, "STOP_MAINTENANCE", &json!({ "hostname": "n2" })), done());
+    let back = [NodeMark::Reactivated, NodeMark::Maintenance(None)];
+    assert_eq!(world.marks, back.map(|mark| (Box::<str>::from("n2"), mark)));
+    // Nor does a schedule that does not name it, nor did before.
+    world.marks.clear();
+    let unavailability = json!({ "start": { "nanoseconds": START } });
+    assert_eq!(schedule(&mut world, "n3", &unavailability), done());
+    let marked: Vec<_> = world.marks.iter().map(|(node, _)| &**node).collect();
+    assert_eq!(marked, ["n3"]);
+}
+
+#[test]
+fn machines_that_the_schedule_names_no_more_are_free_again() {
+    let mut world = World::new(2);
+    let unavailability = json!({ "start": { "nanoseconds": START } });
+    assert_eq!(schedule(&mut world, "n0", &unavailability), done());
+    world.marks.clear();
+    assert_eq!(schedule(&mut world, "n1", &unavailability), done());
+    let plan = Maintenance { start: Time::from_milliseconds(2_000_000_000), duration: None };
+    let marks = [None, Some(plan)].map(NodeMark::Maintenance);
+    let nodes = ["n0", "n1"].map(Box::<str>::from);
+    assert_eq!(world.marks, nodes.into_iter().zip(marks).collect::<Vec<_>>());
+}
