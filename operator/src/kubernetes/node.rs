@@ -73,18 +73,17 @@ enum Plan {
 }
 
 fn maintenance(text: &str) -> Result<Plan, String> {
-    let text = text.trim();
-    match text {
-        "" => return Ok(Plan::None),
-        "now" => return Ok(Plan::Drain),
-        _ => {}
+    match text.trim() {
+        "" => Ok(Plan::None),
+        "now" => Ok(Plan::Drain),
+        text => match text.strip_prefix(DOWN) {
+            Some(text) => Ok(Plan::Down(window(text.trim())?)),
+            None => Ok(Plan::Maintenance(window(text)?)),
+        },
     }
-    if let Some(window) = text.strip_prefix(DOWN) {
-        return Ok(match maintenance(window)? {
-            Plan::Maintenance(maintenance) => Plan::Down(maintenance),
-            other => other,
-        });
-    }
+}
+
+fn window(text: &str) -> Result<Maintenance, String> {
     let invalid = |part: &str| {
         format!(
             "the annotation {MAINTENANCE_ANNOTATION} has \"{part}\", which is no time: write now, a \
@@ -103,7 +102,7 @@ fn maintenance(text: &str) -> Result<Plan, String> {
     if end.is_some_and(|end| end <= start) {
         return Err(format!("the annotation {MAINTENANCE_ANNOTATION} ends before it starts"));
     }
-    Ok(Plan::Maintenance(Maintenance { start, duration: end.map(|end| end.since(start)) }))
+    Ok(Maintenance { start, duration: end.map(|end| end.since(start)) })
 }
 
 /// What is to be written of a node, if it has this uid, so that it says what was decided.

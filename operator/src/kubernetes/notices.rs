@@ -68,7 +68,7 @@ impl Notice {
     }
 
     /// Something wrong with a node.
-    pub(crate) fn of_node(name: &str, problem: String) -> Self {
+    pub(crate) fn of_node(name: &str, problem: &str) -> Self {
         let object = ObjectReference {
             api_version: Some("v1".to_owned()),
             kind: Some("Node".to_owned()),
@@ -77,7 +77,7 @@ impl Notice {
             uid: Some(name.to_owned()),
             ..ObjectReference::default()
         };
-        Self { object, is_warning: true, reason: "InvalidMaintenance", note: problem }
+        Self { object, is_warning: true, reason: "InvalidMaintenance", note: shortened(problem) }
     }
 }
 

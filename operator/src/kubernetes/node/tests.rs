@@ -2,6 +2,7 @@ use k8s_openapi::api::core::v1::Node;
 use proffer_core::event::Maintenance;
 use serde_json::json;
 
+use super::super::notices::Notice;
 use super::{MAINTENANCE_ANNOTATION, NodeFacts, mark_patch, node_facts};
 use crate::master::NodeMark;
 use proffer_core::time::{Span, Time};
@@ -107,6 +108,11 @@ fn a_node_that_is_away_for_its_maintenance_says_so() {
         assert!(facts.is_down && facts.observation.draining, "{text}");
         assert_eq!(facts.observation.maintenance, Some(maintenance));
     }
-    assert!(node("down soon", "True", false).problem.is_some());
+    for wrong in ["down soon", "down now", "down", &"down ".repeat(50_000)] {
+        let facts = node(wrong, "True", false);
+        assert_eq!(facts.observation, node("", "True", false).observation);
+        // No Event holds more.
+        assert!(Notice::of_node("n", &facts.problem.unwrap()).note.len() <= 1024);
+    }
     assert!(!node("now", "True", false).is_down);
 }

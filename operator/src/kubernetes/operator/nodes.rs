@@ -21,7 +21,7 @@ impl Operator {
         if let Some(problem) = problem
             && before.and_then(|before| before.problem).as_ref() != Some(&problem)
         {
-            self.common.notices.push(Notice::of_node(name, problem));
+            self.common.notices.push(Notice::of_node(name, &problem));
         }
         if is_gone {
             self.leaving_nodes.insert(name.into());
