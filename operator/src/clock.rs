@@ -96,6 +96,11 @@ impl Wall {
         let span = Span::from_milliseconds(self.0.unsigned_abs());
         if self.0 > 0 { written - span } else { written + span }
     }
+
+    /// A time by the clock that decides, as the wall's will show it.
+    pub(crate) fn write(self, decided: Time) -> Time {
+        Self(self.0.saturating_neg()).read(decided)
+    }
 }
 
 impl fmt::Display for Step {

@@ -67,6 +67,7 @@ fn what_is_written_by_a_wall_that_was_set_is_read_as_when_it_was() {
         // Written now, by the wall.
         let written = Time::from_milliseconds(u64::try_from(written).unwrap());
         assert_eq!(clock.wall().read(written), clock.now());
+        assert_eq!(clock.wall().write(clock.now()), written);
     }
     CLOCKS.set((0, -WALL));
     clock.take_step();

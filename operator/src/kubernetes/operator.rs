@@ -349,7 +349,7 @@ impl Operator {
             }
             Action::Framework(key, action) => {
                 if let Some(mesos) = &mut self.mesos {
-                    mesos.take_action(now, &key, action);
+                    mesos.take_action(&self.common, now, &key, action);
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 use proffer_core::ExecutorKey;
-use proffer_core::event::{Departure, Event, JobObservation};
+use proffer_core::event::{Departure, Event, JobObservation, NodeObservation};
 use proffer_core::jobs::{JobKey, JobSpec};
 use proffer_core::time::Time;
 use proffer_core::view::JobStatus;
@@ -189,6 +189,14 @@ impl Common {
             status,
         };
         self.engine.handle(now, Event::Job(Box::new(observed)));
+    }
+
+    /// Tells the engine of a node, whose maintenance is written by the wall's clock.
+    pub(super) fn tell_of_node(&mut self, now: Time, mut node: NodeObservation) {
+        if let Some(maintenance) = &mut node.maintenance {
+            maintenance.start = self.wall.read(maintenance.start);
+        }
+        self.engine.handle(now, Event::Node(node));
     }
 
     /// Notes what is new in a job's status, for people.

@@ -95,8 +95,22 @@ impl Mesos {
         self.master.next_wakeup().into_iter().chain(look).chain(due).min()
     }
 
-    /// The engine says something to a framework.
-    pub(super) fn take_action(&mut self, now: Time, key: &JobKey, action: FrameworkAction) {
+    /// The engine says something to a framework, whose clock is that of the wall.
+    pub(super) fn take_action(
+        &mut self,
+        common: &Common,
+        now: Time,
+        key: &JobKey,
+        mut action: FrameworkAction,
+    ) {
+        let unavailable_from = match &mut action {
+            FrameworkAction::Offer(offer) => offer.unavailable_from.as_mut(),
+            FrameworkAction::InverseOffer { unavailable_from, .. } => Some(unavailable_from),
+            _ => None,
+        };
+        if let Some(from) = unavailable_from {
+            *from = common.wall.write(*from);
+        }
         self.master.take_action(now, key, action);
     }
 
@@ -138,6 +152,10 @@ impl Mesos {
             }
             for effect in effects {
                 match effect {
+                    Effect::Engine(Event::Node(node)) => {
+                        any = true;
+                        common.tell_of_node(now, node);
+                    }
                     Effect::Engine(event) => {
                         any = true;
                         write_change(common, &event);

@@ -51,10 +51,7 @@ impl Operator {
                 node.ports = agent_ports();
                 mesos.observe_node(&self.common, now, &node);
             }
-            if let Some(maintenance) = &mut node.maintenance {
-                maintenance.start = self.common.wall.read(maintenance.start);
-            }
-            self.common.engine.handle(now, Event::Node(node));
+            self.common.tell_of_node(now, node);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Frameworks of Mesos: their jobs, the pods of their tasks, and processes that take over.
 
 mod executors;
+mod maintenance;
 
 use std::sync::Arc;
 
