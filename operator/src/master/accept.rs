@@ -60,10 +60,13 @@ impl Master {
                     let tasks = operation.launch.map(|launch| launch.task_infos);
                     for task in tasks.unwrap_or_default() {
                         let bytes = limits::bytes(&task);
+                        if bytes > bytes_left {
+                            let (state, reason, message) = self.too_much(id, bytes);
+                            self.refuse_launch(now, id, &task, state, reason, message);
+                            continue;
+                        }
                         let checked = if has_id {
                             Err("Operation 'LAUNCH' must not have 'id' set".to_owned())
-                        } else if bytes > bytes_left {
-                            Err(self.too_much(id, bytes))
                         } else {
                             self.check(id, &task, place.as_ref())
                         };
@@ -84,6 +87,7 @@ impl Master {
                             now,
                             id,
                             &task,
+                            TaskState::Error,
                             Reason::TaskGroupInvalid,
                             message.to_owned(),
                         );
@@ -214,7 +218,8 @@ impl Master {
                 requests.push(request);
             }
             Err(message) => {
-                self.refuse_launch(now, id, &record.info, Reason::TaskInvalid, message);
+                let (state, reason) = (TaskState::Error, Reason::TaskInvalid);
+                self.refuse_launch(now, id, &record.info, state, reason, message);
             }
         }
     }
@@ -224,11 +229,12 @@ impl Master {
         now: Time,
         id: &str,
         task: &TaskInfo,
+        state: TaskState,
         reason: Reason,
         message: String,
     ) {
         let name = &task.task_id.value;
-        let status = status(now, name, TaskState::Error, Some(reason), message);
+        let status = status(now, name, state, Some(reason), message);
         let agent_id = Some(AgentId { value: task.agent_id.value.clone() });
         self.tell_status(id, TaskStatus { agent_id, ..status });
     }

@@ -4,6 +4,7 @@ use std::ops::Deref;
 
 use proffer_core::frameworks::TaskId;
 use proffer_mesos::Message;
+use proffer_mesos::types::{TaskState, TaskStatusReason as Reason};
 
 use super::frameworks::Framework;
 use super::shared::Shared;
@@ -149,16 +150,22 @@ impl Master {
         self.settings.limits.task_bytes.saturating_sub(known)
     }
 
-    /// What is said of a task that is more than that.
-    pub(super) fn too_much(&self, framework: &str, bytes: usize) -> String {
+    /// What is said of a task that is more than that. It may be launched again, unless it is too much alone.
+    pub(super) fn too_much(&self, framework: &str, bytes: usize) -> (TaskState, Reason, String) {
+        let (state, reason) = if bytes > self.settings.limits.task_bytes {
+            (TaskState::Error, Reason::TaskInvalid)
+        } else {
+            (TaskState::Dropped, Reason::InvalidOffers)
+        };
         let principal = self.frameworks.get(framework).and_then(|one| one.principal.as_deref());
-        format!(
+        let message = format!(
             "The tasks of a principal have at most {} bytes together until they have ended \
              (mesos.limits.taskMebibytes). {} has no room for this one of {bytes} bytes: put less into \
              its data, labels and command, or launch it when others have ended",
             self.settings.limits.task_bytes,
             self.settings.name(principal),
-        )
+        );
+        (state, reason, message)
     }
 }
 

@@ -67,10 +67,14 @@ fn tasks_of_a_principal_are_bounded_until_they_have_ended() {
         task.data = Some(vec![b'x'; bytes]);
         task
     };
-    world.launch(stream, &[with_data("a", 6000), with_data("b", 6000), with_data("c", 100)]);
-    assert_eq!(world.runs.len(), 2, "the first and the last have room");
-    let update = &world.updates(stream)[0];
-    assert_eq!((&*update.task_id.value, update.state), ("b", i32::from(TaskState::Error)));
+    let sizes = [("a", 6000), ("b", 6000), ("c", 100), ("never", 10_000)];
+    world.launch(stream, &sizes.map(|(name, bytes)| with_data(name, bytes)));
+    assert_eq!(world.runs.len(), 2, "the first and the third have room");
+    let updates = world.updates(stream);
+    let told = updates.iter().map(|update| (&*update.task_id.value, update.state));
+    let states = [("b", TaskState::Lost), ("never", TaskState::Error)];
+    assert_eq!(told.collect::<Vec<_>>(), states.map(|(name, state)| (name, i32::from(state))));
+    let update = &updates[0];
     let message = update.message.as_deref().unwrap();
     assert!(message.contains("10000 bytes together until they have ended"), "{message}");
     // Its end makes room once the framework knows of it.
