@@ -200,11 +200,18 @@ impl Writer {
 /// Whether an object is larger than the API server takes, or what it stores objects in, which says so as an
 /// error of its own, or longer somewhere than its schema allows.
 fn is_too_large(status: &Status) -> bool {
-    let words: &[&str] = match status.code {
-        413 => return true,
-        422 => &["Too long", "Too many", "too long", "at most"],
-        500 => &["request is too large", "message larger than max"],
-        _ => return false,
-    };
-    words.iter().any(|words| status.message.contains(words))
+    match status.code {
+        413 => true,
+        // A rule of the schema may use the same words about something else.
+        422 => status.details.iter().flat_map(|details| &details.causes).any(|cause| {
+            matches!(cause.reason.as_str(), "FieldValueTooLong" | "FieldValueTooMany")
+        }),
+        500 => ["request is too large", "message larger than max"]
+            .iter()
+            .any(|words| status.message.contains(words)),
+        _ => false,
+    }
 }
+
+#[cfg(test)]
+mod tests;
