@@ -7,7 +7,7 @@ use crate::master::connections::stream::stream;
 #[tokio::test]
 async fn an_event_is_followed_by_the_end_of_its_line_at_once() {
     let (requests, _asked) = mpsc::channel(1);
-    let (writing, events) = stream();
+    let (mut writing, events) = stream();
     let stream = Stream { connection: ConnectionId(1), id: "s".to_owned(), events };
     let end = line_end(ContentType::Json);
     let response = super::events(&requests, ContentType::Json, stream, end.clone());
@@ -23,7 +23,7 @@ async fn an_event_is_followed_by_the_end_of_its_line_at_once() {
 #[tokio::test]
 async fn it_is_told_when_everything_was_read() {
     let (requests, mut asked) = mpsc::channel(1);
-    let (writing, events) = stream();
+    let (mut writing, events) = stream();
     let stream = Stream { connection: ConnectionId(1), id: "s".to_owned(), events };
     let response = super::events(&requests, ContentType::Protobuf, stream, None);
     let mut body = response.into_body().into_data_stream();
