@@ -117,7 +117,7 @@ pub struct MesosTraffic {
     #[schemars(range(min = 10, max = 1_000_000))]
     pub requests_per_principal: u32,
 
-    /// Answers that are on their way to those who read `/state` and the like.
+    /// Answers that are on their way to those who read `/state`, files and the like.
     #[schemars(range(min = 10, max = 10_000))]
     pub answers: u32,
 

@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::http::StatusCode;
 use futures::future::BoxFuture;
 use proffer_core::jobs::JobKey;
@@ -263,6 +264,16 @@ impl Files {
             Self::Logs(logs) => read_log(&**logs, path, true, reach).await.map(Download::Text),
         }
     }
+}
+
+/// A text in pieces.
+pub(super) fn pieces(text: String) -> impl Iterator<Item = Vec<u8>> + Send {
+    let mut left = Bytes::from(text);
+    let length = usize::try_from(MAXIMUM_READ_BYTES).unwrap_or(usize::MAX);
+    std::iter::from_fn(move || {
+        let piece = left.split_to(left.len().min(length));
+        (!piece.is_empty()).then(|| piece.to_vec())
+    })
 }
 
 /// The path that is asked for.

@@ -14,6 +14,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures::{Stream, StreamExt};
 use proffer_mesos::content::ContentType;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -111,8 +112,7 @@ impl Readers {
         sight: Sight,
         who: &Who,
     ) -> Result<Response, Response> {
-        let no_place = |why| exhausted(why, "answers that are on their way", "answers");
-        let place = self.answers.take_soon(who, 1).await.map_err(no_place)?;
+        let place = self.place(who).await?;
         let reading = self.look(sight).await?;
         let kind = match asked.function() {
             Some(_) => "text/javascript",
@@ -125,8 +125,45 @@ impl Readers {
             None => Err(unavailable()),
             Some(Made::Nothing) => Err(asked.missing()),
             Some(Made::Last(whole)) => Ok((kind, whole).into_response()),
-            Some(Made::Piece(first)) => Ok((kind, body(first, pieces)).into_response()),
+            Some(first) => Ok((kind, body(Some(first), pieces)).into_response()),
         }
+    }
+
+    /// A place for an answer, as soon as there is one.
+    pub(super) async fn place(&self, who: &Who) -> Result<Held, Response> {
+        let no_place = |why| exhausted(why, "answers that are on their way", "answers");
+        self.answers.take_soon(who, 1).await.map_err(no_place)
+    }
+
+    /// A body of pieces that others make. It has its place until the last one was taken, or one is not taken
+    /// for long.
+    pub(super) fn send(
+        &self,
+        place: Held,
+        pieces: impl Stream<Item = io::Result<Vec<u8>>> + Send + 'static,
+    ) -> Body {
+        let (sender, receiver) = mpsc::channel(1);
+        let patience = self.patience;
+        tokio::spawn(async move {
+            let _place = place;
+            let mut pieces = std::pin::pin!(pieces);
+            loop {
+                let made = match pieces.next().await {
+                    Some(Ok(piece)) => Made::Piece(piece),
+                    Some(Err(error)) => {
+                        tracing::debug!("a file that is sent breaks off: {error}");
+                        return;
+                    }
+                    None => Made::Last(Vec::new()),
+                };
+                let is_last = matches!(made, Made::Last(_));
+                let sent = tokio::time::timeout(patience, sender.send(made)).await;
+                if is_last || !matches!(sent, Ok(Ok(()))) {
+                    return;
+                }
+            }
+        });
+        body(None, receiver)
     }
 
     /// What the master knows now, as far as a reader may see it.
@@ -159,8 +196,8 @@ impl Readers {
 }
 
 /// The rest of an answer. One that breaks off does not end as if it were whole.
-fn body(first: Vec<u8>, pieces: mpsc::Receiver<Made>) -> Body {
-    let state = (Some(Made::Piece(first)), Some(pieces));
+fn body(first: Option<Made>, pieces: mpsc::Receiver<Made>) -> Body {
+    let state = (first, Some(pieces));
     Body::from_stream(futures::stream::unfold(state, |(first, pieces)| async move {
         let mut pieces = pieces?;
         let made = match first {

@@ -185,3 +185,13 @@ async fn beyond_the_end_there_is_nothing_yet() {
         assert_eq!(read, json!({ "offset": number, "data": "" }));
     }
 }
+
+#[test]
+fn a_text_is_sent_in_pieces() {
+    let text = "ab".repeat(100_000);
+    let sent: Vec<Vec<u8>> = pieces(text.clone()).collect();
+    assert_eq!(sent.len(), 4);
+    assert!(sent.iter().all(|piece| piece.len() <= 64 << 10));
+    assert_eq!(sent.concat(), text.as_bytes());
+    assert_eq!(pieces(String::new()).count(), 0);
+}

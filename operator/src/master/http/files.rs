@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::body::Body;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
@@ -11,7 +10,7 @@ use super::refusals::refused;
 use super::{Api, json_response};
 use crate::master::access::Kind;
 use crate::master::door::Guest;
-use crate::master::files::{Download, Reach, out_of_reach, path};
+use crate::master::files::{Download, Reach, out_of_reach, path, pieces};
 
 impl Api {
     /// Answers with what tasks have left.
@@ -21,6 +20,8 @@ impl Api {
         endpoint: &str,
         query: &BTreeMap<String, String>,
     ) -> Result<Response, Response> {
+        // What is asked of a log is found in all of it, so it takes as much room as any answer.
+        let place = self.readers.place(&guest.who).await?;
         let reach = self.reach(guest, path(query).map_err(refused)?).await?;
         let files = &self.files;
         if endpoint == "files/browse" {
@@ -32,14 +33,19 @@ impl Api {
             return Ok(with_function(query, &read));
         }
         let kind = [(header::CONTENT_TYPE, "application/octet-stream")];
-        let file = match files.download(query, &reach).await.map_err(refused)? {
-            Download::File(file) => file,
-            Download::Text(text) => return Ok((kind, text).into_response()),
+        let body = match files.download(query, &reach).await.map_err(refused)? {
+            Download::File(file) => {
+                let pieces = futures::stream::try_unfold(file, |file| async move {
+                    Ok::<_, std::io::Error>(file.next().await?.map(|piece| (piece, file)))
+                });
+                self.readers.send(place, pieces)
+            }
+            Download::Text(text) => {
+                let pieces = futures::stream::iter(pieces(text).map(Ok));
+                self.readers.send(place, pieces)
+            }
         };
-        let pieces = futures::stream::try_unfold(file, |file| async move {
-            Ok::<_, std::io::Error>(file.next().await?.map(|piece| (piece, file)))
-        });
-        Ok((kind, Body::from_stream(pieces)).into_response())
+        Ok((kind, body).into_response())
     }
 
     /// Which sandboxes somebody may look into, of those that a path could be in.

@@ -99,3 +99,24 @@ async fn what_is_not_known_is_said() {
     let health = read(&readers, Asked::Call("GET_HEALTH".to_owned())).await;
     assert_eq!(health["get_health"]["healthy"], true);
 }
+
+#[tokio::test(start_paused = true)]
+async fn files_have_a_place_until_they_are_sent() {
+    let mut readers = readers(0);
+    readers.patience = Duration::from_millis(1);
+    let send = async |pieces: Vec<io::Result<Vec<u8>>>| {
+        let place = readers.place(&Who::SameUser).await.unwrap();
+        readers.send(place, futures::stream::iter(pieces))
+    };
+    let piece = || Ok(b"piece".to_vec());
+    let whole = to_bytes(send(vec![piece(), piece()]).await, usize::MAX).await.unwrap();
+    assert_eq!(&*whole, b"piecepiece");
+    let broken = send(vec![piece(), Err(io::ErrorKind::Other.into())]).await;
+    assert!(to_bytes(broken, usize::MAX).await.is_err(), "it does not look like a whole file");
+    // One that is not read gives its place to others.
+    let unread = send(vec![piece(), piece(), piece()]).await;
+    assert_eq!(readers.answers.held(), 1);
+    drop(readers.answers.take_soon(&Who::SameUser, MOST).await.unwrap());
+    assert!(to_bytes(unread, usize::MAX).await.is_err());
+    assert_eq!(readers.answers.held(), 0);
+}
