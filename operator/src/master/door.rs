@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::access::{Access, Denied, Rights, Shown};
 use super::budgets::{Bounds, Budget, Exhausted, Held, Who};
-use super::guesses::{Guesses, Turn};
+use super::guesses::{Guesses, Source, Turn};
 use super::hosts::Hosts;
 use super::server::Peer;
 use super::slots::Slots;
@@ -177,14 +177,35 @@ impl Door {
 
     async fn authenticate(&self, peer: &Peer, shown: &Shown) -> Result<Option<Arc<str>>, Refusal> {
         let claimed = self.access.claimed(shown);
-        let is_own = |name: &Arc<str>| peer.slot.is_of(&Who::Principal(name.clone()));
         let is_nobodys = matches!(shown, Shown::Nothing);
-        let is_free = peer.is_same_user || self.access.is_for_anybody() || is_nobodys;
-        if is_free || claimed.as_ref().is_some_and(is_own) {
+        if peer.is_same_user || self.access.is_for_anybody() || is_nobodys {
             return self.look(peer, shown);
         }
+        let is_of = |name: &Arc<str>| peer.slot.is_of(&Who::Principal(name.clone()));
+        let is_own = claimed.as_ref().is_some_and(is_of);
         let source = (peer.slot.network(), claimed);
-        match self.guesses.turn(Instant::now(), &source) {
+        if !is_own {
+            self.wait_for_turn(&source).await?;
+        }
+        let looked = self.look(peer, shown);
+        match &looked {
+            // It says nothing of others who guess from the same address.
+            Ok(_) if is_own => {}
+            Ok(_) => self.guesses.right(&source),
+            Err(Refusal::Denied(Denied::WrongSecret | Denied::WrongToken)) => {
+                // A proxy has requests of several on one connection, and what one of them has shown is
+                // no reason not to slow another.
+                peer.slot.forget();
+                self.note_wrong(&source);
+            }
+            Err(_) => {}
+        }
+        looked
+    }
+
+    /// Waits until a secret from somewhere is looked at.
+    async fn wait_for_turn(&self, source: &Source) -> Result<(), Refusal> {
+        match self.guesses.turn(Instant::now(), source) {
             Turn::In(wait) if wait.is_zero() => {}
             Turn::In(wait) => tokio::time::sleep(wait).await,
             Turn::Later(wait) => {
@@ -192,22 +213,17 @@ impl Door {
                 return Err(Refusal::Slowed(wait));
             }
         }
-        let looked = self.look(peer, shown);
-        match &looked {
-            Ok(_) => self.guesses.right(&source),
-            Err(Refusal::Denied(Denied::WrongSecret | Denied::WrongToken)) => {
-                if let Some(report) = self.guesses.wrong(Instant::now(), &source) {
-                    let (count, (address, name)) = (report.count, &source);
-                    let name = name.as_deref().unwrap_or("nobody who is known");
-                    tracing::warn!(
-                        "{count} wrong secrets were shown to the Mesos API, the last one from \
-                         {address} for {name}"
-                    );
-                }
-            }
-            Err(_) => {}
+        Ok(())
+    }
+
+    fn note_wrong(&self, source: &Source) {
+        if let Some(report) = self.guesses.wrong(Instant::now(), source) {
+            let (count, (address, name)) = (report.count, source);
+            let name = name.as_deref().unwrap_or("nobody who is known");
+            tracing::warn!(
+                "{count} wrong secrets were shown to the Mesos API, the last one from {address} for {name}"
+            );
         }
-        looked
     }
 
     fn look(&self, peer: &Peer, shown: &Shown) -> Result<Option<Arc<str>>, Refusal> {
@@ -219,3 +235,6 @@ impl Door {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

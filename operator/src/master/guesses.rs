@@ -1,7 +1,8 @@
 //! Wrong secrets: who has shown them has to wait before the next one is looked at, longer each time.
 //!
 //! It is counted by where it comes from and whose secret it should be, so that nobody slows others but by
-//! sharing an address and a name with them. A connection that is known already is not slowed.
+//! sharing an address and a name with them. A connection that is known already is not slowed, until a wrong
+//! one is shown on it.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

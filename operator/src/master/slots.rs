@@ -148,6 +148,18 @@ impl Slot {
         Ok(())
     }
 
+    /// It is not known any more whose connection it is, and has as little time as a new one to say so.
+    pub(super) fn forget(&self) {
+        let mut table = self.slots.table();
+        let Some(open) = table.open.get_mut(&self.number) else { return };
+        if open.held.take().is_none() {
+            return;
+        }
+        table.unknown.entry(self.address).or_default().insert(self.number);
+        table.unknown_count += 1;
+        self.slots.show(&table);
+    }
+
     /// Whether it is known to be somebody's.
     pub(super) fn is_of(&self, who: &Who) -> bool {
         let table = self.slots.table();
@@ -161,9 +173,11 @@ impl Slot {
             (Arc::clone(&self.slots), Arc::clone(&self.close), self.number);
         async move {
             let unknown_for_too_long = async {
-                tokio::time::sleep(slots.patience).await;
-                if slots.is_known(number) {
-                    std::future::pending::<()>().await;
+                loop {
+                    tokio::time::sleep(slots.patience).await;
+                    if !slots.is_known(number) {
+                        return;
+                    }
                 }
             };
             tokio::select! {

@@ -74,6 +74,27 @@ async fn who_does_not_say_who_it_is_has_little_time() {
     known.closed().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn one_that_is_forgotten_is_as_a_new_one() {
+    let slots = slots(2, 10);
+    let (slot, a) = (slots.take(ONE), principal("a"));
+    slot.forget();
+    slot.identify(&a).unwrap();
+    slot.forget();
+    slot.forget();
+    assert!(!slot.is_of(&a));
+    assert_eq!((slots.unknown.held(), slots.known.held()), (1, 0));
+    slot.identify(&a).unwrap();
+    assert_eq!((slots.unknown.held(), slots.known.held()), (0, 1));
+    let closed = slot.closed();
+    let mut closed = std::pin::pin!(closed);
+    assert!(tokio::time::timeout(PATIENCE * 10, closed.as_mut()).await.is_err());
+    slot.forget();
+    closed.await;
+    drop(slot);
+    assert_eq!((slots.unknown.held(), slots.table().unknown.len()), (0, 0));
+}
+
 #[test]
 fn one_machine_has_a_whole_network_of_ipv6() {
     let parse = |text: &str| network(text.parse().unwrap());

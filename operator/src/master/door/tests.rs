@@ -1,0 +1,59 @@
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::OnceLock;
+
+use axum::http::{HeaderValue, header};
+
+use super::*;
+
+/// A door for principals a and b, whose secrets are s.
+fn door() -> Door {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("credentials.json");
+    let credentials = r#"{"credentials": [
+        {"principal": "a", "secret": "s"}, {"principal": "b", "secret": "s"}
+    ]}"#;
+    std::fs::write(&file, credentials).unwrap();
+    let access = Access::load(&file).unwrap().into();
+    let hosts = Hosts::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 5050)), []).unwrap();
+    Door::new(access, hosts, Traffic::default(), Port::default())
+}
+
+/// A connection from an address.
+fn peer(door: &Door, address: u8) -> Peer {
+    let slot = door.slots.take(IpAddr::V4(Ipv4Addr::new(10, 0, 0, address)));
+    let executor = OnceLock::new();
+    Peer { local: None, is_same_user: false, asks_agents: false, executor, slot }
+}
+
+/// Says on a connection who one is. The text is a principal and a secret in base64.
+async fn show(door: &Door, peer: &Peer, text: &'static str) -> Option<Refusal> {
+    let value = HeaderValue::from_static(text);
+    door.admit(peer, &[(header::AUTHORIZATION, value)].into_iter().collect()).await.err()
+}
+
+const RIGHT_OF_A: &str = "Basic YTpz";
+const WRONG_OF_A: &str = "Basic YTp0";
+
+#[tokio::test(start_paused = true)]
+async fn what_a_connection_has_shown_does_not_free_it_to_guess() {
+    let door = door();
+    let proxy = peer(&door, 1);
+    assert_eq!(show(&door, &proxy, RIGHT_OF_A).await, None);
+    assert_eq!(door.port.known_connections.held(), 1);
+    let wrong = Refusal::Denied(Denied::WrongSecret);
+    assert_eq!(show(&door, &proxy, WRONG_OF_A).await, Some(wrong));
+    assert_eq!((door.port.known_connections.held(), door.port.unknown_connections.held()), (0, 1));
+    let mut slowed = 0;
+    for _ in 0..20 {
+        match show(&door, &proxy, WRONG_OF_A).await {
+            Some(Refusal::Slowed(_)) => slowed += 1,
+            other => assert_eq!(other, Some(wrong)),
+        }
+    }
+    assert!(slowed > 0);
+    // From elsewhere the right one is taken at once, and also after others have guessed here.
+    let own = peer(&door, 2);
+    for _ in 0..20 {
+        assert_eq!(show(&door, &own, RIGHT_OF_A).await, None);
+    }
+}
