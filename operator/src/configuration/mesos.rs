@@ -100,6 +100,10 @@ pub struct MesosTraffic {
     #[schemars(range(min = 10, max = 1_000_000))]
     pub connections_per_principal: u32,
 
+    /// Connections of the executors of each principal's frameworks. One that speaks the v1 API has two.
+    #[schemars(range(min = 10, max = 1_000_000))]
+    pub connections_of_executors: u32,
+
     /// Connections of those who have not said who they are. When there are more, the oldest one is closed, of
     /// the address that has most.
     #[schemars(range(min = 10, max = 1_000_000))]
@@ -219,6 +223,7 @@ impl Default for MesosTraffic {
         Self {
             connections: 10_000,
             connections_per_principal: 2500,
+            connections_of_executors: 5000,
             unknown_connections: 1000,
             unknown_seconds: 10,
             requests: 1024,

@@ -151,6 +151,7 @@ fn traffic(traffic: &MesosTraffic) -> Traffic {
     Traffic {
         connections: traffic.connections,
         connections_each: traffic.connections_per_principal,
+        connections_of_executors: traffic.connections_of_executors,
         unknown_connections: traffic.unknown_connections,
         unknown_seconds: traffic.unknown_seconds,
         requests: traffic.requests,

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use proffer_core::event::NodeObservation;
-use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 
 use super::cluster::LocalCluster;
@@ -122,10 +121,6 @@ pub(super) async fn start(
              take a loopback address such as 127.0.0.1:5050, or give --mesos-credentials"
         ));
     }
-    // Each connection takes a file descriptor, and few are allowed at first.
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    let _ = setrlimit(Resource::Nofile, limit);
     let listener = listen(address).await;
     let listener = listener.map_err(|error| format!("--mesos {address}: {error}"))?;
     let address = listener.local_addr().map_err(|error| format!("--mesos {address}: {error}"))?;

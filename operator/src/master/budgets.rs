@@ -36,6 +36,8 @@ pub(super) struct Bounds {
     pub(super) most: u64,
     /// For each; the user who runs the master may have everything.
     pub(super) most_each: u64,
+    /// For all executors of each.
+    pub(super) most_executors: u64,
     /// What counts as little.
     pub(super) little: u64,
 }
@@ -114,8 +116,13 @@ impl Budget {
         let mut holdings = self.holdings();
         let own = holdings.by.get(who).copied().unwrap_or_default().saturating_add(amount);
         let all = holdings.all.saturating_add(amount);
-        let Bounds { most, most_each, little } = self.bounds;
-        if own > most_each && *who != Who::SameUser {
+        let Bounds { most, most_each, most_executors, little } = self.bounds;
+        let most_own = match who {
+            Who::SameUser => most,
+            Who::Executors(_) => most_executors,
+            Who::Principal(_) | Who::Address(_) => most_each,
+        };
+        if own > most_own {
             return Err(Exhausted::Own);
         }
         let kept = if own <= little { 0 } else { most / 10 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::http::HeaderMap;
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::sync::Semaphore;
 
 use super::access::{Access, Denied, Rights, Shown};
@@ -36,6 +36,8 @@ pub(crate) struct Traffic {
     pub(crate) connections: u32,
     /// Those of each of them.
     pub(crate) connections_each: u32,
+    /// Those of the executors of each.
+    pub(crate) connections_of_executors: u32,
     /// Connections of those who have not said who they are.
     pub(crate) unknown_connections: u32,
     /// How long one may stay so, in seconds.
@@ -59,6 +61,7 @@ impl Default for Traffic {
         Self {
             connections: 10_000,
             connections_each: 2500,
+            connections_of_executors: 5000,
             unknown_connections: 1000,
             unknown_seconds: 10,
             requests: 1024,
@@ -79,8 +82,38 @@ impl Traffic {
         let most = files - files / 4;
         let unknown_connections = self.unknown_connections.min(most / 4).max(1);
         let connections = self.connections.min(most - most / 4).max(1);
-        Self { connections, unknown_connections, ..self }
+        if connections < self.connections {
+            tracing::warn!(
+                "the process may have {files} files, so the Mesos API has {connections} connections at most, \
+                 and not {}",
+                self.connections
+            );
+        }
+        // Where there are fewer, nobody has a larger part of them.
+        let part = |each: u32| {
+            let part =
+                u64::from(each) * u64::from(connections) / u64::from(self.connections.max(1));
+            u32::try_from(part).unwrap_or(u32::MAX).max(1)
+        };
+        let connections_each = part(self.connections_each);
+        let connections_of_executors = part(self.connections_of_executors);
+        Self {
+            connections,
+            connections_each,
+            connections_of_executors,
+            unknown_connections,
+            ..self
+        }
     }
+}
+
+/// Has the process have as many files as it may, for each connection takes one. Says how many these are.
+fn all_files() -> u64 {
+    // Few are allowed at first.
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 /// What there is for all.
@@ -113,6 +146,8 @@ pub(super) enum Refusal {
     Slowed(Duration),
     /// There are too many connections.
     Connections(Exhausted),
+    /// There are too many connections of executors.
+    ConnectionsOfExecutors(Exhausted),
     /// There are too many requests at once.
     Requests(Exhausted),
 }
@@ -120,15 +155,21 @@ pub(super) enum Refusal {
 impl Door {
     /// A door with room for so many, which shows what it carries.
     pub(super) fn new(access: Arc<Access>, hosts: Hosts, traffic: Traffic, port: Port) -> Self {
-        let traffic = traffic.with_files(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX));
+        let traffic = traffic.with_files(all_files());
         let budget = |most: u64, most_each: u64, little: u64, amount: &Amount| {
-            Budget::new(Bounds { most, most_each, little }, amount.clone())
+            let bounds = Bounds { most, most_each, most_executors: most_each, little };
+            Budget::new(bounds, amount.clone())
         };
-        let Traffic { connections, connections_each, requests, requests_each, .. } = traffic;
+        let Traffic { requests, requests_each, .. } = traffic;
         let (most, each) = (traffic.answers.into(), traffic.answers_each.into());
         let answers = budget(most, each, LITTLE_ANSWERS, &port.answers);
-        let amount = &port.known_connections;
-        let known = budget(connections.into(), connections_each.into(), LITTLE, amount);
+        let bounds = Bounds {
+            most: traffic.connections.into(),
+            most_each: traffic.connections_each.into(),
+            most_executors: traffic.connections_of_executors.into(),
+            little: LITTLE,
+        };
+        let known = Budget::new(bounds, port.known_connections.clone());
         let requests = budget(requests.into(), requests_each.into(), LITTLE, &port.requests);
         let bytes = |mebibytes: u32| u64::from(mebibytes) << 20;
         let most_bytes = bytes(traffic.body_mebibytes);
@@ -170,7 +211,11 @@ impl Door {
         who: Who,
         principal: Option<Arc<str>>,
     ) -> Result<Guest, Refusal> {
-        peer.slot.identify(&who).map_err(Refusal::Connections)?;
+        let refusal = match who {
+            Who::Executors(_) => Refusal::ConnectionsOfExecutors,
+            Who::SameUser | Who::Principal(_) | Who::Address(_) => Refusal::Connections,
+        };
+        peer.slot.identify(&who).map_err(refusal)?;
         let request = self.requests.take_soon(&who, 1).await.map_err(Refusal::Requests)?;
         Ok(Guest { principal, who, _request: request })
     }

@@ -1,7 +1,10 @@
 use super::*;
 
 fn budget() -> Arc<Budget> {
-    Budget::new(Bounds { most: 100, most_each: 40, little: 5 }, Amount::default())
+    Budget::new(
+        Bounds { most: 100, most_each: 40, most_executors: 50, little: 5 },
+        Amount::default(),
+    )
 }
 
 fn principal(name: &str) -> Who {
@@ -44,6 +47,15 @@ fn the_user_who_runs_the_master_may_have_everything_but_the_last_of_it() {
     let _all = budget.take(&Who::SameUser, 90).unwrap();
     assert_eq!(budget.take(&Who::SameUser, 1).unwrap_err(), Exhausted::All);
     assert!(budget.take(&Who::Executors("a".into()), 5).is_ok());
+}
+
+#[test]
+fn executors_have_a_bound_of_their_own() {
+    let budget = budget();
+    let executors = Who::Executors("a".into());
+    let _own = budget.take(&principal("a"), 40).unwrap();
+    let mut held = budget.take(&executors, 41).unwrap();
+    assert_eq!((held.grow(9), held.grow(1)), (Ok(()), Err(Exhausted::Own)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -57,3 +57,24 @@ async fn what_a_connection_has_shown_does_not_free_it_to_guess() {
         assert_eq!(show(&door, &own, RIGHT_OF_A).await, None);
     }
 }
+
+#[test]
+fn where_there_are_few_files_nobody_has_a_larger_part_of_the_connections() {
+    let bounds = |traffic: Traffic, files| {
+        let Traffic { connections, connections_each, connections_of_executors, .. } =
+            traffic.with_files(files);
+        (connections, connections_each, connections_of_executors)
+    };
+    assert_eq!(bounds(Traffic::default(), u64::MAX), (10_000, 2500, 5000));
+    assert_eq!(bounds(Traffic::default(), 1024), (576, 144, 288));
+    assert_eq!(bounds(Traffic::default(), 0), (1, 1, 1));
+    let of_one = Traffic { connections_each: 10_000, ..Traffic::default() };
+    assert_eq!(bounds(of_one, u64::MAX).1, 10_000, "as somebody has set it");
+}
+
+#[test]
+fn the_process_has_as_many_files_as_it_may() {
+    let all = all_files();
+    let limit = getrlimit(Resource::Nofile);
+    assert_eq!((limit.current, all), (limit.maximum, limit.maximum.unwrap_or(u64::MAX)));
+}

@@ -17,10 +17,10 @@ pub(super) fn not_let_in(refusal: Refusal) -> Response {
             let seconds = wait.as_secs() + 1;
             later(StatusCode::TOO_MANY_REQUESTS, seconds, message)
         }
-        Refusal::Connections(why) => {
-            let mut refusal = exhausted(why, "connections", "connections");
-            refusal.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            refusal
+        Refusal::Connections(why) => closing(exhausted(why, "connections", "connections")),
+        Refusal::ConnectionsOfExecutors(why) => {
+            let own = "connectionsOfExecutors";
+            closing(no_more(why, "connections of executors", "connections", own))
         }
         Refusal::Requests(why) => exhausted(why, "requests that are not answered yet", "requests"),
     }
@@ -57,20 +57,31 @@ pub(super) fn denial(denied: Denied) -> Response {
     }
 }
 
+/// Says that the connection ends, too.
+fn closing(mut refusal: Response) -> Response {
+    refusal.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    refusal
+}
+
 /// What is said to who asks for more than there is room for; the setting says how much that is.
 pub(in crate::master) fn exhausted(why: Exhausted, what: &str, setting: &str) -> Response {
+    no_more(why, what, setting, &format!("{setting}PerPrincipal"))
+}
+
+/// The same, where another setting says how much one's own part is. Only on a cluster there are settings.
+fn no_more(why: Exhausted, what: &str, setting: &str, own: &str) -> Response {
     match why {
         Exhausted::Own => {
             let message = format!(
-                "There are as many {what} of whoever asks as there may be \
-                 (mesos.traffic.{setting}PerPrincipal): wait for some of them"
+                "There are as many {what} of whoever asks as there may be (on a cluster \
+                 mesos.traffic.{own}): wait for some of them"
             );
             later(StatusCode::TOO_MANY_REQUESTS, 1, message)
         }
         Exhausted::All => {
             let message = format!(
-                "There are as many {what} as there may be (mesos.traffic.{setting}), and the rest is for \
-                 those who have few: try again later"
+                "There are as many {what} as there may be (on a cluster mesos.traffic.{setting}), and the \
+                 rest is for those who have few: try again later"
             );
             later(StatusCode::SERVICE_UNAVAILABLE, 1, message)
         }

@@ -31,7 +31,7 @@ fn readers(tasks: usize) -> Readers {
             }
         }
     });
-    let bounds = Bounds { most: MOST + LAST, most_each: MOST, little: 1 };
+    let bounds = Bounds { most: MOST + LAST, most_each: MOST, most_executors: MOST, little: 1 };
     Readers::new(requests, Budget::new(bounds, Amount::default()))
 }
 

@@ -6,7 +6,7 @@ const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn slots(known: u64, most_unknown: usize) -> Arc<Slots> {
-    let bounds = Bounds { most: known, most_each: known, little: 1 };
+    let bounds = Bounds { most: known, most_each: known, most_executors: known, little: 1 };
     let known = Budget::new(bounds, Amount::default());
     Slots::new(known, most_unknown, PATIENCE, Amount::default())
 }

@@ -9,7 +9,7 @@ const MEBIBYTE: u64 = 1 << 20;
 
 fn budget(amount: &Amount) -> Arc<Budget> {
     let most_each = 16 * MEBIBYTE * WEIGHT;
-    let bounds = Bounds { most: 2 * most_each, most_each, little: 1 };
+    let bounds = Bounds { most: 2 * most_each, most_each, most_executors: most_each, little: 1 };
     Budget::new(bounds, amount.clone())
 }
 
@@ -132,7 +132,7 @@ async fn a_body_is_not_longer_than_the_longest() {
 async fn a_framework_may_ask_for_a_hundred_thousand_tasks() {
     let amount = Amount::default();
     let most_each = MAXIMUM_BYTES * WEIGHT;
-    let bounds = Bounds { most: 2 * most_each, most_each, little: 1 };
+    let bounds = Bounds { most: 2 * most_each, most_each, most_executors: most_each, little: 1 };
     let budget = Budget::new(bounds, amount.clone());
     let task = r#"{"task_id":{"value":"00000000-0000-0000-0000-000000000000"},"#.len()
         + r#""agent_id":{"value":"00000000-0000-0000-0000-000000000000-S0"}},"#.len();
