@@ -83,7 +83,7 @@ pub struct Mesos {
     pub ttl_seconds_after_finished: u32,
 
     /// How much there may be at once. What is beyond it waits for some seconds, and is then refused with 429
-    /// or 503 and `Retry-After`.
+    /// or 503 and `Retry-After`. A body that does not say how long it is does not wait.
     pub traffic: MesosTraffic,
 }
 

@@ -51,7 +51,8 @@ pub(super) async fn read_up_to(
     if announced.is_some_and(|length| length > most_bytes) {
         return Err(too_large(most_bytes));
     }
-    // What is announced has its room before it comes, so that bodies do not wait for each other half read.
+    // What is announced has its room before it comes, and the rest does not wait, so that bodies do not wait
+    // for each other half read.
     let room = announced.unwrap_or_default();
     let mut held = budget.take_soon(who, counted(room)).await.map_err(no_room)?;
     let read = tokio::time::timeout(TIMEOUT, collect(body, most_bytes, room, &mut held));
