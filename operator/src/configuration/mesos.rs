@@ -230,7 +230,7 @@ impl Default for MesosTraffic {
             requests_per_principal: 256,
             answers: 64,
             answers_per_principal: 24,
-            body_mebibytes: 256,
+            body_mebibytes: 512,
             body_mebibytes_per_principal: 128,
         }
     }

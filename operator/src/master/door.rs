@@ -68,7 +68,7 @@ impl Default for Traffic {
             requests_each: 256,
             answers: 64,
             answers_each: 24,
-            body_mebibytes: 256,
+            body_mebibytes: 512,
             body_mebibytes_each: 128,
         }
     }

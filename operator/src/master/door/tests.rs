@@ -78,3 +78,12 @@ fn the_process_has_as_many_files_as_it_may() {
     let limit = getrlimit(Resource::Nofile);
     assert_eq!((limit.current, all), (limit.maximum, limit.maximum.unwrap_or(u64::MAX)));
 }
+
+#[test]
+fn nobody_has_so_much_that_two_of_them_have_all_of_it() {
+    let all = Traffic::default();
+    assert!(all.connections >= 4 * all.connections_each && all.requests >= 4 * all.requests_each);
+    assert!(
+        all.body_mebibytes >= 4 * all.body_mebibytes_each && all.answers > 2 * all.answers_each
+    );
+}
