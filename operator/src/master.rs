@@ -63,6 +63,7 @@ use crate::web::Port;
 use access::Access;
 use agents::Agents;
 pub(crate) use amounts::agent_ports;
+use digest::Digest;
 pub(crate) use executors::{executor_name, is_executor};
 pub(crate) use frameworks::End;
 use frameworks::Framework;
@@ -246,6 +247,8 @@ pub(crate) struct Master {
     agents: Agents,
     frameworks: Shared<Arc<str>, Framework>,
     by_key: BTreeMap<JobKey, Arc<str>>,
+    /// Executors of frameworks' own, by what they show.
+    by_token: BTreeMap<Digest, TaskKey>,
     /// Frameworks that are gone, the last one at the end.
     completed: VecDeque<Arc<Framework>>,
     /// What frameworks are still to be told, a piece at a time.
@@ -278,6 +281,7 @@ impl Master {
             agents: Agents::default(),
             frameworks: Shared::default(),
             by_key: BTreeMap::new(),
+            by_token: BTreeMap::new(),
             completed: VecDeque::new(),
             waiting: BTreeMap::new(),
             next_framework: 0,

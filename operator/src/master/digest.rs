@@ -3,7 +3,7 @@
 use ring::digest::{SHA256, digest};
 
 /// The digest of a secret that nobody can guess. How long it takes to compare two says nothing of the secrets.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Digest(String);
 
 impl Digest {

@@ -230,6 +230,7 @@ impl Master {
         record.register_by = Some(at);
         let token = uuid::Uuid::new_v4().to_string();
         record.token = Digest::of(&token);
+        self.by_token.insert(record.token.clone(), key.clone());
         // What is run is a task that has nothing but the executor's command, and room for its first task.
         let info = &record.info;
         let process = TaskInfo {
@@ -314,6 +315,7 @@ impl Master {
             News::Ended(ending) => ending,
         };
         let Some(record) = framework.executors.remove(&key.task) else { return };
+        self.by_token.remove(&record.token);
         let job = framework.key.clone();
         let own = framework.tasks_of(&record.info.executor_id.value, &record.agent);
         self.count("messages_exited_executor", 1);

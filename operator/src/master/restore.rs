@@ -316,6 +316,7 @@ impl Master {
         for (name, known) in records {
             framework.tasks.insert(name, known);
         }
+        self.by_token.insert(record.token.clone(), key.clone());
         framework.executors.insert(key.task.clone(), record);
         if let Some(at) = register_by {
             self.set_timer(at, Timer::Register(key.clone()));

@@ -246,6 +246,7 @@ impl Master {
         self.waiting.remove(id);
         self.effects.push(Effect::Engine(EngineEvent::FrameworkGone(framework.key.clone())));
         for (name, record) in framework.executors.drain() {
+            self.by_token.remove(&record.token);
             let key = TaskKey { framework: framework.id.clone(), task: name.clone() };
             let mut held = framework.tasks_of(&record.info.executor_id.value, &record.agent);
             held.push(name);

@@ -7,14 +7,12 @@ use proffer_mesos::executor::Call;
 
 use super::super::Master;
 use super::super::digest::Digest;
-use super::super::frameworks::Framework;
 
 impl Master {
     /// The principal whose executor a token is of, or else the framework; nothing if it is of none.
     pub(crate) fn owner_of_executor(&self, token: &str) -> Option<Arc<str>> {
-        let token = Digest::of(token);
-        let has = |it: &&Framework| it.executors.values().any(|record| record.token == token);
-        let framework = self.frameworks.values().find(has)?;
+        let key = self.by_token.get(&Digest::of(token))?;
+        let framework = self.frameworks.get(&key.framework)?;
         let principal = framework.principal.as_deref().map(Arc::from);
         Some(principal.unwrap_or_else(|| framework.id.clone()))
     }
@@ -40,3 +38,6 @@ impl Master {
         Some((framework.id.clone(), name.clone()))
     }
 }
+
+#[cfg(test)]
+mod tests;

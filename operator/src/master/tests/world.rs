@@ -254,6 +254,12 @@ impl World {
         connection
     }
 
+    /// Whose the executor is whose process was started last, by what it shows.
+    pub(in crate::master) fn owner_of_executor(&self) -> Option<String> {
+        let token = self.runs.last().and_then(|run| run.token.as_deref());
+        self.master.owner_of_executor(token.unwrap()).map(|owner| owner.to_string())
+    }
+
     pub(in crate::master) fn disconnect(&mut self, connection: ConnectionId) {
         self.master.disconnected(self.now, connection);
         self.settle();
