@@ -111,8 +111,8 @@ impl Master {
         let who = self.settings.name(principal);
         if others().count() >= limits.frameworks {
             return Err(format!(
-                "{who} may have {} frameworks (mesos.limits.frameworks), and has them: tear down those \
-                 that are not needed any more",
+                "{who} may have {} frameworks (on a cluster mesos.limits.frameworks), and has them: \
+                 tear down those that are not needed any more",
                 limits.frameworks
             ));
         }
@@ -120,7 +120,7 @@ impl Master {
         if known.saturating_add(bytes) > limits.framework_bytes {
             return Err(format!(
                 "What the frameworks of a principal say of themselves has at most {} bytes together \
-                 (mesos.limits.frameworkMebibytes). {who} has {known} already, and this one says {bytes}: \
+                 (on a cluster mesos.limits.frameworkMebibytes). {who} has {known} already, and this one says {bytes}: \
                  give it fewer and shorter labels, or tear down others",
                 limits.framework_bytes
             ));
@@ -160,7 +160,7 @@ impl Master {
         let principal = self.frameworks.get(framework).and_then(|one| one.principal.as_deref());
         let message = format!(
             "The tasks of a principal have at most {} bytes together until they have ended \
-             (mesos.limits.taskMebibytes). {} has no room for this one of {bytes} bytes: put less into \
+             (on a cluster mesos.limits.taskMebibytes). {} has no room for this one of {bytes} bytes: put less into \
              its data, labels and command, or launch it when others have ended",
             self.settings.limits.task_bytes,
             self.settings.name(principal),

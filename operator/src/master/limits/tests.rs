@@ -15,7 +15,10 @@ fn a_principal_has_so_many_frameworks_and_is_told_so() {
     let refused = world.subscribe(framework("{}"));
     assert_eq!(world.kinds(refused), [EventType::Error]);
     let error = &world.errors(refused)[0];
-    assert!(error.contains("may have 2 frameworks (mesos.limits.frameworks)"), "{error}");
+    assert!(
+        error.contains("may have 2 frameworks (on a cluster mesos.limits.frameworks)"),
+        "{error}"
+    );
     assert!(world.is_closed(refused));
     // One that goes makes room.
     assert_eq!(world.call(first, r#""type":"TEARDOWN""#).status, 202);
