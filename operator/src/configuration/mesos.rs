@@ -3,6 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::master::Limits;
+use crate::master::door::Traffic;
+
 /// How software written for Apache Mesos is served: the HTTP API of a Mesos master.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -232,6 +235,35 @@ impl Default for MesosTraffic {
             answers_per_principal: 24,
             body_mebibytes: 512,
             body_mebibytes_per_principal: 128,
+        }
+    }
+}
+
+impl From<&MesosLimits> for Limits {
+    fn from(limits: &MesosLimits) -> Self {
+        let bytes = |mebibytes: u32| (mebibytes as usize) << 20;
+        Self {
+            frameworks: limits.frameworks as usize,
+            framework_bytes: bytes(limits.framework_mebibytes),
+            task_bytes: bytes(limits.task_mebibytes),
+        }
+    }
+}
+
+impl From<&MesosTraffic> for Traffic {
+    fn from(traffic: &MesosTraffic) -> Self {
+        Self {
+            connections: traffic.connections,
+            connections_each: traffic.connections_per_principal,
+            connections_of_executors: traffic.connections_of_executors,
+            unknown_connections: traffic.unknown_connections,
+            unknown_seconds: traffic.unknown_seconds,
+            requests: traffic.requests,
+            requests_each: traffic.requests_per_principal,
+            answers: traffic.answers,
+            answers_each: traffic.answers_per_principal,
+            body_mebibytes: traffic.body_mebibytes,
+            body_mebibytes_each: traffic.body_mebibytes_per_principal,
         }
     }
 }

@@ -53,6 +53,20 @@ fn the_defaults_are_those_of_the_engine() {
 }
 
 #[test]
+fn nobody_has_so_much_that_two_of_them_have_all_of_it() {
+    let all = MesosTraffic::default();
+    for (all, each) in [
+        (all.connections, all.connections_per_principal),
+        (all.requests, all.requests_per_principal),
+        (all.body_mebibytes, all.body_mebibytes_per_principal),
+    ] {
+        assert!(all >= 4 * each, "{each} of {all}");
+    }
+    assert!(all.answers > 2 * all.answers_per_principal);
+    assert!(all.connections >= 2 * all.connections_of_executors);
+}
+
+#[test]
 fn settings_reach_the_engine() {
     let settings = read(
         "client: {writeDeadlineSeconds: 7, statusIntervalMilliseconds: 250}

@@ -15,14 +15,13 @@ use kube::{Api, Client, ResourceExt};
 use super::names::{JOB_LABEL, TASK_CONTAINER, TASK_LABEL};
 use super::operator::MesosSettings;
 use super::task_pod::{TaskSettings, label_value};
-use crate::configuration::{self, Mesos, MesosLimits, MesosTraffic};
+use crate::configuration::{self, Mesos};
 use crate::master::access::Access;
 use crate::master::connections::{Connections, Service, listen};
-use crate::master::door::Traffic;
 use crate::master::files::{Container, Files, Logs};
 use crate::master::hosts::Hosts;
 use crate::master::tls::Tls;
-use crate::master::{Limits, MasterSettings, Meter, executor_name};
+use crate::master::{MasterSettings, Meter, executor_name};
 use crate::web::Port;
 use proffer_core::time::Span;
 
@@ -57,16 +56,6 @@ impl Logs for PodLogs {
             log.map(Some).map_err(|error| error.to_string())
         }
         .boxed()
-    }
-}
-
-/// What one principal may have.
-fn limits(limits: &MesosLimits) -> Limits {
-    let bytes = |mebibytes: u32| (mebibytes as usize) << 20;
-    Limits {
-        frameworks: limits.frameworks as usize,
-        framework_bytes: bytes(limits.framework_mebibytes),
-        task_bytes: bytes(limits.task_mebibytes),
     }
 }
 
@@ -121,7 +110,7 @@ pub(super) async fn serve(
             least_failover: Span::from_seconds(configuration.minimum_failover_seconds.into()),
             sandboxes: None,
             access: Arc::clone(&access),
-            limits: limits(&configuration.limits),
+            limits: (&configuration.limits).into(),
             // Kubernetes measures pods.
             meter: Meter::default(),
             port: port.clone(),
@@ -140,27 +129,10 @@ pub(super) async fn serve(
     tracing::info!("frameworks of Mesos are served at {}", settings.tasks.agent);
     let files = Files::Logs(Arc::new(PodLogs(client.clone())));
     let has_jsonp = configuration.jsonp;
-    let traffic = traffic(&configuration.traffic);
+    let traffic = (&configuration.traffic).into();
     let service =
         Service { listener, agents: None, access, files, tls, hosts, has_jsonp, traffic, port };
     Ok(Some((settings, Connections::serve(service))))
-}
-
-/// How much there may be at once.
-fn traffic(traffic: &MesosTraffic) -> Traffic {
-    Traffic {
-        connections: traffic.connections,
-        connections_each: traffic.connections_per_principal,
-        connections_of_executors: traffic.connections_of_executors,
-        unknown_connections: traffic.unknown_connections,
-        unknown_seconds: traffic.unknown_seconds,
-        requests: traffic.requests,
-        requests_each: traffic.requests_per_principal,
-        answers: traffic.answers,
-        answers_each: traffic.answers_per_principal,
-        body_mebibytes: traffic.body_mebibytes,
-        body_mebibytes_each: traffic.body_mebibytes_per_principal,
-    }
 }
 
 /// By what executors check the certificate: the file `ca.crt` beside it, if there is one.

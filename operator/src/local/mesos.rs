@@ -9,15 +9,15 @@ use tokio::net::TcpListener;
 
 use super::cluster::LocalCluster;
 use super::progress::Progress;
+use crate::configuration::{MesosLimits, MesosTraffic};
 use crate::master::access::Access;
 use crate::master::connections::{Service, listen};
-use crate::master::door::Traffic;
 use crate::master::files::{Files, Folder};
 use crate::master::host::{self, Host, Tasks};
 use crate::master::hosts::Hosts;
 use crate::master::nothing::Nothing;
 use crate::master::processes::Processes;
-use crate::master::{Limits, Master, MasterSettings, Meter, agent_ports};
+use crate::master::{Master, MasterSettings, Meter, agent_ports};
 use crate::web::Port;
 use proffer_core::time::Span;
 use proffer_mesos::token::TokenFile;
@@ -163,14 +163,14 @@ pub(super) async fn start(
             least_failover: Span::ZERO,
             sandboxes: Some(sandboxes.folder.clone()),
             access: access.clone(),
-            limits: Limits::default(),
+            limits: (&MesosLimits::default()).into(),
             meter,
             port: port.clone(),
         },
     );
     let files = Files::Folder(Folder::new(sandboxes.folder.clone()));
     let has_jsonp = arguments.mesos_jsonp;
-    let traffic = Traffic::default();
+    let traffic = (&MesosTraffic::default()).into();
     let service =
         Service { listener, agents, access, files, tls: None, hosts, has_jsonp, traffic, port };
     cluster.serve_mesos(Host::serve(service, master, tasks, news));

@@ -56,24 +56,6 @@ pub(crate) struct Traffic {
     pub(crate) body_mebibytes_each: u32,
 }
 
-impl Default for Traffic {
-    fn default() -> Self {
-        Self {
-            connections: 10_000,
-            connections_each: 2500,
-            connections_of_executors: 5000,
-            unknown_connections: 1000,
-            unknown_seconds: 10,
-            requests: 1024,
-            requests_each: 256,
-            answers: 64,
-            answers_each: 24,
-            body_mebibytes: 512,
-            body_mebibytes_each: 128,
-        }
-    }
-}
-
 impl Traffic {
     /// As many connections as a process with so many files can have.
     fn with_files(self, files: u64) -> Self {
