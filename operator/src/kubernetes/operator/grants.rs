@@ -108,8 +108,10 @@ impl Common {
     }
 
     /// Whether something is still to be granted when its turn comes: it is not, and a job needs it.
-    pub(super) fn write_grant(&mut self, grant: &Grant) -> bool {
+    pub(super) fn write_grant(&mut self, now: Time, grant: &Grant) -> bool {
         if self.grants.is_held(grant) {
+            // A watch may have told so after somebody began to wait, and no write will.
+            self.make_waiting(now, grant);
             return false;
         }
         let is_needed = self.needing(grant).next().is_some();
@@ -152,7 +154,6 @@ impl Common {
         };
         let Some(wanted) = self.grants.wanted.get_mut(grant) else { return };
         let was_refused = std::mem::replace(&mut wanted.is_refused, problem.is_some());
-        let waiting = take(&mut wanted.waiting);
         if let Some(problem) = problem.filter(|_| !was_refused) {
             let note = grant.problem(&problem);
             let jobs = self.needing(grant).take(MOST_TOLD);
@@ -160,7 +161,13 @@ impl Common {
             let notices: Vec<Notice> = notices.collect();
             self.notices.extend(notices);
         }
-        for executor in waiting {
+        self.make_waiting(now, grant);
+    }
+
+    /// Has those made who wait for something.
+    fn make_waiting(&mut self, now: Time, grant: &Grant) {
+        let Some(wanted) = self.grants.wanted.get_mut(grant) else { return };
+        for executor in take(&mut wanted.waiting) {
             self.engine.handle(now, Event::NotDelivered(executor));
         }
     }

@@ -52,7 +52,7 @@ impl Operator {
                 Write::Node(name, NodeWrite::Mark { uid, mark })
             }
             Wish::Grant(grant) => {
-                if !common.write_grant(&grant) {
+                if !common.write_grant(now, &grant) {
                     return None;
                 }
                 Write::Grant(grant)

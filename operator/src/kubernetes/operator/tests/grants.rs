@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::super::super::grants::Grant;
+use super::super::super::wishes::Wish;
 use super::spark::spark;
 use super::world::World;
 use super::{FIRST, SECOND, job, two_executors, with};
@@ -26,6 +27,28 @@ fn what_executors_need_is_granted_once_and_before_they_are_made() {
     assert_eq!(world.binding_names(), [DRIVERS, "proffer-spark-driver-irsa"]);
     assert_eq!(world.accounts.first().unwrap().name, "proffer-spark".into());
     assert_eq!((world.accounts.len(), world.grants, world.launches), (1, 2, 2));
+}
+
+#[test]
+fn who_waits_for_what_a_watch_tells_of_is_made() {
+    let mut world = World::new(&["n1", "n2"]);
+    world.writes_wait = true;
+    world.submit("j", job(2, 2));
+    let (now, grant) = (world.now, Grant::Executors { namespace: "ns".into() });
+    let common = &mut world.operator.common;
+    while let Some(wish) = common.queue.next(now) {
+        if let Wish::Executor(executor, _) = &wish {
+            assert!(!common.grants(&grant, executor));
+        }
+        common.queue.done(now, &wish.target(), false);
+    }
+    // The watch is faster than the turn of what was to be written.
+    common.observe_binding(&grant.binding(), Some(grant.facts()));
+    assert!(!common.write_grant(now, &grant));
+    world.bindings.insert(grant.binding(), grant.facts());
+    world.writes_wait = false;
+    world.advance(1000);
+    assert_eq!((world.grants, world.launches), (0, 2));
 }
 
 #[test]
