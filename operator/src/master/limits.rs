@@ -122,8 +122,8 @@ impl Master {
         if known.saturating_add(bytes) > limits.framework_bytes {
             return Err(format!(
                 "What the frameworks of a principal say of themselves has at most {} bytes together \
-                 (on a cluster mesos.limits.frameworkMebibytes). {who} has {known} already, and this one says {bytes}: \
-                 give it fewer and shorter labels, or tear down others",
+                 (on a cluster mesos.limits.frameworkMebibytes). {who} has {known} already, and this one \
+                 says {bytes}: give it fewer and shorter labels, or tear down others",
                 limits.framework_bytes
             ));
         }
@@ -162,8 +162,8 @@ impl Master {
         let principal = self.frameworks.get(framework).and_then(|one| one.principal.as_deref());
         let message = format!(
             "The tasks of a principal have at most {} bytes together until they have ended \
-             (on a cluster mesos.limits.taskMebibytes). {} has no room for this one of {bytes} bytes: put less into \
-             its data, labels and command, or launch it when others have ended",
+             (on a cluster mesos.limits.taskMebibytes). {} has no room for this one of {bytes} bytes: put \
+             less into its data, labels and command, or launch it when others have ended",
             self.settings.limits.task_bytes,
             self.settings.name(principal),
         );
