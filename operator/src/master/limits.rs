@@ -4,9 +4,9 @@ use std::ops::Deref;
 
 use proffer_core::frameworks::TaskId;
 use proffer_mesos::Message;
-use proffer_mesos::types::{TaskState, TaskStatusReason as Reason};
+use proffer_mesos::types::{FrameworkInfo, TaskState, TaskStatusReason as Reason};
 
-use super::frameworks::Framework;
+use super::frameworks::{Framework, Subscription};
 use super::shared::Shared;
 use super::tasks::TaskRecord;
 use super::{Master, MasterSettings};
@@ -90,6 +90,16 @@ impl MasterSettings {
     }
 }
 
+impl Framework {
+    /// Whether it has said as much of itself before.
+    fn has_said(&self, info: &FrameworkInfo, settings: &Subscription) -> bool {
+        // Constraints are not stored: who subscribed at another master brings them again.
+        let is_restored = self.connection.is_none() && self.failover_at.is_none();
+        let bytes = if is_restored { bytes(info) } else { settings.bytes(info) };
+        bytes <= self.bytes
+    }
+}
+
 impl Master {
     fn frameworks_of<'a>(
         &'a self,
@@ -100,18 +110,24 @@ impl Master {
         self.frameworks.values().filter(is_of)
     }
 
-    /// Whether a principal may have a framework of this id that says so much of itself. The error is a
+    /// Whether a principal may have a framework of this id that says this of itself. The error is a
     /// sentence.
     pub(super) fn check_framework(
         &self,
         principal: Option<&str>,
         id: &str,
-        bytes: usize,
+        info: &FrameworkInfo,
+        settings: &Subscription,
     ) -> Result<(), String> {
+        let known = self.frameworks.get(id);
+        // What is there is carried anyway, so only what grows has to have room.
+        if known.is_some_and(|known| known.has_said(info, settings)) {
+            return Ok(());
+        }
         let limits = &self.settings.limits;
         let others = || self.frameworks_of(principal).filter(|other| *other.id != *id);
         let who = self.settings.name(principal);
-        if others().count() >= limits.frameworks {
+        if known.is_none() && others().count() >= limits.frameworks {
             return Err(format!(
                 "{who} may have {} frameworks (on a cluster mesos.limits.frameworks), and has them: \
                  tear down those that are not needed any more",
@@ -119,6 +135,7 @@ impl Master {
             ));
         }
         let known: usize = others().map(|other| other.bytes).sum();
+        let bytes = settings.bytes(info);
         if known.saturating_add(bytes) > limits.framework_bytes {
             return Err(format!(
                 "What the frameworks of a principal say of themselves has at most {} bytes together \

@@ -82,7 +82,7 @@ impl Master {
             Some(id) => id.into(),
         };
         framework_info.id = Some(FrameworkId { value: id.to_string() });
-        self.check_framework(principal.as_deref(), &id, settings.bytes(&framework_info))?;
+        self.check_framework(principal.as_deref(), &id, &framework_info, &settings)?;
         self.touch(&id);
         if let Some(known) = self.frameworks.get_mut(&id) {
             if known.principal != principal {
@@ -304,7 +304,7 @@ impl Master {
         if let Err(problem) = self.check_claims(&framework.key.namespace, &settings) {
             return Answer::new(403, problem);
         }
-        if let Err(problem) = self.check_framework(principal, id, settings.bytes(&framework_info)) {
+        if let Err(problem) = self.check_framework(principal, id, &framework_info, &settings) {
             return Answer::new(400, problem);
         }
         let (old, new) = (&framework.info, &framework_info);

@@ -62,6 +62,32 @@ fn what_frameworks_say_of_themselves_is_bounded_for_all_of_a_principal() {
 }
 
 #[test]
+fn those_that_are_there_come_back_whatever_the_limits_are_now() {
+    let limits = Limits { frameworks: 2, framework_bytes: 250_000, ..Limits::default() };
+    let mut world = world(limits);
+    let of = |id: &str, bytes: usize| FrameworkInfo {
+        id: Some(FrameworkId { value: id.to_owned() }),
+        ..labelled(bytes)
+    };
+    for id in ["a", "b", "c"] {
+        world.restore_framework(id, of(id, 100_000));
+    }
+    for id in ["a", "b", "c"] {
+        let stream = world.subscribe(of(id, 100_000));
+        assert_eq!(world.errors(stream), [""; 0], "{id}");
+        // And again, once its failover timeout runs.
+        world.disconnect(stream);
+        let stream = world.subscribe(of(id, 90_000));
+        assert_eq!(world.errors(stream), [""; 0], "{id}");
+    }
+    // What grows has to have room, and so has a new one.
+    let larger = world.subscribe(of("a", 120_000));
+    assert!(world.errors(larger)[0].contains("at most 250000 bytes together"));
+    let new = world.subscribe(labelled(1));
+    assert!(world.errors(new)[0].contains("may have 2 frameworks"));
+}
+
+#[test]
 fn tasks_of_a_principal_are_bounded_until_they_have_ended() {
     let mut world = world(Limits { task_bytes: 10_000, ..Limits::default() });
     let stream = world.subscribe(framework("{}"));

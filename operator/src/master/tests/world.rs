@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proffer_core::action::Action;
 use proffer_core::engine::{Engine, Settings};
 use proffer_core::event::{Event as EngineEvent, Maintenance, NodeObservation, PoolObservation};
+use proffer_core::jobs::JobKey;
 use proffer_core::time::{Span, Time};
 use proffer_mesos::from_json;
 use proffer_mesos::scheduler::{Call, CallSubscribe, Event, EventType};
@@ -16,6 +17,7 @@ use proffer_mesos::{executor, to_json, validate};
 use serde_json::{Value, json};
 
 use crate::master::read::{Reading, Sight};
+use crate::master::restore::Restored;
 use crate::master::{
     Answer, ApiAnswer, ConnectionId, Effect, Limits, Master, MasterSettings, Meter, News, NodeMark,
     Run, Snapshot, TaskKey, agent_ports,
@@ -162,6 +164,20 @@ impl World {
         is_down: bool,
     ) {
         self.master.adopt_plan(node, maintenance, is_down);
+    }
+
+    /// A framework that subscribed at another master.
+    pub(in crate::master) fn restore_framework(&mut self, id: &str, info: FrameworkInfo) {
+        self.master.restore_framework(Restored {
+            id: id.into(),
+            key: JobKey { namespace: "mesos".into(), name: id.into() },
+            info,
+            principal: None,
+            registered_at: self.now,
+            updates: Vec::new(),
+            ended_at: None,
+        });
+        self.settle();
     }
 
     /// How many frameworks that are gone are remembered.
