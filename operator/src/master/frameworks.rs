@@ -49,6 +49,8 @@ pub(super) struct Framework {
     pub(super) bytes: usize,
     pub(super) tasks: Tasks,
     pub(super) executors: Shared<TaskId, ExecutorRecord>,
+    /// Whether it is shown to somebody who sees none of its executors, not even those that are built in.
+    pub(super) hides_executors: bool,
     pub(super) completed_tasks: VecDeque<Arc<Task>>,
     pub(super) completed_bytes: usize,
     /// The offers that it may answer.

@@ -348,6 +348,7 @@ impl Framework {
             bytes,
             tasks: Tasks::default(),
             executors: Shared::default(),
+            hides_executors: false,
             completed_tasks: VecDeque::new(),
             completed_bytes: 0,
             offers: Shared::default(),

@@ -68,13 +68,13 @@ fn principals_see_their_own_and_what_they_have_a_right_to() {
         ("GET /master/state.json", true),
         ("GET /frameworks", true),
         ("GET /tasks", true),
-        ("GET /slave(1)/state", true),
-        ("GET /slave(1)/containers", true),
-        ("GET /slave(1)/monitor/statistics", true),
+        ("GET /slave(1)/state", false),
+        ("GET /slave(1)/containers", false),
+        ("GET /slave(1)/monitor/statistics", false),
         ("POST /api/v1 GET_STATE", true),
         ("POST /api/v1 GET_TASKS", true),
         ("POST /slave(1)/api/v1 GET_STATE", true),
-        ("POST /slave(1)/api/v1 GET_CONTAINERS", true),
+        ("POST /slave(1)/api/v1 GET_CONTAINERS", false),
     ] {
         for who in CALLERS {
             let reply = ask(&master, who, what);

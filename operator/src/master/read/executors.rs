@@ -66,6 +66,9 @@ fn last_container(task: &Task) -> Option<String> {
 impl Framework {
     /// Its executors that run.
     pub(super) fn running(&self) -> Vec<Running<'_>> {
+        if self.hides_executors {
+            return Vec::new();
+        }
         let mut of_own: BTreeMap<TaskId, Vec<&TaskRecord>> = BTreeMap::new();
         let mut running = Vec::new();
         for task in self.tasks.values() {
@@ -118,6 +121,9 @@ impl Reading {
 
     /// The executors that ran on an agent and whose tasks are remembered.
     pub(super) fn completed_executors(&self, framework: &Framework, agent: &str) -> Vec<Value> {
+        if framework.hides_executors {
+            return Vec::new();
+        }
         let running: BTreeSet<String> =
             framework.running().into_iter().map(|one| one.container).collect();
         let mut gone: BTreeMap<String, Vec<&Task>> = BTreeMap::new();

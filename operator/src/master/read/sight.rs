@@ -40,6 +40,7 @@ impl Sight {
         }
         if !executors {
             part.executors = Shared::default();
+            part.hides_executors = true;
         }
         Some(Arc::new(part))
     }

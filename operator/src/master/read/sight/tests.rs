@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::{Question, Reading};
 use super::Sight;
+use crate::master::News;
 use crate::master::access::{Access, Kind};
 use crate::master::first_api::READ;
 use crate::master::frameworks::Framework;
@@ -151,6 +152,24 @@ fn a_right_shows_what_it_is_for() {
     let roles = ["GET_ROLES", "GET_WEIGHTS", "GET_QUOTA", "GET_METRICS", "None roles"];
     let named = naming(&all, "team-own");
     assert!(roles.iter().all(|role| !named.contains(role)), "{named:?}");
+}
+
+#[test]
+fn executors_that_are_built_in_are_for_those_with_the_right() {
+    let access = world().1;
+    let mut world = World::new(1);
+    let stream = world.subscribe(framework(r#"{"principal":"foreign"}"#));
+    world.launch(stream, &[task("marked", "m-S0", 1.0)]);
+    let container = proffer_mesos::from_json(br#"{"container_id":{"value":"c"}}"#).unwrap();
+    world.news("marked", News::Running(Some(container)));
+    for (principal, is_seen) in [("monitor", false), ("viewer", true), ("operator", true)] {
+        let all = everything(&reading(&world, &access, principal));
+        assert!(naming(&all, "marked").contains(&"None state"), "{principal} sees the task");
+        let named = naming(&all, "Command Executor");
+        for answer in ["None state", "Some(1) state", "Some(1) containers", "1 GET_CONTAINERS"] {
+            assert_eq!(named.contains(&answer), is_seen, "{principal}: {answer} in {named:?}");
+        }
+    }
 }
 
 #[test]
