@@ -163,7 +163,7 @@ fn all_options(helm: Helm) {
         "mesos.example.org",
     ];
     assert_eq!(mesos.hosts, hosts);
-    assert_eq!((mesos.minimum_failover_seconds, mesos.host_ports), (0, false));
+    assert_eq!((mesos.minimum_failover_seconds, mesos.host_ports), (0, true));
     let container = &find(&objects, "Deployment")["spec"]["template"]["spec"]["containers"][0];
     assert_eq!(container["ports"][0]["containerPort"], 9090);
     assert_eq!(container["ports"][1]["containerPort"], 5050);

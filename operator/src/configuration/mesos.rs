@@ -212,7 +212,7 @@ impl Default for Mesos {
             minimum_failover_seconds: 60,
             default_image: None,
             run_as_user: 65532,
-            host_ports: true,
+            host_ports: false,
             limits: MesosLimits::default(),
             privileges: Privileges::default(),
             ttl_seconds_after_finished: 86_400,

@@ -2,6 +2,7 @@ use proffer_mesos::from_value;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::configuration::Mesos;
 use crate::master::TaskKey;
 
 fn job() -> SparkJob {
@@ -258,8 +259,9 @@ fn what_reaches_beyond_a_pod_is_for_whom_the_settings_name() {
     assert_eq!(root["spec"]["securityContext"]["runAsNonRoot"], false);
     // Ports of the pod's own reach nowhere else.
     let (fields, _) = beyond_a_pod().pop().unwrap();
-    let own = TaskSettings { host_ports: false, ..settings() };
-    let pod = pod_for(&run(&fields), None, &own).unwrap();
+    let Mesos { host_ports, privileges, .. } = Mesos::default();
+    let by_default = TaskSettings { host_ports, privileges, ..settings() };
+    let pod = pod_for(&run(&fields), None, &by_default).unwrap();
     assert_eq!(main(&pod)["ports"], json!([{"containerPort": 31000, "protocol": "TCP"}]));
 }
 
