@@ -6,7 +6,7 @@
 //! | its `uris` | an init container of the same image that fetches them into the sandbox |
 //! | the sandbox | an empty volume at `/mnt/mesos/sandbox`; output goes to the pod's log |
 //! | image of Docker or Mesos | the container's image; else the one that is configured |
-//! | `resources`, `limits` | requests and limits; ports are ports of the node |
+//! | `resources`, `limits` | requests and limits; ports are ports of the pod, or of the node |
 //! | `kill_policy`, `max_completion_time` | the pod's grace period and deadline |
 //!
 //! What has no place here is refused by its name.

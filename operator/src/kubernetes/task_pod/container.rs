@@ -258,9 +258,11 @@ fn environment(
     set("MESOS_CHECKPOINT", "1");
     set("MESOS_RECOVERY_TIMEOUT", "15mins");
     set("MESOS_SUBSCRIPTION_BACKOFF_MAX", "2secs");
-    if settings.is_encrypted {
+    // Only executors speak with their agent, and another program with libprocess ends at once if it reads this
+    // and has no certificate of its own.
+    if settings.is_encrypted && run.token.is_some() {
         set("LIBPROCESS_SSL_ENABLED", "1");
-        if run.token.is_some() && settings.authority.is_some() {
+        if settings.authority.is_some() {
             set("LIBPROCESS_SSL_CA_FILE", &format!("{TRUSTED_FOLDER}/{AUTHORITY_KEY}"));
         }
     }

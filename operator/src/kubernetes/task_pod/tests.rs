@@ -341,7 +341,7 @@ fn what_an_executor_shows_stands_in_a_secret_of_its_pod() {
 }
 
 #[test]
-fn tasks_know_whether_their_agent_speaks_tls_and_executors_by_what_to_check_it() {
+fn executors_know_whether_their_agent_speaks_tls_and_by_what_to_check_it() {
     let authority = Some("PEM".to_owned());
     let encrypted = TaskSettings { is_encrypted: true, authority, ..settings() };
     let value = |pod: &Value, name: &str| {
@@ -349,10 +349,11 @@ fn tasks_know_whether_their_agent_speaks_tls_and_executors_by_what_to_check_it()
         env.iter().find(|it| it["name"] == name).map(|it| it["value"].clone())
     };
     let task = pod_for(&run(&json!({})), None, &encrypted).unwrap();
-    assert_eq!(value(&task, "LIBPROCESS_SSL_ENABLED"), Some(json!("1")));
+    assert_eq!(value(&task, "LIBPROCESS_SSL_ENABLED"), None, "it speaks with no agent");
     assert_eq!(value(&task, "LIBPROCESS_SSL_CA_FILE"), None);
     let run = Run { token: Some("shown".to_owned()), ..run(&json!({})) };
     let executor = pod_for(&run, None, &encrypted).unwrap();
+    assert_eq!(value(&executor, "LIBPROCESS_SSL_ENABLED"), Some(json!("1")));
     let file = value(&executor, "LIBPROCESS_SSL_CA_FILE").unwrap();
     let mounts = main(&executor)["volumeMounts"].as_array().unwrap();
     let mount = mounts.iter().find(|it| it["name"] == "trusted").unwrap();
