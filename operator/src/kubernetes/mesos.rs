@@ -14,7 +14,7 @@ use kube::{Api, Client, ResourceExt};
 
 use super::names::{JOB_LABEL, TASK_CONTAINER, TASK_LABEL};
 use super::operator::MesosSettings;
-use super::task_pod::{TaskSettings, label_value};
+use super::task_pod::{Authority, TaskSettings, label_value};
 use crate::configuration::{self, Mesos};
 use crate::master::access::Access;
 use crate::master::connections::{Connections, Service, listen};
@@ -136,10 +136,11 @@ pub(super) async fn serve(
 }
 
 /// By what executors check the certificate: the file `ca.crt` beside it, if there is one.
-fn authority(files: &configuration::Tls) -> anyhow::Result<Option<String>> {
+fn authority(files: &configuration::Tls) -> anyhow::Result<Option<Authority>> {
     let file = Path::new(&files.certificate_file).with_file_name("ca.crt");
     match std::fs::read_to_string(&file) {
-        Ok(text) => Ok(Some(text).filter(|text| !text.trim().is_empty())),
+        Ok(text) if text.trim().is_empty() => Ok(None),
+        Ok(text) => Ok(Some(Authority { file, text })),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(anyhow!("mesos.tls: cannot read {}: {error}", file.display())),
     }

@@ -16,6 +16,7 @@ mod privileges;
 mod read;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -51,7 +52,7 @@ const TRUSTED_FOLDER: &str = "/proffer-trusted";
 
 /// What stands in the Secret of an executor under which key.
 const TOKEN_KEY: &str = "token";
-const AUTHORITY_KEY: &str = "ca.crt";
+pub(super) const AUTHORITY_KEY: &str = "ca.crt";
 
 /// How much of what is known of a task its pod keeps.
 const MOST_ANNOTATION_BYTES: usize = 64 << 10;
@@ -71,8 +72,17 @@ pub(crate) struct TaskSettings {
     pub(crate) agent: String,
     /// Whether they speak TLS with it.
     pub(crate) is_encrypted: bool,
-    /// By what they check its certificate, in PEM, if it is not known to everybody.
-    pub(crate) authority: Option<String>,
+    /// By what they check its certificate, if it is not known to everybody.
+    pub(crate) authority: Option<Authority>,
+}
+
+/// By what executors check the certificate of their agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Authority {
+    /// The file, which may change.
+    pub(crate) file: PathBuf,
+    /// What it had at first, in PEM.
+    pub(crate) text: String,
 }
 
 /// Where a task goes and who pays.
@@ -243,7 +253,7 @@ fn common(task: &TaskInfo, pods: &PodSettings) -> Value {
 pub(crate) fn executor_secret(run: &Run, name: &str, settings: &TaskSettings) -> Option<Secret> {
     let mut data = BTreeMap::from([(TOKEN_KEY.to_owned(), run.token.clone()?)]);
     let authority = settings.authority.as_ref().filter(|_| settings.is_encrypted);
-    data.extend(authority.map(|text| (AUTHORITY_KEY.to_owned(), text.clone())));
+    data.extend(authority.map(|it| (AUTHORITY_KEY.to_owned(), it.text.clone())));
     let labels = [("app.kubernetes.io/managed-by".to_owned(), "proffer".to_owned())];
     Some(Secret {
         metadata: ObjectMeta {

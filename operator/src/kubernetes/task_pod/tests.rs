@@ -342,7 +342,7 @@ fn what_an_executor_shows_stands_in_a_secret_of_its_pod() {
 
 #[test]
 fn executors_know_whether_their_agent_speaks_tls_and_by_what_to_check_it() {
-    let authority = Some("PEM".to_owned());
+    let authority = Some(Authority { file: "ca.crt".into(), text: "PEM".to_owned() });
     let encrypted = TaskSettings { is_encrypted: true, authority, ..settings() };
     let value = |pod: &Value, name: &str| {
         let env = main(pod)["env"].as_array().unwrap();

@@ -1,10 +1,13 @@
 //! Writes to the pods of tasks of Mesos frameworks.
 
+use std::path::{Path, PathBuf};
+
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::{Resource, ResourceExt};
 
 use super::super::names::{ACKNOWLEDGED_ANNOTATION, CHECKPOINT_ANNOTATION};
 use super::super::pod::ObjectName;
+use super::super::task_pod::AUTHORITY_KEY;
 use super::{
     Failure, Outcome, Uncertain, Unknown, Writer, delete, is_final, parameters, refusal, unknown,
 };
@@ -18,6 +21,8 @@ pub(crate) enum TaskWrite {
         pod: Box<Pod>,
         /// A Secret of its name that it needs, and that goes with it.
         secret: Option<Box<Secret>>,
+        /// The file of the authority that this has, which may have changed.
+        authority: Option<PathBuf>,
     },
     /// Deletes it.
     Delete {
@@ -67,12 +72,28 @@ impl TaskAnswer {
     }
 }
 
+/// Has a Secret bring the authority that a file has now. What cannot be read stays as it was.
+async fn renew(secret: &mut Secret, authority: &Path) {
+    let read = tokio::fs::read_to_string(authority).await.ok();
+    if let Some(text) = read.filter(|text| !text.trim().is_empty()) {
+        secret.string_data.get_or_insert_default().insert(AUTHORITY_KEY.to_owned(), text);
+    }
+}
+
 impl Writer {
     /// The pod comes first, as what it needs belongs to it; its containers wait for that.
-    async fn run_task(&self, pod: &Pod, secret: Option<Secret>) -> Result<Box<Pod>, Failure> {
+    async fn run_task(
+        &self,
+        pod: &Pod,
+        secret: Option<Secret>,
+        authority: Option<&Path>,
+    ) -> Result<Box<Pod>, Failure> {
         let owner = pod.owner_references().first().map(|owner| owner.uid.clone());
         let made = self.make_pod(pod, &owner.unwrap_or_default()).await?;
         let Some(mut secret) = secret else { return Ok(made) };
+        if let Some(authority) = authority {
+            renew(&mut secret, authority).await;
+        }
         secret.metadata.owner_references = made.owner_ref(&()).map(|owner| vec![owner]);
         let (namespace, name) = (made.namespace().unwrap_or_default(), made.name_any());
         match self.api::<Secret>(&namespace).create(&parameters(), &secret).await {
@@ -90,8 +111,8 @@ impl Writer {
 
     pub(super) async fn write_task(&self, name: &ObjectName, write: TaskWrite) -> TaskAnswer {
         match write {
-            TaskWrite::Run { pod, secret } => {
-                let made = self.run_task(&pod, secret.map(|secret| *secret));
+            TaskWrite::Run { pod, secret, authority } => {
+                let made = self.run_task(&pod, secret.map(|secret| *secret), authority.as_deref());
                 TaskAnswer::Run(self.timely(Box::pin(made)).await)
             }
             TaskWrite::Delete { uid, grace_seconds } => {
@@ -108,5 +129,25 @@ impl Writer {
                 TaskAnswer::Checkpointed(changes, self.timely(noted).await)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn executors_are_given_the_authority_that_the_file_has_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.crt");
+        let mut secret = Secret::default();
+        for (text, brought) in [("old", "old"), ("new", "new"), ("\n", "new")] {
+            std::fs::write(&file, text).unwrap();
+            renew(&mut secret, &file).await;
+            assert_eq!(secret.string_data.as_ref().unwrap()["ca.crt"], brought);
+        }
+        std::fs::remove_file(&file).unwrap();
+        renew(&mut secret, &file).await;
+        assert_eq!(secret.string_data.unwrap()["ca.crt"], "new", "it stays as it was");
     }
 }

@@ -78,7 +78,9 @@ impl Mesos {
         match task_pod(run, place, job, &common.settings.pods, settings) {
             Ok(pod) => {
                 let secret = executor_secret(run, &name.name, settings).map(Box::new);
-                Some(TaskWrite::Run { pod: Box::new(pod), secret })
+                let authority = settings.authority.as_ref().filter(|_| secret.is_some());
+                let authority = authority.map(|authority| authority.file.clone());
+                Some(TaskWrite::Run { pod: Box::new(pod), secret, authority })
             }
             Err(message) => {
                 let reason = Some(Reason::TaskInvalid);

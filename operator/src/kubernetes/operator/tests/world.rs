@@ -531,7 +531,7 @@ impl World {
 
     fn write_task(&mut self, name: &ObjectName, write: TaskWrite) -> TaskAnswer {
         match write {
-            TaskWrite::Run { pod, secret } => {
+            TaskWrite::Run { pod, secret, .. } => {
                 let data = secret.and_then(|secret| secret.string_data);
                 self.secrets.extend(data.map(|data| (name.name.to_string(), data)));
                 let result = self.launch_pod(*pod);
