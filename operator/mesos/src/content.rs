@@ -89,7 +89,9 @@ impl ContentType {
                 let survey = survey(body, M::fields());
                 if survey.messages > MOST_MESSAGES {
                     let failed = failed();
-                    return Err(format!("{failed}: it holds more than {MOST_MESSAGES} messages"));
+                    return Err(format!(
+                        "{failed}: it holds more than {MOST_MESSAGES} messages, texts and numbers"
+                    ));
                 }
                 let message = M::decode(body).map_err(|_| failed())?;
                 if survey.missing.is_empty() { Ok(message) } else { Err(failed()) }

@@ -56,20 +56,23 @@ fn what_a_body_holds_is_bounded_before_it_is_decoded() {
         assert_eq!(of(few).is_ok(), is_fine);
         assert!(of(format!("[{}0]", value.repeat(MOST_VALUES / 2))).is_err());
     }
-    // An ACCEPT with empty operations.
-    let accept = |operations: usize| {
-        let mut accept: Vec<u8> = [0x12, 0].repeat(operations);
-        let mut length = accept.len();
-        let mut call = vec![0x10, 3, 0x22];
+    // A call with a message of this key, in which a value comes again and again.
+    let decoded = |key: u8, value: [u8; 2], count: usize| {
+        let mut message = value.repeat(count);
+        let mut length = message.len();
+        let mut call = vec![0x10, 3, key];
         while length >= 0x80 {
             call.push(u8::try_from(length & 0x7f).unwrap() | 0x80);
             length >>= 7;
         }
         call.push(u8::try_from(length).unwrap());
-        call.append(&mut accept);
+        call.append(&mut message);
         ContentType::Protobuf.decode::<Call>(&call, "Call")
     };
-    assert!(accept(1000).is_ok());
-    let problem = accept(MOST_MESSAGES).unwrap_err();
-    assert!(problem.contains("more than 524288 messages"), "{problem}");
+    // An ACCEPT with empty operations, and a REVIVE of roles without a name.
+    for (key, value) in [(0x22, [0x12, 0]), (0x7a, [0x0a, 0])] {
+        assert!(decoded(key, value, 1000).is_ok());
+        let problem = decoded(key, value, MOST_MESSAGES).unwrap_err();
+        assert!(problem.contains("more than 524288 messages"), "{problem}");
+    }
 }

@@ -13,7 +13,7 @@ const MAXIMUM_DEPTH: u32 = 100;
 /// The most missing fields that are named.
 const MOST_NAMED: usize = 100;
 
-/// The most messages that are counted.
+/// The most messages, with the texts and numbers of lists, that are counted.
 pub const MOST_MESSAGES: usize = 1 << 19;
 
 /// What a message holds, by its bytes.
@@ -21,7 +21,8 @@ pub const MOST_MESSAGES: usize = 1 << 19;
 pub struct Survey {
     /// The required fields that are missing, or the first hundred of them.
     pub missing: Vec<String>,
-    /// How many messages are in it, with itself; one more than [`MOST_MESSAGES`] if they are more.
+    /// How many messages are in it, with itself, and how many texts and numbers come after others of their
+    /// lists: an empty text has two bytes, and 24 once decoded. One more than [`MOST_MESSAGES`] if they are more.
     pub messages: usize,
 }
 
@@ -33,6 +34,12 @@ pub fn survey(bytes: &[u8], fields: &'static [Field]) -> Survey {
 }
 
 impl Survey {
+    /// Counts one more, unless they are too many.
+    fn count(&mut self) -> Option<()> {
+        self.messages += 1;
+        (self.messages <= MOST_MESSAGES).then_some(())
+    }
+
     fn look(
         &mut self,
         mut bytes: &[u8],
@@ -40,16 +47,13 @@ impl Survey {
         path: &str,
         depth: u32,
     ) -> Option<()> {
-        self.messages += 1;
-        if self.messages > MOST_MESSAGES {
-            return None;
-        }
+        self.count()?;
         let mut seen = vec![false; fields.len()];
         while bytes.has_remaining() {
             let (tag, wire_type) = decode_key(&mut bytes).ok()?;
             let payload = payload(wire_type, &mut bytes)?;
             let Some(index) = fields.iter().position(|field| field.tag == tag) else { continue };
-            seen[index] = true;
+            let is_of_list = std::mem::replace(&mut seen[index], true);
             let field = &fields[index];
             if let Some(nested) = field.nested
                 && depth > 0
@@ -61,6 +65,8 @@ impl Survey {
                 } else {
                     self.look(payload, nested(), &below, depth - 1)?;
                 }
+            } else if is_of_list {
+                self.count()?;
             }
         }
         let of_these = fields.iter().zip(seen).filter(|(field, seen)| field.required && !seen);
