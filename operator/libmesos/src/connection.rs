@@ -308,13 +308,11 @@ fn header(response: &Response<Body>, name: &str) -> Option<String> {
 /// names, as with Mesos, or those that everybody knows.
 fn roots(file: Option<String>) -> RootCerts {
     let Some(file) = file else { return RootCerts::WebPki };
-    let text = match std::fs::read(&file) {
-        Ok(text) => text,
-        Err(error) => {
-            crate::log::warn(&format!("cannot read LIBPROCESS_SSL_CA_FILE {file}: {error}"));
-            return RootCerts::WebPki;
-        }
-    };
+    // Who names a file wants no others: without it nobody is trusted.
+    let text = std::fs::read(&file).unwrap_or_else(|error| {
+        crate::log::warn(&format!("cannot read LIBPROCESS_SSL_CA_FILE {file}: {error}"));
+        Vec::new()
+    });
     let found = parse_pem(&text).filter_map(|item| match item {
         Ok(PemItem::Certificate(certificate)) => Some(certificate),
         _ => None,
