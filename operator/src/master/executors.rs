@@ -14,22 +14,21 @@ use proffer_core::event::Event as EngineEvent;
 use proffer_core::frameworks::{TaskId, TaskRequest};
 use proffer_core::time::{Span, Time};
 use proffer_mesos::executor::{
-    Call, CallType, Event, EventAcknowledged, EventError, EventKill, EventLaunch, EventSubscribed,
-    EventType,
+    Call, CallType, Event, EventError, EventKill, EventLaunch, EventSubscribed, EventType,
 };
 use proffer_mesos::scheduler::{
     self, EventFailure, EventMessage as SchedulerMessage, EventType as SchedulerEvent,
 };
 use proffer_mesos::types::{
-    AgentId, AgentInfo, ContainerStatus, ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo,
-    KillPolicy, TaskId as WireTaskId, TaskInfo, TaskState, TaskStatus, TaskStatusReason as Reason,
+    AgentId, AgentInfo, ContainerStatus, ExecutorInfo, FrameworkId, FrameworkInfo, KillPolicy,
+    TaskId as WireTaskId, TaskInfo, TaskState, TaskStatusReason as Reason,
     TaskStatusSource as Source, ValueInMap,
 };
 
 use super::accept::TOO_MUCH;
 use super::digest::Digest;
 use super::restore::{MOST_CHECKPOINT_BYTES, fits_checkpoint};
-use super::tasks::{TaskKey, is_terminal};
+use super::tasks::TaskKey;
 use super::{Answer, ConnectionId, Effect, Ending, Master, News, Run, Timer, amounts};
 
 /// How long an executor may take to subscribe, as in Mesos.
