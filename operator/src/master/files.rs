@@ -78,6 +78,9 @@ pub(super) struct Pieces {
     file: Arc<File>,
 }
 
+/// How many files of a folder are listed: a task can make any number, and a list is made in memory.
+const MOST_ENTRIES: usize = 10_000;
+
 /// The only file of a sandbox that is in a pod.
 const LOG_FILE: &str = "stdout";
 
@@ -160,6 +163,13 @@ fn list(folder: &Path, path: &str, reach: &Reach) -> Found<Value> {
     let mut listed = BTreeMap::new();
     for entry in std::fs::read_dir(find(folder, path, reach)?).map_err(failed)? {
         let entry = entry.map_err(failed)?;
+        if listed.len() == MOST_ENTRIES {
+            let problem = format!(
+                "'{path}' holds more than {MOST_ENTRIES} files, which are the most that are listed: ask for \
+                 one of them by its own path"
+            );
+            return Err((StatusCode::BAD_REQUEST, problem));
+        }
         // One that goes meanwhile is not there any more.
         if let Ok(metadata) = entry.metadata() {
             let path = entry.path().display().to_string();

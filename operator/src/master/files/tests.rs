@@ -195,3 +195,18 @@ fn a_text_is_sent_in_pieces() {
     assert_eq!(sent.concat(), text.as_bytes());
     assert_eq!(pieces(String::new()).count(), 0);
 }
+
+#[test]
+fn a_folder_with_too_many_files_is_not_listed() {
+    let (folder, _files) = sandboxes();
+    let root = folder.path().canonicalize().unwrap();
+    let full = root.join("slaves/a/frameworks/f/executors/t/many");
+    std::fs::create_dir_all(&full).unwrap();
+    let list = || list(&root, &full.display().to_string(), &Reach::All);
+    (0..MOST_ENTRIES).for_each(|number| drop(File::create(full.join(number.to_string()))));
+    assert_eq!(list().unwrap().as_array().unwrap().len(), MOST_ENTRIES);
+    File::create(full.join("one more")).unwrap();
+    let (status, problem) = list().unwrap_err();
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(problem.contains("more than 10000 files"), "{problem}");
+}
