@@ -35,9 +35,10 @@ use books::{
 use crate::action::Action;
 use crate::event::Event;
 use crate::frameworks::NamedAmounts;
-use crate::ids::{JobId, JobKey};
+use crate::ids::{ExecutorId, JobId, JobKey};
 use crate::policy::{Fairness, ReclaimDefaults};
-use crate::share::SHARED_RESOURCES;
+use crate::resources::Kind;
+use crate::share::{SHARED_RESOURCES, shared_kinds};
 use crate::state::State;
 use crate::time::{Span, Time};
 use crate::view::{FrameworkStatus, Market, PoolStatus, View};
@@ -100,9 +101,11 @@ impl Default for Settings {
 ///
 /// Time is given by the caller and never goes back. [`Engine::handle`] only takes in what happened;
 /// [`Engine::tick`] decides, once for all that was taken in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Engine {
     settings: Settings,
+    /// The kinds of resources that shares are taken of.
+    shared: Vec<Kind>,
     pub(crate) state: State,
     /// What has to be looked at again, and when.
     agenda: Agenda,
@@ -112,9 +115,9 @@ pub struct Engine {
     missing: MissingNodes,
     /// Nodes on which executors do not start.
     penalties: Penalties,
-    /// Executors to launch, to tell and to remove, and what frameworks are told, for the next tick
-    /// to give out.
-    outgoing: Vec<Action>,
+    /// Executors to launch, to tell and to remove, each with the executor, and what frameworks are
+    /// told, for the next tick to give out.
+    outgoing: Vec<(Option<ExecutorId>, Action)>,
     /// While the engine waits to hear of everything that there is: what it has heard so far.
     restoring: Option<Box<Restoring>>,
     /// Executors on their way out for the sake of others.
@@ -130,13 +133,28 @@ pub struct Engine {
 impl Engine {
     /// An engine that knows nothing yet.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, ..Self::default() }
+        let state = State::default();
+        Self {
+            shared: shared_kinds(&state.kinds, &settings.shared_resources),
+            settings,
+            state,
+            agenda: Agenda::default(),
+            queue: Queue::default(),
+            missing: MissingNodes::default(),
+            penalties: Penalties::default(),
+            outgoing: Vec::new(),
+            restoring: None,
+            drains: Drains::default(),
+            holds: Holds::default(),
+            reclaiming: Reclaiming::default(),
+            head_of_line: HeadOfLine::default(),
+        }
     }
 
     /// An engine that goes on where another one stopped. It decides nothing before it has heard
     /// [`Event::Synced`], and before that it wants to hear of everything that there is.
     pub fn restoring(settings: Settings) -> Self {
-        Self { settings, restoring: Some(Box::default()), ..Self::default() }
+        Self { restoring: Some(Box::default()), ..Self::new(settings) }
     }
 
     /// The settings that it was made with.
@@ -205,7 +223,8 @@ impl Engine {
         // Statuses come first: what is assigned may refer to results that stand in them.
         let mut actions = self.publish_statuses(now);
         let outgoing = std::mem::take(&mut self.outgoing);
-        actions.extend(outgoing.into_iter().filter(|action| self.matters(action)));
+        let matters = |(id, action)| self.matters(id, &action).then_some(action);
+        actions.extend(outgoing.into_iter().filter_map(matters));
         self.await_writes(now, &actions);
         self.agenda.end_tick();
         actions

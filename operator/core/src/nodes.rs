@@ -118,6 +118,12 @@ impl Nodes {
         for id in self.ids() {
             let counts = self.rules.used().is_none() || counted.contains(&id);
             let here = here.remove(&id).unwrap_or_default();
+            let is_same = |node: &Node| node.reserved().is_none() && node.is_counted() == counts;
+            if here.is_empty() && self.by_id.get(id).is_some_and(is_same) {
+                // Who may use it may be others, which is for those to see who make offers.
+                self.note(id, Change::Other);
+                continue;
+            }
             self.leave_views(id);
             self.enter_views(pools, id, &here, counts, |_| {});
         }

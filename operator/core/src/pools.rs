@@ -40,6 +40,18 @@ pub(crate) struct Settings {
     pub(crate) idle_guarantee: IdleGuarantee,
 }
 
+impl Settings {
+    /// Whether the pool is guaranteed something.
+    fn guarantees(&self) -> bool {
+        !self.guarantee.is_none()
+    }
+
+    /// Whether it lends what is guaranteed to it.
+    fn lends(&self) -> bool {
+        self.idle_guarantee == IdleGuarantee::Lend
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -114,6 +126,10 @@ pub(crate) struct Pool {
 pub(crate) struct Pools {
     by_id: Arena<PoolId, Pool>,
     by_name: BTreeMap<Box<str>, PoolId>,
+    /// How many pools are guaranteed something.
+    guaranteed: usize,
+    /// How many pools lend what is guaranteed to them.
+    lending: usize,
     /// Up to when what they held is accounted for, if that counts.
     passed_at: Option<Time>,
 }
@@ -124,6 +140,10 @@ impl Pools {
     pub(crate) fn declare(&mut self, name: &str, settings: Settings) -> bool {
         let id = self.ensure(name);
         let Some(pool) = self.by_id.get_mut(id) else { return false };
+        self.guaranteed -= usize::from(pool.settings.guarantees());
+        self.lending -= usize::from(pool.settings.lends());
+        self.guaranteed += usize::from(settings.guarantees());
+        self.lending += usize::from(settings.lends());
         let changed = !pool.declared
             || pool.settings.selector != settings.selector
             || pool.settings.reservations != settings.reservations
@@ -138,6 +158,8 @@ impl Pools {
     pub(crate) fn retire(&mut self, name: &str) {
         if let Some(id) = self.find(name) {
             if let Some(pool) = self.by_id.get_mut(id) {
+                self.guaranteed -= usize::from(pool.settings.guarantees());
+                self.lending -= usize::from(pool.settings.lends());
                 pool.declared = false;
                 pool.settings = Settings::default();
             }
@@ -223,12 +245,12 @@ impl Pools {
 
     /// Whether some pool lends what is guaranteed to it while it does not use it.
     pub(crate) fn any_lends(&self) -> bool {
-        self.by_id.iter().any(|(_, pool)| pool.settings.idle_guarantee == IdleGuarantee::Lend)
+        self.lending > 0
     }
 
     /// Whether some pool is guaranteed something.
     pub(crate) fn any_guarantee(&self) -> bool {
-        self.by_id.iter().any(|(_, pool)| !pool.settings.guarantee.is_none())
+        self.guaranteed > 0
     }
 
     /// A pool and all above it, the pool first.
@@ -334,6 +356,15 @@ impl Pools {
         let children: usize = self.by_id.iter().map(|(_, pool)| pool.children.len()).sum();
         let below = self.by_id.iter().filter(|(_, pool)| pool.parent.is_some()).count();
         ensure!(children == below, "{below} pools are below others, {children} are listed there");
+        let all = || self.by_id.iter().map(|(_, pool)| &pool.settings);
+        let guaranteed = all().filter(|settings| settings.guarantees()).count();
+        let counted = self.guaranteed;
+        ensure!(
+            guaranteed == counted,
+            "{guaranteed} pools are guaranteed something, not {counted}"
+        );
+        let (lending, counted) = (all().filter(|settings| settings.lends()).count(), self.lending);
+        ensure!(lending == counted, "{lending} pools lend their guarantees, not {counted}");
         Ok(())
     }
 

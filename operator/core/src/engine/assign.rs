@@ -37,7 +37,8 @@ impl Engine {
                     let number = executor.delivery.give_out();
                     let is_stored = job.publication.is_stored(executor.withdrawal.revision());
                     executor.withdrawal.note_assignment(number, is_stored);
-                    self.outgoing.push(Action::Assign(assignment(job, executor)));
+                    let told = Action::Assign(assignment(job, executor));
+                    self.outgoing.push((Some(executor_id), told));
                 }
             }
         }

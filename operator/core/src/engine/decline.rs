@@ -77,7 +77,7 @@ impl Engine {
     /// have been mistaken about the nodes.
     pub(super) fn lift_exclusions(&mut self) {
         // The last node that was not excluded may have gone.
-        let wanting = self.queue.wanting().filter(|_| self.agenda.asks_all());
+        let wanting = self.agenda.asks_all().then(|| self.queue.wanting()).into_iter().flatten();
         let declines = |id: &JobId| {
             self.state.jobs.get(*id).is_some_and(|job| !job.choice.declines().is_empty())
         };

@@ -98,7 +98,7 @@ impl Engine {
         if let Some(executor) = self.state.executors.get_mut(id)
             && executor.exit.stop()
         {
-            self.outgoing.push(Action::Remove(executor.key.clone()));
+            self.outgoing.push((Some(id), Action::Remove(executor.key.clone())));
             self.count_leaving(id);
         }
     }

@@ -9,7 +9,6 @@ use crate::ids::PoolId;
 use crate::nodes::Reach;
 use crate::policy::Placement;
 use crate::resources::Resources;
-use crate::share::shared_kinds;
 
 impl Engine {
     /// What the subtree of each pool would hold if all that jobs hold or want were given out anew, in
@@ -17,7 +16,6 @@ impl Engine {
     ///
     /// It takes a step for each executor, so it is not for every tick.
     pub(super) fn entitlements(&self) -> BTreeMap<PoolId, Resources> {
-        let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
         let mut pools = self.state.pools.clone();
         pools.forget_allocations();
         let mut free = *self.state.nodes.free_sum();
@@ -49,7 +47,7 @@ impl Engine {
                 choice: Choice::default(),
             });
         }
-        let order = Order { fairness: self.settings.fairness, shared: &shared };
+        let order = Order { fairness: self.settings.fairness, shared: &self.shared };
         let given = pour(&self.state.nodes, &pools, order, &mut claims, free, &BTreeMap::new());
         let mut entitlements: BTreeMap<PoolId, Resources> = BTreeMap::new();
         for (claim, _) in claims.iter().zip(given).filter(|&(_, count)| count > 0) {

@@ -271,7 +271,7 @@ impl Engine {
     }
 
     fn tell(&mut self, key: &JobKey, action: FrameworkAction) {
-        self.outgoing.push(Action::Framework(key.clone(), action));
+        self.outgoing.push((None, Action::Framework(key.clone(), action)));
     }
 
     fn key_of(&self, id: FrameworkId) -> Option<JobKey> {

@@ -20,9 +20,10 @@ use crate::allocator::{Choice, Claim, Order, Tree, times};
 use crate::explain::Rejection;
 use crate::ids::{JobId, NodeId, PoolId};
 use crate::nodes::Reach;
+use crate::pools::Pool;
 use crate::reclaim::fits_guarantee;
 use crate::resources::Resources;
-use crate::share::{Share, shared_kinds};
+use crate::share::Share;
 use crate::time::{Span, Time};
 use places::per_mille;
 
@@ -67,8 +68,7 @@ impl Engine {
             .map(|claim| (!claim.within_guarantee, self.lineage(claim.pool), claim))
             .collect();
         turns.sort_by(|(left, left_line, _), (right, right_line, _)| {
-            let shares = |line: &Lineage| line.iter().map(|&(_, share)| share).collect::<Vec<_>>();
-            (left, shares(left_line)).cmp(&(right, shares(right_line)))
+            left.cmp(right).then_with(|| shares(left_line).cmp(shares(right_line)))
         });
         for (place, (_, line, claim)) in turns.iter().enumerate() {
             if self.holds.of_line().any(|(_, hold)| hold.pool() == claim.pool) {
@@ -163,12 +163,10 @@ impl Engine {
     }
 
     fn is_within_guarantee(&self, pool: PoolId, request: &Resources, count: u32) -> bool {
-        self.state
-            .pools
-            .path(pool)
-            .into_iter()
-            .filter_map(|id| self.state.pools.get(id))
-            .any(|pool| fits_guarantee(&pool.settings.guarantee, &pool.held, request, count))
+        let pools = &self.state.pools;
+        let fits =
+            |pool: &Pool| fits_guarantee(&pool.settings.guarantee, &pool.held, request, count);
+        pools.any_guarantee() && pools.upwards(pool).any(|(_, pool)| fits(pool))
     }
 
     /// Whether what is free besides stays enough for the guarantees that are not met when a pool takes
@@ -184,8 +182,7 @@ impl Engine {
             return true;
         }
         let claims: Vec<Claim> = self.queue.wanting().filter_map(|id| self.wish(id)).collect();
-        let shared = shared_kinds(&state.kinds, &self.settings.shared_resources);
-        let order = Order { fairness: self.settings.fairness, shared: &shared };
+        let order = Order { fairness: self.settings.fairness, shared: &self.shared };
         let nodes = &state.nodes;
         let tree = Tree::new(&state.pools, *nodes.total(), nodes.kept(), order, &claims, |_| true);
         amount.fits_in(&tree.room_beside_guarantees(pool, amount, free))
@@ -258,6 +255,11 @@ impl Engine {
         let executors = hold.executors();
         Some(Rejection::KeepsNodes { nodes, executors, kind, free: free[kind], wanted })
     }
+}
+
+/// The shares of the pools from the top down.
+fn shares(line: &Lineage) -> impl Iterator<Item = Share> {
+    line.iter().map(|&(_, share)| share)
 }
 
 /// Whether a pool has a smaller share than another where the two part.

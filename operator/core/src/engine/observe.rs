@@ -13,6 +13,7 @@ use crate::jobs::{
 };
 use crate::nodes::PODS;
 use crate::resources::{Kind, Resources, TooManyKinds};
+use crate::share::shared_kinds;
 use crate::time::Time;
 
 impl Engine {
@@ -312,6 +313,7 @@ impl Engine {
         let (kind, new) = self.state.kinds.intern(name)?;
         if new {
             self.state.nodes.recount(&self.state.kinds);
+            self.shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
         }
         if new && name == PODS {
             // Executors to come take one each; those that are there were given none.

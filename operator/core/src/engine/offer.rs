@@ -10,7 +10,6 @@ use crate::executors::Executor;
 use crate::explain::Rejection;
 use crate::ids::{ExecutorId, ExecutorKey, JobId, NodeId};
 use crate::nodes::Reach;
-use crate::share::shared_kinds;
 use crate::time::Time;
 
 impl Engine {
@@ -71,8 +70,7 @@ impl Engine {
         let most = fair.map(|fair| &fair.of_client);
         let (clients, mut of_frameworks) = self.framework_claims(most);
         claims.append(&mut of_frameworks);
-        let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
-        let order = Order { fairness: self.settings.fairness, shared: &shared };
+        let order = Order { fairness: self.settings.fairness, shared: &self.shared };
         let mut round = Round::new(&mut self.state.nodes, &self.state.pools, &order, claims);
         if !clients.is_empty() {
             round = round.with_frameworks(&mut self.state.frameworks);
@@ -235,7 +233,7 @@ impl Engine {
         }
         let executor = self.seat(Executor::new(key.clone(), (id, node), request, now));
         let search = if name.is_none() { self.search(id) } else { Search::default() };
-        self.outgoing.push(Action::Launch(Launch { key, node: name, search }));
+        self.outgoing.push((executor, Action::Launch(Launch { key, node: name, search })));
         self.touch(id);
         executor
     }

@@ -9,7 +9,7 @@ use crate::jobs::JobState;
 use crate::labels::{Contradiction, Requirement};
 use crate::pools::Pool;
 use crate::resources::Resources;
-use crate::share::{Share, shared_kinds};
+use crate::share::Share;
 use crate::view::{PoolHoldings, PoolProblem, PoolStatus};
 
 /// What is reserved for a pool on all nodes together.
@@ -47,7 +47,6 @@ impl Engine {
         let reserved = self.reserved_sums();
         // Few pools differ in what they ask of nodes, but there may be many of each.
         let mut matches: BTreeMap<Requirement, bool> = BTreeMap::new();
-        let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
         let entitlements = self.entitlements();
         let mut status = |(id, pool): (PoolId, &Pool)| {
             let index = id.index();
@@ -59,11 +58,11 @@ impl Engine {
                 declared: pool.declared,
                 allocated: self.named(&pool.held),
                 offered: self.named(&pool.offered),
-                dominant_share: Share::dominant(&pool.held, self.state.nodes.total(), &shared),
+                dominant_share: Share::dominant(&pool.held, self.state.nodes.total(), &self.shared),
                 fair_share: Share::dominant(
                     entitlements.get(&id).unwrap_or(&Resources::NONE),
                     self.state.nodes.total(),
-                    &shared,
+                    &self.shared,
                 ),
                 guarantee_met: unmet.is_none() || pending[index] == 0,
                 reserved: self.named(&reservation.amount),
@@ -80,13 +79,12 @@ impl Engine {
     /// What pools hold, without what would have to be found out for it.
     pub(super) fn pool_holdings(&self) -> Vec<PoolHoldings> {
         let reserved = self.reserved_sums();
-        let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
         let holdings = |(id, pool): (PoolId, &Pool)| PoolHoldings {
             name: pool.name.clone(),
             allocated: self.named(&pool.held),
             offered: self.named(&pool.offered),
             reserved: reserved.get(&id).map(|sum| self.named(&sum.amount)).unwrap_or_default(),
-            dominant_share: Share::dominant(&pool.held, self.state.nodes.total(), &shared),
+            dominant_share: Share::dominant(&pool.held, self.state.nodes.total(), &self.shared),
         };
         self.state.pools.iter().map(holdings).collect()
     }

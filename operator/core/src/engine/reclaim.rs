@@ -15,7 +15,7 @@ use crate::nodes::Reach;
 use crate::policy::{ReclaimDefaults, ReclaimPolicy};
 use crate::reclaim::{Ask, Entitlement, Search, fits_guarantee};
 use crate::resources::Resources;
-use crate::share::{Share, shared_kinds};
+use crate::share::Share;
 use crate::time::Time;
 
 /// How many claims are served in one tick, so that it stays short; the others are in the next, which
@@ -44,7 +44,6 @@ impl Engine {
             ask.within_pool = self.is_ripe_within_pool(now, ask);
             turns.extend(self.turn(ask));
         }
-        let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
         let guarantees = self.state.pools.any_guarantee();
         let mut hopeless: BTreeSet<Shape> = BTreeSet::new();
         let mut moves = 0;
@@ -61,7 +60,7 @@ impl Engine {
             // It may as well be made room for where it waits for some.
             let aside = self.set_aside(id);
             let search =
-                Search::new(&self.state, &shared, now, self.reclaiming.changes(), guarantees);
+                Search::new(&self.state, &self.shared, now, self.reclaiming.changes(), guarantees);
             let mut search = search.declining(shape.6.clone());
             let found = search.find(&ask).filter(|&(entitlement, _)| {
                 // What is short for guarantees is not taken by share: it would go to them.
@@ -169,8 +168,7 @@ impl Engine {
     }
 
     pub(super) fn share(&self, held: &Resources, weight: u32) -> Share {
-        let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
-        Share::dominant(held, self.state.nodes.total(), &shared).weighted(weight)
+        Share::dominant(held, self.state.nodes.total(), &self.shared).weighted(weight)
     }
 
     fn job_share(&self, job: &Job, gain: &Resources) -> Share {

@@ -84,7 +84,7 @@ impl Engine {
                 waits && !executor.delivery.is_confirmed() && !executor.exit.is_stopping();
             executor.delivery.mark_changed();
             if executor.exit.is_stopping() {
-                self.outgoing.push(Action::Remove(key.clone()));
+                self.outgoing.push((Some(id), Action::Remove(key.clone())));
             } else if missing {
                 self.launch_again(id);
             }
@@ -93,7 +93,7 @@ impl Engine {
             && let Some(job) = self.state.jobs.get(job)
             && job.remains.is_discarded((key.index, key.epoch))
         {
-            self.outgoing.push(Action::Discard(key.clone()));
+            self.outgoing.push((None, Action::Discard(key.clone())));
         }
     }
 
@@ -146,22 +146,22 @@ impl Engine {
         let publication = &job.publication;
         for (index, epoch) in job.remains.discard(|it| !known || publication.is_stored(it)) {
             let key = ExecutorKey { job: job.key.clone(), index, epoch };
-            self.outgoing.push(Action::Discard(key));
+            self.outgoing.push((None, Action::Discard(key)));
         }
     }
 
     /// Whether what an action is about is still there: it may have gone since the action was wanted.
-    pub(super) fn matters(&self, action: &Action) -> bool {
+    pub(super) fn matters(&self, executor: Option<ExecutorId>, action: &Action) -> bool {
+        // The place of one that is gone may be another's by now.
+        let find = |key: &ExecutorKey| {
+            executor.and_then(|id| self.state.executors.get(id)).filter(|it| it.key == *key)
+        };
         match action {
             // An executor that was told to go is not made again: there may be another job of the name.
-            Action::Launch(Launch { key, .. }) => {
-                let executor = self.state.find_executor(key);
-                let executor = executor.and_then(|id| self.state.executors.get(id));
-                executor.is_some_and(|it| !it.exit.is_stopping() || it.delivery.told_at().is_none())
-            }
-            Action::Remove(key) => self.state.find_executor(key).is_some(),
-
-            Action::Assign(assignment) => self.state.find_executor(&assignment.key).is_some(),
+            Action::Launch(Launch { key, .. }) => find(key)
+                .is_some_and(|it| !it.exit.is_stopping() || it.delivery.told_at().is_none()),
+            Action::Remove(key) => find(key).is_some(),
+            Action::Assign(assignment) => find(&assignment.key).is_some(),
             Action::Discard(key) => self.state.remains.contains_key(key),
             Action::Status(_) | Action::Framework(..) => true,
         }
@@ -231,6 +231,7 @@ impl Engine {
         let node = executor.node.and_then(|node| self.state.nodes.get(node));
         let node = node.map(|node| node.observed().name.clone());
         let search = if node.is_none() { self.search(executor.job) } else { Search::default() };
-        self.outgoing.push(Action::Launch(Launch { key: executor.key.clone(), node, search }));
+        let launch = Launch { key: executor.key.clone(), node, search };
+        self.outgoing.push((Some(id), Action::Launch(launch)));
     }
 }

@@ -110,6 +110,11 @@ impl Node {
         self.observed.offered && !self.availability.closed
     }
 
+    /// Whether some pool may use it.
+    pub(super) fn is_counted(&self) -> bool {
+        self.counted
+    }
+
     /// What pools reserve here, and what of it the node has room for.
     pub(crate) fn reservations(&self) -> impl Iterator<Item = (PoolId, Resources, Resources)> + '_ {
         self.reserved().into_iter().flat_map(Reserved::amounts)

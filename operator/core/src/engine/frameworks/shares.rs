@@ -16,7 +16,6 @@ use crate::ids::{ClientId, JobId, PoolId};
 use crate::nodes::Reach;
 use crate::policy::Placement;
 use crate::resources::Resources;
-use crate::share::shared_kinds;
 use crate::time::Time;
 
 /// The least number of pieces that the cluster is divided into.
@@ -41,7 +40,6 @@ impl Engine {
         }
         let (jobs, mut claims) = self.claims(now, None);
         let total = *self.state.nodes.total();
-        let shared = shared_kinds(&self.state.kinds, &self.settings.shared_resources);
         let mut pools = self.state.pools.clone();
         let (free, idle) = self.without_offers();
         pools.forget_allocations();
@@ -50,7 +48,7 @@ impl Engine {
         let pieces = (PIECES + 2 * takers.len()).next_power_of_two();
         let divisor = i64::try_from(pieces).unwrap_or(i64::MAX);
         let mut piece = Resources::NONE;
-        for &kind in &shared {
+        for &kind in &self.shared {
             piece[kind] = total[kind] / divisor;
         }
         for (_, client) in self.state.frameworks.clients.iter() {
@@ -79,7 +77,7 @@ impl Engine {
                 client: None,
             });
         }
-        let order = Order { fairness: self.settings.fairness, shared: &shared };
+        let order = Order { fairness: self.settings.fairness, shared: &self.shared };
         let given = pour(&self.state.nodes, &pools, order, &mut claims, free, &idle);
         let mut short = BTreeSet::new();
         for ((id, claim), &count) in jobs.into_iter().zip(&mut claims).zip(&given) {
@@ -97,7 +95,7 @@ impl Engine {
                 let part = i128::from(amount) * i128::from(count) / i128::from(divisor);
                 let part = i64::try_from(part).unwrap_or(i64::MAX);
                 // Of what is not divided into pieces, such as GPUs, whole things are given.
-                let rounded = shared.contains(&kind) || part >= amount || count == 0;
+                let rounded = self.shared.contains(&kind) || part >= amount || count == 0;
                 share[kind] = if rounded { part } else { part + 1 };
             }
             (id, share)

@@ -666,7 +666,7 @@ impl World {
         }
         self.engine.agenda.ask_all();
         self.engine.make_offers(self.now);
-        let mut actions = self.engine.outgoing.iter();
+        let mut actions = self.engine.outgoing.iter().map(|(_, action)| action);
         let overlooked = actions.find(|action| matches!(action, Action::Launch(_)));
         assert_eq!(overlooked, None, "somebody was overlooked");
         self.tick();
