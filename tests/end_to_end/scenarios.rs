@@ -30,6 +30,7 @@ const HOLD: &[&str] = &[
     "hdrf-saturated-sibling",
     "hdrf-weighted-siblings",
     "idle-guarantee-inside",
+    "idle-guarantee-under-limits",
     "latecomer",
     "lent-guarantee",
     "limits-over-subtrees",

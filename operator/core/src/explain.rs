@@ -106,6 +106,18 @@ pub enum Rejection {
         /// How much of it is kept.
         kept: i64,
     },
+    /// What is left under the limit of a pool is kept for pools below it that are below their
+    /// guarantee.
+    KeptUnderLimit {
+        /// The pool whose limit it is.
+        pool: Box<str>,
+        /// The kind of resource that is kept.
+        kind: Kind,
+        /// How much of it is left under the limit.
+        free: i64,
+        /// How much of it is kept.
+        kept: i64,
+    },
     /// Room is being made, and kept.
     Draining {
         /// How many executors are on their way out for it.
@@ -197,7 +209,7 @@ impl Rejection {
             Self::LargerThanAnyNode { .. } | Self::NoNodeHasAll => Reason::LargerThanAnyNode,
             Self::NoNodeFree { .. } | Self::NoNodeHasAllFree => Reason::WaitingForResources,
             Self::Limit { .. } => Reason::LimitReached,
-            Self::Headroom { .. } => Reason::KeptForGuarantees,
+            Self::Headroom { .. } | Self::KeptUnderLimit { .. } => Reason::KeptForGuarantees,
             Self::Draining { .. } => Reason::WaitingForDrain,
             Self::KeepsNodes { .. } => Reason::KeepsNodesFree,
             Self::FewNodesSuit { cause: Some(cause), .. }
@@ -298,6 +310,14 @@ impl fmt::Display for Sentence<'_> {
             Rejection::Headroom { kind, free, kept } => write!(
                 formatter,
                 "of {} {} free, {} are kept for pools below their guarantee",
+                amount(*kind, *free),
+                self.kinds.name(*kind),
+                amount(*kind, *kept)
+            ),
+            Rejection::KeptUnderLimit { pool, kind, free, kept } => write!(
+                formatter,
+                "of {} {} left under the limit of pool {pool}, {} are kept for pools below it that \
+                 are below their guarantee",
                 amount(*kind, *free),
                 self.kinds.name(*kind),
                 amount(*kind, *kept)

@@ -46,6 +46,11 @@ impl Settings {
         !self.guarantee.is_none()
     }
 
+    /// Whether it has a limit.
+    fn limits(&self) -> bool {
+        self.limit != Resources::UNLIMITED
+    }
+
     /// Whether it lends what is guaranteed to it.
     fn lends(&self) -> bool {
         self.idle_guarantee == IdleGuarantee::Lend
@@ -130,6 +135,8 @@ pub(crate) struct Pools {
     guaranteed: usize,
     /// How many pools lend what is guaranteed to them.
     lending: usize,
+    /// How many pools have a limit.
+    limited: usize,
     /// Up to when what they held is accounted for, if that counts.
     passed_at: Option<Time>,
 }
@@ -142,8 +149,10 @@ impl Pools {
         let Some(pool) = self.by_id.get_mut(id) else { return false };
         self.guaranteed -= usize::from(pool.settings.guarantees());
         self.lending -= usize::from(pool.settings.lends());
+        self.limited -= usize::from(pool.settings.limits());
         self.guaranteed += usize::from(settings.guarantees());
         self.lending += usize::from(settings.lends());
+        self.limited += usize::from(settings.limits());
         let changed = !pool.declared
             || pool.settings.selector != settings.selector
             || pool.settings.reservations != settings.reservations
@@ -160,6 +169,7 @@ impl Pools {
             if let Some(pool) = self.by_id.get_mut(id) {
                 self.guaranteed -= usize::from(pool.settings.guarantees());
                 self.lending -= usize::from(pool.settings.lends());
+                self.limited -= usize::from(pool.settings.limits());
                 pool.declared = false;
                 pool.settings = Settings::default();
             }
@@ -251,6 +261,11 @@ impl Pools {
     /// Whether some pool is guaranteed something.
     pub(crate) fn any_guarantee(&self) -> bool {
         self.guaranteed > 0
+    }
+
+    /// Whether something may have to be left under limits for guarantees.
+    pub(crate) fn keep_under_limits(&self) -> bool {
+        self.guaranteed > 0 && self.limited > 0
     }
 
     /// A pool and all above it, the pool first.
@@ -365,6 +380,8 @@ impl Pools {
         );
         let (lending, counted) = (all().filter(|settings| settings.lends()).count(), self.lending);
         ensure!(lending == counted, "{lending} pools lend their guarantees, not {counted}");
+        let (limited, counted) = (all().filter(|settings| settings.limits()).count(), self.limited);
+        ensure!(limited == counted, "{limited} pools have limits, not {counted}");
         Ok(())
     }
 

@@ -52,6 +52,8 @@ pub(crate) struct Tree<'a> {
     places: Vec<Place>,
     /// Whether anything is guaranteed to anybody.
     has_guarantees: bool,
+    /// Whether there are limits, too, under which something may be kept for guarantees.
+    keeps_under_limits: bool,
 }
 
 /// Where a claim stands.
@@ -90,6 +92,7 @@ impl<'a> Tree<'a> {
             leaf_of_pool: vec![0; pools.bound()],
             places: Vec::with_capacity(claims.len()),
             has_guarantees: false,
+            keeps_under_limits: false,
         };
         tree.plant(pools, kept);
         tree.arrange_children();
@@ -189,6 +192,8 @@ impl<'a> Tree<'a> {
                 self.push(branch, &pool.name, &own, fairness, &account)
             };
         }
+        self.keeps_under_limits =
+            self.has_guarantees && self.branches.iter().any(|branch| branch.is_limited);
     }
 
     fn push(
@@ -388,8 +393,12 @@ impl<'a> Tree<'a> {
         branch.required = required;
         let own_need = branch.needs(&unmet);
         let children = branch.children;
-        let above = &mut self.branches[parent].children_required;
-        *above = above.minus(&relief);
+        let owed = branch.owes(&Resources::NONE, &branch.children_owed);
+        let less = branch.owed.minus(&owed);
+        branch.owed = owed;
+        let above = &mut self.branches[parent];
+        above.children_required = above.children_required.minus(&relief);
+        above.children_owed = above.children_owed.minus(&less);
         let first = self.growing.first(children);
         let childs_need =
             first.is_some_and(|child| !self.branches[child as usize].rank.above_guarantee);

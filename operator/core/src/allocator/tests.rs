@@ -1,10 +1,12 @@
 use super::*;
 use crate::nodes::NodeObservation;
-use crate::pools::Settings;
+use crate::policy::IdleGuarantee;
+use crate::pools::{Pool, Settings};
 use crate::resources::Kinds;
 use crate::share::Share;
 use crate::time::Time;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 const SHARED: [Kind; 2] = [Kind::CPU, Kind::MEMORY];
 
@@ -16,7 +18,7 @@ fn amount(cpu: i64, memory: i64) -> Resources {
     resources
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Cluster {
     nodes: Nodes,
     pools: Pools,
@@ -258,6 +260,49 @@ fn a_limit_binds_the_whole_subtree() {
 }
 
 #[test]
+fn an_idle_guarantee_is_kept_under_the_limit_of_a_pool_above() {
+    let team =
+        Cluster::new(&[(100, 100)]).pool("team", 1.0, 0, 9).pool("team.q1", 1.0, 2, i64::MAX);
+    let team = || team.clone().pool("team.q3", 1.0, 5, i64::MAX);
+    let (counts, reasons) = team().job("team.q1", 1, 0, PLENTY).fill();
+    assert_eq!(counts, [4]);
+    let kept = "of 5 cpu left under the limit of pool team, 5 are kept for pools below it that are \
+                below their guarantee";
+    assert_eq!(reasons[0].as_deref(), Some(kept));
+    assert_eq!(team().job("team.q1", 3, 0, PLENTY).counts(), [1], "a second would leave 3");
+    assert_eq!(team().job("team.q1", 2, 0, 3).change(|claim| claim.gang = true).counts(), [0]);
+    assert_eq!(team().job("team", 1, 0, PLENTY).counts(), [2], "its own jobs leave 7 to both");
+    let all = team().job("team.q1", 1, 0, PLENTY).job("team.q3", 1, 0, PLENTY);
+    assert_eq!(all.counts(), [4, 5]);
+    let large = team().job("team.q1", 1, 0, PLENTY).job("team.q3", 2, 0, PLENTY);
+    assert_eq!(large.counts(), [3, 3], "the last goes beyond what is guaranteed");
+}
+
+#[test]
+fn a_guarantee_that_is_lent_is_kept_under_limits_as_far_as_it_is_wanted() {
+    let mut cluster = Cluster::new(&[(100, 0)]).pool("team", 1.0, 0, 9).weighted("team.q1", 1.0);
+    let guarantee = amount(5, 0);
+    let idle_guarantee = IdleGuarantee::Lend;
+    cluster.pools.declare("team.q3", Settings { guarantee, idle_guarantee, ..Settings::default() });
+    let cluster = cluster.job("team.q1", 1, 0, PLENTY);
+    assert_eq!(cluster.counts(), [9]);
+    // It cannot be placed now, and is wanted nevertheless.
+    assert_eq!(cluster.job("team.q3", 2, 1, 2).counts(), [5, 0]);
+}
+
+#[test]
+fn a_guarantee_is_kept_under_every_limit_above_as_far_as_all_of_them_allow() {
+    let deep = |limit| {
+        let cluster = Cluster::new(&[(100, 0)]).pool("a", 1.0, 0, 20).weighted("a.other", 1.0);
+        cluster.pool("a.b", 1.0, 0, limit).pool("a.b.c.idle", 1.0, 8, i64::MAX)
+    };
+    let others = |limit| deep(limit).job("a.other", 1, 0, PLENTY).counts();
+    assert_eq!(others(i64::MAX), [12]);
+    assert_eq!(others(3), [17], "more than 3 the idle one could not have");
+    assert_eq!(deep(10).job("a.b.d", 1, 0, PLENTY).job("a.other", 1, 0, PLENTY).counts(), [2, 10]);
+}
+
+#[test]
 fn an_idle_guarantee_is_kept_free() {
     let cluster = Cluster::new(&[(10, 0)]).pool("idle", 1.0, 4, i64::MAX).weighted("busy", 1.0);
     let (counts, reasons) = cluster.job("busy", 1, 0, PLENTY).fill();
@@ -445,6 +490,36 @@ proptest! {
             }
         }
         prop_assert!(overcommitted || required(&pools).fits_in(nodes.free_sum()));
+    }
+
+    /// The same under the limit of each pool, for the guarantees of the pools below it.
+    #[test]
+    fn headroom_is_kept_under_limits(cluster in cluster()) {
+        fn owed(pools: &Pools, pool: &Pool) -> i64 {
+            let own = pool.settings.guarantee[Kind::CPU] - pool.held[Kind::CPU];
+            let room = pool.settings.limit[Kind::CPU] - pool.held[Kind::CPU];
+            own.max(owed_below(pools, pool)).min(room)
+        }
+        fn owed_below(pools: &Pools, pool: &Pool) -> i64 {
+            pool.children.iter().map(|&child| owed(pools, pools.get(child).unwrap())).sum()
+        }
+        let short = |pools: &Pools| {
+            let room = |pool: &Pool| pool.settings.limit[Kind::CPU] - pool.held[Kind::CPU];
+            let short = |pool: &Pool| room(pool) < owed_below(pools, pool);
+            let all = pools.iter().map(|(_, pool)| pool);
+            all.filter(|&pool| short(pool)).map(|pool| pool.name.clone()).collect::<BTreeSet<_>>()
+        };
+        let mut pools = cluster.pools.clone();
+        let before = short(&pools);
+        let mut charged = cluster.nodes.clone();
+        let mut round = cluster.round(&mut charged);
+        while let Some(grant) = round.next_grant() {
+            for _ in grant.nodes {
+                pools.charge(cluster.claims[grant.claim].pool, &cluster.claims[grant.claim].request);
+            }
+        }
+        let after = short(&pools);
+        prop_assert!(after.is_subset(&before), "{:?} have too little left", after);
     }
 
     /// As long as nobody was stopped, no pool is ahead of another by more than its last executor.

@@ -177,15 +177,40 @@ impl Engine {
         amount: &Resources,
         free: &Resources,
     ) -> bool {
-        let state = &self.state;
-        if !state.pools.any_guarantee() {
+        if !self.state.pools.any_guarantee() {
             return true;
         }
+        amount.fits_in(&self.guarantees().room_beside_guarantees(pool, amount, free))
+    }
+
+    /// Whether the limits above a pool leave room for an amount, and for the guarantees of others
+    /// below them.
+    pub(super) fn is_room_under_limits(&self, pool: PoolId, amount: &Resources) -> bool {
+        let pools = &self.state.pools;
+        pools.within_limits(pool, amount)
+            && (!pools.keep_under_limits()
+                || self.guarantees().check_limits(pool, amount, amount).is_ok())
+    }
+
+    /// What has to be left under which limits for the guarantees of others when a pool takes an amount.
+    pub(super) fn kept_under_limits(
+        &self,
+        pool: PoolId,
+        amount: &Resources,
+    ) -> BTreeMap<PoolId, Resources> {
+        if !self.state.pools.keep_under_limits() {
+            return BTreeMap::new();
+        }
+        self.guarantees().kept_under_limits(pool, amount)
+    }
+
+    /// What guarantees need, with all that jobs want.
+    fn guarantees(&self) -> Tree<'_> {
         let claims: Vec<Claim> = self.queue.wanting().filter_map(|id| self.wish(id)).collect();
+        let state = &self.state;
         let order = Order { fairness: self.settings.fairness, shared: &self.shared };
         let nodes = &state.nodes;
-        let tree = Tree::new(&state.pools, *nodes.total(), nodes.kept(), order, &claims, |_| true);
-        amount.fits_in(&tree.room_beside_guarantees(pool, amount, free))
+        Tree::new(&state.pools, *nodes.total(), nodes.kept(), order, &claims, |_| true)
     }
 
     /// What a job wants, as far as guarantees that are lent depend on it.

@@ -118,7 +118,7 @@ impl Engine {
             })
         };
         if !hold.by_node().into_iter().all(has_room)
-            || !self.state.pools.within_limits(job.pool, &hold.all())
+            || !self.is_room_under_limits(job.pool, &hold.all())
         {
             Fate::Waits
         } else if self.may_be_served(hold) {

@@ -61,7 +61,8 @@ impl Engine {
             let aside = self.set_aside(id);
             let search =
                 Search::new(&self.state, &self.shared, now, self.reclaiming.changes(), guarantees);
-            let mut search = search.declining(shape.6.clone());
+            let kept = self.kept_under_limits(ask.pool, &times(&ask.request, ask.count));
+            let mut search = search.declining(shape.6.clone()).keeping(kept);
             let found = search.find(&ask).filter(|&(entitlement, _)| {
                 // What is short for guarantees is not taken by share: it would go to them.
                 let gain = times(&ask.request, ask.count);
@@ -182,6 +183,7 @@ fn can_be_helped(rejection: &Rejection) -> bool {
         Rejection::NoNodeFree { .. }
         | Rejection::NoNodeHasAllFree
         | Rejection::Headroom { .. }
+        | Rejection::KeptUnderLimit { .. }
         | Rejection::Limit { .. }
         | Rejection::Draining { .. }
         | Rejection::KeepsNodes { .. } => true,

@@ -70,6 +70,8 @@ pub(crate) struct Search<'a> {
     pub(super) guarantees: bool,
     /// The nodes that the job declines.
     declined: BTreeSet<NodeId>,
+    /// What has to be left under the limits above the claim, for the guarantees of others there.
+    pub(super) kept: BTreeMap<PoolId, Resources>,
     pub(super) taken: BTreeSet<ExecutorId>,
     /// What pools lose.
     pub(super) pool_loss: BTreeMap<Branch, Resources>,
@@ -95,6 +97,7 @@ impl<'a> Search<'a> {
             changes,
             guarantees,
             declined: BTreeSet::new(),
+            kept: BTreeMap::new(),
             taken: BTreeSet::new(),
             pool_loss: BTreeMap::new(),
             job_loss: BTreeMap::new(),
@@ -106,6 +109,12 @@ impl<'a> Search<'a> {
     /// Leaves out nodes that the job declines.
     pub(crate) fn declining(self, declined: BTreeSet<NodeId>) -> Self {
         Self { declined, ..self }
+    }
+
+    /// Leaves so much under limits. No victim's pool goes below its guarantee, so that this stays as it
+    /// is whoever goes.
+    pub(crate) fn keeping(self, kept: BTreeMap<PoolId, Resources>) -> Self {
+        Self { kept, ..self }
     }
 
     /// Room for all executors of a claim, with the least work lost of what was looked at; `None` if

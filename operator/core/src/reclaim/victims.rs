@@ -145,12 +145,13 @@ impl Search<'_> {
         self.state.nodes.expected_room(&self.state.pools, node, ask.pool, losing, &changed)
     }
 
-    /// The lowest pool of the claim whose limit is too low for it.
+    /// The lowest pool of the claim whose limit is too low for it, beside what is kept there.
     fn limiting_pool(&self, ask: &Ask) -> Option<PoolId> {
         let gain = Self::gain(ask);
         self.path(ask.pool).into_iter().find(|&pool| {
             let after = self.held(Branch { pool, own: false }).plus(&gain);
             let limit = self.pool(pool).map_or(Resources::UNLIMITED, |pool| pool.settings.limit);
+            let limit = self.kept.get(&pool).map_or(limit, |kept| limit.minus(kept));
             ask.request.iter().any(|(kind, _)| after[kind] > limit[kind])
         })
     }

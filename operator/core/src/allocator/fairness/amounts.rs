@@ -21,7 +21,8 @@ impl Tree<'_> {
         self.took(index, claim, amount, (1, 0), kept);
     }
 
-    /// How much more a pool may hold of each kind by all limits above it.
+    /// How much more a pool may hold of each kind by all limits above it, and by what is kept there
+    /// for the guarantees of others.
     pub(crate) fn room_under_limits(&self, pool: PoolId) -> Resources {
         let mut room = Resources::UNLIMITED;
         for branch in self.upwards(pool).filter(|branch| branch.is_limited) {
@@ -30,7 +31,24 @@ impl Tree<'_> {
                 room[kind] = room[kind].min(left);
             }
         }
-        room.max_each(&Resources::NONE)
+        let room = room.max_each(&Resources::NONE);
+        if self.keeps_under_limits { self.room_beside_owed(pool, room) } else { room }
+    }
+
+    /// How much of the room under limits is not kept there for the guarantees of others.
+    fn room_beside_owed(&self, pool: PoolId, mut room: Resources) -> Resources {
+        let most = room.min_each(&self.total);
+        for (branch, relief) in self.with_relief(pool, &most) {
+            for kind in Kind::all().filter(|&kind| branch.limit[kind] != i64::MAX) {
+                let owed = branch.children_owed[kind];
+                if relief[kind] < owed {
+                    let left = branch.limit[kind].saturating_sub(branch.held[kind]);
+                    let beside = relief[kind].saturating_add(left.saturating_sub(owed).max(0));
+                    room[kind] = room[kind].min(beside);
+                }
+            }
+        }
+        room
     }
 
     /// How much of `amount` a pool may take so that what is `free` stays enough for the guarantees

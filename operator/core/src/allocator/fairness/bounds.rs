@@ -1,5 +1,7 @@
 //! Limits, and what is kept free for guarantees.
 
+use std::collections::BTreeMap;
+
 use super::{Branch, ROOT, Tree};
 use crate::arena::Id;
 use crate::explain::Rejection;
@@ -7,23 +9,53 @@ use crate::ids::PoolId;
 use crate::resources::Resources;
 
 impl Tree<'_> {
-    /// Whether all limits above a pool leave room for `amount`.
-    pub(in crate::allocator) fn check_limits(
+    /// Whether all limits above a pool leave room for `amount`, and for the guarantees of others below
+    /// them.
+    pub(crate) fn check_limits(
         &self,
         pool: PoolId,
         request: &Resources,
         amount: &Resources,
     ) -> Result<(), Rejection> {
-        for branch in self.upwards(pool).filter(|branch| branch.is_limited) {
-            for (kind, _) in request.iter() {
-                let (held, limit) = (branch.held[kind], branch.limit[kind]);
-                if limit != i64::MAX && held.saturating_add(amount[kind]) > limit {
-                    let pool = branch.pool.into();
-                    return Err(Rejection::Limit { pool, kind, held, limit });
-                }
+        let branches = self.with_relief(pool, amount);
+        let mut limited = branches.filter(|(branch, _)| branch.is_limited);
+        limited.try_for_each(|(branch, relief)| branch.check_limit(request, amount, &relief))
+    }
+
+    /// What has to be left under which limits above a pool, for the guarantees of others below them,
+    /// when it takes `amount`.
+    pub(crate) fn kept_under_limits(
+        &self,
+        pool: PoolId,
+        amount: &Resources,
+    ) -> BTreeMap<PoolId, Resources> {
+        let limited = self.with_relief(pool, amount).filter(|(branch, _)| branch.is_limited);
+        let kept = |(branch, relief): (&Branch<'_>, Resources)| {
+            let mut kept = Resources::NONE;
+            for (kind, _) in amount.iter() {
+                kept[kind] = branch.kept_under_limit(kind, amount, &relief);
             }
-        }
-        Ok(())
+            Some((branch.id?, kept))
+        };
+        limited.filter_map(kept).collect()
+    }
+
+    /// The branch of a pool's own claims and all above it, each with how much less the guarantees of
+    /// its children need under its limit when the pool takes `amount`.
+    pub(super) fn with_relief(
+        &self,
+        pool: PoolId,
+        amount: &Resources,
+    ) -> impl Iterator<Item = (&Branch<'_>, Resources)> {
+        let (counts, amount) = (self.keeps_under_limits, *amount);
+        self.upwards(pool).scan(Resources::NONE, move |relief, branch| {
+            let before = *relief;
+            if counts {
+                let owed = branch.owes(&amount, &branch.children_owed.minus(&before));
+                *relief = branch.owed.minus(&owed);
+            }
+            Some((branch, before))
+        })
     }
 
     /// Whether what is free stays enough for the guarantees that are not met, when a pool takes

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::shares::{ChildrenSum, Contribution, Fraction, Holdings};
 use super::tournament::Group;
 use crate::allocator::Claim;
+use crate::explain::Rejection;
 use crate::ids::PoolId;
 use crate::policy::{Fairness, IdleGuarantee};
 use crate::pools::Settings;
@@ -57,6 +58,10 @@ pub(super) struct Branch<'a> {
     /// What has to be kept free so that the guarantees of the subtree can be met.
     pub(super) required: Resources,
     pub(super) children_required: Resources,
+    /// What has to be left under the limits above so that the guarantees of the subtree can be met:
+    /// what is reserved counts under a limit only once it is held.
+    pub(super) owed: Resources,
+    pub(super) children_owed: Resources,
 }
 
 /// What a pool holds and was given.
@@ -119,6 +124,8 @@ impl<'a> Branch<'a> {
             direction_bits: 0,
             required: Resources::NONE,
             children_required: Resources::NONE,
+            owed: Resources::NONE,
+            children_owed: Resources::NONE,
         }
     }
 
@@ -143,7 +150,22 @@ impl<'a> Branch<'a> {
     /// What is missing of the guarantee when the branch is given `amount`; where it is lent, only as
     /// far as claims want it.
     pub(super) fn unmet(&self, amount: &Resources) -> Resources {
-        let mut unmet = self.guarantee.above(&self.held.plus(amount));
+        self.missing_of(&self.guarantee, amount)
+    }
+
+    /// What has to be left under the limits above when the branch is given `amount` and its children
+    /// are owed so much; no more than its own limit lets it have.
+    pub(super) fn owes(&self, amount: &Resources, children_owed: &Resources) -> Resources {
+        let owed = self.missing_of(&self.guaranteed, amount).max_each(children_owed);
+        if !self.is_limited {
+            return owed;
+        }
+        let room = self.limit.minus(&self.held.plus(amount));
+        owed.min_each(&room).max_each(&Resources::NONE)
+    }
+
+    fn missing_of(&self, guarantee: &Resources, amount: &Resources) -> Resources {
+        let mut unmet = guarantee.above(&self.held.plus(amount));
         if self.lends {
             for (kind, missing) in unmet.clone().iter() {
                 let wanted = self.wants[kind.index()] - i128::from(amount[kind]);
@@ -167,6 +189,42 @@ impl<'a> Branch<'a> {
         for (kind, amount) in amount.iter() {
             self.wants[kind.index()] -= i128::from(amount);
         }
+    }
+
+    /// Whether the branch's own limit leaves room for `amount`, beside what its children are owed, of
+    /// which `relief` is what they take of that themselves. What goes towards a guarantee is always
+    /// allowed.
+    pub(super) fn check_limit(
+        &self,
+        request: &Resources,
+        amount: &Resources,
+        relief: &Resources,
+    ) -> Result<(), Rejection> {
+        for (kind, _) in request.iter().filter(|&(kind, _)| self.limit[kind] != i64::MAX) {
+            let (held, limit, kept) = (self.held[kind], self.limit[kind], self.children_owed[kind]);
+            let pool = || self.pool.into();
+            let after = held.saturating_add(amount[kind]);
+            if after > limit {
+                return Err(Rejection::Limit { pool: pool(), kind, held, limit });
+            }
+            if limit - after < self.kept_under_limit(kind, amount, relief) {
+                let free = limit - held;
+                return Err(Rejection::KeptUnderLimit { pool: pool(), kind, free, kept });
+            }
+        }
+        Ok(())
+    }
+
+    /// How much has to be left under the branch's own limit for the guarantees of its children when one
+    /// of them takes `amount`, which relieves them by `relief`.
+    pub(super) fn kept_under_limit(
+        &self,
+        kind: Kind,
+        amount: &Resources,
+        relief: &Resources,
+    ) -> i64 {
+        let is_guaranteed = relief[kind] >= amount[kind];
+        if is_guaranteed { 0 } else { self.children_owed[kind] - relief[kind] }
     }
 
     /// Whether a claim that can still grow wants something of what is guaranteed and not held.

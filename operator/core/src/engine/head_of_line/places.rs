@@ -50,7 +50,9 @@ impl Engine {
             *free = rest;
         }
         let free = self.state.nodes.free_beside_claims(&BTreeMap::new()).plus(&kept);
-        (fits && self.leaves_guarantees(claim.pool, &amount, &free)).then_some(nodes)
+        let may_have = self.leaves_guarantees(claim.pool, &amount, &free)
+            && self.is_room_under_limits(claim.pool, &amount);
+        (fits && may_have).then_some(nodes)
     }
 
     fn best_nodes(

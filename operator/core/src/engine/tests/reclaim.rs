@@ -147,6 +147,24 @@ fn a_guarantee_that_is_lent_comes_back_within_grace_and_drain() {
 }
 
 #[test]
+fn beside_what_is_kept_under_a_limit_room_comes_from_below_it() {
+    let mut world = World::with_settings(fair(), &[16]);
+    world.declare(PoolObservation { limit: vec![("cpu".into(), 8000)], ..pool("a", 1000, 0) });
+    world.declare(pool("a.idle", 1000, 4));
+    world.declare(pool("a.x", 1000, 0));
+    world.declare(pool("a.y", 1000, 0));
+    world.declare(pool("b", 1000, 0));
+    world.submit("x", wide("a.x", 8, 1));
+    world.submit("b", wide("b", 12, 1));
+    world.make_ready();
+    assert_eq!((world.held("x"), world.held("b")), (4, 8), "4 are kept under the limit of a");
+    world.submit("y", wide("a.y", 4, 1));
+    world.advance(600_000);
+    assert_eq!((world.held("x"), world.held("y"), world.held("b")), (2, 2, 8));
+    assert_eq!(world.status("b").reason, Some(Reason::KeptForGuarantees));
+}
+
+#[test]
 fn a_guarantee_that_is_held_needs_no_reclaim() {
     let mut world = World::with_nodes(&[8]);
     world.declare(pool("a", 1000, 6));
