@@ -377,17 +377,14 @@ impl Master {
         let task_id = task.task_id.clone();
         let kill = EventKill { task_id: task_id.clone(), kill_policy: policy.cloned() };
         let kill = Event { kill: Some(kill), ..event(EventType::Kill) };
-        if let Some(record) = framework.executors.get_mut(&name) {
-            match record.connection {
-                Some(connection) => self.effects.push(Effect::Tell(connection, Box::new(kill))),
-                None => {
-                    // One is enough, and the last says how much time there is.
-                    let is_other =
-                        |it: &Event| it.kill.as_ref().is_none_or(|old| old.task_id != task_id);
-                    record.outbox.retain(|(_, waiting)| is_other(waiting));
-                    record.outbox.push_back((record.changes, kill));
-                }
-            }
+        let Some(record) = framework.executors.get_mut(&name) else { return true };
+        if let Some(connection) = record.connection {
+            self.effects.push(Effect::Tell(connection, Box::new(kill)));
+        } else {
+            // One is enough, and the last says how much time there is.
+            let is_other = |it: &Event| it.kill.as_ref().is_none_or(|old| old.task_id != task_id);
+            record.outbox.retain(|(_, waiting)| is_other(waiting));
+            record.outbox.push_back((record.changes, kill));
         }
         true
     }
