@@ -449,7 +449,7 @@ impl Master {
         self.effects.push(Effect::Tell(connection, Box::new(subscribed)));
         // One that cannot be acknowledged would be outstanding for ever.
         for update in subscribe.unacknowledged_updates {
-            if self.refuse_update(&id, &update.status).is_none() {
+            if self.refuse_update(&id, &call.executor_id.value, &update.status).is_none() {
                 self.take_executor_update(now, &id, &name, update.status);
             }
         }
@@ -471,7 +471,8 @@ impl Master {
                 let Some(update) = call.update else {
                     return Answer::new(400, "Expecting 'update' to be present");
                 };
-                if let Some(refusal) = self.refuse_update(&id, &update.status) {
+                let executor = &call.executor_id.value;
+                if let Some(refusal) = self.refuse_update(&id, executor, &update.status) {
                     return refusal;
                 }
                 self.take_executor_update(now, &id, &name, update.status);

@@ -23,6 +23,7 @@ pub(crate) fn tests() -> Vec<Test> {
         nobody_speaks_for_an_executor_that_is_not_there,
         executors_of_one_id_are_alike,
         what_executors_say_of_tasks_is_kept_within_bounds,
+        what_only_a_master_can_say_executors_do_not,
     ]
 }
 
@@ -243,4 +244,29 @@ fn what_executors_say_of_tasks_is_kept_within_bounds() {
     let first = framework.update("t", TaskState::Running);
     framework.acknowledge(&first);
     executor.update("t", "TASK_FINISHED", 100.0);
+}
+
+fn what_only_a_master_can_say_executors_do_not() {
+    let (master, mut framework, _) = launched("exec sleep 1000");
+    let executor = Executor::subscribe(&master, &framework);
+    let status = |with: &Value| {
+        let mut status = json!({
+            "task_id": { "value": "t" }, "state": "TASK_RUNNING", "source": "SOURCE_EXECUTOR",
+            "uuid": UUID, "timestamp": 1.0,
+        });
+        status.as_object_mut().unwrap().extend(with.as_object().unwrap().clone());
+        executor.call(json!({ "type": "UPDATE", "update": { "status": status } })).status
+    };
+    for wrong in [
+        json!({ "source": "SOURCE_MASTER" }),
+        json!({ "state": "TASK_STAGING" }),
+        json!({ "state": "TASK_UNREACHABLE" }),
+        json!({ "executor_id": { "value": "another" } }),
+        json!({ "timestamp": "NaN" }),
+        json!({ "uuid": "AAEC" }),
+    ] {
+        assert_eq!(status(&wrong), 400, "{wrong}");
+    }
+    assert_eq!(status(&json!({ "executor_id": { "value": "e" } })), 202);
+    framework.update("t", TaskState::Running);
 }

@@ -22,11 +22,42 @@ const MOST_UPDATE_BYTES: usize = 64 << 10;
 /// How many updates of a task may wait for that.
 const MOST_UPDATES: usize = 100;
 
+/// What is wrong with an update by itself: what Mesos's agent refuses, states that only a master tells, and
+/// times that are none.
+fn check(executor: &str, status: &TaskStatus) -> Option<String> {
+    if !has_uuid(status) {
+        return Some("Expecting 'uuid' to be 16 bytes".to_owned());
+    }
+    if let Some(other) = status.executor_id.as_ref().filter(|other| other.value != executor) {
+        return Some(format!(
+            "The call is of executor '{executor}', and its 'executor_id' is '{}'",
+            other.value
+        ));
+    }
+    if status.source.is_some_and(|source| source != i32::from(Source::Executor)) {
+        return Some("Expecting 'source' to be SOURCE_EXECUTOR".to_owned());
+    }
+    let is_of_master = |state: &TaskState| {
+        use TaskState::{Gone, GoneByOperator, Staging, Unknown, Unreachable};
+        matches!(state, Staging | Unreachable | Gone | GoneByOperator | Unknown)
+    };
+    if let Some(state) = TaskState::try_from(status.state).ok().filter(is_of_master) {
+        return Some(format!("{} is no state that an executor tells", state.text()));
+    }
+    let is_time = status.timestamp.is_none_or(f64::is_finite);
+    (!is_time).then(|| "Expecting 'timestamp' to be seconds since 1970".to_owned())
+}
+
 impl Master {
     /// Why an update is not taken, if it is not.
-    pub(super) fn refuse_update(&self, id: &str, status: &TaskStatus) -> Option<Answer> {
-        if !has_uuid(status) {
-            return Some(Answer::new(400, "Expecting 'uuid' to be 16 bytes"));
+    pub(super) fn refuse_update(
+        &self,
+        id: &str,
+        executor: &str,
+        status: &TaskStatus,
+    ) -> Option<Answer> {
+        if let Some(problem) = check(executor, status) {
+            return Some(Answer::new(400, problem));
         }
         let bytes = limits::bytes(status);
         if bytes > MOST_UPDATE_BYTES {
