@@ -236,7 +236,7 @@ fn a_killed_leader_touches_no_application(WithSpark(turn): WithSpark) {
     namespace.kubectl(&["create", "configmap", "program", program]);
     let spec = format!(
         "{{restartPolicy: {{type: OnFailure, onFailureRetries: 2, onFailureRetryIntervalSeconds: 1}}, \
-         spark: {{sparkVersion: {NEW}, image: apache/spark:{NEW}, \
+         spark: {{sparkVersion: {NEW}, image: localhost/proffer-spark:{NEW}, \
          mainApplicationConfigMap: {{name: program, key: app.py}}, \
          executor: {{instances: 1}}}}}}"
     );
