@@ -8,7 +8,7 @@
 
 use std::fmt::{Debug, Write as _};
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,12 @@ use serde::{Deserialize, Serialize};
 
 /// The version of the format.
 const VERSION: u32 = 1;
+
+/// How a record begins.
+const BEGINNING: &[u8] = b"{\"profferDecisions\"";
+
+/// No line of a record is longer; it has one object at most.
+const MOST_LINE_BYTES: usize = 64 << 20;
 
 /// A line of a record.
 #[derive(Serialize, Deserialize)]
@@ -125,9 +131,40 @@ pub(crate) struct Replay {
 
 /// Whether a file is a record of decisions, by its first line.
 pub(crate) fn is_one(file: &Path) -> bool {
-    let Ok(file) = File::open(file) else { return false };
-    let mut first = String::new();
-    BufReader::new(file).read_line(&mut first).is_ok() && first.starts_with("{\"profferDecisions\"")
+    let mut first = [0; BEGINNING.len()];
+    File::open(file).is_ok_and(|mut file| file.read_exact(&mut first).is_ok()) && first == BEGINNING
+}
+
+/// The lines of a file that was recorded. What is no such file may have lines without an end, and is not
+/// read further than a line may be long.
+pub(crate) fn lines(
+    file: &Path,
+) -> anyhow::Result<impl Iterator<Item = anyhow::Result<(usize, String)>>> {
+    let name = file.display().to_string();
+    let opened = File::open(file).with_context(|| format!("cannot read {name}"))?;
+    let (mut reader, mut number) = (BufReader::new(opened), 0);
+    Ok(std::iter::from_fn(move || {
+        number += 1;
+        let line = next_line(&mut reader).transpose()?;
+        Some(
+            line.with_context(|| format!("cannot read {name}:{number}")).map(|line| (number, line)),
+        )
+    }))
+}
+
+fn next_line(reader: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    let most = u64::try_from(MOST_LINE_BYTES).unwrap_or(u64::MAX);
+    reader.take(most).read_until(b'\n', &mut line)?;
+    if line.is_empty() {
+        return Ok(None);
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    } else if line.len() == MOST_LINE_BYTES {
+        return Err(io::Error::other("the line is longer than 64 MiB"));
+    }
+    String::from_utf8(line).map(Some).map_err(io::Error::other)
 }
 
 /// Plays a record, and tells each event and action.
@@ -136,11 +173,9 @@ pub(crate) fn replay(
     mut tell: impl FnMut(Time, &str, &dyn Debug),
 ) -> anyhow::Result<Replay> {
     let name = file.display();
-    let opened = File::open(file).with_context(|| format!("cannot read {name}"))?;
     let (mut engine, mut found) = (None, Replay::default());
-    for (index, line) in BufReader::new(opened).lines().enumerate() {
-        let number = index + 1;
-        let line = line.with_context(|| format!("cannot read {name}"))?;
+    for line in lines(file)? {
+        let (number, line) = line?;
         let parsed: Line<Settings, Event> = serde_json::from_str(&line).with_context(|| {
             format!("{name}:{number}: this is no line of a record of decisions")
         })?;

@@ -123,3 +123,11 @@ fn a_record_that_cannot_be_read_says_where() {
     let newer = problem(text.replacen("\"version\":1", "\"version\":2", 1));
     assert!(newer.contains(":1: the record is of version 2"), "{newer}");
 }
+
+#[test]
+fn what_has_no_lines_is_not_read_for_ever() {
+    let endless = Path::new("/dev/zero");
+    assert!(!is_one(endless));
+    let problem = format!("{:#}", replay(endless, silent).unwrap_err());
+    assert_eq!(problem, "cannot read /dev/zero:1: the line is longer than 64 MiB");
+}

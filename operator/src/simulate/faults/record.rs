@@ -34,10 +34,9 @@ pub(super) fn write(file: &Path, script: &Script) -> anyhow::Result<()> {
 
 pub(super) fn read(file: &Path) -> anyhow::Result<Script> {
     let name = file.display();
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
-    let mut lines = text.lines().enumerate();
-    let first = lines.next().map_or("", |(_, line)| line);
-    let header: Header = serde_json::from_str(first)
+    let mut lines = crate::record::lines(file)?;
+    let first = lines.next().transpose()?.map_or_else(String::new, |(_, line)| line);
+    let header: Header = serde_json::from_str(&first)
         .with_context(|| format!("{name}:1: this is not a recorded run of proffer simulate"))?;
     if header.proffer_simulation != VERSION {
         let version = header.proffer_simulation;
@@ -49,10 +48,13 @@ pub(super) fn read(file: &Path) -> anyhow::Result<Script> {
         other => bail!("{name}:1: fairness is \"{other}\"; there are hdrf and drf"),
     };
     let mut steps: Vec<Step> = Vec::new();
-    for (index, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
-        let step = serde_json::from_str(line)
-            .with_context(|| format!("{name}:{}: this is not a step", index + 1))?;
-        steps.push(step);
+    for line in lines {
+        let (number, line) = line?;
+        if !line.trim().is_empty() {
+            let step = serde_json::from_str(&line)
+                .with_context(|| format!("{name}:{number}: this is not a step"))?;
+            steps.push(step);
+        }
     }
     Ok(Script { seed: header.seed, fairness, steps })
 }
