@@ -15,6 +15,7 @@ pub(crate) mod http;
 mod processes;
 mod rights;
 mod table;
+mod tools;
 mod traffic;
 
 use std::net::TcpStream;
@@ -35,6 +36,7 @@ pub(crate) fn tests() -> Vec<Test> {
         processes::tests(),
         rights::tests(),
         table::tests(),
+        tools::tests(),
         traffic::tests(),
     ]
     .into_iter()
