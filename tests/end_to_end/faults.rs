@@ -16,6 +16,7 @@ pub(crate) fn tests() -> Vec<Test> {
         ctrl_c_lets_tasks_end_within_their_grace_period,
         a_second_ctrl_c_kills_at_once,
         a_task_that_eats_its_memory_is_killed_and_named,
+        a_task_that_stops_its_executor_does_not_outlive_its_job,
     ]
 }
 
@@ -160,4 +161,15 @@ stages:
     let failure = &ended.status()["failures"][0];
     assert_eq!((&failure["task"], &failure["reason"]), (&"hungry".into(), &"OOMKilled".into()));
     assert!(failure["message"].as_str().unwrap().contains("100Mi"), "{failure}");
+}
+
+fn a_task_that_stops_its_executor_does_not_outlive_its_job() {
+    let folder = Folder::new();
+    let marker = unique_marker();
+    folder.job(&format!(
+        "deadlineSeconds: 1\nexecutor: {{memory: 64Mi, terminationGracePeriodSeconds: 1}}\n\
+         stages: [{{name: s, command: [sh, -c, 'kill -STOP $PPID; exec sleep {marker}']}}]"
+    ));
+    folder.run(&["local", "--nodes", "1x1cpu,1Gi", "job.yaml"]).expect_code(1);
+    assert!(marked(&marker).is_empty());
 }

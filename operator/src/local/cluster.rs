@@ -320,9 +320,11 @@ impl LocalCluster {
     fn launch(&mut self, launch: Launch) {
         let Some(job) = self.jobs.get(&launch.key.job) else { return };
         let memory = job.object.spec.executor.memory.units();
+        let grace = job.object.spec.executor.termination_grace_period_seconds;
+        let grace = Duration::from_secs(u64::try_from(grace).unwrap_or_default());
         let wanted = Wanted { job: job.line.clone(), executor: None };
         let (sender, receiver) = watch::channel(wanted);
-        tokio::spawn(self.launcher.clone().run(launch.key.clone(), memory, receiver));
+        tokio::spawn(self.launcher.clone().run(launch.key.clone(), memory, grace, receiver));
         // Pools are never elastic here, so there always is a node.
         let node = launch.node.unwrap_or_default();
         let executor = LocalExecutor { wanted: Some(sender), node };

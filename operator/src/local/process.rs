@@ -5,6 +5,7 @@
 
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use proffer_core::ExecutorKey;
@@ -17,6 +18,9 @@ use tokio::sync::{mpsc, watch};
 
 use super::progress::Progress;
 use crate::convert;
+
+/// How much longer than its tasks an executor may take to end.
+const SLACK: Duration = Duration::from_secs(5);
 
 /// What an executor should know, as lines for its standard input.
 #[derive(Clone, Debug)]
@@ -37,15 +41,17 @@ pub(super) struct Launcher {
 
 impl Launcher {
     /// Runs an executor until it is gone, and everything that it started with it. It is told to go by
-    /// dropping the sender of `wanted`.
+    /// dropping the sender of `wanted`, and killed if it has not ended in `grace`, which is for its tasks,
+    /// and a little more: a task may have stopped it.
     pub(super) async fn run(
         self,
         key: ExecutorKey,
         memory_limit_bytes: i64,
+        grace: Duration,
         wanted: watch::Receiver<Wanted>,
     ) {
         let departure = match self.start(&key, memory_limit_bytes) {
-            Ok(child) => self.attend(&key, child, wanted).await,
+            Ok(child) => self.attend(&key, child, grace, wanted).await,
             Err(error) => Departure::NotStarted(format!("{error:#}")),
         };
         // The receiver goes first when the program ends, and nobody wants to know any more.
@@ -75,6 +81,7 @@ impl Launcher {
         &self,
         key: &ExecutorKey,
         mut child: Child,
+        grace: Duration,
         wanted: watch::Receiver<Wanted>,
     ) -> Departure {
         let id = child.id();
@@ -87,10 +94,20 @@ impl Launcher {
             }
         });
         let log = tokio::spawn(log(stderr, self.progress.clone()));
-        if let Some(stdout) = stdout {
-            self.listen(key, stdout).await;
-        }
-        let status = child.wait().await;
+        let ended = async {
+            if let Some(stdout) = stdout {
+                self.listen(key, stdout).await;
+            }
+            child.wait().await
+        };
+        let ended = tokio::select! {
+            status = ended => Some(status),
+            () = overdue(asked.clone(), grace) => None,
+        };
+        let status = match ended {
+            Some(status) => status,
+            None => child.kill().await.and(child.wait().await),
+        };
         let was_asked = asked.has_changed().is_err();
         writer.abort();
         if let Some(id) = id {
@@ -154,6 +171,12 @@ async fn tell(mut stdin: ChildStdin, mut wanted: watch::Receiver<Wanted>) {
             return;
         }
     }
+}
+
+/// Waits until nobody wants an executor any more, and then for as long as it may take to end.
+async fn overdue(mut wanted: watch::Receiver<Wanted>, grace: Duration) {
+    while wanted.changed().await.is_ok() {}
+    tokio::time::sleep(grace.saturating_add(SLACK)).await;
 }
 
 /// Passes on an executor's log, line by line.
