@@ -9,7 +9,7 @@ use proffer_core::sorter::Sorter;
 use super::Difference;
 use super::amounts::Amounts;
 use super::fill::weight;
-use super::read::{Field, Record};
+use super::read::{Field, MOST_LEVELS, Record};
 use crate::manifests::{Source, quote};
 
 /// What there is, and the clients that come, take and go.
@@ -193,6 +193,9 @@ impl Clients {
         let name = field.text()?;
         if self.held.contains_key(name) {
             return field.wrong(format!("there is a client {} already", quote(name)));
+        }
+        if name.split(['/', '.']).count() > MOST_LEVELS {
+            return field.wrong(format!("a client has {MOST_LEVELS} levels at most"));
         }
         self.held.insert(name.to_owned(), Amounts::default());
         Some(name.to_owned())

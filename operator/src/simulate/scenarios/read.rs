@@ -10,6 +10,9 @@ use serde_json::Number;
 
 use crate::manifests::{Content, Errors, Node, Source, describe, join, nearest, quote};
 
+/// How many levels pools may have. What decides follows them from one to the next.
+pub(super) const MOST_LEVELS: usize = 16;
+
 /// A document that is being read.
 pub(super) struct Document<'a> {
     source: &'a Source,

@@ -229,6 +229,10 @@ fn pools_form_a_tree() {
             "[{name: a}, {name: b, parent: a}, {name: a/b}]",
             "pools[2]: there is a pool \"a.b\" already",
         ),
+        (
+            "[{name: a}, {name: b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b/b}]",
+            "pools[1]: pools have 16 levels at most",
+        ),
         ("[{name: a//b}]", "pools[0].name: \"a//b\" has a part without a name"),
         (
             "[{name: a, idleGuarantee: Hold}]",
