@@ -1,5 +1,5 @@
-//! What tools that only read look at, where they look and as what they take it: mesos-dns and mesos_exporter. Both
-//! are in Go, where a value of another type ends the reading.
+//! What tools that only read look at, where they look and as what they take it: mesos-dns and
+//! `mesos_exporter`. Both are in Go, where a value of another type ends the reading.
 
 use serde_json::{Value, json};
 
