@@ -372,9 +372,8 @@ launch two
 disconnected
 registered again
 kill one
-shutdown
 ";
-    until("the executor ends", || said_by_executor(&master).contains("shutdown\n"));
+    // It may be killed before it says that it was shut down.
     let said = said_by_executor(&master);
     assert!(said.starts_with(expected), "{said}");
 }
