@@ -20,6 +20,7 @@ pub(crate) fn tests() -> Vec<Test> {
         a_program_that_is_not_there_is_named,
         a_program_in_java_counts_words,
         a_stream_outlives_its_driver,
+        #[ignore = "takes some minutes"]
         a_killed_leader_touches_no_application,
         #[ignore = "takes a minute"]
         a_shuffle_outlives_an_executor,
