@@ -72,6 +72,14 @@ impl Master {
         Self::start_with(Folder::new(), nodes, pools, &[])
     }
 
+    /// A master of a node whose frameworks have to say who they are, by a file of credentials.
+    pub(crate) fn start_with_credentials(credentials: &str, pools: &[&str]) -> Self {
+        let folder = Folder::new();
+        folder.write("credentials.json", credentials);
+        let more = ["--mesos-credentials", "credentials.json"];
+        Self::start_with(folder, "2cpu,1Gi", pools, &more)
+    }
+
     /// A master with more arguments.
     pub(crate) fn start_with(folder: Folder, nodes: &str, pools: &[&str], more: &[&str]) -> Self {
         let pools: Vec<String> = pools

@@ -30,10 +30,7 @@ const OPERATOR: &str = "Basic b3BlcmF0b3I6dHdv";
 const EAGER: &str = "Basic ZWFnZXI6dGhyZWU=";
 
 fn master() -> Master {
-    let folder = Folder::new();
-    folder.write("credentials.json", CREDENTIALS);
-    let more = ["--mesos-credentials", "credentials.json"];
-    Master::start_with(folder, "2cpu,1Gi", &["team", "team.spark"], &more)
+    Master::start_with_credentials(CREDENTIALS, &["team", "team.spark"])
 }
 
 fn send(master: &Master, who: Option<&str>, method: &str, path: &str, body: &Value) -> Reply {

@@ -28,7 +28,8 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-const CREDENTIALS: &str = r#"{"credentials": [
+/// A principal with a role, and one that may do everything.
+pub(super) const CREDENTIALS: &str = r#"{"credentials": [
     {"principal": "spark", "secret": "one", "roles": ["team"]},
     {"principal": "operator", "secret": "two"}
 ]}"#;
@@ -65,10 +66,7 @@ fn send_raw(master: &Master, lines: &[&str], body: &str) -> (u16, String) {
 }
 
 fn with_credentials() -> Master {
-    let folder = Folder::new();
-    folder.write("credentials.json", CREDENTIALS);
-    let more = ["--mesos-credentials", "credentials.json"];
-    Master::start_with(folder, "2cpu,1Gi", &["team"], &more)
+    Master::start_with_credentials(CREDENTIALS, &["team"])
 }
 
 fn pages_of_others_get_nothing_by_any_endpoint() {

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::Master;
 use super::framework::{Framework, task};
 use super::http::{Reply, get, request};
-use crate::run::Folder;
 
 pub(crate) fn tests() -> Vec<Test> {
     tests![
@@ -37,10 +36,7 @@ const CALLERS: [Option<&str>; 6] =
 
 /// A master, a framework of `own` with a task that is called `marked`, and the folder of that.
 fn master() -> (Master, Framework, String) {
-    let folder = Folder::new();
-    folder.write("credentials.json", CREDENTIALS);
-    let more = ["--mesos-credentials", "credentials.json"];
-    let master = Master::start_with(folder, "2cpu,1Gi", &["team", "other"], &more);
+    let master = Master::start_with_credentials(CREDENTIALS, &["team", "other"]);
     let mut framework = Framework::subscribe_by(&master, OWN, &json!({ "role": "team" }));
     let offer = framework.offer();
     let one = task("marked", &offer, "echo hello; ln -s . folder; sleep 1000");

@@ -6,10 +6,10 @@ use std::net::TcpStream;
 use proffer_test_harness::{Test, tests};
 use serde_json::json;
 
+use super::doors::CREDENTIALS;
 use super::framework::info;
 use super::http::{Connection, Reply, request};
 use super::{Master, connect};
-use crate::run::Folder;
 
 pub(crate) fn tests() -> Vec<Test> {
     tests![
@@ -21,11 +21,6 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-const CREDENTIALS: &str = r#"{"credentials": [
-    {"principal": "spark", "secret": "one", "roles": ["team"]},
-    {"principal": "operator", "secret": "two"}
-]}"#;
-
 /// `spark:one`, `spark:two` and `operator:two`, as they are sent.
 const SPARK: &str = "Basic c3Bhcms6b25l";
 const CHANGED_SPARK: &str = "Basic c3Bhcms6dHdv";
@@ -36,10 +31,7 @@ const MOST_UNKNOWN: u64 = 1000;
 const LONGEST_BODY: usize = 8 << 20;
 
 fn master() -> Master {
-    let folder = Folder::new();
-    folder.write("credentials.json", CREDENTIALS);
-    let more = ["--mesos-credentials", "credentials.json"];
-    Master::start_with(folder, "2cpu,1Gi", &["team"], &more)
+    Master::start_with_credentials(CREDENTIALS, &["team"])
 }
 
 fn get(master: &Master, who: &str, path: &str) -> Reply {
