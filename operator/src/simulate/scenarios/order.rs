@@ -9,7 +9,7 @@ use proffer_core::sorter::Sorter;
 use super::Difference;
 use super::amounts::Amounts;
 use super::fill::weight;
-use super::read::{Field, MOST_LEVELS, Record};
+use super::read::{Field, Record};
 use crate::manifests::{Source, quote};
 
 /// What there is, and the clients that come, take and go.
@@ -194,11 +194,9 @@ impl Clients {
         if self.held.contains_key(name) {
             return field.wrong(format!("there is a client {} already", quote(name)));
         }
-        if name.split(['/', '.']).count() > MOST_LEVELS {
-            return field.wrong(format!("a client has {MOST_LEVELS} levels at most"));
-        }
-        self.held.insert(name.to_owned(), Amounts::default());
-        Some(name.to_owned())
+        let name = field.levelled("a client has", name.to_owned())?;
+        self.held.insert(name.clone(), Amounts::default());
+        Some(name)
     }
 
     /// The client that a field names.

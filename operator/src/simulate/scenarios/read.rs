@@ -11,7 +11,7 @@ use serde_json::Number;
 use crate::manifests::{Content, Errors, Node, Source, describe, join, nearest, quote};
 
 /// How many levels pools may have. What decides follows them from one to the next.
-pub(super) const MOST_LEVELS: usize = 16;
+const MOST_LEVELS: usize = 16;
 
 /// A document that is being read.
 pub(super) struct Document<'a> {
@@ -53,6 +53,14 @@ impl<'a> Field<'a> {
     /// The path of the field.
     pub(super) fn path(&self) -> &str {
         &self.path
+    }
+
+    /// A name, unless it has more levels than pools may have.
+    pub(super) fn levelled(&self, who_has: &str, name: String) -> Option<String> {
+        if name.split(['/', '.']).count() > MOST_LEVELS {
+            return self.wrong(format!("{who_has} {MOST_LEVELS} levels at most"));
+        }
+        Some(name)
     }
 
     /// Notes what is wrong with this value.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proffer_core::event::IdleGuarantee;
 
 use super::super::amounts::{Amounts, RESOURCES, thousandths};
-use super::super::read::{Field, MOST_LEVELS};
+use super::super::read::Field;
 use crate::convert::label_problem;
 use crate::manifests::quote;
 
@@ -149,9 +149,7 @@ fn path(seed: &Seed<'_>, seeds: &[Seed<'_>]) -> Option<String> {
     let mut place = seed;
     for _ in seeds {
         let Some((parent, field)) = &place.parent else {
-            let is_too_deep = path.split('.').count() > MOST_LEVELS;
-            let problem = format!("pools have {MOST_LEVELS} levels at most");
-            return if is_too_deep { seed.field.wrong(problem) } else { Some(path) };
+            return seed.field.levelled("pools have", path);
         };
         let Some(above) = seeds.iter().find(|other| other.pool.name == *parent) else {
             let names = seeds.iter().map(|seed| seed.pool.name.as_str());

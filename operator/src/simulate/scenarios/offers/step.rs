@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::super::amounts::{Amounts, RESOURCES};
 use super::super::fill::weight;
-use super::super::read::{Field, MOST_LEVELS};
+use super::super::read::Field;
 use super::Actors;
 
 /// There are no more runs of the allocator in one step.
@@ -349,10 +349,7 @@ fn role(role: &str, field: &Field<'_>) -> Option<String> {
     if role.split('/').any(|part| part.trim().is_empty()) {
         return field.wrong("a role is made of names with / between them, such as a/b");
     }
-    if role.split('/').count() > MOST_LEVELS {
-        return field.wrong(format!("a role has {MOST_LEVELS} levels at most"));
-    }
-    Some(role.to_owned())
+    field.levelled("a role has", role.to_owned())
 }
 
 /// A time such as `5s`, in whole milliseconds.

@@ -232,3 +232,15 @@ fn what_is_not_expected_differs() {
                    - decline: {framework: F, agent: A, refuse: 1s}\n";
     assert!(outcome(&scenario(decline)).contains("framework F has no offer of agent A"));
 }
+
+#[test]
+fn roles_have_levels_by_slashes_and_dots() {
+    for separator in ["/", "."] {
+        let role = |levels| vec!["a"; levels].join(separator);
+        let steps =
+            |levels| scenario(&format!("- framework: {{name: F, role: {}}}\n", role(levels)));
+        assert!(Scenario::parse("x.yaml", &steps(16)).is_ok());
+        let found = problems(&steps(17));
+        assert!(found.contains("a role has 16 levels at most"), "{found}");
+    }
+}
